@@ -1,0 +1,147 @@
+"""Reading and writing whole files, with every fault told in one line.
+
+Reading is bounded: a file over the limit is refused before it fills the memory. Writing is all or nothing:
+the bytes go to a new file in the same folder, which takes the old one's place in a single step, so that
+whoever reads the file at any moment finds the old content or the new, never half of it.
+"""
+
+import os
+import re
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from diffrt.errors import InputError
+
+MIB = 1 << 20
+
+# tomllib takes time quadratic in the number of parts of a dotted key, so a hostile key of a million parts
+# would hang it. A try begins only where a part of a key can, which keeps this search linear.
+_LONG_KEY = re.compile(
+    r"""(?<![\w\\-]) (?: (?: [\w-]++ | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' ) [ \t]*+ \. [ \t]*+ ){32}""",
+    re.VERBOSE,
+)
+
+
+def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
+    """The content of a file.
+
+    path: the file. limit: the most bytes that it may hold.
+    Raises InputError if it is missing, a folder, not readable, empty or larger than `limit`.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; a file is needed") from None
+    except PermissionError:
+        raise InputError(f"{path}: no permission to read it") from None
+    except (OSError, ValueError) as fault:
+        raise InputError(f"{str(path)!r}: cannot be read: {_reason(fault)}") from None
+    if not data:
+        raise InputError(f"{path}: the file is empty")
+    if len(data) > limit:
+        raise InputError(f"{path}: larger than the {_size(limit)} that are read")
+    return data
+
+
+def read_text(path: str | Path, limit: int = 4 * MIB) -> str:
+    """The content of a UTF-8 text file; a byte order mark at its start is left out.
+
+    path: the file. limit: the most bytes that it may hold.
+    Raises InputError for what `read_bytes` refuses, and for bytes that are not UTF-8 text.
+    """
+    data = read_bytes(path, limit)
+    if b"\0" in data:
+        raise InputError(f"{path}: not a text file: byte {data.index(0)} is NUL")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise InputError(f"{path}: not UTF-8 text: byte {fault.start} is 0x{data[fault.start]:02x}") from None
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises InputError as `read_text` and `parse_toml` do."""
+    return parse_toml(read_text(path), str(path))
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    text: the TOML. source: what to call it in a message, usually the file's name.
+    Raises InputError, one line with the source and the line number, if it is not TOML or is nested too
+    deeply to be anything sensible.
+    """
+    if long_key := _LONG_KEY.search(text):
+        line = text.count("\n", 0, long_key.start()) + 1
+        raise InputError(f"{source}: line {line}: a key of more than 32 parts")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise InputError(f"{source}: {_toml_fault(str(fault), text)}") from None
+    except RecursionError:
+        raise InputError(f"{source}: arrays or tables are nested too deeply") from None
+    except ValueError:  # Python refuses to convert integers of thousands of digits
+        raise InputError(
+            f"{source}: holds a number with too many digits, or a date that does not exist"
+        ) from None
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Write a file entirely or not at all.
+
+    path: the file; a link is followed. data: its new content.
+    Raises InputError if the folder is missing, the file may not be written, is not a regular file, or the
+    disk refuses. Then an existing file is untouched and nothing is left behind.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise InputError(f"{path}: is a folder; the name of a file is needed")
+        if target.exists() and not target.is_file():  # replacing /dev/null by a file would harm the machine
+            raise InputError(f"{path}: is not a regular file")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise InputError(f"{path}: no permission to write it")
+        if not target.parent.is_dir():
+            raise InputError(f"{path}: the folder {target.parent} does not exist; create it first")
+        _replace(target, data)
+    except InputError:
+        raise
+    except (OSError, ValueError) as fault:
+        raise InputError(f"{str(path)!r}: cannot be written: {_reason(fault)}") from None
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Put a new file in the place of `target` in one step, with its permissions if it existed."""
+    fresh = target.with_name(f".diffrt-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(fresh, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            fresh.chmod(target.stat().st_mode & 0o7777)
+        os.replace(fresh, target)
+    except BaseException:  # also when the user interrupts
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def _reason(fault: Exception) -> str:
+    return (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
+
+
+def _size(limit: int) -> str:
+    return f"{limit // MIB} MiB" if limit >= MIB else f"{limit} bytes"
+
+
+def _toml_fault(message: str, text: str) -> str:
+    """tomllib's "Invalid value (at line 3, column 5)" with the place first, as compilers write it."""
+    place = re.search(r" \(at (?:(line \d+, column \d+)|end of document)\)$", message)
+    if place is None:
+        return message
+    at_end = f"line {len(text.splitlines()) or 1} (the end)"
+    return f"{place[1] or at_end}: {message[: place.start()]}"

@@ -1,0 +1,48 @@
+"""The scenes that come with diffrt hold what the examples and the other tests count on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffrt.scene import load_scene
+from diffrt.scene.schema import LIGHTS, MATERIALS, SHAPES
+
+FOLDER = Path(__file__).parent.parent / "scenes"
+
+
+@pytest.mark.parametrize(
+    ("name", "camera", "size"),
+    [
+        ("still_life", "perspective", (64, 48)),
+        ("tiny", "perspective", (4, 3)),
+        ("gallery", "perspective", (160, 120)),
+        ("workshop", "orthographic", (96, 72)),
+        ("mirrors", "perspective", (96, 72)),
+    ],
+)
+def test_every_scene_has_its_camera_and_size(name: str, camera: str, size: tuple[int, int]) -> None:
+    scene = load_scene(FOLDER / f"{name}.toml")
+    assert (scene.camera.type, (scene.camera.width, scene.camera.height)) == (camera, size)
+
+
+def test_the_gallery_shows_every_shape_light_and_material() -> None:
+    scene = load_scene(FOLDER / "gallery.toml")
+    assert {shape.type for shape in scene.shapes} == set(SHAPES)
+    assert {shape.material_type for shape in scene.shapes} == set(MATERIALS)
+    assert {light.type for light in scene.lights} == set(LIGHTS)
+
+
+def test_the_balls_of_the_workshop_run_through_each_other() -> None:
+    scene = load_scene(FOLDER / "workshop.toml")
+    apart = np.linalg.norm(scene["ball.center"] - scene["knob.center"])
+    assert (
+        abs(scene["ball.radius"] - scene["knob.radius"]) < apart < scene["ball.radius"] + scene["knob.radius"]
+    )
+
+
+@pytest.mark.parametrize("name", ["tiny", "gallery", "mirrors"])
+def test_no_ball_of_a_scene_touches_the_floor(name: str) -> None:
+    scene = load_scene(FOLDER / f"{name}.toml")
+    for ball in (shape.name for shape in scene.shapes if shape.type == "sphere"):
+        assert scene[f"{ball}.center.y"] > scene[f"{ball}.radius"] + 0.01
