@@ -1,0 +1,197 @@
+"""The sweeps over a recorded graph: backward with adjoints, forward with tangents.
+
+Both visit nodes in the order of their serial numbers, so no recursion limit is met. A sweep that nobody
+differentiates again runs the rules of the table on plain values; a *recorded* sweep runs the same rules on
+Vars, and its result is a graph that can be differentiated. Broadcasting is undone here, in `unbroadcast`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .operations import chain
+from .structure import broadcast_to, reshape, sum
+from .variable import Numeric, Var, as_value, freeze
+
+Adjoints = dict[int, Any]
+
+
+def backward(output: Var, seed: Numeric | None = None) -> None:
+    """Add the derivative of `output` to `.grad` of every leaf that it was computed from.
+
+    seed: the adjoint of the output, of its shape; may be left out for a scalar. Raises ValueError for a seed
+    of another shape, or a non-scalar without one.
+    """
+    plain = seed_of(output, seed)
+    plain = plain.value if isinstance(plain, Var) else plain
+    nodes = reachable([output])
+    adjoints = pull_back(nodes, {output.serial: plain}, recorded=False)
+    for node in nodes:
+        if node.op is None and node.serial in adjoints:
+            total = adjoints[node.serial] if node.grad is None else node.grad + adjoints[node.serial]
+            node.grad = total if isinstance(total, float) else freeze(np.array(total, dtype=node.dtype))
+
+
+def seed_of(output: Var, seed: Numeric | None) -> Any:
+    """The adjoint that a backward sweep starts with, checked against the shape of the output."""
+    if seed is None:
+        if output.shape:
+            raise ValueError(
+                f"backward from an output of shape {output.shape} needs a seed of that shape; "
+                "reduce it to a scalar (a loss), for instance with .sum(), or give the seed"
+            )
+        return 1.0
+    given: Any = seed if isinstance(seed, Var) else as_value(seed)
+    shape = given.shape if isinstance(given, Var) else np.shape(given)
+    if shape != output.shape:
+        raise ValueError(f"the seed has shape {shape}, but the output has shape {output.shape}; they must agree")
+    return given
+
+
+def reachable(outputs: Iterable[Var]) -> list[Var]:
+    """The tracked Vars that the outputs were computed from, themselves included, in order of computation."""
+    found = {v.serial: v for v in outputs if v.tracked}
+    pending = list(found.values())
+    while pending:
+        for x in pending.pop().inputs:
+            if type(x) is Var and x.tracked and x.serial not in found:
+                found[x.serial] = x
+                pending.append(x)
+    return [found[serial] for serial in sorted(found)]
+
+
+def between(nodes: Sequence[Var], inputs: Iterable[Var]) -> list[Var]:
+    """Those of the nodes that depend on the inputs, and the inputs among them."""
+    serials = {v.serial for v in inputs}
+    kept = []
+    for node in nodes:
+        if node.serial not in serials:
+            if not any(type(x) is Var and x.serial in serials for x in node.inputs):
+                continue
+            serials.add(node.serial)
+        kept.append(node)
+    return kept
+
+
+def pull_back(nodes: Sequence[Var], adjoints: Adjoints, recorded: bool) -> Adjoints:
+    """The reverse sweep.
+
+    nodes: in order of computation; derivatives go to these and to no other. adjoints: of the outputs, by
+    serial number. recorded: on Vars. Returns the adjoints of the nodes that have no inputs among `nodes`.
+    """
+    wanted = {node.serial for node in nodes}
+    adjoints = dict(adjoints)
+    with np.errstate(all="ignore"):  # a partial may be inf or nan where nothing depends on it
+        for node in reversed(nodes):
+            op, inputs = node.op, node.inputs
+            if op is None or node.serial not in adjoints:
+                continue
+            targets = [type(x) is Var and x.serial in wanted for x in inputs]
+            if not any(targets):
+                continue
+            g = adjoints.pop(node.serial)
+            out, values = _operands(node, recorded)
+            settings = node.settings or {}
+            joint = op.vjp(g, out, values, targets, **settings) if callable(op.vjp) else None
+            for i, x in enumerate(inputs):
+                if not targets[i]:
+                    continue
+                if joint is not None:
+                    part = joint[i]
+                elif op.partials is not None:
+                    partial = op.partials[i]
+                    if type(partial) is float:
+                        part = g if partial == 1.0 else -g
+                    elif partial is None:
+                        continue
+                    else:
+                        part = chain(g, partial(out, *values))  # type: ignore[operator]
+                else:
+                    part = op.vjp[i](g, out, *values, **settings)  # type: ignore[index, misc]
+                if part is None:
+                    continue
+                if not (type(part) is float and type(x._value) is float):
+                    part = unbroadcast(part, x)
+                have = adjoints.get(x.serial)
+                adjoints[x.serial] = part if have is None else have + part
+    return adjoints
+
+
+def push_forward(nodes: Sequence[Var], tangents: dict[int, list[Any]], recorded: bool) -> dict[int, list[Any]]:
+    """The forward sweep, with several tangents at once.
+
+    nodes: in order of computation. tangents: of the inputs, by serial number, each a list of k tangents of
+    the shape of its input (None for zero). recorded: on Vars. Returns the same for all nodes reached.
+    """
+    wanted = {node.serial for node in nodes}
+    tangents = dict(tangents)
+    with np.errstate(all="ignore"):
+        for node in nodes:
+            op = node.op
+            if op is None or node.serial in tangents:
+                continue
+            given = [
+                tangents.get(x.serial) if type(x) is Var and x.serial in wanted else None for x in node.inputs
+            ]
+            if all(t is None for t in given):
+                continue
+            out, values = _operands(node, recorded)
+            settings = node.settings or {}
+            if callable(op.jvp):
+                tangents[node.serial] = op.jvp(given, out, values, **settings)
+                continue
+            total: list[Any] = [None] * next(len(t) for t in given if t is not None)
+            for i, ts in enumerate(given):
+                if ts is None:
+                    continue
+                partial: Any = None
+                if op.partials is not None:
+                    partial = op.partials[i]
+                    if callable(partial):
+                        partial = partial(out, *values)
+                    elif partial is None:
+                        continue
+                for k, t in enumerate(ts):
+                    if t is None:
+                        continue
+                    if op.partials is None:
+                        part = op.jvp[i](t, out, *values, **settings)  # type: ignore[index, misc]
+                    elif type(partial) is float and partial in (1.0, -1.0):
+                        part = t if partial == 1.0 else -t
+                    else:
+                        part = chain(t, partial)
+                    total[k] = part if total[k] is None else total[k] + part
+            tangents[node.serial] = [None if t is None else _stretched(t, node) for t in total]
+    return tangents
+
+
+def unbroadcast(g: Any, x: Var) -> Any:
+    """The adjoint of x from that of x broadcast: stretched and new axes are summed."""
+    shape = x.shape
+    given = g.shape if isinstance(g, Var) else np.shape(g)
+    if given != shape:
+        if len(given) < len(shape):  # an adjoint may itself be constant along an axis
+            return broadcast_to(g, shape)
+        new = len(given) - len(shape)
+        axes = [*range(new), *(new + i for i, n in enumerate(shape) if n == 1 and given[new + i] != 1)]
+        if axes:
+            g = sum(g, tuple(axes))
+        given = g.shape if isinstance(g, Var) else np.shape(g)
+        if given != shape:
+            g = reshape(g, shape) if np.prod(given) == np.prod(shape) else broadcast_to(g, shape)
+    if not shape and not isinstance(g, Var):
+        return float(g)
+    return g
+
+
+def _stretched(t: Any, node: Var) -> Any:
+    given = t.shape if isinstance(t, Var) else np.shape(t)
+    return t if given == node.shape else broadcast_to(t, node.shape)
+
+
+def _operands(node: Var, recorded: bool) -> tuple[Any, Sequence[Any]]:
+    """The output and the inputs of a node as its rules want them."""
+    if recorded:
+        return node, node.inputs
+    return node._value, [x._value if type(x) is Var else x for x in node.inputs]

@@ -1,0 +1,67 @@
+"""numpy functions on Vars: np.sin(x), np.sum(x), array * x. What is not listed here is refused by name."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from . import functional, operations, structure
+
+_UFUNCS: dict[Any, Callable[..., Any]] = {
+    getattr(np, name): getattr(operations, name)
+    for name in (
+        "add subtract multiply divide power negative absolute sqrt exp log sin cos tan tanh arctan2 minimum maximum "
+        "sign less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not"
+    ).split()
+} | {np.matmul: structure.matmul, np.positive: lambda x: x, np.square: lambda x: operations.multiply(x, x)}
+
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: structure.sum,
+    np.mean: structure.mean,
+    np.max: structure.max,
+    np.min: structure.min,
+    np.reshape: structure.reshape,
+    np.transpose: structure.transpose,
+    np.broadcast_to: structure.broadcast_to,
+    np.stack: structure.stack,
+    np.concatenate: structure.concatenate,
+    np.take: structure.take,
+    np.where: operations.where,
+    np.clip: operations.clip,
+    np.dot: functional.dot,
+    np.cross: functional.cross,
+    np.linalg.norm: lambda x, axis=None, keepdims=False: functional.norm(x, axis, keepdims),
+    np.shape: lambda x: x.shape,
+    np.ndim: lambda x: x.ndim,
+    np.size: lambda x: x.size,
+}
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: Mapping[str, Any]) -> Any:
+    """What numpy calls for ufunc(*inputs) where an input is a Var."""
+    if "out" in settings:
+        raise TypeError(f"np.{ufunc.__name__} cannot write into an array in place of a Var; assign its result instead")
+    if method != "__call__" or settings:
+        what = f"np.{ufunc.__name__}.{method}" if method != "__call__" else f"np.{ufunc.__name__} with {[*settings]}"
+        raise TypeError(f"{what} is not differentiated; use diffrt.autograd's sum, max, min or where")
+    if ufunc not in _UFUNCS:
+        raise TypeError(_unknown(ufunc.__name__))
+    return _UFUNCS[ufunc](*inputs)
+
+
+def call_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """What numpy calls for function(*args, **kwargs) where an argument is a Var."""
+    if function not in _FUNCTIONS:
+        raise TypeError(_unknown(function.__name__))
+    try:
+        return _FUNCTIONS[function](*args, **kwargs)
+    except TypeError as fault:
+        raise TypeError(f"np.{function.__name__} on a Var: {fault}") from None
+
+
+def _unknown(name: str) -> str:
+    known = sorted({f.__name__ for f in (*_UFUNCS, *_FUNCTIONS)})
+    near = get_close_matches(name, known, n=1)
+    use = f"use np.{near[0]}" if near else f"compose it of {', '.join(known)}"
+    return f"np.{name} has no derivative here; {use}, or .value for the plain numbers"

@@ -1,0 +1,285 @@
+"""Rows of the op table that move, add up or combine entries.
+
+All of them but max and min are linear in each input, so the jvp rule is the op itself, applied to the tangent.
+The vjp rule is its transpose, and the transposes come in pairs: sum and broadcast_to, index and place, take
+and scatter_add, stack and index. A rule is called as rule(g, out, *inputs, **settings), where g is the adjoint
+of the output (vjp) or the tangent of that input (jvp). A vjp rule may return an adjoint that is still
+broadcast; the reverse sweep sums it down to the shape of the input, for every op in the same place.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .operations import chain, equal, multiply
+from .variable import TABLE, Array, Numeric, Op, Var, apply
+
+Axis = int | tuple[int, ...] | None
+
+
+def sum(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Sum of the entries over `axis`, a number, a tuple, or None for all."""
+    return apply(TABLE["sum"], (x,), {"axis": axis, "keepdims": keepdims})
+
+
+def mean(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over `axis`."""
+    total = sum(x, axis, keepdims)
+    return total * (max_size(total) / max_size(x))
+
+
+def max_size(x: Any) -> int:
+    """Number of entries, 1 for a scalar."""
+    return math.prod(np.shape(x) if not isinstance(x, Var) else x.shape)
+
+
+def max(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Largest entry over `axis`; entries that tie share the derivative evenly."""
+    return apply(TABLE["max"], (x,), {"axis": axis, "keepdims": keepdims})
+
+
+def min(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Smallest entry over `axis`; entries that tie share the derivative evenly."""
+    return apply(TABLE["min"], (x,), {"axis": axis, "keepdims": keepdims})
+
+
+def reshape(x: Numeric, shape: int | Sequence[int]) -> Any:
+    """The same entries in another shape; one size may be -1."""
+    return apply(TABLE["reshape"], (x,), {"shape": (shape,) if isinstance(shape, int) else tuple(shape)})
+
+
+def transpose(x: Numeric, axes: Sequence[int] | None = None) -> Any:
+    """The axes in another order; reversed if `axes` is None."""
+    return apply(TABLE["transpose"], (x,), {"axes": None if axes is None else tuple(axes)})
+
+
+def broadcast_to(x: Numeric, shape: int | Sequence[int]) -> Any:
+    """The entries repeated along new or stretched axes, by numpy's rules."""
+    return apply(TABLE["broadcast_to"], (x,), {"shape": (shape,) if isinstance(shape, int) else tuple(shape)})
+
+
+def stack(parts: Sequence[Numeric], axis: int = 0) -> Any:
+    """Parts of one shape side by side along a new axis."""
+    if not parts:
+        raise ValueError("stack needs at least one part")
+    return apply(TABLE["stack"], tuple(parts), {"axis": axis})
+
+
+def concatenate(parts: Sequence[Numeric], axis: int = 0) -> Any:
+    """Parts one after another along an axis that they have."""
+    if not parts:
+        raise ValueError("concatenate needs at least one part")
+    return apply(TABLE["concatenate"], tuple(parts), {"axis": axis})
+
+
+def index(x: Numeric, where: Any) -> Any:
+    """x[where]: integers, slices, None, ..., and arrays of integers or booleans, as in numpy."""
+    return apply(TABLE["index"], (x,), {"index": where})
+
+
+def take(x: Numeric, indices: Any, axis: int = 0) -> Any:
+    """Gather: the slices x[indices[0]], x[indices[1]], ... along `axis`.
+
+    indices: integers (n,), from 0 to the length of the axis - 1. Raises IndexError for others.
+    """
+    rows = _rows(indices)
+    if rows.size and (rows.min() < 0 or rows.max() >= np.shape(x if not isinstance(x, Var) else x._value)[axis]):
+        raise IndexError(f"take: indices from {rows.min()} to {rows.max()} do not fit axis {axis} of {x!r:.80}")
+    return apply(TABLE["take"], (x,), {"indices": rows, "axis": axis})
+
+
+def scatter_add(x: Numeric, indices: Any, size: int, axis: int = 0) -> Any:
+    """The transpose of `take`: slice i of x is added to slice indices[i] of an array of zeros.
+
+    indices: integers (n,), n the length of `axis` in x. size: the length of that axis in the result.
+    """
+    rows = _rows(indices)
+    if rows.size and (rows.min() < 0 or rows.max() >= size):
+        raise IndexError(f"scatter_add: indices from {rows.min()} to {rows.max()} do not fit a size of {size}")
+    return apply(TABLE["scatter_add"], (x,), {"indices": rows, "size": size, "axis": axis})
+
+
+def matmul(x: Numeric, y: Numeric) -> Any:
+    """Matrix product x @ y of vectors, matrices or stacks of matrices, by numpy's rules."""
+    return apply(TABLE["matmul"], (x, y))
+
+
+def _rows(indices: Any) -> NDArray[np.intp]:
+    rows: NDArray[Any] = np.asarray(indices)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
+        raise TypeError(f"indices must be integers of shape (n,), given {rows.dtype} of shape {rows.shape}")
+    return rows.astype(np.intp, copy=False)
+
+
+def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """A shape after reducing `axis` with keepdims."""
+    if axis is None:
+        return (1,) * len(shape)
+    reduced = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    return tuple(1 if a in reduced else n for a, n in enumerate(shape))
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return x.shape if isinstance(x, Var) else np.shape(x)
+
+
+def _spread(g: Any, x: Any, axis: Axis) -> Any:
+    """What was reduced over `axis`, broadcast again to the shape of x."""
+    return broadcast_to(reshape(g, _kept(_shape(x), axis)), _shape(x))
+
+
+def _shares(out: Any, x: Any, axis: Axis) -> Any:
+    """The partial of max or min: entries equal to it, divided by their number."""
+    ties = equal(x, broadcast_to(reshape(out, _kept(_shape(x), axis)), _shape(x)))
+    return np.divide(ties, np.sum(ties, axis=axis, keepdims=True))
+
+
+def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return chain(_spread(g, x, axis), _shares(out, x, axis))
+
+
+def _extreme_jvp(t: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return sum(chain(t, _shares(out, x, axis)), axis, keepdims)
+
+
+def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if axes is None else tuple(np.argsort(axes).tolist())
+
+
+def _stack_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], axis: int) -> list[Any]:
+    before = (slice(None),) * (axis % len(_shape(out)))
+    return [index(g, (*before, i)) if w else None for i, w in enumerate(wanted)]
+
+
+def _concatenate_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], axis: int) -> list[Any]:
+    before = (slice(None),) * (axis % len(_shape(out)))
+    ends = np.cumsum([_shape(x)[axis] for x in inputs]).tolist()
+    parts = [slice(end - _shape(x)[axis], end) for x, end in zip(inputs, ends, strict=True)]
+    return [index(g, (*before, part)) if w else None for part, w in zip(parts, wanted, strict=True)]
+
+
+def _joined_jvp(join: Any) -> Any:
+    def jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], axis: int) -> list[Any]:
+        count = next(len(t) for t in tangents if t is not None)
+        zeros = [np.zeros(_shape(x)) for x in inputs]
+        return [
+            join([z if t is None or t[k] is None else t[k] for t, z in zip(tangents, zeros, strict=True)], axis)
+            for k in range(count)
+        ]
+
+    return jvp
+
+
+def _is_basic(where: Any) -> bool:
+    """Whether an index selects each entry at most once: made of integers, slices, None and ... only."""
+    parts = where if isinstance(where, tuple) else (where,)
+    return all(p is None or p is Ellipsis or isinstance(p, int | np.integer | slice) for p in parts)
+
+
+def _index(x: Any, index: Any) -> Any:
+    return np.asarray(x)[index]
+
+
+def _place(x: Any, index: Any, shape: tuple[int, ...]) -> Array:
+    """The transpose of indexing: x at the places of `index` in an array of zeros, repeated places added up."""
+    out = np.zeros(shape, np.result_type(x))
+    if _is_basic(index):
+        out[index] = x
+    else:
+        np.add.at(out, index, x)
+    return out
+
+
+def _take(x: Any, indices: NDArray[np.intp], axis: int) -> Any:
+    return np.take(x, indices, axis)
+
+
+def _scatter_add(x: Any, indices: NDArray[np.intp], size: int, axis: int) -> Array:
+    lines = np.moveaxis(np.asarray(x), axis, -1)
+    flat = lines.reshape(-1, lines.shape[-1])
+    # bincount adds in the order of the indices and is the fastest scatter that numpy has.
+    added = [np.bincount(indices, line, size) for line in flat]
+    out = np.array(added).reshape(*lines.shape[:-1], size).astype(flat.dtype, copy=False)
+    return np.ascontiguousarray(np.moveaxis(out, -1, axis))
+
+
+def _matmul_x(g: Any, out: Any, x: Any, y: Any) -> Any:
+    # With x and y as matrices: g @ y^T. A vector is a matrix of one row (x) or one column (y).
+    gx = g if len(_shape(x)) > 1 else _unsqueeze(g, -2 if len(_shape(y)) > 1 else -1)
+    if len(_shape(y)) == 1:
+        return multiply(_unsqueeze(g, -1), y) if len(_shape(x)) > 1 else multiply(g, y)
+    product = matmul(gx, _swap(y))
+    return product if len(_shape(x)) > 1 else _squeeze(product, -2)
+
+
+def _matmul_y(g: Any, out: Any, x: Any, y: Any) -> Any:
+    # With x and y as matrices: x^T @ g.
+    if len(_shape(x)) == 1:
+        return multiply(_unsqueeze(x, -1), _unsqueeze(g, -2)) if len(_shape(y)) > 1 else multiply(g, x)
+    if len(_shape(y)) == 1:
+        return _squeeze(matmul(_swap(x), _unsqueeze(g, -1)), -1)
+    return matmul(_swap(x), g)
+
+
+def _swap(x: Any) -> Any:
+    axes = list(range(len(_shape(x))))
+    return transpose(x, [*axes[:-2], axes[-1], axes[-2]])
+
+
+def _unsqueeze(x: Any, axis: int) -> Any:
+    shape = list(_shape(x))
+    shape.insert(len(shape) + 1 + axis, 1)
+    return reshape(x, shape)
+
+
+def _squeeze(x: Any, axis: int) -> Any:
+    shape = list(_shape(x))
+    del shape[axis]
+    return reshape(x, shape)
+
+
+# The columns: name, forward rule, vjp and jvp for each input (or one joint rule for any number of them), symbol.
+_ROWS = (
+    ("sum", np.sum,
+     (lambda g, out, x, axis, keepdims: _spread(g, x, axis),),
+     (lambda t, out, x, axis, keepdims: sum(t, axis, keepdims),), "sum"),
+    ("max", np.max, (_extreme_vjp,), (_extreme_jvp,), "max"),
+    ("min", np.min, (_extreme_vjp,), (_extreme_jvp,), "min"),
+    ("reshape", np.reshape,
+     (lambda g, out, x, shape: reshape(g, _shape(x)),),
+     (lambda t, out, x, shape: reshape(t, shape),), "reshape"),
+    ("transpose", np.transpose,
+     (lambda g, out, x, axes: transpose(g, _inverse(axes)),),
+     (lambda t, out, x, axes: transpose(t, axes),), "transpose"),
+    ("broadcast_to", np.broadcast_to,
+     (lambda g, out, x, shape: g,),
+     (lambda t, out, x, shape: broadcast_to(t, shape),), "broadcast"),
+    ("stack", lambda *parts, axis: np.stack(parts, axis), _stack_vjp, _joined_jvp(stack), "stack"),
+    ("concatenate", lambda *parts, axis: np.concatenate(parts, axis),
+     _concatenate_vjp, _joined_jvp(concatenate), "concatenate"),
+    ("index", _index,
+     (lambda g, out, x, index: apply(TABLE["place"], (g,), {"index": index, "shape": _shape(x)}),),
+     (lambda t, out, x, index: apply(TABLE["index"], (t,), {"index": index}),), "[]"),
+    ("place", _place,
+     (lambda g, out, x, index, shape: apply(TABLE["index"], (g,), {"index": index}),),
+     (lambda t, out, x, index, shape: apply(TABLE["place"], (t,), {"index": index, "shape": shape}),), "place"),
+    ("take", _take,
+     (lambda g, out, x, indices, axis: scatter_add(g, indices, _shape(x)[axis], axis),),
+     (lambda t, out, x, indices, axis: take(t, indices, axis),), "take"),
+    ("scatter_add", _scatter_add,
+     (lambda g, out, x, indices, size, axis: take(g, indices, axis),),
+     (lambda t, out, x, indices, size, axis: scatter_add(t, indices, size, axis),), "scatter_add"),
+    ("matmul", np.matmul, (_matmul_x, _matmul_y),
+     (lambda t, out, x, y: matmul(t, y), lambda t, out, x, y: matmul(x, t)), "@"),
+)  # fmt: skip
+
+_KINKS = {
+    "max": "entries that tie for the largest, which share the derivative evenly",
+    "min": "entries that tie for the smallest, which share the derivative evenly",
+}
+
+for _name, _forward, _vjp, _jvp, _symbol in _ROWS:
+    TABLE[_name] = Op(_name, _forward, _symbol, vjp=_vjp, jvp=_jvp, kinks=_KINKS.get(_name, ""))  # type: ignore[arg-type]

@@ -1,0 +1,433 @@
+"""Variables: numbers that remember how they were computed.
+
+A `Var` holds a value and, if an op made it, the op and its inputs in order. The Vars and their inputs
+are the graph; nothing else is stored. An input that occurs twice occurs twice in `inputs`, so that
+x * x has two edges.
+
+Three habits keep the graph true to what was computed:
+
+- Scalars are held as Python floats: immutable, and much cheaper than 0-d arrays.
+- Arrays are frozen once they are part of a graph. An in-place edit after that is numpy's error
+  "assignment destination is read-only", not a wrong gradient.
+- Every Var carries a serial number. An op can only use what exists already, so ascending serial
+  numbers are a topological order, and no search of the graph needs recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeAlias, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Value: TypeAlias = float | Array
+Numeric: TypeAlias = Union["Var", float, Array, Sequence[Any]]
+
+Rule: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Op:
+    """One row of the op table.
+
+    An elementwise op has `partials`: for each input a function (out, *inputs) -> local derivative, or 1.0,
+    -1.0, or None (see `operations.py`). Another op has `vjp` and `jvp`, one rule per input, called as
+    rule(g, out, *inputs, **settings) with the adjoint of the output or the tangent of that input (see
+    `structure.py`). An op with any number of inputs has one joint rule instead: vjp(g, out, inputs, wanted,
+    **settings) returns a list with the adjoint of every wanted input, jvp(tangents, out, inputs, **settings)
+    takes one list of tangents per input (None is zero) and returns the list of the output's tangents.
+
+    `symbol` is for drawing and printing, `kinks` says where the derivative is a choice, `scalar` is the
+    forward rule on Python floats.
+    """
+
+    name: str
+    forward: Callable[..., Any]
+    symbol: str
+    partials: tuple[Rule | float | None, ...] | None = None
+    vjp: tuple[Rule | None, ...] | Rule = ()
+    jvp: tuple[Rule | None, ...] | Rule = ()
+    kinks: str = ""
+    scalar: Callable[..., Any] | None = None
+    differentiable: bool = True
+
+
+TABLE: dict[str, Op] = {}
+"""Every op by name. `operations.py` fills it; the operators of `Var` look their row up here."""
+
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+_serial = count()
+
+
+class Var:
+    """A number or an array whose derivative can be asked for.
+
+    Make one with `variable`; arithmetic on it makes more. `value` is a float or a read-only float array
+    and never changes. `op` and `inputs` say how it was made (None and () for a leaf), `settings` holds
+    what the op was told besides its inputs (an axis, a shape), `name` is for people. `grad` is None, or,
+    on a leaf after `backward`, the sum of all adjoints so far, shaped like `value`. `tracked` is False
+    for constants: no derivative goes through them.
+    """
+
+    __slots__ = ("__weakref__", "_value", "grad", "inputs", "name", "op", "serial", "settings", "tracked")
+
+    def __init__(self, value: Value, name: str | None = None, tracked: bool = True) -> None:
+        self._value = value
+        self.op: Op | None = None
+        self.inputs: tuple[Any, ...] = ()
+        self.settings: dict[str, Any] | None = None
+        self.name = name
+        self.grad: Value | None = None
+        self.tracked = tracked
+        self.serial = next(_serial)
+
+    @property
+    def value(self) -> Value:
+        """The number itself: a float, or a read-only array."""
+        return self._value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value; () for a scalar."""
+        return np.shape(self._value)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(np.size(self._value))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float64 for scalars, else the array's own dtype."""
+        return np.dtype(np.float64) if type(self._value) is float else self._value.dtype  # type: ignore[union-attr]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no op made it."""
+        return self.op is None
+
+    def backward(self, seed: Numeric | None = None) -> None:
+        """Add the derivative of this Var to `.grad` of every leaf that it was computed from.
+
+        `seed` is the adjoint of this Var, of its shape; it may be left out for a scalar (then it is 1).
+        Calling it again adds the same again. Raises ValueError for a non-scalar without a seed, and for a
+        seed of another shape.
+        """
+        from .backward import backward
+
+        backward(self, seed)
+
+    def detach(self) -> Var:
+        """The same value as a constant: no derivative goes through it."""
+        return Var(self._value, self.name, tracked=False)
+
+    def item(self) -> float:
+        """The value of a Var of one entry, as a float that has no derivative."""
+        return float(np.asarray(self._value).item())
+
+    # Arithmetic. Each line is one row of the table.
+    def __add__(self, other: Numeric) -> Var:
+        return apply(TABLE["add"], (self, other))
+
+    def __radd__(self, other: Numeric) -> Var:
+        return apply(TABLE["add"], (other, self))
+
+    def __sub__(self, other: Numeric) -> Var:
+        return apply(TABLE["subtract"], (self, other))
+
+    def __rsub__(self, other: Numeric) -> Var:
+        return apply(TABLE["subtract"], (other, self))
+
+    def __mul__(self, other: Numeric) -> Var:
+        return apply(TABLE["multiply"], (self, other))
+
+    def __rmul__(self, other: Numeric) -> Var:
+        return apply(TABLE["multiply"], (other, self))
+
+    def __truediv__(self, other: Numeric) -> Var:
+        return apply(TABLE["divide"], (self, other))
+
+    def __rtruediv__(self, other: Numeric) -> Var:
+        return apply(TABLE["divide"], (other, self))
+
+    def __pow__(self, other: Numeric) -> Var:
+        return apply(TABLE["power"], (self, other))
+
+    def __rpow__(self, other: Numeric) -> Var:
+        return apply(TABLE["power"], (other, self))
+
+    def __matmul__(self, other: Numeric) -> Var:
+        return apply(TABLE["matmul"], (self, other))
+
+    def __rmatmul__(self, other: Numeric) -> Var:
+        return apply(TABLE["matmul"], (other, self))
+
+    def __neg__(self) -> Var:
+        return apply(TABLE["negative"], (self,))
+
+    def __pos__(self) -> Var:
+        return self
+
+    def __abs__(self) -> Var:
+        return apply(TABLE["abs"], (self,))
+
+    # Comparisons look at values; they have no derivative and give plain booleans.
+    def __lt__(self, other: Numeric) -> Any:
+        return apply(TABLE["less"], (self, other))
+
+    def __le__(self, other: Numeric) -> Any:
+        return apply(TABLE["less_equal"], (self, other))
+
+    def __gt__(self, other: Numeric) -> Any:
+        return apply(TABLE["greater"], (self, other))
+
+    def __ge__(self, other: Numeric) -> Any:
+        return apply(TABLE["greater_equal"], (self, other))
+
+    def __eq__(self, other: object) -> Any:
+        return apply(TABLE["equal"], (self, other))
+
+    def __ne__(self, other: object) -> Any:
+        return apply(TABLE["not_equal"], (self, other))
+
+    __hash__ = object.__hash__  # a Var is itself; == compares values, as in numpy
+
+    def __getitem__(self, index: Any) -> Var:
+        return apply(TABLE["index"], (self,), {"index": index})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            f"a Var of shape {self.shape} cannot be edited in place; build a new one with where, stack or concatenate"
+        )
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a scalar Var has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Var]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __float__(self) -> float:
+        # math.sin(x) would come here and lose the derivative without a word.
+        if self.tracked:
+            raise TypeError(
+                "float() of a Var would lose its derivative; use its .value for the number, "
+                "or diffrt.autograd's own sin, exp, ... for mathematics"
+            )
+        return float(self._value)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        raise TypeError(
+            "numpy asked for a Var as an array, which would lose its derivative; "
+            "use its .value for the numbers, or diffrt.autograd's functions for mathematics"
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        from .numpy_protocol import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, settings)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .numpy_protocol import call_function
+
+        return call_function(function, args, kwargs)
+
+    # The methods that numpy users reach for.
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Var:
+        """Sum over `axis` (all axes if None)."""
+        return apply(TABLE["sum"], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Var:
+        """Mean over `axis` (all axes if None)."""
+        total = self.sum(axis, keepdims)
+        return total * (max(total.size, 1) / self.size)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Var:
+        """Largest entry over `axis` (all axes if None)."""
+        return apply(TABLE["max"], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Var:
+        """Smallest entry over `axis` (all axes if None)."""
+        return apply(TABLE["min"], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def reshape(self, *shape: Any) -> Var:
+        """The same entries in another shape; one size may be -1."""
+        whole = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return apply(TABLE["reshape"], (self,), {"shape": tuple(whole)})
+
+    def transpose(self, *axes: Any) -> Var:
+        """The axes in another order; reversed if none are given."""
+        whole = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return apply(TABLE["transpose"], (self,), {"axes": tuple(whole) if whole else None})
+
+    @property
+    def T(self) -> Var:
+        """The axes reversed."""
+        return self.transpose()
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        made = f", op={self.op.name}" if self.op else ""
+        constant = "" if self.tracked else ", constant"
+        return f"Var({np.array2string(np.asarray(self._value), separator=', ')}{name}{made}{constant})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._value, spec) if spec else repr(self)
+
+
+def variable(value: Any, name: str | None = None) -> Var:
+    """A new leaf Var.
+
+    `value` is a number or anything that numpy makes a numeric array of; it is copied. Integers and
+    booleans become float64, float32 stays. Raises TypeError for complex numbers, text and objects.
+    """
+    if isinstance(value, Var):
+        raise TypeError("variable() was given a Var; use it as it is, or variable(x.value) for a new leaf")
+    plain = as_value(value)
+    return Var(plain if type(plain) is float else freeze(np.array(plain)), name)
+
+
+def as_value(x: Any) -> Value:
+    """`x` as a float, or as a float array (not copied if it is one already).
+
+    Raises TypeError where `x` is no real number or array of real numbers.
+    """
+    if type(x) is float:
+        return x
+    if isinstance(x, (int, np.floating)):
+        return float(x)
+    if isinstance(x, Var):
+        return x._value
+    try:
+        array = np.asarray(x)
+    except ValueError as fault:
+        raise TypeError(f"diffrt.autograd needs real numbers or arrays of one shape; {fault}") from None
+    if array.dtype.kind == "O" and any(isinstance(entry, Var) for entry in array.flat):
+        raise TypeError("a list of Vars is no array; make one Var of them with diffrt.autograd.stack")
+    if array.dtype.kind not in "biuf" or array.dtype == np.float16:
+        raise TypeError(
+            f"diffrt.autograd needs real numbers (int, float32, float64) but was given {type(x).__name__} "
+            f"of dtype {array.dtype}"
+        )
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    return array if array.ndim else float(array)
+
+
+def freeze(array: Array) -> Array:
+    """`array`, read-only from now on; a copy if somebody could still write to it through another view."""
+    if array.flags.writeable:
+        if array.base is not None:
+            array = array.copy()
+        array.flags.writeable = False
+    elif isinstance(array.base, np.ndarray) and array.base.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = None) -> Any:
+    """Run `op`: a Var if an input is one (recorded if an input is tracked), else a plain value."""
+    tracked = variable_seen = False
+    scalar = op.scalar
+    values = []
+    for x in inputs:
+        if type(x) is Var:
+            variable_seen = True
+            if x.tracked:
+                tracked = True
+            x = x._value
+        elif type(x) is not float and type(x) is not bool:
+            x = _constant(x)
+        if type(x) is not float and type(x) is not bool:
+            scalar = None
+        values.append(x)
+    if scalar is not None:
+        try:
+            value = scalar(*values)
+        except (ArithmeticError, ValueError):  # math raises where IEEE arithmetic has inf and nan
+            with np.errstate(all="ignore"):
+                value = float(op.forward(*map(np.float64, values)))
+    else:
+        value = op.forward(*values, **settings) if settings else op.forward(*values)
+        if type(value) is not np.ndarray:
+            value = bool(value) if isinstance(value, np.bool_) else as_value(value)
+        elif not value.ndim:
+            value = value.item()
+    if not variable_seen or not op.differentiable:
+        return value
+    if type(value) is not float:
+        # A view (reshape, a slice) shares the memory of an input that is frozen already.
+        value.flags.writeable = False
+    out = Var.__new__(Var)
+    out._value = value
+    out.settings = settings
+    out.name = None
+    out.grad = None
+    out.serial = next(_serial)
+    if tracked and _recording.get():
+        out.tracked = True
+        out.op = op
+        out.inputs = _frozen_constants(inputs, values) if scalar is None else inputs
+    else:
+        out.tracked = False
+        out.op = None
+        out.inputs = ()
+    return out
+
+
+def _constant(x: Any) -> Any:
+    """A plain input of an op as a float, a float array, or a boolean array (for `where`)."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fb":
+        return x if x.ndim else x.item()
+    if isinstance(x, np.bool_):
+        return bool(x)
+    return as_value(x)
+
+
+def _frozen_constants(inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+    """The inputs as the graph keeps them: Vars as they are, constant arrays frozen."""
+    return tuple(
+        x if type(x) is Var else freeze(value) if isinstance(value, np.ndarray) else value
+        for x, value in zip(inputs, values, strict=True)
+    )
+
+
+@contextmanager
+def recording(on: bool = True) -> Iterator[None]:
+    """Within this block ops on tracked Vars are recorded, or not, whatever an outer block says."""
+    token = _recording.set(on)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """A block, `with no_grad():`, in which nothing is recorded: ops on Vars give constants."""
+    return recording(False)
+
+
+def is_recording() -> bool:
+    """Whether ops on tracked Vars are recorded here."""
+    return _recording.get()
+
+
+def detach(x: Numeric) -> Any:
+    """`x` as a constant: no derivative goes through it. Plain values come back as they are."""
+    return x.detach() if isinstance(x, Var) else x
