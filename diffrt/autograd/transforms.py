@@ -51,9 +51,14 @@ def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     return lambda *args: both(*args)[1]
 
 
-def vjp(f: Function, *args: Numeric) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """f(*args), and a function from an adjoint of the result to the adjoints of all arguments."""
-    return _vjp(f, args, tuple(range(len(args))))
+def vjp(
+    f: Function, *args: Any, argnums: Sequence[int] | None = None
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """f(*args), and a function from an adjoint of the result to the adjoints of the arguments.
+
+    argnums: of which arguments; all if None.
+    """
+    return _vjp(f, args, tuple(range(len(args)) if argnums is None else argnums))
 
 
 def jvp(f: Function, args: Sequence[Numeric], tangents: Sequence[Numeric]) -> tuple[Any, Any]:

@@ -1,0 +1,21 @@
+"""The film: samples add up to pixels. Pixel = sum of area * radiance over its samples."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd import reshape, scatter_add, transpose
+
+
+def develop(
+    shaded: list[tuple[NDArray[np.intp], Any]], pixel: NDArray[np.intp], area: float, height: int, width: int
+) -> Any:
+    """The image (height, width, 3).
+
+    shaded: samples and their radiance (3, n). pixel: of every sample, (N,). area: of each, in pixels.
+    """
+    image: Any = np.zeros((3, height * width))
+    for members, radiance in shaded:
+        image = image + scatter_add(radiance, pixel[members], height * width, axis=1)
+    return reshape(transpose(image * area), (height, width, 3))

@@ -1,0 +1,36 @@
+"""The plane (p - a) . n = 0 through the point a with unit normal n.
+
+The ray o + t d meets it at t = (a - o) . n / (d . n). Seen from its own side, both parts of the fraction are
+brought to a positive sign: the height of o over the plane, and how steeply the ray goes down to it. A ray
+that is parallel to the plane, or leaves it, misses.
+"""
+
+from typing import Any, NamedTuple
+
+from diffrt.autograd import maximum
+from diffrt.render.vectors import dot, unit
+
+SHALLOWEST = 1e-9
+"""The least descent per unit of distance; it keeps t finite at the horizon."""
+
+
+def meet(a: Any, n: Any, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+    """The distance to the plane through a with unit normal n, and the descent, positive if the ray heads there."""
+    descent = -side * dot(d, n)
+    height = side * dot(o - a, n)
+    return height / maximum(descent, SHALLOWEST), descent
+
+
+class Plane(NamedTuple):
+    point: Any
+    direction: Any
+
+    def side(self, o: Any) -> Any:
+        """Positive on the side that the normal points to."""
+        return dot(o - self.point, self.direction)
+
+    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        return meet(self.point, unit(self.direction), o, d, side)
+
+    def normal(self, p: Any, side: Any) -> Any:
+        return unit(self.direction) * side
