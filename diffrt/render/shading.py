@@ -91,9 +91,10 @@ def _paths(tables: Tables, signatures: Signatures) -> list[tuple[tuple[tuple[str
     """The points that end on a surface, by the kinds of shape and material that they meet on their way."""
     shape_kinds, material_kinds = list(SHAPES), list(MATERIALS)
     kinds = tables.shape_kind * len(MATERIALS) + tables.material_kind + 1
+    kinds = np.append(kinds, 0)  # what id -1, no shape, finds
     codes = np.zeros(signatures.ended.shape, np.int64)
     for hit in signatures.shape:
-        codes = codes * (len(SHAPES) * len(MATERIALS) + 1) + np.where(hit >= 0, kinds[hit], 0)
+        codes = codes * (len(SHAPES) * len(MATERIALS) + 1) + kinds[hit]
     codes[~signatures.ended] = -1
     groups = []
     for code in np.unique(codes):
