@@ -1,0 +1,193 @@
+"""The command line: thin. Every command reads, calls the package, writes, and says what it did.
+
+What is wrong with the input is told on stderr, one line per mistake, with exit code 2. Heavy packages are
+imported by the command that needs them, so that `--help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diffrt.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from diffrt.fit import Problem
+
+app = typer.Typer(
+    help="A differentiable ray tracer: images, their derivatives, and scenes recovered from images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+SceneFile = Annotated[str, typer.Argument(metavar="SCENE", help="A scene file (TOML).")]
+Cells = Annotated[int, typer.Option(help="Samples per pixel side.", min=1, max=64)]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except InputError as fault:
+        for line in fault.problems:
+            print(line, file=sys.stderr)
+        raise SystemExit(2) from None
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+@app.command()
+def render(
+    scene: SceneFile,
+    output: Annotated[str, typer.Option("--output", "-o", help="The image to write: .png, or .npy for linear RGB.")],
+    cells: Cells = 2,
+) -> None:
+    """Render a scene.
+
+    Example: `diffrt render scenes/still_life.toml -o still_life.png`
+    """
+    _check_output(output)
+    from diffrt.render.renderer import render
+    from diffrt.scene import load_scene
+
+    image = render(load_scene(scene), cells)
+    image.save(output)
+    print(f"{output}: {image.shape[1]} x {image.shape[0]} pixels")
+
+
+@app.command()
+def gradient(
+    scene: SceneFile,
+    parameter: Annotated[str, typer.Argument(metavar="PARAMETER", help="One number, such as lamp.position.x.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The picture to write: .png, or .npy.")],
+    cells: Cells = 2,
+) -> None:
+    """Draw the derivative of the image's luminance by a parameter: negative is blue, positive red.
+
+    Example: `diffrt gradient scenes/still_life.toml lamp.position.x -o lamp_x.png`
+    """
+    _check_output(output)
+    from diffrt.image import diverging
+    from diffrt.render.renderer import jacobian
+    from diffrt.scene import load_scene
+
+    loaded = load_scene(scene)
+    found = loaded.parameter(parameter)
+    if found.size > 1:
+        raise InputError(f"{parameter}: holds {found.size} numbers, needed: one of {', '.join(found.components)}")
+    # The luminance of linear sRGB (ITU-R BT.709).
+    luminance = jacobian(loaded, [parameter], cells)[..., 0] @ (0.2126, 0.7152, 0.0722)
+    picture, scale = diverging(luminance)
+    picture.save(output)
+    print(f"{output}: white is 0, full blue and red are -{scale:.4g} and {scale:.4g} luminance per unit of {parameter}")
+    print("edges are ignored: what moving silhouettes and shadow borders change is not in it")
+
+
+@app.command()
+def fit(
+    source: Annotated[str, typer.Argument(metavar="FIT|SCENE", help="A fit file, or a scene with --target and --free.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder for the results.")],
+    target: Annotated[str | None, typer.Option(help="The image to fit: .png (sRGB) or .npy (linear).")] = None,
+    free: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A free parameter; may be repeated.")] = None,
+    method: Annotated[str | None, typer.Option(help="least_squares, or a gradient method of scipy's minimize.")] = None,
+    cells: Annotated[int | None, typer.Option(help="Samples per pixel side.", min=1, max=64)] = None,
+) -> None:
+    """Recover parameters of a scene from an image.
+
+    Examples: `diffrt fit examples/still_life/fit.toml -o out`,
+    `diffrt fit scenes/still_life.toml --target photo.png --free lamp.position --free ball.center -o out`
+    """
+    from dataclasses import replace
+
+    from diffrt.fit import make_problem, read_problem, solve, write_result
+    from diffrt.fit.outputs import make_folder
+    from diffrt.image import read_image
+    from diffrt.scene import load_scene
+
+    settings: dict[str, Any] = {k: v for k, v in (("method", method), ("cells", cells)) if v is not None}
+    if target is None and not free:
+        problem = read_problem(source)
+        if settings:  # once more, so that the settings are checked
+            make_problem(problem.scene, problem.target, problem.free, **settings)
+            problem = replace(problem, **settings)
+    elif target is None or not free:
+        raise InputError("a fit of a scene needs both --target and --free; a fit file needs neither")
+    else:
+        problem = make_problem(load_scene(source), read_image(target), free, **settings)
+    folder = make_folder(output)
+    with _progress(problem) as progress:
+        result = solve(problem, progress)
+    write_result(problem, result, folder)
+    width = max(map(len, result.components))
+    for name, start, value in zip(result.components, result.start, result.values, strict=True):
+        print(f"{name:<{width}}  {start:>12.6g}  ->  {value:>12.6g}")
+    state = "converged" if result.converged else "stopped"
+    print(f"{state} after {result.evaluations} evaluations, {result.seconds:.1f} s, loss {result.loss:.4g}: {result.message}")
+    print(f"written to {folder}: fitted.toml, comparison.png, result.png, target.png, fit.json")
+
+
+@app.command()
+def parameters(scene: SceneFile) -> None:
+    """List the parameters of a scene: path, value, bounds and unit.
+
+    Example: `diffrt parameters scenes/still_life.toml`
+    """
+    from diffrt.scene import load_scene
+
+    loaded = load_scene(scene)
+    found = loaded.parameters()
+    width = max(len(p.path) for p in found)
+    for p in found:
+        value = " ".join(f"{x:g}" for x in loaded.pack([p.path]))
+        limits = f"{p.minimum:g} to {p.maximum:g}" if p.minimum > -float("inf") else "any"
+        print(f"{p.path:<{width}}  {value:<20}  {limits:<16}  {p.unit}".rstrip())
+
+
+@app.command()
+def info() -> None:
+    """Say which versions run.
+
+    Example: `diffrt info`
+    """
+    import platform
+    from importlib.metadata import version
+
+    from diffrt import __version__
+
+    print(f"diffrt {__version__}, engine numpy, edges ignored")
+    print(f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}")
+    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors")
+
+
+def _check_output(path: str) -> None:
+    """Refuse an output that cannot be written before the work, not after."""
+    if Path(path).suffix.lower() not in (".png", ".npy"):
+        raise InputError(f"{path}: found the suffix '{Path(path).suffix}', allowed: .png or .npy")
+    if not Path(path).absolute().parent.is_dir():
+        raise InputError(f"{path}: the folder {Path(path).absolute().parent} does not exist; create it first")
+
+
+@contextmanager
+def _progress(problem: "Problem") -> "Iterator[Callable[[int, float], None]]":
+    """Shows the evaluations: a bar on a terminal, plain lines in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda count, loss: print(f"evaluation {count}: loss {loss:.6g}", file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[loss]}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("evaluation 0", total=problem.iterations, loss="")
+        yield lambda count, loss: bar.update(
+            task, completed=count, description=f"evaluation {count}", loss=f"loss {loss:.4g}"
+        )
