@@ -33,7 +33,17 @@ _HOMES = {
     "read_image": "diffrt.image",
 }
 
-__all__ = ["Image", "InputError", "Scene", "autograd", "jacobian", "load_scene", "parse_scene", "read_image", "render"]
+__all__ = [
+    "Image",
+    "InputError",
+    "Scene",
+    "autograd",
+    "jacobian",
+    "load_scene",
+    "parse_scene",
+    "read_image",
+    "render",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -94,7 +94,9 @@ def gradient(
 
 @app.command()
 def fit(
-    source: Annotated[str, typer.Argument(metavar="FIT|SCENE", help="A fit file, or a scene with --target and --free.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FIT|SCENE", help="A fit file, or a scene with --target and --free.")
+    ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder for the results.")],
     target: Annotated[str | None, typer.Option(help="The image to fit: .png (sRGB) or .npy (linear).")] = None,
     free: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A free parameter; may be repeated.")] = None,
@@ -131,7 +133,8 @@ def fit(
     for name, start, value in zip(result.components, result.start, result.values, strict=True):
         print(f"{name:<{width}}  {start:>12.6g}  ->  {value:>12.6g}")
     state = "converged" if result.converged else "stopped"
-    print(f"{state} after {result.evaluations} evaluations, {result.seconds:.1f} s, loss {result.loss:.4g}: {result.message}")
+    print(f"{state} after {result.evaluations} evaluations, {result.seconds:.1f} s, loss {result.loss:.4g}")
+    print(f"scipy says: {result.message}")
     print(f"written to {folder}: fitted.toml, comparison.png, result.png, target.png, fit.json")
 
 
@@ -185,7 +188,12 @@ def _progress(problem: "Problem") -> "Iterator[Callable[[int, float], None]]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[loss]}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("evaluation 0", total=problem.iterations, loss="")
         yield lambda count, loss: bar.update(

@@ -85,9 +85,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
     except RecursionError:
         raise InputError(f"{source}: arrays or tables are nested too deeply") from None
     except ValueError:  # Python refuses to convert integers of thousands of digits
-        raise InputError(
-            f"{source}: holds a number with too many digits, or a date that does not exist"
-        ) from None
+        raise InputError(f"{source}: holds a number with too many digits, or a date that does not exist") from None
 
 
 def write_whole(path: str | Path, data: bytes) -> None:

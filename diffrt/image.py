@@ -280,9 +280,7 @@ def _check_finite(values: NDArray[np.floating], source: str) -> None:
     finite = np.isfinite(values)
     if not finite.all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise InputError(
-            f"{source}: row {first[0]}, column {first[1]} is {values[first]}; every value must be finite"
-        )
+        raise InputError(f"{source}: row {first[0]}, column {first[1]} is {values[first]}; every value must be finite")
 
 
 def _check_size(path: str | Path, height: int, width: int) -> None:

@@ -88,9 +88,7 @@ def test_all_256_levels_of_a_png_come_back_unchanged(tmp_path: Path) -> None:
 
 
 @given(values=finite_images)
-def test_a_npy_holds_every_value_exactly(
-    tmp_path_factory: pytest.TempPathFactory, values: NDArray[np.float64]
-) -> None:
+def test_a_npy_holds_every_value_exactly(tmp_path_factory: pytest.TempPathFactory, values: NDArray[np.float64]) -> None:
     path = tmp_path_factory.mktemp("images") / "image.npy"
     Image(values).save(path)
     np.testing.assert_array_equal(read_image(path), values)
@@ -175,9 +173,7 @@ def test_an_image_of_another_shape(shape: tuple[int, ...]) -> None:
     assert complaint(fault) == f"an image has the shape (height, width, 3); {shape} was given"
 
 
-@pytest.mark.parametrize(
-    "values", [np.full((1, 1, 3), 1j), np.full((1, 1, 3), "a"), np.full((1, 1, 3), None)]
-)
+@pytest.mark.parametrize("values", [np.full((1, 1, 3), 1j), np.full((1, 1, 3), "a"), np.full((1, 1, 3), None)])
 def test_an_image_of_no_real_numbers(values: NDArray[np.generic]) -> None:
     with pytest.raises(InputError) as fault:
         Image(values)

@@ -268,8 +268,8 @@ import re, resource
 import diffrt.autograd as ag
 from diffrt.render import render
 from diffrt.scene import load_scene, parse_scene
-text = load_scene("scenes/still_life.toml").to_toml().replace("width = 64", "width = 1920").replace("height = 48", "height = 1080")
-scene = parse_scene(text)
+text = load_scene("scenes/still_life.toml").to_toml().replace("width = 64", "width = 1920")
+scene = parse_scene(text.replace("height = 48", "height = 1080"))
 names = ["lamp.position", "ball.center", "camera.fov"]
 free = ag.variable(scene.pack(names))
 ag.sum(render(scene.unpack(names, free), cells=2)).backward()

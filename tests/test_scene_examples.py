@@ -36,9 +36,7 @@ def test_the_gallery_shows_every_shape_light_and_material() -> None:
 def test_the_balls_of_the_workshop_run_through_each_other() -> None:
     scene = load_scene(FOLDER / "workshop.toml")
     apart = np.linalg.norm(scene["ball.center"] - scene["knob.center"])
-    assert (
-        abs(scene["ball.radius"] - scene["knob.radius"]) < apart < scene["ball.radius"] + scene["knob.radius"]
-    )
+    assert abs(scene["ball.radius"] - scene["knob.radius"]) < apart < scene["ball.radius"] + scene["knob.radius"]
 
 
 @pytest.mark.parametrize("name", ["tiny", "gallery", "mirrors"])

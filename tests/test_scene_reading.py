@@ -175,9 +175,7 @@ def test_an_empty_scene_file(tmp_path: Path) -> None:
 
 
 def test_a_scene_file_of_blanks() -> None:
-    assert problems("\n") == (
-        "camera: missing; needed: the table [camera]: position, target, fov, width and height",
-    )
+    assert problems("\n") == ("camera: missing; needed: the table [camera]: position, target, fov, width and height",)
 
 
 def test_a_truncated_scene_file_is_never_half_a_scene(tmp_path: Path) -> None:
@@ -267,9 +265,7 @@ def test_an_unknown_type_of_material() -> None:
 
 
 def test_an_unknown_type_of_light() -> None:
-    assert problem('"ambient"', "7") == (
-        'lights.sky.type: found 7, allowed: one of "point", "directional", "ambient"'
-    )
+    assert problem('"ambient"', "7") == ('lights.sky.type: found 7, allowed: one of "point", "directional", "ambient"')
 
 
 def test_an_unknown_type_of_camera() -> None:
@@ -286,8 +282,7 @@ def test_a_shape_without_a_type() -> None:
 
 def test_a_shape_without_a_material() -> None:
     assert problem('material = { type = "mirror", reflectance = [0.9, 0.9, 0.9] }', "") == (
-        "shapes.pane.material: missing; needed: "
-        'a table such as { type = "lambert", albedo = [0.6, 0.6, 0.6] }'
+        'shapes.pane.material: missing; needed: a table such as { type = "lambert", albedo = [0.6, 0.6, 0.6] }'
     )
 
 
@@ -356,8 +351,7 @@ def test_a_number_that_is_nan_or_infinite(value: str) -> None:
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 def test_a_vector_that_holds_nan_or_infinity(value: str) -> None:
     assert problem("center = [0.0, 1.0, 0.0]", f"center = [0.0, {value}, 0.0]") == (
-        f"shapes.ball.center: found [0.0, {value}, 0.0], "
-        "allowed: three numbers [x, y, z], each within -1e9 and 1e9"
+        f"shapes.ball.center: found [0.0, {value}, 0.0], allowed: three numbers [x, y, z], each within -1e9 and 1e9"
     )
 
 
@@ -379,9 +373,7 @@ def test_a_negative_radius() -> None:
 
 
 def test_a_rectangle_without_width() -> None:
-    assert problem("width = 2.0", "width = 0") == (
-        "shapes.pane.width: found 0, allowed: a number over 0, up to 1e9"
-    )
+    assert problem("width = 2.0", "width = 0") == ("shapes.pane.width: found 0, allowed: a number over 0, up to 1e9")
 
 
 def test_a_number_written_as_text() -> None:
@@ -420,9 +412,7 @@ def test_a_negative_intensity() -> None:
 
 @pytest.mark.parametrize("fov", ["0", "180", "-45", "nan"])
 def test_a_field_of_view_outside_0_to_180_degrees(fov: str) -> None:
-    assert problem("fov = 45.0", f"fov = {fov}") == (
-        f"camera.fov: found {fov}, allowed: degrees over 0 and under 180"
-    )
+    assert problem("fov = 45.0", f"fov = {fov}") == (f"camera.fov: found {fov}, allowed: degrees over 0 and under 180")
 
 
 @pytest.mark.parametrize("shininess", ["0", "-3.0"])
@@ -474,9 +464,7 @@ def test_a_rectangle_whose_up_is_along_its_normal() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "corner", ["[0.0, 0.0, 0.0]", "[1.0, 0.0, 0.0]", "[0.3, 0.0, 0.0]", "[-2.0, 0.0, 0.0]"]
-)
+@pytest.mark.parametrize("corner", ["[0.0, 0.0, 0.0]", "[1.0, 0.0, 0.0]", "[0.3, 0.0, 0.0]", "[-2.0, 0.0, 0.0]"])
 def test_a_triangle_on_one_line(corner: str) -> None:
     assert problem("c = [0.0, 1.0, 0.0]", f"c = {corner}") == (
         f"shapes.flag.c: found {corner}, allowed: a, b and c that do not lie on one line"

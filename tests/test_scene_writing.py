@@ -40,9 +40,7 @@ def tables(draw: st.DrawFn, kinds: dict[str, type[Table]]) -> dict[str, Any]:
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     """Any scene."""
-    names = draw(
-        st.lists(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True), unique=True, max_size=4)
-    )
+    names = draw(st.lists(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True), unique=True, max_size=4))
     assume("camera" not in names)
     split = draw(st.integers(0, len(names)))
     document, problems = check_document(

@@ -108,7 +108,7 @@ def pull_back(nodes: Sequence[Var], adjoints: Adjoints, recorded: bool) -> Adjoi
                     else:
                         part = chain(g, partial(out, *values))  # type: ignore[operator]
                 else:
-                    part = op.vjp[i](g, out, *values, **settings)  # type: ignore[index, misc]
+                    part = op.vjp[i](g, out, *values, **settings)  # type: ignore[misc, index]
                 if part is None:
                     continue
                 if not (type(part) is float and type(x._value) is float):
@@ -131,9 +131,7 @@ def push_forward(nodes: Sequence[Var], tangents: dict[int, list[Any]], recorded:
             op = node.op
             if op is None or node.serial in tangents:
                 continue
-            given = [
-                tangents.get(x.serial) if type(x) is Var and x.serial in wanted else None for x in node.inputs
-            ]
+            given = [tangents.get(x.serial) if type(x) is Var and x.serial in wanted else None for x in node.inputs]
             if all(t is None for t in given):
                 continue
             out, values = _operands(node, recorded)
@@ -156,7 +154,7 @@ def push_forward(nodes: Sequence[Var], tangents: dict[int, list[Any]], recorded:
                     if t is None:
                         continue
                     if op.partials is None:
-                        part = op.jvp[i](t, out, *values, **settings)  # type: ignore[index, misc]
+                        part = op.jvp[i](t, out, *values, **settings)  # type: ignore[misc]
                     elif type(partial) is float and partial in (1.0, -1.0):
                         part = t if partial == 1.0 else -t
                     else:

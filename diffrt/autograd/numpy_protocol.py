@@ -10,10 +10,35 @@ from . import functional, operations, structure
 
 _UFUNCS: dict[Any, Callable[..., Any]] = {
     getattr(np, name): getattr(operations, name)
-    for name in (
-        "add subtract multiply divide power negative absolute sqrt exp log sin cos tan tanh arctan2 minimum maximum "
-        "sign less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not"
-    ).split()
+    for name in [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "power",
+        "negative",
+        "absolute",
+        "sqrt",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "arctan2",
+        "minimum",
+        "maximum",
+        "sign",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_not",
+    ]
 } | {np.matmul: structure.matmul, np.positive: lambda x: x, np.square: lambda x: operations.multiply(x, x)}
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {

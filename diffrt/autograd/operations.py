@@ -39,7 +39,7 @@ def _product(g: float, partial: float) -> float:
 
 
 def _zero_wins(g: Any, partial: Any) -> Array:
-    product = np.multiply(g, partial)
+    product: Array = np.multiply(g, partial)
     # The sum of squares is nan only if an entry is, and costs one fast pass.
     if np.isnan(np.vdot(product, product)):
         product = np.where((np.asarray(g) == 0.0) | (np.asarray(partial) == 0.0), 0.0, product)
@@ -72,12 +72,18 @@ def _sign(x: float) -> float:
 
 
 # The columns: name, forward rule, one partial per input, symbol, the same on Python floats.
-_ELEMENTWISE = (
+_ELEMENTWISE: tuple[tuple[Any, ...], ...] = (
     ("add", np.add, (1.0, 1.0), "+", operator.add),
     ("subtract", np.subtract, (1.0, -1.0), "-", operator.sub),
     ("multiply", np.multiply, (lambda out, x, y: y, lambda out, x, y: x), "*", operator.mul),
     ("chain", _zero_wins, (lambda out, g, p: p, lambda out, g, p: g), "*", _product),
-    ("divide", np.divide, (lambda out, x, y: _over(1.0, y), lambda out, x, y: -_over(out, y)), "/", operator.truediv),
+    (
+        "divide",
+        np.divide,
+        (lambda out, x, y: _over(1.0, y), lambda out, x, y: -_over(out, y)),
+        "/",
+        operator.truediv,
+    ),
     (
         "power",
         operator.pow,
@@ -105,8 +111,20 @@ _ELEMENTWISE = (
         "arctan2",
         math.atan2,
     ),
-    ("minimum", np.minimum, (lambda out, x, y: _larger(y, x), lambda out, x, y: _larger(x, y)), "min", _pick_smaller),
-    ("maximum", np.maximum, (lambda out, x, y: _larger(x, y), lambda out, x, y: _larger(y, x)), "max", _pick_larger),
+    (
+        "minimum",
+        np.minimum,
+        (lambda out, x, y: _larger(y, x), lambda out, x, y: _larger(x, y)),
+        "min",
+        _pick_smaller,
+    ),
+    (
+        "maximum",
+        np.maximum,
+        (lambda out, x, y: _larger(x, y), lambda out, x, y: _larger(y, x)),
+        "max",
+        _pick_larger,
+    ),
     (
         "where",
         np.where,
@@ -127,7 +145,7 @@ _KINKS = {
 }
 
 # Piecewise constant: they look at the values and give plain results that have no derivative.
-_DISCRETE = (
+_DISCRETE: tuple[tuple[Any, ...], ...] = (
     ("less", np.less, "<", operator.lt),
     ("less_equal", np.less_equal, "<=", operator.le),
     ("greater", np.greater, ">", operator.gt),
@@ -141,9 +159,7 @@ _DISCRETE = (
 )
 
 for _name, _forward, _partials, _symbol, _scalar in _ELEMENTWISE:
-    TABLE[_name] = Op(
-        _name, _forward, _symbol, partials=_partials, kinks=_KINKS.get(_name, ""), scalar=_scalar
-    )
+    TABLE[_name] = Op(_name, _forward, _symbol, partials=_partials, kinks=_KINKS.get(_name, ""), scalar=_scalar)
 for _name, _forward, _symbol, _scalar in _DISCRETE:
     TABLE[_name] = Op(_name, _forward, _symbol, scalar=_scalar, differentiable=False)
 

@@ -28,12 +28,11 @@ def sum(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
 def mean(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
     """Arithmetic mean over `axis`."""
     total = sum(x, axis, keepdims)
-    return total * (max_size(total) / max_size(x))
+    return total * (_size(total) / _size(x))
 
 
-def max_size(x: Any) -> int:
-    """Number of entries, 1 for a scalar."""
-    return math.prod(np.shape(x) if not isinstance(x, Var) else x.shape)
+def _size(x: Any) -> int:
+    return math.prod(_shape(x))
 
 
 def max(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -242,7 +241,7 @@ def _squeeze(x: Any, axis: int) -> Any:
 
 
 # The columns: name, forward rule, vjp and jvp for each input (or one joint rule for any number of them), symbol.
-_ROWS = (
+_ROWS: tuple[tuple[Any, ...], ...] = (
     ("sum", np.sum,
      (lambda g, out, x, axis, keepdims: _spread(g, x, axis),),
      (lambda t, out, x, axis, keepdims: sum(t, axis, keepdims),), "sum"),
@@ -282,4 +281,4 @@ _KINKS = {
 }
 
 for _name, _forward, _vjp, _jvp, _symbol in _ROWS:
-    TABLE[_name] = Op(_name, _forward, _symbol, vjp=_vjp, jvp=_jvp, kinks=_KINKS.get(_name, ""))  # type: ignore[arg-type]
+    TABLE[_name] = Op(_name, _forward, _symbol, vjp=_vjp, jvp=_jvp, kinks=_KINKS.get(_name, ""))

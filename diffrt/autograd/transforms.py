@@ -51,9 +51,7 @@ def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     return lambda *args: both(*args)[1]
 
 
-def vjp(
-    f: Function, *args: Any, argnums: Sequence[int] | None = None
-) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+def vjp(f: Function, *args: Any, argnums: Sequence[int] | None = None) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """f(*args), and a function from an adjoint of the result to the adjoints of the arguments.
 
     argnums: of which arguments; all if None.
@@ -191,7 +189,7 @@ def _fresh(x: Any) -> Var:
         alias: Var = apply(_ALIAS, (x,))
         return alias
     plain = as_value(x)
-    return Var(plain if type(plain) is float else freeze(plain))
+    return Var(plain if isinstance(plain, float) else freeze(plain))
 
 
 def _nested(nodes: Sequence[Var], inputs: Sequence[Any], args: Sequence[Any]) -> bool:

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,51 +136,51 @@ class Var:
         """The value of a Var of one entry, as a float that has no derivative."""
         return float(np.asarray(self._value).item())
 
-    # Arithmetic. Each line is one row of the table.
+    # Arithmetic. Each line is one row of the table; with a Var among the inputs, `apply` gives a Var.
     def __add__(self, other: Numeric) -> Var:
-        return apply(TABLE["add"], (self, other))
+        return _var(TABLE["add"], (self, other))
 
     def __radd__(self, other: Numeric) -> Var:
-        return apply(TABLE["add"], (other, self))
+        return _var(TABLE["add"], (other, self))
 
     def __sub__(self, other: Numeric) -> Var:
-        return apply(TABLE["subtract"], (self, other))
+        return _var(TABLE["subtract"], (self, other))
 
     def __rsub__(self, other: Numeric) -> Var:
-        return apply(TABLE["subtract"], (other, self))
+        return _var(TABLE["subtract"], (other, self))
 
     def __mul__(self, other: Numeric) -> Var:
-        return apply(TABLE["multiply"], (self, other))
+        return _var(TABLE["multiply"], (self, other))
 
     def __rmul__(self, other: Numeric) -> Var:
-        return apply(TABLE["multiply"], (other, self))
+        return _var(TABLE["multiply"], (other, self))
 
     def __truediv__(self, other: Numeric) -> Var:
-        return apply(TABLE["divide"], (self, other))
+        return _var(TABLE["divide"], (self, other))
 
     def __rtruediv__(self, other: Numeric) -> Var:
-        return apply(TABLE["divide"], (other, self))
+        return _var(TABLE["divide"], (other, self))
 
     def __pow__(self, other: Numeric) -> Var:
-        return apply(TABLE["power"], (self, other))
+        return _var(TABLE["power"], (self, other))
 
     def __rpow__(self, other: Numeric) -> Var:
-        return apply(TABLE["power"], (other, self))
+        return _var(TABLE["power"], (other, self))
 
     def __matmul__(self, other: Numeric) -> Var:
-        return apply(TABLE["matmul"], (self, other))
+        return _var(TABLE["matmul"], (self, other))
 
     def __rmatmul__(self, other: Numeric) -> Var:
-        return apply(TABLE["matmul"], (other, self))
+        return _var(TABLE["matmul"], (other, self))
 
     def __neg__(self) -> Var:
-        return apply(TABLE["negative"], (self,))
+        return _var(TABLE["negative"], (self,))
 
     def __pos__(self) -> Var:
         return self
 
     def __abs__(self) -> Var:
-        return apply(TABLE["abs"], (self,))
+        return _var(TABLE["abs"], (self,))
 
     # Comparisons look at values; they have no derivative and give plain booleans.
     def __lt__(self, other: Numeric) -> Any:
@@ -204,7 +204,7 @@ class Var:
     __hash__ = object.__hash__  # a Var is itself; == compares values, as in numpy
 
     def __getitem__(self, index: Any) -> Var:
-        return apply(TABLE["index"], (self,), {"index": index})
+        return _var(TABLE["index"], (self,), {"index": index})
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -250,7 +250,7 @@ class Var:
     # The methods that numpy users reach for.
     def sum(self, axis: Any = None, keepdims: bool = False) -> Var:
         """Sum over `axis` (all axes if None)."""
-        return apply(TABLE["sum"], (self,), {"axis": axis, "keepdims": keepdims})
+        return _var(TABLE["sum"], (self,), {"axis": axis, "keepdims": keepdims})
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Var:
         """Mean over `axis` (all axes if None)."""
@@ -259,21 +259,21 @@ class Var:
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Var:
         """Largest entry over `axis` (all axes if None)."""
-        return apply(TABLE["max"], (self,), {"axis": axis, "keepdims": keepdims})
+        return _var(TABLE["max"], (self,), {"axis": axis, "keepdims": keepdims})
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Var:
         """Smallest entry over `axis` (all axes if None)."""
-        return apply(TABLE["min"], (self,), {"axis": axis, "keepdims": keepdims})
+        return _var(TABLE["min"], (self,), {"axis": axis, "keepdims": keepdims})
 
     def reshape(self, *shape: Any) -> Var:
         """The same entries in another shape; one size may be -1."""
         whole = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return apply(TABLE["reshape"], (self,), {"shape": tuple(whole)})
+        return _var(TABLE["reshape"], (self,), {"shape": tuple(whole)})
 
     def transpose(self, *axes: Any) -> Var:
         """The axes in another order; reversed if none are given."""
         whole = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return apply(TABLE["transpose"], (self,), {"axes": tuple(whole) if whole else None})
+        return _var(TABLE["transpose"], (self,), {"axes": tuple(whole) if whole else None})
 
     @property
     def T(self) -> Var:
@@ -389,6 +389,9 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
         out.op = None
         out.inputs = ()
     return out
+
+
+_var = cast(Callable[..., Var], apply)
 
 
 def _constant(x: Any) -> Any:

@@ -74,9 +74,7 @@ def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], **settings: A
     columns: list[list[Any]] = [[] for _ in range(count)]
     for part, run, arguments in _chunks(inputs, **settings):
         local = [
-            ts
-            if ts is None or i < first_sample
-            else [None if t is None else index(t, (..., part)) for t in ts]
+            ts if ts is None or i < first_sample else [None if t is None else index(t, (..., part)) for t in ts]
             for i, ts in enumerate(tangents)
         ]
         for column, tangent in zip(columns, pushforward(run, arguments, local)[1], strict=True):
@@ -103,4 +101,3 @@ def _chunks(
 
 
 _KERNEL = Op("kernel", _forward, "kernel", vjp=_vjp, jvp=_jvp)
-

@@ -72,7 +72,7 @@ def read_problem(path: str | Path) -> Problem:
     if not isinstance(free, dict) or not all(isinstance(entry, dict) for entry in free.values()):
         problems.append(f"free: {_found(data, 'free')}; needed: names of parameters, or a table for each")
         free = {}
-    settings = {key: data[key] for key in ("cells", "method", "iterations") if key in data}
+    settings: dict[str, Any] = {key: data[key] for key in ("cells", "method", "iterations") if key in data}
     problems += _setting_problems(settings)
     if problems:
         raise InputError(*(f"{path}: {problem}" for problem in problems))
@@ -152,7 +152,9 @@ def _limits(
         raise InputError(f'{name}: method "{method}" cannot keep bounds; use one of {", ".join(BOUNDED)}')
     lower, upper = np.maximum(lower, parameter.minimum), np.minimum(upper, parameter.maximum)
     if ((start < lower) | (start > upper)).any():
-        raise InputError(f"{name}: found a start {start.tolist()} outside its bounds {lower.tolist()} to {upper.tolist()}")
+        raise InputError(
+            f"{name}: found a start {start.tolist()} outside its bounds {lower.tolist()} to {upper.tolist()}"
+        )
     return start, lower, upper
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import mean, value_and_grad
-from diffrt.errors import InputError
 from diffrt.fit.problem import BOUNDED, Problem
 from diffrt.render.renderer import jacobian, render
 from diffrt.scene import Scene
@@ -48,7 +47,6 @@ def solve(problem: Problem, progress: Progress | None = None) -> Result:
     """Fit the free parameters to the target.
 
     progress: called after each evaluation with its number and the loss there.
-    Raises InputError if the optimiser leaves what a scene can hold, which only a method without bounds does.
     """
     begin = time.perf_counter()
     start = problem.scene.pack(problem.free)
@@ -113,7 +111,12 @@ def _minimize(problem: Problem, start: NDArray[np.float64], tried: _Tried) -> tu
     evaluate = value_and_grad(mean_square)
 
     def loss(scaled: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        at = np.clip(scaled * unit, problem.lower, problem.upper) if bounded else scaled * unit
+        at = scaled * unit
+        if bounded:
+            at = np.clip(at, problem.lower, problem.upper)  # rounding may carry a bound over itself
+        elif (at < problem.lower).any() or (at > problem.upper).any():
+            # No scene is there. An infinite loss makes a line search take a shorter step.
+            return np.inf, np.zeros_like(at)
         value, gradient = evaluate(at)
         tried.add(at, value)
         return value * scale, gradient * unit * scale
@@ -122,12 +125,7 @@ def _minimize(problem: Problem, start: NDArray[np.float64], tried: _Tried) -> tu
     limits = {"bounds": Bounds(problem.lower / unit, problem.upper / unit)} if bounded else {}
     most = "maxfun" if problem.method == "TNC" else "maxiter"
     tolerances = {"L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}.get(problem.method, {})
-    try:
-        done = minimize(
-            loss, start / unit, jac=True, method=problem.method, options={most: problem.iterations, **tolerances}, **limits
-        )  # fmt: skip
-    except InputError as fault:
-        raise InputError(
-            f"method {problem.method} went where no scene can be ({fault.problems[0]}); use a method that keeps bounds"
-        ) from None
+    options = {most: problem.iterations, **tolerances}
+    with np.errstate(invalid="ignore"):
+        done = minimize(loss, start / unit, jac=True, method=problem.method, options=options, **limits)
     return bool(done.success), str(done.message)

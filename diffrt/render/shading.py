@@ -103,9 +103,7 @@ def _paths(tables: Tables, signatures: Signatures) -> list[tuple[tuple[tuple[str
             hits = [hit[members[0]] for hit in signatures.shape if hit[members[0]] >= 0]
             groups.append(
                 (
-                    tuple(
-                        (shape_kinds[tables.shape_kind[h]], material_kinds[tables.material_kind[h]]) for h in hits
-                    ),
+                    tuple((shape_kinds[tables.shape_kind[h]], material_kinds[tables.material_kind[h]]) for h in hits),
                     members,
                 )
             )

@@ -72,7 +72,13 @@ def find_signatures(
 
 
 def _follow(
-    tables: Tables, shapes: list[Shape], mirror: NDArray[np.bool_], o: Any, d: Any, found: Signatures, places: Any
+    tables: Tables,
+    shapes: list[Shape],
+    mirror: NDArray[np.bool_],
+    o: Any,
+    d: Any,
+    found: Signatures,
+    places: Any,
 ) -> None:
     """Follow light paths from origins o along directions d; their signatures go to `places` of `found`."""
     o = np.broadcast_to(o, d.shape)
@@ -81,7 +87,14 @@ def _follow(
     for bounce in range(len(found.shape)):
         hit, side, t = nearest_hit(shapes, o, d, begin, begin_side)
         going = hit >= 0
-        places, o, d, hit, side, t = places[going], o[:, going], d[:, going], hit[going], side[going], t[going]
+        places, o, d, hit, side, t = (
+            places[going],
+            o[:, going],
+            d[:, going],
+            hit[going],
+            side[going],
+            t[going],
+        )
         if not places.size:
             return
         found.shape[bounce, places], found.side[bounce, places] = hit, side

@@ -72,9 +72,7 @@ def shown(value: Any) -> str:
     return _SHOWN.repr(value)
 
 
-def _check_fields(
-    path: str, data: Mapping[str, Any], model: type[Table], broken: set[str]
-) -> tuple[Any, Problems]:
+def _check_fields(path: str, data: Mapping[str, Any], model: type[Table], broken: set[str]) -> tuple[Any, Problems]:
     """Check the fields of a table and their relations; `broken` are fields reported already."""
     table, faulty = None, set(broken)
     try:
@@ -113,13 +111,9 @@ def _check_group(
     for name, entry in data.items():
         path = _join(group, name)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            problems.append(
-                f"{path}: found the name {shown(name)}, allowed: a letter or _, then letters, digits or _"
-            )
+            problems.append(f"{path}: found the name {shown(name)}, allowed: a letter or _, then letters, digits or _")
         if name == "camera":
-            problems.append(
-                f'{path}: found the name "camera", allowed: another name; this one means the camera'
-            )
+            problems.append(f'{path}: found the name "camera", allowed: another name; this one means the camera')
         tables[name], faults = check_kind(path, entry, kinds)
         problems += faults
     if group == "lights" and len(data) > schema.MOST_LIGHTS:

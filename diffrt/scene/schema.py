@@ -85,9 +85,7 @@ _Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_
 
 _STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
 
-Point = Annotated[
-    _Vector, Quantity("three numbers [x, y, z], each within -1e9 and 1e9", "xyz", unit="scene units")
-]
+Point = Annotated[_Vector, Quantity("three numbers [x, y, z], each within -1e9 and 1e9", "xyz", unit="scene units")]
 Direction = Annotated[
     _Vector,
     AfterValidator(_has_length),

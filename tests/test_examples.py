@@ -1,0 +1,62 @@
+"""What ships works: the fits recover the truth, and the one-page tracer agrees with the renderer."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from diffrt.fit import make_problem, read_problem, solve
+from diffrt.image import read_image
+from diffrt.render import jacobian, render
+from diffrt.scene import load_scene
+
+ROOT = Path(__file__).parents[1]
+TINY = ["lamp.position", "ball.center"]
+
+
+def test_the_still_life_gives_back_its_lamp_and_its_ball():
+    problem = read_problem(ROOT / "examples/still_life/fit.toml")
+    assert problem.scene["lamp.position"].tolist() == [-1.0, 3.0, 2.0]
+    assert problem.scene["ball.center"].tolist() == [-0.5, 1.0, 0.4]
+    result = solve(problem)
+    truth = load_scene(ROOT / "scenes/still_life.toml")
+    for name, error in (("lamp.position", 0.05), ("ball.center", 0.05), ("ball.material.albedo", 0.01)):
+        assert np.abs(result.scene[name] - truth[name]).max() < error, name
+    assert result.scene["lamp.intensity"] == pytest.approx(truth["lamp.intensity"], rel=0.01)
+
+
+def test_twelve_pixels_give_back_six_numbers():
+    result = solve(read_problem(ROOT / "examples/tiny/fit.toml"))
+    assert result.values == pytest.approx(load_scene(ROOT / "scenes/tiny.toml").pack(TINY), abs=1e-6)
+
+
+def test_the_tiny_target_is_the_image_of_its_scene_and_determines_six_numbers():
+    scene = load_scene(ROOT / "scenes/tiny.toml")
+    assert np.allclose(render(scene), read_image(ROOT / "examples/tiny/target.npy"), rtol=1e-12)
+    singular = np.linalg.svd(jacobian(scene, TINY).reshape(-1, 6))[1]
+    assert singular[-1] > 0.01 * singular[0]
+
+
+def test_the_tracer_by_hand_agrees_with_the_renderer_and_recovers_the_truth(tmp_path, monkeypatch, capsys):
+    script = ROOT / "examples/tiny/by_hand.py"
+    assert len(script.read_text().splitlines()) < 60
+    assert "diffrt.render" not in script.read_text()
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "tiny.png")])
+    page = runpy.run_path(str(script))
+    assert page["found"].x == pytest.approx(page["TRUTH"], abs=1e-4)
+    image = np.asarray(page["target"]).T.reshape(3, 4, 3)
+    assert np.allclose(image, render(load_scene(ROOT / "scenes/tiny.toml")), rtol=1e-12)
+    assert Picture.open(tmp_path / "tiny.png").size == (4, 3)
+    assert "lamp [0.6" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("method", ["L-BFGS-B", "BFGS", "CG", "TNC", "SLSQP", "trust-constr"])
+def test_every_gradient_method_goes_down(method):
+    scene = load_scene(ROOT / "scenes/tiny.toml").replace({"lamp.intensity": [20.0, 22.0, 30.0]})
+    target = read_image(ROOT / "examples/tiny/target.npy")
+    result = solve(make_problem(scene, target, ["lamp.intensity"], cells=1, method=method))
+    assert result.values == pytest.approx([24.0] * 3, rel=1e-4)
+    assert result.history[0] == max(result.history)
