@@ -1,0 +1,41 @@
+"""The package as a whole: its names, in any order of import, and what the README promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["import diffrt", "import diffrt.render.renderer", "from diffrt import render", "import diffrt.fit"],
+)  # fmt: skip
+def test_render_can_be_called_whatever_was_imported_first(first):
+    program = f"{first}\nimport diffrt\nprint(diffrt.render(diffrt.load_scene('scenes/tiny.toml')).shape)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "(3, 4, 3)\n", done.stderr
+
+
+def test_the_program_in_the_readme_runs(tmp_path):
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    program = program.replace('"scenes/', f'"{ROOT.as_posix()}/scenes/')
+    program += "\nassert J.shape == (48, 64, 3, 6)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "still_life.png").exists()
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    import diffrt
+
+    with pytest.raises(AttributeError, match="no attribute 'rendr'"):
+        diffrt.rendr  # noqa: B018
+
+
+def test_autograd_imports_nothing_of_the_package():
+    for path in (ROOT / "diffrt/autograd").glob("*.py"):
+        assert not re.search(r"^\s*(from|import) diffrt", path.read_text(), re.MULTILINE), path
