@@ -5,7 +5,7 @@ differentiates again runs the rules of the table on plain values; a *recorded* s
 Vars, and its result is a graph that can be differentiated. Broadcasting is undone here, in `unbroadcast`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,47 +74,48 @@ def between(nodes: Sequence[Var], inputs: Iterable[Var]) -> list[Var]:
     return kept
 
 
-def pull_back(nodes: Sequence[Var], adjoints: Adjoints, recorded: bool) -> Adjoints:
+def pull_back(nodes: Sequence[Var], adjoints: Adjoints, recorded: bool, kept: Collection[int] = ()) -> Adjoints:
     """The reverse sweep.
 
     nodes: in order of computation; derivatives go to these and to no other. adjoints: of the outputs, by
-    serial number. recorded: on Vars. Returns the adjoints of the nodes that have no inputs among `nodes`.
+    serial number. recorded: on Vars. kept: the serial numbers of nodes at which the sweep ends; it ends at
+    leaves too. Returns the adjoints of the nodes at which it ended.
     """
     wanted = {node.serial for node in nodes}
     adjoints = dict(adjoints)
+
+    def add(x: Var, part: Any) -> None:
+        if not (type(part) is float and type(x._value) is float):
+            part = unbroadcast(part, x)
+        serial = x.serial
+        adjoints[serial] = adjoints[serial] + part if serial in adjoints else part
+
     with np.errstate(all="ignore"):  # a partial may be inf or nan where nothing depends on it
         for node in reversed(nodes):
             op, inputs = node.op, node.inputs
-            if op is None or node.serial not in adjoints:
-                continue
-            targets = [type(x) is Var and x.serial in wanted for x in inputs]
-            if not any(targets):
+            if op is None or node.serial not in adjoints or node.serial in kept:
                 continue
             g = adjoints.pop(node.serial)
             out, values = _operands(node, recorded)
-            settings = node.settings or {}
-            joint = op.vjp(g, out, values, targets, **settings) if callable(op.vjp) else None
-            for i, x in enumerate(inputs):
-                if not targets[i]:
-                    continue
-                if joint is not None:
-                    part = joint[i]
-                elif op.partials is not None:
-                    partial = op.partials[i]
-                    if type(partial) is float:
-                        part = g if partial == 1.0 else -g
-                    elif partial is None:
+            if op.partials is not None:
+                for x, partial in zip(inputs, op.partials, strict=True):
+                    if partial is None or type(x) is not Var or x.serial not in wanted:
                         continue
+                    if type(partial) is float:
+                        add(x, g if partial == 1.0 else -g)
                     else:
-                        part = chain(g, partial(out, *values))  # type: ignore[operator]
-                else:
-                    part = op.vjp[i](g, out, *values, **settings)  # type: ignore[misc, index]
-                if part is None:
-                    continue
-                if not (type(part) is float and type(x._value) is float):
-                    part = unbroadcast(part, x)
-                have = adjoints.get(x.serial)
-                adjoints[x.serial] = part if have is None else have + part
+                        add(x, chain(g, partial(out, *values)))  # type: ignore[operator]
+                continue
+            settings = node.settings or {}
+            targets = [type(x) is Var and x.serial in wanted for x in inputs]
+            if callable(op.vjp):
+                parts = op.vjp(g, out, values, targets, **settings)
+            else:
+                rules = zip(op.vjp, targets, strict=True)
+                parts = [rule(g, out, *values, **settings) if rule and t else None for rule, t in rules]
+            for x, part in zip(inputs, parts, strict=True):
+                if part is not None:
+                    add(x, part)
     return adjoints
 
 
@@ -167,7 +168,7 @@ def push_forward(nodes: Sequence[Var], tangents: dict[int, list[Any]], recorded:
 def unbroadcast(g: Any, x: Var) -> Any:
     """The adjoint of x from that of x broadcast: stretched and new axes are summed."""
     shape = x.shape
-    given = g.shape if isinstance(g, Var) else np.shape(g)
+    given = np.shape(g) if type(g) is float else g.shape
     if given != shape:
         if len(given) < len(shape):  # an adjoint may itself be constant along an axis
             return broadcast_to(g, shape)

@@ -28,6 +28,8 @@ def chain(g: Any, partial: Any) -> Any:
     """
     if type(g) is float and type(partial) is float:
         return _product(g, partial)
+    if type(g) is np.ndarray and type(partial) is np.ndarray and partial.dtype != bool:
+        return _zero_wins(g, partial)
     if type(partial) is bool or (type(partial) is np.ndarray and partial.dtype == bool):
         return apply(TABLE["where"], (partial, g, 0.0))
     return apply(TABLE["chain"], (g, partial))
@@ -41,7 +43,8 @@ def _product(g: float, partial: float) -> float:
 def _zero_wins(g: Any, partial: Any) -> Array:
     product: Array = np.multiply(g, partial)
     # The sum of squares is nan only if an entry is, and costs one fast pass.
-    if np.isnan(np.vdot(product, product)):
+    total = np.vdot(product, product)
+    if total != total:
         product = np.where((np.asarray(g) == 0.0) | (np.asarray(partial) == 0.0), 0.0, product)
     return product
 

@@ -161,13 +161,15 @@ def _vjp(f: Function, args: Sequence[Any], numbers: tuple[int, ...]) -> tuple[An
     every = reachable([value]) if isinstance(value, Var) else []
     nested = _nested(every, inputs, args)
     nodes = between(every, wanted)
+    ends = {x.serial for x in wanted}
 
     def pullback(seed: Any) -> tuple[Any, ...]:
         if not isinstance(value, Var):
             found = {}
         else:
             start = _number(seed_of(value, seed))
-            found = pull_back(nodes, {value.serial: start}, nested or isinstance(start, Var)) if nodes else {}
+            recorded = nested or isinstance(start, Var)
+            found = pull_back(nodes, {value.serial: start}, recorded, ends) if nodes else {}
         zeros = (np.zeros(x.shape) if x.shape else 0.0 for x in wanted)
         return tuple(found.get(x.serial, z) for x, z in zip(wanted, zeros, strict=True))
 

@@ -95,7 +95,7 @@ class Var:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the value; () for a scalar."""
-        return np.shape(self._value)
+        return () if type(self._value) is float else self._value.shape  # type: ignore[union-attr]
 
     @property
     def ndim(self) -> int:
@@ -313,12 +313,12 @@ def as_value(x: Any) -> Value:
         return float(x)
     if isinstance(x, Var):
         return x._value
+    if isinstance(x, list | tuple) and any(isinstance(entry, Var) for entry in x):
+        raise TypeError("a list of Vars is no array; make one Var of them with diffrt.autograd.stack")
     try:
         array = np.asarray(x)
     except ValueError as fault:
         raise TypeError(f"diffrt.autograd needs real numbers or arrays of one shape; {fault}") from None
-    if array.dtype.kind == "O" and any(isinstance(entry, Var) for entry in array.flat):
-        raise TypeError("a list of Vars is no array; make one Var of them with diffrt.autograd.stack")
     if array.dtype.kind not in "biuf" or array.dtype == np.float16:
         raise TypeError(
             f"diffrt.autograd needs real numbers (int, float32, float64) but was given {type(x).__name__} "
