@@ -13,7 +13,22 @@ import diffrt.autograd as ag
 from diffrt.autograd import TABLE, Var
 from diffrt.autograd.variable import apply
 
-ANALYTIC = "add subtract multiply chain divide power negative sqrt exp log sin cos tan tanh".split()
+ANALYTIC = [
+    "add",
+    "subtract",
+    "multiply",
+    "chain",
+    "divide",
+    "power",
+    "negative",
+    "sqrt",
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+]
 POSITIVE = {"power", "sqrt", "log", "divide", "arctan2"}
 SHAPES = [((), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (2, 1)), ((), (4,)), ((2, 1, 3), (4, 1))]
 UNARY = [name for name in TABLE if TABLE[name].partials is not None and len(TABLE[name].partials) == 1]

@@ -26,12 +26,16 @@ def chain(g: Any, partial: Any) -> Any:
 
     g: adjoint or tangent. partial: local derivative, of a shape that broadcasts with g; booleans select.
     """
-    if type(g) is float and type(partial) is float:
-        return _product(g, partial)
-    if type(g) is np.ndarray and type(partial) is np.ndarray and partial.dtype != bool:
-        return _zero_wins(g, partial)
-    if type(partial) is bool or (type(partial) is np.ndarray and partial.dtype == bool):
+    if type(partial) is float:
+        if type(g) is float:
+            return _product(g, partial)
+        if type(g) is np.ndarray and partial != 0.0 and partial - partial == 0.0:  # an ordinary finite number
+            return g * partial
+    selects = type(partial) is bool or (type(partial) is np.ndarray and partial.dtype == bool)
+    if selects:
         return apply(TABLE["where"], (partial, g, 0.0))
+    if type(g) is np.ndarray and type(partial) is np.ndarray:
+        return _zero_wins(g, partial)
     return apply(TABLE["chain"], (g, partial))
 
 
@@ -41,7 +45,7 @@ def _product(g: float, partial: float) -> float:
 
 
 def _zero_wins(g: Any, partial: Any) -> Array:
-    product: Array = np.multiply(g, partial)
+    product: Array = g * partial
     # The sum of squares is nan only if an entry is, and costs one fast pass.
     total = np.vdot(product, product)
     if total != total:

@@ -343,7 +343,7 @@ def freeze(array: Array) -> Array:
 
 def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = None) -> Any:
     """Run `op`: a Var if an input is one (recorded if an input is tracked), else a plain value."""
-    tracked = variable_seen = False
+    tracked = variable_seen = constants = False
     scalar = op.scalar
     values = []
     for x in inputs:
@@ -354,6 +354,7 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
             x = x._value
         elif type(x) is not float and type(x) is not bool:
             x = _constant(x)
+            constants = True
         if type(x) is not float and type(x) is not bool:
             scalar = None
         values.append(x)
@@ -383,7 +384,7 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
     if tracked and _recording.get():
         out.tracked = True
         out.op = op
-        out.inputs = _frozen_constants(inputs, values) if scalar is None else inputs
+        out.inputs = _frozen_constants(inputs, values) if constants else inputs
     else:
         out.tracked = False
         out.op = None
