@@ -108,8 +108,6 @@ def fit(
     Examples: `diffrt fit examples/still_life/fit.toml -o out`,
     `diffrt fit scenes/still_life.toml --target photo.png --free lamp.position --free ball.center -o out`
     """
-    from dataclasses import replace
-
     from diffrt.fit import make_problem, read_problem, solve, write_result
     from diffrt.fit.outputs import make_folder
     from diffrt.image import read_image
@@ -117,10 +115,7 @@ def fit(
 
     settings: dict[str, Any] = {k: v for k, v in (("method", method), ("cells", cells)) if v is not None}
     if target is None and not free:
-        problem = read_problem(source)
-        if settings:  # once more, so that the settings are checked
-            make_problem(problem.scene, problem.target, problem.free, **settings)
-            problem = replace(problem, **settings)
+        problem = read_problem(source, settings)
     elif target is None or not free:
         raise InputError("a fit of a scene needs both --target and --free; a fit file needs neither")
     else:

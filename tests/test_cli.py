@@ -176,6 +176,14 @@ def test_paths_in_a_fit_file_are_relative_to_it(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_settings_on_the_command_line_are_checked_against_the_fit_file(tmp_path):
+    fit = tmp_path / "fit.toml"
+    fit.write_text(GOOD_FIT + "[free.'ball.radius']\nlower = 0.1\n")
+    assert_refused(run("fit", fit, "--method", "CG", "-o", tmp_path / "out"), 'method "CG" cannot keep bounds')
+    assert_refused(run("fit", fit, "--method", "CGS", "-o", tmp_path / "out"), "did you mean 'CG'?")
+    assert_refused(run("fit", STILL, "-o", tmp_path / "out"), "is a scene; to fit it, give a target")
+
+
 def test_a_whole_vector_has_no_derivative_image(tmp_path):
     done = run("gradient", TINY, "lamp.position", "-o", tmp_path / "x.png")
     assert_refused(done, "needed: one of lamp.position.x, lamp.position.y, lamp.position.z")

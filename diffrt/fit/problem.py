@@ -15,6 +15,7 @@ A fit file is TOML, and paths in it are relative to the file:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,16 @@ class Problem:
     iterations: int = 200
 
 
-def read_problem(path: str | Path) -> Problem:
+def read_problem(path: str | Path, settings: Mapping[str, Any] | None = None) -> Problem:
     """The fit in a TOML file.
 
+    settings: other values for the keys cells, method and iterations of the file.
     Raises InputError with one line per mistake, each naming the file, the key, what was found and what is
     allowed; and as `load_scene` and `read_image` for the files that it names.
     """
-    data = read_toml(path)
+    data = {**read_toml(path), **(settings or {})}
+    if "camera" in data:
+        raise InputError(f"{path}: is a scene; to fit it, give a target and free parameters too")
     problems = [f"{key}: unknown key; {did_you_mean(key, _KEYS)}" for key in data if key not in _KEYS]
     for key, needed in (("scene", "the path of a scene file"), ("target", "the path of an image")):
         if not isinstance(data.get(key), str):
@@ -72,15 +76,15 @@ def read_problem(path: str | Path) -> Problem:
     if not isinstance(free, dict) or not all(isinstance(entry, dict) for entry in free.values()):
         problems.append(f"free: {_found(data, 'free')}; needed: names of parameters, or a table for each")
         free = {}
-    settings: dict[str, Any] = {key: data[key] for key in ("cells", "method", "iterations") if key in data}
-    problems += _setting_problems(settings)
+    given: dict[str, Any] = {key: data[key] for key in ("cells", "method", "iterations") if key in data}
+    problems += _setting_problems(given)
     if problems:
         raise InputError(*(f"{path}: {problem}" for problem in problems))
     folder = Path(path).parent
     scene = load_scene(folder / data["scene"])
     target = read_image(folder / data["target"])
     try:
-        return make_problem(scene, target, free, **settings)
+        return make_problem(scene, target, free, **given)
     except InputError as fault:
         raise InputError(*(f"{path}: {problem}" for problem in fault.problems)) from None
 
@@ -166,8 +170,9 @@ def _setting_problems(settings: Mapping[str, Any]) -> list[str]:
             problems.append(f"{key}: found {value!r}, allowed: a whole number from 1 to {most}")
     method = settings.get("method", METHODS[0])
     if method not in METHODS:
-        hint = did_you_mean(method, METHODS) if isinstance(method, str) else ""
-        problems.append(f"method: found {method!r}, allowed: one of {', '.join(METHODS)}; {hint}")
+        near = get_close_matches(str(method), METHODS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        problems.append(f"method: found {method!r}, allowed: one of {', '.join(METHODS)}{hint}")
     return problems
 
 
