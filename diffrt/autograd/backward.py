@@ -85,7 +85,9 @@ def pull_back(nodes: Sequence[Var], adjoints: Adjoints, recorded: bool, kept: Co
     adjoints = dict(adjoints)
 
     def add(x: Var, part: Any) -> None:
-        if not (type(part) is float and type(x._value) is float):
+        value = x._value
+        alike = part.shape == value.shape if type(part) is type(value) is np.ndarray else type(part) is type(value)
+        if not alike:
             part = unbroadcast(part, x)
         serial = x.serial
         adjoints[serial] = adjoints[serial] + part if serial in adjoints else part

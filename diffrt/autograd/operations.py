@@ -31,8 +31,7 @@ def chain(g: Any, partial: Any) -> Any:
             return _product(g, partial)
         if type(g) is np.ndarray and partial != 0.0 and partial - partial == 0.0:  # an ordinary finite number
             return g * partial
-    selects = type(partial) is bool or (type(partial) is np.ndarray and partial.dtype == bool)
-    if selects:
+    if type(partial) is bool or (type(partial) is np.ndarray and partial.dtype.kind == "b"):
         return apply(TABLE["where"], (partial, g, 0.0))
     if type(g) is np.ndarray and type(partial) is np.ndarray:
         return _zero_wins(g, partial)
@@ -45,9 +44,10 @@ def _product(g: float, partial: float) -> float:
 
 
 def _zero_wins(g: Any, partial: Any) -> Array:
-    product: Array = g * partial
+    product: Array = np.multiply(g, partial)
     # The sum of squares is nan only if an entry is, and costs one fast pass.
-    total = np.vdot(product, product)
+    entries = product.ravel()
+    total = entries.dot(entries)
     if total != total:
         product = np.where((np.asarray(g) == 0.0) | (np.asarray(partial) == 0.0), 0.0, product)
     return product

@@ -374,7 +374,7 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
         return value
     if type(value) is not float:
         # A view (reshape, a slice) shares the memory of an input that is frozen already.
-        value.flags.writeable = False
+        value.setflags(write=False)
     out = Var.__new__(Var)
     out._value = value
     out.settings = settings
