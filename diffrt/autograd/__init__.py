@@ -1,6 +1,7 @@
 """The autograd core: numbers that remember how they were computed, and what can be asked of them."""
 
 from .functional import batch_norm, cross, dot, log_softmax, norm, normalize, relu, sigmoid, softmax
+from .implicit import root
 from .operations import (
     absolute,
     add,
@@ -66,6 +67,6 @@ __all__ = [
     "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log_softmax",
     "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
     "multiply", "negative", "no_grad", "norm", "normalize", "not_equal", "power", "pushforward", "relu",
-    "reshape", "scatter_add", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum", "take",
+    "reshape", "root", "scatter_add", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum", "take",
     "tan", "tanh", "transpose", "value_and_grad", "variable", "vjp", "where",
 ]  # fmt: skip

@@ -1,28 +1,278 @@
-"""Cells: the image plane as a grid of squares, `cells` per pixel side. One sample at the centre of each."""
+"""Cells: the image plane as a grid of squares, `cells` per pixel side, divided where an edge runs through.
 
+A cell is *mixed* if its four corners differ in signature. A tree of cells grows from the grid by three rules:
+
+- a cell that is mixed, or touches a mixed one of its size at a side or a corner, is divided down to `edge_depth`;
+- where such a cell and those that it touches hold three or more signatures (a junction of edges, a contact), it
+  is divided down to `junction_depth`;
+- a cell that is not mixed is divided when a smaller neighbour has an edge on the side that they share: the edge
+  bulges into the larger cell without taking a corner of it.
+
+A shape that is small in the image would fall between the corners. So each bounded shape has its centre
+projected, and the cell that holds it, with those around it, is divided until its side is at most half of the
+radius, to SMALLEST.
+
+Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so that their places are integers.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.render.shapes import SHAPES
+from diffrt.render.tables import Tables
+from diffrt.render.visibility import Signatures, find_signatures, joined, shapes_by_kind
 
-@dataclass(frozen=True)
-class Samples:
-    """Image points that stand for an area.
+SMALLEST = 8
+"""The level of the smallest cells; those of the grid have level 0."""
 
-    x, y: (N,), in pixels. pixel: (N,), the pixel that each adds to, row by row. area: of each, in pixels.
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_ROW = 1 << 31  # keys of lattice points and cells are column + _ROW * row
+_CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
+_TOUCHING = np.array([-_ROW - 1, -_ROW, -_ROW + 1, -1, 1, _ROW - 1, _ROW, _ROW + 1])[:, None]
+_ACROSS = np.array([-_ROW, 1, _ROW, -1])  # the neighbours over the top, right, bottom and left side
+
+SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
+"""The corners at which the sides begin and end: top, right, bottom, left."""
+
+
+class Corners:
+    """The lattice points whose signatures are known.
+
+    x, y: in pixels, (N,). signatures: of the N points. code: equal where signatures are, (N,). shapes: in the scene.
     """
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    pixel: NDArray[np.intp]
-    area: float
+    def __init__(self, tables: Tables, reflection_depth: int, spacing: float) -> None:
+        self._tables, self._depth, self._spacing = tables, reflection_depth, spacing
+        self.shapes = len(tables.shape_kind)
+        self._keys: Integers = np.zeros(0, np.int64)  # sorted
+        self._ids: Integers = np.zeros(0, np.int64)
+        self.x: Floats = np.zeros(0)
+        self.y: Floats = np.zeros(0)
+        self.code: Integers = np.zeros(0, np.int64)
+        self.signatures = find_signatures(tables, reflection_depth, self.x, self.y)
+
+    def find(self, keys: Integers) -> Integers:
+        """The ids of lattice points, whose signatures are found if they are new."""
+        fresh = _sorted(keys)
+        fresh = fresh[_places(self._keys, fresh) < 0]
+        if fresh.size:
+            x, y = fresh % _ROW * self._spacing, fresh // _ROW * self._spacing
+            found = find_signatures(self._tables, self._depth, x, y)
+            self.signatures = joined([self.signatures, found])
+            known = len(self.x)
+            self.x, self.y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
+            words = self.signatures.words(self.shapes)
+            # Several words are numbered anew, all of them, so that the code stays one integer.
+            self.code = words[0] if len(words) == 1 else np.unique(words, axis=1, return_inverse=True)[1].ravel()
+            every = np.concatenate([self._keys, fresh])
+            order = np.argsort(every, kind="stable")
+            self._keys = every[order]
+            self._ids = np.concatenate([self._ids, np.arange(known, len(self.x))])[order]
+        return self._ids[_places(self._keys, keys)]
 
 
-def centre_samples(width: int, height: int, cells: int) -> Samples:
-    """One sample at the centre of each cell of an image of width x height pixels."""
-    columns, rows = np.arange(width * cells), np.arange(height * cells)
-    x = np.tile((columns + 0.5) / cells, len(rows))
-    y = np.repeat((rows + 0.5) / cells, len(columns))
-    pixel = (rows[:, None] // cells * width + columns // cells).ravel()
-    return Samples(x, y, pixel, 1.0 / cells**2)
+@dataclass
+class _Level:
+    """The cells of one size: keys (sorted), ids of their corners (4, n), codes of these, and whether divided."""
+
+    keys: Integers
+    corners: Integers
+    code: Integers
+    divided: NDArray[np.bool_]
+
+    @property
+    def mixed(self) -> NDArray[np.bool_]:
+        return (self.code != self.code[0]).any(0)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells that the image is made of, n in number.
+
+    corners: what is known at the lattice points. at: the ids of each cell's corners, clockwise from the top left,
+    (4, n). size: of the side, in pixels, (n,). pixel: that the cell lies in, row by row, (n,). mixed: whether its
+    corners differ, (n,). key: what names a cell, (n,). unresolved: the number of shapes in view that are too
+    small for the smallest cells.
+    """
+
+    corners: Corners
+    at: Integers
+    size: Floats
+    pixel: Integers
+    mixed: NDArray[np.bool_]
+    key: Integers
+    unresolved: int
+
+
+def divide(
+    tables: Tables,
+    reflection_depth: int,
+    size: tuple[int, int],
+    cells: int,
+    edge_depth: int,
+    junction_depth: int,
+) -> Cells:
+    """The cells of an image.
+
+    tables: of the scene, plain. size: width and height of the image in pixels. cells: per pixel side.
+    edge_depth, junction_depth: how often cells are halved at edges and at junctions, 0 to SMALLEST.
+    """
+    corners = Corners(tables, reflection_depth, 1.0 / (cells << SMALLEST))
+    columns, rows = np.arange(size[0] * cells), np.arange(size[1] * cells)
+    small, unresolved = _small_shapes(tables, size, cells)
+    levels = [_level(corners, (rows[:, None] * _ROW + columns).ravel(), 0)]
+    levels += [_level(corners, np.zeros(0, np.int64), level) for level in range(1, SMALLEST + 1)]
+
+    def grow(first: int) -> None:
+        for level in range(first, SMALLEST):
+            wanted = _near_edges(levels[level], level, edge_depth, junction_depth)
+            wanted[_found(levels[level].keys, small[level])] = True
+            _halve(corners, levels, level, wanted)
+
+    grow(0)
+    while _follow_bulges(corners, levels):
+        grow(1)
+
+    leaves = [~level.divided for level in levels]
+    keys = [level.keys[leaf] for level, leaf in zip(levels, leaves, strict=True)]
+    pixels = [((k // _ROW >> i) // cells) * size[0] + (k % _ROW >> i) // cells for i, k in enumerate(keys)]
+    return Cells(
+        corners,
+        np.concatenate([level.corners[:, leaf] for level, leaf in zip(levels, leaves, strict=True)], 1),
+        np.concatenate([np.full(len(k), 1.0 / (cells << i)) for i, k in enumerate(keys)]),
+        np.concatenate(pixels),
+        np.concatenate([level.mixed[leaf] for level, leaf in zip(levels, leaves, strict=True)]),
+        np.concatenate([k * (SMALLEST + 1) + i for i, k in enumerate(keys)]),
+        unresolved,
+    )
+
+
+def _level(corners: Corners, keys: Integers, level: int) -> _Level:
+    """Cells of one level by their keys, sorted."""
+    at = corners.find((((keys + _CORNERS) // _ROW << SMALLEST - level) * _ROW)
+                      + ((keys + _CORNERS) % _ROW << SMALLEST - level))  # fmt: skip
+    return _Level(keys, at, corners.code[at], np.zeros(keys.shape, bool))
+
+
+def _near_edges(cells: _Level, level: int, edge_depth: int, junction_depth: int) -> NDArray[np.bool_]:
+    """Whether cells of a level are to be divided because of an edge or a junction near them."""
+    near = np.zeros(cells.keys.shape, bool)
+    if level >= max(edge_depth, junction_depth):
+        return near
+    mixed = np.flatnonzero(cells.mixed)
+    near[mixed] = True
+    near[_found(cells.keys, cells.keys[mixed] + _TOUCHING)] = True
+    if level < edge_depth:
+        return near
+    places = np.flatnonzero(near)
+    own = cells.code[:, places]
+    around = _places(cells.keys, cells.keys[places] + _TOUCHING)
+    codes = np.where(around >= 0, cells.code[:, around], own[:1, None]).reshape(-1, len(places))
+    codes = np.concatenate([own, codes])
+    other = codes[np.argmax(codes != own[0], 0), np.arange(len(places))]
+    near[places] = ((codes != own[0]) & (codes != other)).any(0)
+    return near
+
+
+def _halve(corners: Corners, levels: list[_Level], level: int, wanted: NDArray[np.bool_]) -> bool:
+    """Divide the wanted cells of a level that are not divided yet; whether there were any."""
+    wanted = wanted & ~levels[level].divided
+    if not wanted.any():
+        return False
+    levels[level].divided |= wanted
+    parents = levels[level].keys[wanted]
+    children = _level(corners, np.sort((parents * 2 + _CORNERS).ravel()), level + 1)
+    old = levels[level + 1]
+    keys = np.concatenate([old.keys, children.keys])
+    order = np.argsort(keys, kind="stable")
+    at = np.concatenate([old.corners, children.corners], 1)[:, order]
+    divided = np.concatenate([old.divided, children.divided])[order]
+    levels[level + 1] = _Level(keys[order], at, corners.code[at], divided)
+    return True
+
+
+def _follow_bulges(corners: Corners, levels: list[_Level]) -> bool:
+    """Divide the cells without an edge at their corners into which an edge bulges; whether there were any."""
+    wanted = [np.zeros(cells.keys.shape, bool) for cells in levels]
+    for level in range(1, len(levels)):
+        cells = levels[level]
+        leaf = np.flatnonzero(cells.mixed & ~cells.divided)
+        ends = cells.code[SIDES][:, :, leaf]
+        side, place = np.nonzero(ends[:, 0] != ends[:, 1])
+        across = cells.keys[leaf[place]] + _ACROSS[side]
+        across = across[_places(cells.keys, across) < 0]
+        for above in range(level - 1, -1, -1):
+            across = (across // _ROW >> 1) * _ROW + (across % _ROW >> 1)
+            larger = levels[above]
+            found = _places(larger.keys, across)
+            at = found[found >= 0]
+            wanted[above][at[~larger.mixed[at] & ~larger.divided[at]]] = True
+            across = across[found < 0]
+    # The smallest first: dividing a level adds cells to the next one.
+    return any([_halve(corners, levels, level, wanted[level]) for level in reversed(range(SMALLEST))])
+
+
+def _small_shapes(tables: Tables, size: tuple[int, int], cells: int) -> tuple[list[Integers], int]:
+    """Keys of cells to divide for the sake of small shapes, by level, and how many shapes are too small."""
+    keys: list[list[Integers]] = [[np.zeros(0, np.int64)] for _ in range(SMALLEST)]
+    unresolved = 0
+    for _, shape in shapes_by_kind(tables, np.arange(len(tables.shape_kind))):
+        if not hasattr(shape, "extent"):
+            continue
+        x, y, radius = _projected(tables.camera, shape)
+        seen = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1]) & (radius > 0.0)
+        x, y, radius = x[seen] * cells, y[seen] * cells, radius[seen] * cells
+        for level in range(SMALLEST):
+            small = 2.0**-level > 0.5 * radius
+            place = np.floor(x[small] * 2**level) + _ROW * np.floor(y[small] * 2**level)
+            keys[level] += [place.astype(np.int64), (place.astype(np.int64) + _TOUCHING).ravel()]
+        unresolved += int((2.0**-SMALLEST > 0.5 * radius).sum())
+    return [_sorted(np.concatenate(k)) for k in keys], unresolved
+
+
+def _projected(camera: Floats, shape: Any) -> tuple[Floats, Floats, Floats]:
+    """Image coordinates of the middle of shapes, and their radius in pixels; nan for what is behind the camera.
+
+    With o + z d the ray of (x, y), both linear in x and y, the middle c solves (ox | oy | d0) (x, y, z) = c - o0
+    for an orthographic camera, and (dx | dy | d0) (z x, z y, z) = c - o0 for a perspective one.
+    """
+    o0, ox, oy, d0, dx, dy = camera.T
+    perspective = bool(dx.any())
+    centre = shape.extent(np.zeros((3, 1)))[0]
+    matrix = np.stack([dx, dy, d0] if perspective else [ox, oy, d0], 1)
+    with np.errstate(all="ignore"):
+        x, y, z = np.linalg.solve(matrix, centre - o0[:, None])
+        if perspective:
+            x, y = x / z, y / z
+            step = z * np.linalg.norm(dx)  # of one pixel, at this depth
+        else:
+            step = np.linalg.norm(ox) + 0.0 * z
+        d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
+        radius = shape.extent(d / np.linalg.norm(d, axis=0))[1] / step
+    return x, y, np.where(np.isfinite(radius) & (z > 0.0) | ~np.array(perspective), radius, np.nan)
+
+
+def _sorted(keys: Integers) -> Integers:
+    """Keys in ascending order, each once. (numpy's own unique is many times slower for integers.)"""
+    ordered = np.sort(keys, axis=None)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: ordered.size]]
+
+
+def _places(keys: Integers, wanted: Integers) -> Integers:
+    """Where sorted keys hold the wanted ones, -1 where they do not."""
+    if not keys.size:
+        return np.full(wanted.shape, -1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def _found(keys: Integers, wanted: Integers) -> Integers:
+    """The places of those wanted keys that are there."""
+    at = _places(keys, wanted).ravel()
+    return at[at >= 0]

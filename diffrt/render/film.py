@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 from diffrt.autograd import reshape, scatter_add, transpose
 
 
-def develop(
-    shaded: list[tuple[NDArray[np.intp], Any]], pixel: NDArray[np.intp], area: float, height: int, width: int
-) -> Any:
+def develop(shaded: list[tuple[NDArray[np.intp], Any]], pixel: NDArray[np.int64], height: int, width: int) -> Any:
     """The image (height, width, 3).
 
-    shaded: samples and their radiance (3, n). pixel: of every sample, (N,). area: of each, in pixels.
+    shaded: samples and what they add, (3, n). pixel: of every sample, (N,), row by row.
     """
     image: Any = np.zeros((3, height * width))
-    for members, radiance in shaded:
-        image = image + scatter_add(radiance, pixel[members], height * width, axis=1)
-    return reshape(transpose(image * area), (height, width, 3))
+    for members, added in shaded:
+        image = image + scatter_add(added, pixel[members], height * width, axis=1)
+    return reshape(transpose(image), (height, width, 3))

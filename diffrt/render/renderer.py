@@ -1,6 +1,8 @@
-"""From a scene to an image: tables, samples, signatures, shading, film. The data goes one way only."""
+"""From a scene to an image: tables, cells, crossings, regions, shading, film. The data goes one way only."""
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,42 +11,202 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, pushforward
 from diffrt.errors import InputError
 from diffrt.image import Image
-from diffrt.render.cells import centre_samples
+from diffrt.render.cells import SMALLEST, Cells, divide
+from diffrt.render.crossings import Crossings, differentiable, find_crossings
 from diffrt.render.film import develop
+from diffrt.render.regions import Regions, find_regions, place_regions
 from diffrt.render.shading import shade
-from diffrt.render.tables import build_tables
+from diffrt.render.tables import Tables, build_tables
 from diffrt.render.visibility import find_signatures
 from diffrt.scene import Scene
 
 
-def render(scene: Scene, cells: int = 1, edges: str = "ignore") -> Any:
-    """The image of a scene.
+class EdgesIgnored(UserWarning):
+    """A derivative was asked for in which the motion of edges is missing."""
 
-    cells: samples per pixel side, 1 to 64. edges: "ignore": each sample is a point, so the derivative has no
-    part from the motion of silhouettes and shadow borders.
-    Returns an Image (height, width, 3) of linear RGB radiance, or a Var of that shape if the scene holds Vars.
+
+@dataclass(frozen=True)
+class Settings:
+    """How an image is sampled.
+
+    cells: per pixel side, 1 to 64. edges: "exact": cells are cut at edges, and the cuts move with the scene;
+    "ignore": each cell is a point, so the derivative has no part from the motion of silhouettes and shadow borders.
+    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
     Raises InputError for other settings.
     """
-    if isinstance(cells, bool) or not isinstance(cells, int | np.integer) or not 1 <= cells <= 64:
-        raise InputError(f"cells: found {cells!r}, allowed: a whole number from 1 to 64")
-    if edges != "ignore":
-        raise InputError(f'edges: found {edges!r}, allowed: "ignore"')
-    width, height = scene.camera.width, scene.camera.height
+
+    cells: int = 1
+    edges: str = "exact"
+    edge_depth: int = 2
+    junction_depth: int = 4
+
+    def __post_init__(self) -> None:
+        problems = []
+        for name, least, most in (("cells", 1, 64), ("edge_depth", 0, SMALLEST), ("junction_depth", 0, SMALLEST)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+                problems.append(f"{name}: found {value!r}, allowed: a whole number from {least} to {most}")
+        if self.edges not in ("exact", "ignore"):
+            problems.append(f'edges: found {self.edges!r}, allowed: "exact" or "ignore"')
+        if problems:
+            raise InputError(*problems)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What went into an image.
+
+    samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
+    function was not found, which do not move. unresolved: shapes that are too small for the smallest cells.
+    engine: that ran.
+    """
+
+    samples: int
+    crossings: int = 0
+    without_derivative: int = 0
+    unresolved: int = 0
+    engine: str = "numpy"
+
+    def __str__(self) -> str:
+        lines = [f"{self.samples} samples, {self.crossings} crossings, engine {self.engine}"]
+        lines.append(f"edges without a derivative: {self.without_derivative}")
+        if self.unresolved:
+            lines.append(f"shapes too small to be resolved: {self.unresolved}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The discrete part of an image: its cells, how they are cut, and what crosses their sides."""
+
+    cells: Cells
+    regions: Regions
+    crossings: Crossings
+
+    def report(self) -> Report:
+        """What went into the image."""
+        found = self.crossings.switches.found
+        samples = int((~self.cells.mixed).sum()) + len(self.regions.cell)
+        return Report(samples, len(found), int((~found).sum()), self.cells.unresolved)
+
+    def fingerprint(self, pixels: int) -> NDArray[np.uint64]:
+        """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
+
+        pixels: in the image. Unequal topologies have equal numbers once in 10^19 times.
+        """
+        cells, regions, switches = self.cells, self.regions, self.crossings.switches
+        words = cells.corners.signatures.words(cells.corners.shapes)
+        whole = ~cells.mixed
+        alone = _mixed(cells.key[whole], *words[:, cells.at[0, whole]])
+        what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
+        sides = np.append(what, np.uint64(0))[regions.side]
+        members = regions.member.T @ np.array([1, 2, 4, 8])
+        cut = _mixed(cells.key[regions.cell], members, *words[:, regions.corner], *sides)
+        total = np.zeros(pixels, np.uint64)
+        np.add.at(total, np.concatenate([cells.pixel[whole], cells.pixel[regions.cell]]), np.append(alone, cut))
+        return total
+
+
+def _mixed(*parts: NDArray[Any]) -> NDArray[np.uint64]:
+    """One hash of several integers (N,) (the finaliser of SplitMix64; Steele et al., 2014)."""
+    total = np.zeros(parts[0].shape, np.uint64)
+    for part in parts:
+        total = (total ^ part.astype(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
+        total = (total ^ (total >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        total = (total ^ (total >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        total = total ^ (total >> np.uint64(31))
+    return total
+
+
+def render(
+    scene: Scene,
+    cells: int = 1,
+    edges: str = "exact",
+    edge_depth: int = 2,
+    junction_depth: int = 4,
+    report: bool = False,
+) -> Any:
+    """The image of a scene.
+
+    cells, edges, edge_depth, junction_depth: see Settings.
+    Returns an Image (height, width, 3) of linear RGB radiance, or a Var of that shape if the scene holds Vars;
+    with `report`, that and a Report. Raises InputError for settings that are not allowed.
+    """
+    settings = Settings(cells, edges, edge_depth, junction_depth)
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
-        samples = centre_samples(width, height, int(cells))
-        signatures = find_signatures(tables.plain(), scene.reflection_depth, samples.x, samples.y)
-        shaded = shade(tables, signatures, samples.x, samples.y)
-        image = develop(shaded, samples.pixel, samples.area, height, width)
-    return image if isinstance(image, Var) else Image(image)
+        if settings.edges == "ignore":
+            image, told = _by_points(tables, scene, settings.cells)
+        else:
+            layout = lay_out(tables.plain(), scene, settings)
+            image, told = by_regions(tables, layout, scene), layout.report()
+    if isinstance(image, Var):
+        if settings.edges == "ignore":
+            warnings.warn(
+                'edges="ignore": the derivative lacks what moving silhouettes, shadow borders and mirror images change',
+                EdgesIgnored,
+                stacklevel=2,
+            )
+    else:
+        image = Image(image)
+    return (image, told) if report else image
 
 
-def jacobian(scene: Scene, names: Sequence[str], cells: int = 1, edges: str = "ignore") -> NDArray[np.float64]:
+def jacobian(
+    scene: Scene,
+    names: Sequence[str],
+    cells: int = 1,
+    edges: str = "exact",
+    edge_depth: int = 2,
+    junction_depth: int = 4,
+) -> NDArray[np.float64]:
     """The derivative of the image by parameters, in forward mode.
 
-    names: parameters or components of them, n numbers together. cells, edges: as for `render`.
+    names: parameters or components of them, n numbers together. The rest is as for `render`.
     Returns (height, width, 3, n), radiance per unit of each number. Raises InputError for an unknown name.
     """
     at = scene.pack(names)
-    _, columns = pushforward(lambda v: render(scene.unpack(names, v), cells, edges), [at], [list(np.eye(len(at)))])
+
+    def image(v: Any) -> Any:
+        return render(scene.unpack(names, v), cells, edges, edge_depth, junction_depth)
+
+    _, columns = pushforward(image, [at], [list(np.eye(len(at)))])
     return np.stack(columns, -1)
+
+
+def lay_out(tables: Tables, scene: Scene, settings: Settings) -> Layout:
+    """The discrete part of an image. tables: of the scene, plain."""
+    size = scene.camera.width, scene.camera.height
+    depth = scene.reflection_depth
+    cells = divide(tables, depth, size, settings.cells, settings.edge_depth, settings.junction_depth)
+    regions = find_regions(cells)
+    crossings = find_crossings(tables, depth, cells.corners, regions.begin, regions.end)
+    return Layout(cells, regions, crossings)
+
+
+def by_regions(tables: Tables, layout: Layout, scene: Scene) -> Any:
+    """The image (height, width, 3) from cells that are cut at their edges."""
+    width, height = scene.camera.width, scene.camera.height
+    cells, regions = layout.cells, layout.regions
+    whole = np.flatnonzero(~cells.mixed)
+    corner, size = cells.at[0, whole], cells.size[whole]
+    x, y = cells.corners.x[corner] + 0.5 * size, cells.corners.y[corner] + 0.5 * size
+    shaded = shade(tables, cells.corners.signatures[corner], x, y, size * size)
+    image = develop(shaded, cells.pixel[whole], height, width)
+    if regions.cell.size:
+        x, y, area = place_regions(cells, regions, differentiable(tables, layout.crossings))
+        shaded = shade(tables, cells.corners.signatures[regions.corner], x, y, area)
+        image = image + develop(shaded, cells.pixel[regions.cell], height, width)
+    return image
+
+
+def _by_points(tables: Tables, scene: Scene, cells: int) -> tuple[Any, Report]:
+    """The image from one point at the centre of each cell."""
+    width, height = scene.camera.width, scene.camera.height
+    columns, rows = np.arange(width * cells), np.arange(height * cells)
+    x = np.tile((columns + 0.5) / cells, len(rows))
+    y = np.repeat((rows + 0.5) / cells, len(columns))
+    pixel = (rows[:, None] // cells * width + columns // cells).ravel()
+    signatures = find_signatures(tables.plain(), scene.reflection_depth, x, y)
+    shaded = shade(tables, signatures, x, y, np.full(x.shape, 1.0 / cells**2))
+    return develop(shaded, pixel, height, width), Report(len(x))

@@ -9,22 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import maximum, where
+from diffrt.autograd import maximum, take, where
 from diffrt.compiler import kernel
 from diffrt.render.camera import rays
 from diffrt.render.lights import LIGHTS, AmbientLight
 from diffrt.render.materials import MATERIALS, Mirror
 from diffrt.render.shapes import SHAPES
-from diffrt.render.tables import Tables
+from diffrt.render.path import advance, reflected
+from diffrt.render.tables import Tables, row_of
 from diffrt.render.vectors import dot
 from diffrt.render.visibility import Signatures
 
 
-def shade(tables: Tables, signatures: Signatures, x: Any, y: Any) -> list[tuple[NDArray[np.intp], Any]]:
-    """The radiance at image points whose paths end on a surface.
+def shade(tables: Tables, signatures: Signatures, x: Any, y: Any, area: Any) -> list[tuple[NDArray[np.intp], Any]]:
+    """What image points whose paths end on a surface add to their pixels: radiance * area.
 
-    tables: of the scene. signatures: of the N points. x, y: (N,), in pixels.
-    Returns one pair per kind of path: which points, (n,), and their radiance (3, n), a Var where anything is.
+    tables: of the scene. signatures: of the N points. x, y: (N,), in pixels. area: that each stands for, in
+    pixels, (N,).
+    Returns one pair per kind of path: which points, (n,), and what they add (3, n), a Var where anything is.
     """
     light_kinds = tuple(kind for kind, _ in tables.lights)
     lights = [field for _, fields in tables.lights for field in fields]
@@ -41,50 +43,46 @@ def shade(tables: Tables, signatures: Signatures, x: Any, y: Any) -> list[tuple[
                 rows += fields
                 ids += [row[hit]] * len(fields)
         samples = [
-            x[members],
-            y[members],
+            take(x, members),
+            take(y, members),
+            take(area, members),
             signatures.side[: len(structure), members].astype(float),
             ((signatures.lit[members] >> np.arange(len(light_kinds), dtype=np.uint32)[:, None]) & 1).astype(bool),
         ]
         whole = (structure, light_kinds)
-        shaded.append((members, kernel(radiance, whole, [tables.camera, *lights], rows, ids, samples)))
+        shaded.append((members, kernel(contribution, whole, [tables.camera, *lights], rows, ids, samples)))
     return shaded
 
 
-def radiance(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
-    """Radiance (3, n) of light paths of one structure: W / (m^2 sr) per colour channel.
+def contribution(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
+    """Radiance times area (3, n) of light paths of one structure: W / (m^2 sr) per colour channel, in pixels.
 
     structure: the kinds of shape and material at each bounce, and the kinds of the lights. uniforms: camera and
-    lights. rows: the fields of shape and material at each bounce. samples: x, y, side per bounce, lit per light.
+    lights. rows: the fields of shape and material at each bounce. samples: x, y, area,
+    side per bounce, lit per light.
     """
     path, light_kinds = structure
     camera, *light_fields = uniforms
-    x, y, sides, lit = samples
+    x, y, area, sides, lit = samples
     fields, light_field = iter(rows), iter(light_fields)
     o, d = rays(camera, x, y)
     throughput: Any = 1.0
     for bounce, (shape_kind, material_kind) in enumerate(path):
-        shape, material = _row(SHAPES[shape_kind], fields), _row(MATERIALS[material_kind], fields)
-        t, _ = shape.intersect(o, d, sides[bounce])
-        p = o + t * d
-        n = shape.normal(p, sides[bounce])
+        shape, material = row_of(SHAPES[shape_kind], fields), row_of(MATERIALS[material_kind], fields)
+        p, n = advance(shape, sides[bounce], o, d)
         if isinstance(material, Mirror):
             throughput = throughput * material.reflectance
-            o, d = p, d - 2.0 * dot(d, n) * n
+            o, d = p, reflected(d, n)
     total: Any = 0.0
     for number, kind in enumerate(light_kinds):
-        light = _row(LIGHTS[kind], light_field)
+        light = row_of(LIGHTS[kind], light_field)
         if isinstance(light, AmbientLight):
             total = total + material.albedo * light.radiance
         else:
             to_light, _, irradiance = light.seen_from(p)
             cosine = where(lit[number], maximum(dot(n, to_light), 0.0), 0.0)
             total = total + material.brdf(n, -d, to_light) * irradiance * cosine
-    return throughput * total + 0.0 * p
-
-
-def _row(kind: Any, fields: Any) -> Any:
-    return kind(*(next(fields) for _ in kind._fields))
+    return throughput * total * area + 0.0 * p
 
 
 def _paths(tables: Tables, signatures: Signatures) -> list[tuple[tuple[tuple[str, str], ...], NDArray[np.intp]]]:

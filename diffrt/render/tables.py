@@ -4,8 +4,9 @@ A field (3, K) or (K,) is a Var if a parameter in it is one, so that derivatives
 gather. Fields are in the order of the class of the kind.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +53,35 @@ class Tables:
         )
 
 
+class Columns:
+    """Of dataclasses whose fields are arrays (..., N), or Columns themselves: one column for each of N things."""
+
+    def __getitem__(self, which: Any) -> Self:
+        """Some of the columns, as a copy if `which` holds integers or booleans."""
+        parts = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        return type(self)(*(part[which] if isinstance(part, Columns) else part[..., which] for part in parts))
+
+    def put(self, which: Any, columns: Self) -> None:
+        """Write columns over some of these, in place."""
+        for field in fields(self):  # type: ignore[arg-type]
+            mine, part = getattr(self, field.name), getattr(columns, field.name)
+            if isinstance(mine, Columns):
+                mine.put(which, part)
+            else:
+                mine[..., which] = part
+
+
+def row_of(kind: Any, values: Iterator[Any]) -> Any:
+    """One shape, material or light, made of the next values."""
+    return kind(*(next(values) for _ in kind._fields))
+
+
 def build_tables(scene: Scene) -> Tables:
     """The tables of a scene."""
     shapes = {kind: [s.name for s in scene.shapes if s.type == kind] for kind in SHAPES}
     materials = {kind: [s.name for s in scene.shapes if s.material_type == kind] for kind in MATERIALS}
 
-    def fields(prefix: str, classes: Any, names: dict[str, list[str]]) -> dict[str, tuple[Any, ...]]:
+    def columns(prefix: str, classes: Any, names: dict[str, list[str]]) -> dict[str, tuple[Any, ...]]:
         return {
             kind: tuple(
                 stack([scene[f"{name}{prefix}.{_path(kind, f)}"] for name in members], -1)
@@ -74,8 +98,8 @@ def build_tables(scene: Scene) -> Tables:
 
     return Tables(
         camera_vectors(scene),
-        fields("", SHAPES, shapes),
-        fields(".material", MATERIALS, materials),
+        columns("", SHAPES, shapes),
+        columns(".material", MATERIALS, materials),
         tuple((li.type, tuple(scene[f"{li.name}.{f}"] for f in LIGHTS[li.type]._fields)) for li in scene.lights),
         *places(shapes),
         *places(materials),

@@ -32,5 +32,9 @@ class Rectangle(NamedTuple):
         margin = minimum(0.5 * self.width - absolute(dot(q, u)), 0.5 * self.height - absolute(dot(q, v)))
         return t, minimum(margin, descent)
 
+    def extent(self, d: Any) -> tuple[Any, Any]:
+        """The middle, and the smaller radius as seen along d."""
+        return self.center, 0.5 * minimum(self.width, self.height) * absolute(dot(unit(self.direction), d))
+
     def normal(self, p: Any, side: Any) -> Any:
         return unit(self.direction) * side

@@ -13,7 +13,7 @@ Computing q first, instead of b^2 - v . v + r^2, keeps the digits of small spher
 from typing import Any, NamedTuple
 
 from diffrt.autograd import greater, sqrt, where
-from diffrt.render.vectors import dot
+from diffrt.render.vectors import dot, unit
 
 
 class Sphere(NamedTuple):
@@ -33,5 +33,10 @@ class Sphere(NamedTuple):
         # On a miss t is the closest approach.
         return b - side * where(greater(h, 0.0), sqrt(h), 0.0), h
 
+    def extent(self, d: Any) -> tuple[Any, Any]:
+        """The middle, and the radius as seen along d."""
+        return self.center, self.radius
+
     def normal(self, p: Any, side: Any) -> Any:
-        return (p - self.center) * (side / self.radius)
+        # Beside the sphere too, where p is the closest approach, this has length 1.
+        return unit(p - self.center) * side

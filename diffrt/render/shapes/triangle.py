@@ -10,9 +10,9 @@ and is in the triangle if the smallest of the three is positive.
 
 from typing import Any, NamedTuple
 
-from diffrt.autograd import minimum
+from diffrt.autograd import absolute, minimum
 from diffrt.render.shapes.plane import meet
-from diffrt.render.vectors import dot, product, unit
+from diffrt.render.vectors import dot, length, product, unit
 
 
 class Triangle(NamedTuple):
@@ -33,6 +33,14 @@ class Triangle(NamedTuple):
         beta = dot(product(q, f), m) / square
         gamma = dot(product(e, q), m) / square
         return t, minimum(minimum(minimum(beta, gamma), 1.0 - beta - gamma), descent)
+
+    def extent(self, d: Any) -> tuple[Any, Any]:
+        """The middle of the circle inscribed, and its smaller radius as seen along d."""
+        sides = length(self.b - self.c), length(self.c - self.a), length(self.a - self.b)
+        around = sides[0] + sides[1] + sides[2]
+        m = product(self.b - self.a, self.c - self.a)
+        centre = (sides[0] * self.a + sides[1] * self.b + sides[2] * self.c) / around
+        return centre, absolute(dot(m, d)) / around
 
     def normal(self, p: Any, side: Any) -> Any:
         return unit(product(self.b - self.a, self.c - self.a)) * side

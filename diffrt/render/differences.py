@@ -1,0 +1,167 @@
+"""The derivative of an image against differences of the image.
+
+The image is rendered again beside the parameter's value, with its topology (cells, signatures, cuts) found anew,
+and a central difference is taken at steps h and h / 4 and extrapolated (Richardson),
+
+    D(h) = (I(p + h) - I(p - h)) / 2h,    R = (16 D(h / 4) - D(h)) / 15
+
+A pixel is judged at the first step at which its topology is the same in all of these images and the two quotients
+agree; a difference over an event, such as a corner of a cell that an edge passes, is wrong at any bar. A derivative
+that is wrong has quotients that agree like any other, so it cannot hide among the pixels that are left out.
+
+A parameter on its bound has one side only: D(h) = (-3 I(p) + 4 I(p + h) - I(p + 2h)) / 2h takes the place.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import inf, log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.render.renderer import Settings, by_regions, jacobian, lay_out
+from diffrt.render.tables import build_tables
+from diffrt.scene import Scene
+
+STEP = 1e-3
+"""The first step, relative to the parameter or absolute where that is under 1."""
+REDUCTION = 4.0
+STEPS = 7
+AGREEMENT = 1e-5
+"""Two quotients of a pixel agree if they differ by less than this part of the derivative's root mean square."""
+BAR = 1e-5
+"""The relative error under which a derivative is right."""
+UNSEEN = 0.01
+"""The part of a derivative's norm that pixels without a difference may hold."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The derivative of an image by one number against differences.
+
+    path: of the number. verdict: "right", "wrong" or "cannot tell". error: relative L2 over the pixels judged. worst:
+    the largest error of a pixel, relative to the largest derivative, and worst_pixel its column and row.
+    unjudged: the number of pixels for which no step gave a difference; unjudged_share: their part of the
+    derivative's norm. slope: the order of the Taylor remainder |I(p + h) - I(p) - h I'(p)|; 2 where the derivative is
+    right, 1 where it is wrong, inf where the image is linear in the number. norm: of the derivative.
+    """
+
+    path: str
+    verdict: str
+    error: float
+    worst: float
+    worst_pixel: tuple[int, int]
+    unjudged: int
+    unjudged_share: float
+    slope: float
+    norm: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values; an infinite slope is null."""
+        return {**asdict(self), "slope": None if self.slope == inf else self.slope}
+
+
+def compare(scene: Scene, names: Sequence[str], settings: Settings | None = None) -> Iterator[Comparison]:
+    """The derivative by each component of some parameters against differences, one after the other.
+
+    names: of the parameters. settings: how images are sampled; edges must be "exact".
+    """
+    settings = settings or Settings()
+    paths = scene.components(names)
+    exact = jacobian(scene, names, settings.cells, settings.edges, settings.edge_depth, settings.junction_depth)
+    base = _image(scene, settings)
+    for i, path in enumerate(paths):
+        yield _compare(scene, path, settings, exact[..., i], base)
+
+
+_Rendered = tuple[NDArray[np.float64], NDArray[np.uint64]]
+
+
+def _compare(
+    scene: Scene, path: str, settings: Settings, exact: NDArray[np.float64], base: _Rendered
+) -> Comparison:
+    at, parameter = float(scene[path]), scene.parameter(path)
+    step = STEP * max(1.0, abs(at))
+    below, above = at - parameter.minimum, parameter.maximum - at
+    if below > 0.0 and above > 0.0:
+        points = {1.0: 0.5, -1.0: -0.5}
+        step = min(step, 0.5 * below, 0.5 * above)
+    else:
+        sign = 1.0 if below <= 0.0 else -1.0
+        points = {0.0: -1.5 * sign, sign: 2.0 * sign, 2.0 * sign: -0.5 * sign}
+        step = min(step, 0.25 * max(below, above))
+    size = float(np.linalg.norm(base[0])) / max(1.0, abs(at))
+    # Under this norm a derivative is the rounding of the image, not an effect of the parameter.
+    least = 1e-8 * size
+    judged = np.zeros(base[1].shape, bool)
+    expected = np.zeros_like(exact)
+    remainders: list[tuple[float, NDArray[np.float64], NDArray[np.bool_]]] = []
+    previous: Any = None
+    for number in range(STEPS):
+        h = step * REDUCTION**-number
+        quotient, same, first = _quotient(scene, path, settings, base, at, h, points)
+        remainders.append((h, first - base[0] - exact * (h * next(p for p in points if p)), same))
+        if previous is not None:
+            difference = np.abs(quotient - previous[0]).max(-1)
+            scale = max(_rms(quotient), least / base[1].size**0.5)
+            good = ~judged & same & previous[1] & (difference <= AGREEMENT * scale)
+            weight = REDUCTION**2
+            expected[good] = ((weight * quotient - previous[0]) / (weight - 1.0))[good]
+            judged |= good
+        if judged.all():
+            break
+        previous = quotient, same
+    norm = float(np.linalg.norm(exact))
+    off = np.where(judged[..., None], exact - expected, 0.0)
+    error = float(np.linalg.norm(off)) / max(float(np.linalg.norm(expected[judged])), least)
+    share = float(np.linalg.norm(exact[~judged])) / max(norm, least)
+    row, column = np.unravel_index(np.argmax(np.abs(off).max(-1)), judged.shape)
+    worst = float(np.abs(off).max()) / max(float(np.abs(exact).max()), least / base[1].size**0.5)
+    verdict = "wrong" if error >= BAR else "cannot tell" if share > UNSEEN else "right"
+    return Comparison(
+        path, verdict, error, worst, (int(column), int(row)), int((~judged).sum()), share,
+        _slope(remainders, least), norm,
+    )  # fmt: skip
+
+
+def _image(scene: Scene, settings: Settings) -> _Rendered:
+    """The image of a scene, and the topology of its pixels as numbers (height, width)."""
+    with np.errstate(all="ignore"):
+        tables = build_tables(scene)
+        layout = lay_out(tables, scene, settings)
+        image = np.asarray(by_regions(tables, layout, scene))
+    return image, layout.fingerprint(image.shape[0] * image.shape[1]).reshape(image.shape[:2])
+
+
+def _quotient(
+    scene: Scene, path: str, settings: Settings, base: _Rendered, at: float, h: float, points: dict[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """A difference quotient, where the topology is the same in all of its images, and the first of these.
+
+    points: the places, in steps h, and the weights of the images there.
+    """
+    total, same, first = np.zeros_like(base[0]), np.ones(base[1].shape, bool), None
+    for place, weight in points.items():
+        image, topology = _image(scene.replace({path: at + place * h}), settings) if place else base
+        total += image * (weight / h)
+        same &= topology == base[1]
+        if place and first is None:
+            first = image
+    assert first is not None
+    return total, same, first
+
+
+def _rms(x: NDArray[np.float64]) -> float:
+    """The root mean square of the entries that are not zero."""
+    return float(np.linalg.norm(x)) / max(np.count_nonzero(x), 1) ** 0.5
+
+
+def _slope(remainders: list[tuple[float, NDArray[np.float64], NDArray[np.bool_]]], least: float) -> float:
+    """The order at which the first remainder falls to the second, on the pixels whose topology stays."""
+    (h0, first, same0), (h1, second, same1) = remainders[:2]
+    steady = same0 & same1
+    sizes = [float(np.linalg.norm(r[steady])) for r in (first, second)]
+    if sizes[1] <= 1e-4 * least * h1 or sizes[0] <= 0.0:
+        return inf
+    return log(sizes[0] / sizes[1]) / log(h0 / h1)

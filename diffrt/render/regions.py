@@ -1,0 +1,118 @@
+"""Regions: a cell with an edge in it is cut, one sample for each signature at its corners.
+
+Let J be the mean of the cell's crossings, weighted by w = s (1 - s) + 1e-12, s the position of each on its side.
+Each corner owns the quadrilateral of itself, a point on the next side, J, and a point on the side before; the point
+is the crossing of that side if it has one, else its middle.
+
+         corner -- next ----.        The quadrilaterals of corners with equal signatures are one region: their
+           |          \\     |        areas and moments add up, and the sample is at the centroid. The areas of the
+        previous ----- J    |        regions sum to that of the cell, and one rule serves every case: one edge, a
+           |                |        cut corner, a junction, a saddle. The weights keep J, and the merging keeps the
+           '----------------'        centroid, continuous when a crossing passes a corner.
+
+A centroid integrates a linear function over its region exactly. All of it is arithmetic on the crossings, which
+move with the scene.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd import concatenate, greater, stack, where
+from diffrt.compiler import kernel
+from diffrt.render.cells import SIDES, Cells
+
+Integers = NDArray[np.int64]
+
+_CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The regions of all mixed cells, n in number, without their geometry.
+
+    begin, end: ids of the corners at the ends of the m sides with a crossing, (m,). cell: that a region is of, (n,).
+    side: the crossings on the four sides of the cell, m for none, (4, n). member: whether the region holds each
+    corner, (4, n). corner: the id of the first corner that it holds, whose signature is its own, (n,).
+    """
+
+    begin: Integers
+    end: Integers
+    cell: Integers
+    side: Integers
+    member: NDArray[np.bool_]
+    corner: Integers
+
+
+def find_regions(cells: Cells) -> Regions:
+    """The regions of the mixed cells. A side that two cells share has one crossing."""
+    mixed = np.flatnonzero(cells.mixed)
+    at = cells.at[:, mixed]
+    code = cells.corners.code[at]
+    ends = at[SIDES]
+    crossed = code[SIDES][:, 0] != code[SIDES][:, 1]
+    total = len(cells.corners.x)
+    names = ends[:, 0] * total + ends[:, 1]
+    sides, number = np.unique(names[crossed], return_inverse=True)
+    side = np.full(crossed.shape, len(sides))
+    side[crossed] = number.ravel()
+    # A corner starts a region if no corner before it has the same signature.
+    first = np.array([~(code[:k] == code[k]).any(0) for k in range(4)])
+    start, place = np.nonzero(first)
+    return Regions(
+        sides // total, sides % total, mixed[place], side[:, place], code[:, place] == code[start, place],
+        at[start, place],
+    )  # fmt: skip
+
+
+def place_regions(cells: Cells, regions: Regions, s: Any) -> Any:
+    """Centroid and area of the regions, x, y and area as (3, n), in pixels.
+
+    s: the position of each crossing on its side, (m,).
+    """
+    corner = cells.at[0, regions.cell]
+    padded = concatenate([s, [0.5]])
+    samples = [
+        (regions.side < len(regions.begin)),
+        regions.member,
+        cells.corners.x[corner],
+        cells.corners.y[corner],
+        cells.size[regions.cell],
+    ]
+    return kernel(region, None, [], [padded] * 4, list(regions.side), samples)
+
+
+def region(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
+    """Centroid and area (3, n) of one region of each of n cells.
+
+    rows: the positions of the crossings on the top, right, bottom and left side. samples: whether these sides have
+    a crossing, and whether the region holds the corners, (4, n); x, y of the top left corner, and the size.
+    """
+    top, right, bottom, left = rows
+    crossed, member, x, y, size = samples
+    points = ((top, 0.0), (1.0, right), (bottom, 1.0), (0.0, left))
+    weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate(rows)]
+    total = weights[0] + weights[1] + weights[2] + weights[3]
+    jx, jy = (sum(w * point[axis] for w, point in zip(weights, points, strict=True)) / total for axis in (0, 1))
+    area = moment_x = moment_y = 0.0
+    for i, (cx, cy) in enumerate(_CORNERS):
+        # Two triangles at the corner: to the next point and J, to J and the previous point.
+        corner_area = corner_x = corner_y = 0.0
+        for (ux, uy), (vx, vy) in ((points[i], (jx, jy)), ((jx, jy), points[i - 1])):
+            triangle = 0.5 * ((ux - cx) * (vy - cy) - (uy - cy) * (vx - cx))
+            corner_area = corner_area + triangle
+            corner_x = corner_x + triangle * (ux + vx + cx) / 3.0
+            corner_y = corner_y + triangle * (uy + vy + cy) / 3.0
+        area = area + where(member[i], corner_area, 0.0)
+        moment_x = moment_x + where(member[i], corner_x, 0.0)
+        moment_y = moment_y + where(member[i], corner_y, 0.0)
+    # A region without area is one corner; its centroid does not matter but must be a number.
+    there = greater(area, 0.0)
+    divisor = where(there, area, 1.0)
+    return stack([
+        x + size * where(there, moment_x / divisor, 0.5),
+        y + size * where(there, moment_y / divisor, 0.5),
+        area * size * size,
+    ])  # fmt: skip
