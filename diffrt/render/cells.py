@@ -117,16 +117,21 @@ def divide(
     cells: int,
     edge_depth: int,
     junction_depth: int,
+    only: NDArray[np.bool_] | None = None,
 ) -> Cells:
     """The cells of an image.
 
     tables: of the scene, plain. size: width and height of the image in pixels. cells: per pixel side.
-    edge_depth, junction_depth: how often cells are halved at edges and at junctions, 0 to SMALLEST.
+    edge_depth, junction_depth: how often cells are halved at edges and at junctions, 0 to SMALLEST. only: the pixels
+    that have cells at all, (height, width); where the image ends with them, cells are divided as at its border.
     """
     corners = Corners(tables, reflection_depth, 1.0 / (cells << SMALLEST))
     columns, rows = np.arange(size[0] * cells), np.arange(size[1] * cells)
+    grid = rows[:, None] * _ROW + columns
+    if only is not None:
+        grid = grid[only.repeat(cells, 0).repeat(cells, 1)]
     small, unresolved = _small_shapes(tables, size, cells)
-    levels = [_level(corners, (rows[:, None] * _ROW + columns).ravel(), 0)]
+    levels = [_level(corners, grid.ravel(), 0)]
     levels += [_level(corners, np.zeros(0, np.int64), level) for level in range(1, SMALLEST + 1)]
 
     def grow(first: int) -> None:
@@ -173,8 +178,8 @@ def _near_edges(cells: _Level, level: int, edge_depth: int, junction_depth: int)
     places = np.flatnonzero(near)
     own = cells.code[:, places]
     around = _places(cells.keys, cells.keys[places] + _TOUCHING)
-    codes = np.where(around >= 0, cells.code[:, around], own[:1, None]).reshape(-1, len(places))
-    codes = np.concatenate([own, codes])
+    codes = np.where(around >= 0, cells.code[:, around], own[:1, None]).reshape(32, len(places))
+    codes = np.concatenate([own, codes])  # of the corners of nine cells
     other = codes[np.argmax(codes != own[0], 0), np.arange(len(places))]
     near[places] = ((codes != own[0]) & (codes != other)).any(0)
     return near

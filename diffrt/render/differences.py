@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from diffrt.render.renderer import Settings, by_regions, jacobian, lay_out
 from diffrt.render.tables import build_tables
@@ -27,7 +28,7 @@ from diffrt.scene import Scene
 STEP = 1e-3
 """The first step, relative to the parameter or absolute where that is under 1."""
 REDUCTION = 4.0
-STEPS = 7
+STEPS = 10
 AGREEMENT = 1e-5
 """Two quotients of a pixel agree if they differ by less than this part of the derivative's root mean square."""
 BAR = 1e-5
@@ -91,77 +92,56 @@ def _compare(
         sign = 1.0 if below <= 0.0 else -1.0
         points = {0.0: -1.5 * sign, sign: 2.0 * sign, 2.0 * sign: -0.5 * sign}
         step = min(step, 0.25 * max(below, above))
-    size = float(np.linalg.norm(base[0])) / max(1.0, abs(at))
     # Under this norm a derivative is the rounding of the image, not an effect of the parameter.
-    least = 1e-8 * size
+    least = 1e-8 * float(np.linalg.norm(base[0])) / max(1.0, abs(at))
     judged = np.zeros(base[1].shape, bool)
     expected = np.zeros_like(exact)
-    remainders: list[tuple[float, NDArray[np.float64], NDArray[np.bool_]]] = []
-    previous: Any = None
+    remainders: list[tuple[float, float]] = []
+    coarse, scale = None, 0.0
     for number in range(STEPS):
         h = step * REDUCTION**-number
-        quotient, same, first = _quotient(scene, path, settings, base, at, h, points)
-        remainders.append((h, first - base[0] - exact * (h * next(p for p in points if p)), same))
-        if previous is not None:
-            difference = np.abs(quotient - previous[0]).max(-1)
-            scale = max(_rms(quotient), least / base[1].size**0.5)
-            good = ~judged & same & previous[1] & (difference <= AGREEMENT * scale)
+        # Beyond the first two steps a few pixels are left. What is around them decides on their cells.
+        only = binary_dilation(~judged, np.ones((3, 3)), iterations=2) if number > 1 else None
+        here = base if only is None else _image(scene, settings, only)
+        sides = {p: here if p == 0.0 else _image(scene.replace({path: at + p * h}), settings, only) for p in points}
+        quotient = sum(sides[p][0] * (weight / h) for p, weight in points.items())
+        same = np.all([sides[p][1] == here[1] for p in points], axis=0)
+        if number < 2:
+            scale = max(_rms(quotient), least / same.size**0.5)
+            place = next(p for p in points if p)
+            steady = same if coarse is None else same & coarse[1]
+            remainders.append((h, sides[place][0] - base[0] - exact * (h * place)))
+        if coarse is not None:
+            good = ~judged & same & coarse[1] & (np.abs(quotient - coarse[0]).max(-1) <= AGREEMENT * scale)
             weight = REDUCTION**2
-            expected[good] = ((weight * quotient - previous[0]) / (weight - 1.0))[good]
+            expected[good] = ((weight * quotient - coarse[0]) / (weight - 1.0))[good]
             judged |= good
         if judged.all():
             break
-        previous = quotient, same
+        coarse = quotient, same
     norm = float(np.linalg.norm(exact))
     off = np.where(judged[..., None], exact - expected, 0.0)
     error = float(np.linalg.norm(off)) / max(float(np.linalg.norm(expected[judged])), least)
     share = float(np.linalg.norm(exact[~judged])) / max(norm, least)
     row, column = np.unravel_index(np.argmax(np.abs(off).max(-1)), judged.shape)
-    worst = float(np.abs(off).max()) / max(float(np.abs(exact).max()), least / base[1].size**0.5)
+    worst = float(np.abs(off).max()) / max(float(np.abs(exact).max()), least / judged.size**0.5)
     verdict = "wrong" if error >= BAR else "cannot tell" if share > UNSEEN else "right"
+    (h0, first), (h1, second) = ((h, float(np.linalg.norm(r[steady]))) for h, r in remainders)
+    slope = log(first / second) / log(h0 / h1) if second > 1e-4 * least * h1 and first > 0.0 else inf
     return Comparison(
-        path, verdict, error, worst, (int(column), int(row)), int((~judged).sum()), share,
-        _slope(remainders, least), norm,
-    )  # fmt: skip
+        path, verdict, error, worst, (int(column), int(row)), int((~judged).sum()), share, slope, norm
+    )
 
 
-def _image(scene: Scene, settings: Settings) -> _Rendered:
-    """The image of a scene, and the topology of its pixels as numbers (height, width)."""
+def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None) -> _Rendered:
+    """The image of a scene, or some pixels of it, and the topology of its pixels as numbers (height, width)."""
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
-        layout = lay_out(tables, scene, settings)
+        layout = lay_out(tables, scene, settings, only)
         image = np.asarray(by_regions(tables, layout, scene))
     return image, layout.fingerprint(image.shape[0] * image.shape[1]).reshape(image.shape[:2])
-
-
-def _quotient(
-    scene: Scene, path: str, settings: Settings, base: _Rendered, at: float, h: float, points: dict[float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """A difference quotient, where the topology is the same in all of its images, and the first of these.
-
-    points: the places, in steps h, and the weights of the images there.
-    """
-    total, same, first = np.zeros_like(base[0]), np.ones(base[1].shape, bool), None
-    for place, weight in points.items():
-        image, topology = _image(scene.replace({path: at + place * h}), settings) if place else base
-        total += image * (weight / h)
-        same &= topology == base[1]
-        if place and first is None:
-            first = image
-    assert first is not None
-    return total, same, first
 
 
 def _rms(x: NDArray[np.float64]) -> float:
     """The root mean square of the entries that are not zero."""
     return float(np.linalg.norm(x)) / max(np.count_nonzero(x), 1) ** 0.5
-
-
-def _slope(remainders: list[tuple[float, NDArray[np.float64], NDArray[np.bool_]]], least: float) -> float:
-    """The order at which the first remainder falls to the second, on the pixels whose topology stays."""
-    (h0, first, same0), (h1, second, same1) = remainders[:2]
-    steady = same0 & same1
-    sizes = [float(np.linalg.norm(r[steady])) for r in (first, second)]
-    if sizes[1] <= 1e-4 * least * h1 or sizes[0] <= 0.0:
-        return inf
-    return log(sizes[0] / sizes[1]) / log(h0 / h1)
