@@ -4,8 +4,10 @@ What is wrong with the input is told on stderr, one line per mistake, with exit 
 imported by the command that needs them, so that `--help` answers at once.
 """
 
+import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from diffrt.fit import Problem
+    from diffrt.render.renderer import Report
 
 app = typer.Typer(
     help="A differentiable ray tracer: images, their derivatives, and scenes recovered from images.",
@@ -29,11 +32,13 @@ app = typer.Typer(
 )
 
 SceneFile = Annotated[str, typer.Argument(metavar="SCENE", help="A scene file (TOML).")]
-Cells = Annotated[int, typer.Option(help="Samples per pixel side.", min=1, max=64)]
+Cells = Annotated[int, typer.Option(help="Cells per pixel side.", min=1, max=64)]
+Edges = Annotated[str, typer.Option(help="exact: cells are cut at edges; ignore: each cell is one point.")]
 
 
 def main() -> None:
     """Run the command line."""
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
         app()
     except InputError as fault:
@@ -49,7 +54,8 @@ def main() -> None:
 def render(
     scene: SceneFile,
     output: Annotated[str, typer.Option("--output", "-o", help="The image to write: .png, or .npy for linear RGB.")],
-    cells: Cells = 2,
+    cells: Cells = 1,
+    edges: Edges = "exact",
 ) -> None:
     """Render a scene.
 
@@ -59,9 +65,10 @@ def render(
     from diffrt.render.renderer import render
     from diffrt.scene import load_scene
 
-    image = render(load_scene(scene), cells)
+    image, report = render(load_scene(scene), cells, edges, report=True)
     image.save(output)
-    print(f"{output}: {image.shape[1]} x {image.shape[0]} pixels")
+    print(f"{output}: {image.shape[1]} x {image.shape[0]} pixels, {report.samples} samples")
+    _tell(report)
 
 
 @app.command()
@@ -69,7 +76,8 @@ def gradient(
     scene: SceneFile,
     parameter: Annotated[str, typer.Argument(metavar="PARAMETER", help="One number, such as lamp.position.x.")],
     output: Annotated[str, typer.Option("--output", "-o", help="The picture to write: .png, or .npy.")],
-    cells: Cells = 2,
+    cells: Cells = 1,
+    edges: Edges = "exact",
 ) -> None:
     """Draw the derivative of the image's luminance by a parameter: negative is blue, positive red.
 
@@ -85,11 +93,61 @@ def gradient(
     if found.size > 1:
         raise InputError(f"{parameter}: holds {found.size} numbers, needed: one of {', '.join(found.components)}")
     # The luminance of linear sRGB (ITU-R BT.709).
-    luminance = jacobian(loaded, [parameter], cells)[..., 0] @ (0.2126, 0.7152, 0.0722)
+    derivative, report = jacobian(loaded, [parameter], cells, edges, report=True)
+    luminance = derivative[..., 0] @ (0.2126, 0.7152, 0.0722)
     picture, scale = diverging(luminance)
     picture.save(output)
     print(f"{output}: white is 0, full blue and red are -{scale:.4g} and {scale:.4g} luminance per unit of {parameter}")
-    print("edges are ignored: what moving silhouettes and shadow borders change is not in it")
+    print(f"edges without a derivative: {report.without_derivative}" if edges == "exact" else "edges are ignored")
+    _tell(report)
+
+
+@app.command()
+def check(
+    scene: SceneFile,
+    parameters: Annotated[
+        list[str] | None, typer.Argument(metavar="[PARAMETER ...]", help="Parameters, all of the scene if none.")
+    ] = None,
+    output: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write the results to this file.")] = None,
+    cells: Cells = 1,
+) -> None:
+    """Check the derivative of the image by parameters against differences of images rendered again.
+
+    Says for each number whether its derivative is right, wrong, or cannot be told; exit code 1 if any is wrong.
+
+    Example: `diffrt check scenes/still_life.toml lamp.position ball.center`
+    """
+    if output is not None:
+        _check_folder(output)
+    from diffrt.files import write_whole
+    from diffrt.render.differences import compare
+    from diffrt.render.renderer import Settings
+    from diffrt.render.renderer import render as render_image
+    from diffrt.scene import load_scene
+
+    loaded = load_scene(scene)
+    names = parameters or [p.path for p in loaded.parameters()]
+    width = max(map(len, loaded.components(names)))
+    _, report = render_image(loaded, cells, report=True)
+    print(f"{'parameter':<{width}}  verdict      relative L2  worst pixel          slope  pixels not judged")
+    found = []
+    for c in compare(loaded, names, Settings(cells)):
+        found.append(c)
+        where = f"{c.worst:.1e} at {c.worst_pixel[0]},{c.worst_pixel[1]}"
+        slope = "linear" if c.slope == float("inf") else f"{c.slope:.2f}"
+        left = f"{c.unjudged} ({100.0 * c.unjudged_share:.2g} %)" if c.unjudged else "0"
+        print(f"{c.path:<{width}}  {c.verdict:<11}  {c.error:<11.1e}  {where:<19}  {slope:<6}  {left}", flush=True)
+    count = {v: sum(c.verdict == v for c in found) for v in ("right", "wrong", "cannot tell")}
+    print(f"{count['right']} right, {count['wrong']} wrong, {count['cannot tell']} cannot be told")
+    print(f"edges without a derivative: {report.without_derivative}")
+    _tell(report)
+    if output is not None:
+        told = {"scene": scene, "cells": cells, "edges_without_derivative": report.without_derivative,
+                "parameters": [c.as_json() for c in found]}  # fmt: skip
+        write_whole(output, (json.dumps(told, indent=2) + "\n").encode())
+        print(f"written to {output}")
+    if count["wrong"]:
+        raise SystemExit(1)
 
 
 @app.command()
@@ -101,7 +159,7 @@ def fit(
     target: Annotated[str | None, typer.Option(help="The image to fit: .png (sRGB) or .npy (linear).")] = None,
     free: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A free parameter; may be repeated.")] = None,
     method: Annotated[str | None, typer.Option(help="least_squares, or a gradient method of scipy's minimize.")] = None,
-    cells: Annotated[int | None, typer.Option(help="Samples per pixel side.", min=1, max=64)] = None,
+    cells: Annotated[int | None, typer.Option(help="Cells per pixel side.", min=1, max=64)] = None,
 ) -> None:
     """Recover parameters of a scene from an image.
 
@@ -161,7 +219,7 @@ def info() -> None:
 
     from diffrt import __version__
 
-    print(f"diffrt {__version__}, engine numpy, edges ignored")
+    print(f"diffrt {__version__}, engine numpy, exact edges")
     print(f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}")
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors")
 
@@ -170,8 +228,18 @@ def _check_output(path: str) -> None:
     """Refuse an output that cannot be written before the work, not after."""
     if Path(path).suffix.lower() not in (".png", ".npy"):
         raise InputError(f"{path}: found the suffix '{Path(path).suffix}', allowed: .png or .npy")
+    _check_folder(path)
+
+
+def _check_folder(path: str) -> None:
     if not Path(path).absolute().parent.is_dir():
         raise InputError(f"{path}: the folder {Path(path).absolute().parent} does not exist; create it first")
+
+
+def _tell(report: "Report") -> None:
+    """Say what is missing in an image or a derivative."""
+    if report.unresolved:
+        print(f"shapes too small to be resolved: {report.unresolved}")
 
 
 @contextmanager

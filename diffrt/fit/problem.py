@@ -4,7 +4,7 @@ A fit file is TOML, and paths in it are relative to the file:
 
     scene = "../../scenes/still_life.toml"
     target = "target.png"          # PNG is decoded from sRGB; .npy holds linear RGB
-    cells = 4                      # samples per pixel side
+    cells = 1                      # cells per pixel side
     method = "least_squares"       # or a gradient method of scipy.optimize.minimize
 
     [free."lamp.position"]         # or, without settings: free = ["lamp.position", "ball.center"]
@@ -42,7 +42,7 @@ class Problem:
     """A checked fit.
 
     scene: with its start values. target: (height, width, 3), linear RGB. free: paths of parameters, with n
-    numbers together. lower, upper: bounds (n,), infinite where there are none. cells: samples per pixel side.
+    numbers together. lower, upper: bounds (n,), infinite where there are none. cells: cells per pixel side.
     method: one of METHODS. iterations: the most evaluations (least_squares) or iterations (others).
     """
 
@@ -51,7 +51,7 @@ class Problem:
     free: tuple[str, ...]
     lower: Vector
     upper: Vector
-    cells: int = 2
+    cells: int = 1
     method: str = "least_squares"
     iterations: int = 200
 
@@ -93,7 +93,7 @@ def make_problem(
     scene: Scene,
     target: NDArray[np.float64],
     free: Iterable[str] | Mapping[str, Mapping[str, Any]],
-    cells: int = 2,
+    cells: int = 1,
     method: str = "least_squares",
     iterations: int = 200,
 ) -> Problem:

@@ -9,11 +9,14 @@ A pixel is judged at the first step at which its topology is the same in all of 
 agree; a difference over an event, such as a corner of a cell that an edge passes, is wrong at any bar. A derivative
 that is wrong has quotients that agree like any other, so it cannot hide among the pixels that are left out.
 
-A parameter on its bound has one side only: D(h) = (-3 I(p) + 4 I(p + h) - I(p + 2h)) / 2h takes the place.
+A parameter on its bound has one side only: D(h) = (-3 I(p) + 4 I(p + h) - I(p + 2h)) / 2h takes the place. And where
+the next event is so near on one side that no step is short enough, the other side's one-sided quotients at h, h / 4
+and h / 16 are extrapolated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from math import inf, log
 from typing import Any
 
@@ -69,22 +72,55 @@ def compare(scene: Scene, names: Sequence[str], settings: Settings | None = None
     names: of the parameters. settings: how images are sampled; edges must be "exact".
     """
     settings = settings or Settings()
-    paths = scene.components(names)
-    exact = jacobian(scene, names, settings.cells, settings.edges, settings.edge_depth, settings.junction_depth)
+    exact = _derivative(scene, names, settings)
     base = _image(scene, settings)
-    for i, path in enumerate(paths):
-        yield _compare(scene, path, settings, exact[..., i], base)
+    for i, path in enumerate(scene.components(names)):
+        at, parameter = float(scene[path]), scene.parameter(path)
+        room = at - parameter.minimum, parameter.maximum - at
+
+        def moved(h: float, path: str = path, at: float = at) -> Scene:
+            return scene.replace({path: at + h})
+
+        yield _compare(moved, path, max(1.0, abs(at)), room, settings, exact[..., i], base)
+
+
+def compare_along(
+    scene: Scene, names: Sequence[str], direction: NDArray[np.float64], settings: Settings | None = None
+) -> Comparison:
+    """The derivative along one direction, all parameters moving at once, against differences.
+
+    direction: of the n components of the named parameters, (n,); they must have room on both sides.
+    """
+    settings = settings or Settings()
+    at = scene.pack(names)
+    exact = _derivative(scene, names, settings) @ direction
+    return _compare(
+        lambda h: scene.unpack(names, at + h * direction), "a direction", 1.0, (inf, inf), settings, exact,
+        _image(scene, settings),
+    )  # fmt: skip
+
+
+def _derivative(scene: Scene, names: Sequence[str], settings: Settings) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = jacobian(
+        scene, names, settings.cells, settings.edges, settings.edge_depth, settings.junction_depth
+    )
+    return found
 
 
 _Rendered = tuple[NDArray[np.float64], NDArray[np.uint64]]
 
 
 def _compare(
-    scene: Scene, path: str, settings: Settings, exact: NDArray[np.float64], base: _Rendered
-) -> Comparison:
-    at, parameter = float(scene[path]), scene.parameter(path)
-    step = STEP * max(1.0, abs(at))
-    below, above = at - parameter.minimum, parameter.maximum - at
+    moved: Callable[[float], Scene], path: str, size: float, room: tuple[float, float], settings: Settings,
+    exact: NDArray[np.float64], base: _Rendered,
+) -> Comparison:  # fmt: skip
+    """One comparison.
+
+    moved: the scene with the parameter moved by h. size: of the parameter. room: how far it may go down and up.
+    exact: the derivative of the image, (height, width, 3). base: the image.
+    """
+    step = STEP * size
+    below, above = room
     if below > 0.0 and above > 0.0:
         points = {1.0: 0.5, -1.0: -0.5}
         step = min(step, 0.5 * below, 0.5 * above)
@@ -93,17 +129,18 @@ def _compare(
         points = {0.0: -1.5 * sign, sign: 2.0 * sign, 2.0 * sign: -0.5 * sign}
         step = min(step, 0.25 * max(below, above))
     # Under this norm a derivative is the rounding of the image, not an effect of the parameter.
-    least = 1e-8 * float(np.linalg.norm(base[0])) / max(1.0, abs(at))
+    least = 1e-8 * float(np.linalg.norm(base[0])) / size
     judged = np.zeros(base[1].shape, bool)
     expected = np.zeros_like(exact)
     remainders: list[tuple[float, float]] = []
     coarse, scale = None, 0.0
+    one_sided = {p: _OneSided(exact.shape) for p in points if p}
     for number in range(STEPS):
         h = step * REDUCTION**-number
         # Beyond the first two steps a few pixels are left. What is around them decides on their cells.
         only = binary_dilation(~judged, np.ones((3, 3)), iterations=2) if number > 1 else None
-        here = base if only is None else _image(scene, settings, only)
-        sides = {p: here if p == 0.0 else _image(scene.replace({path: at + p * h}), settings, only) for p in points}
+        here = base if only is None else _image(moved(0.0), settings, only)
+        sides = {p: here if p == 0.0 else _image(moved(p * h), settings, only) for p in points}
         quotient = sum(sides[p][0] * (weight / h) for p, weight in points.items())
         same = np.all([sides[p][1] == here[1] for p in points], axis=0)
         if number < 2:
@@ -116,9 +153,14 @@ def _compare(
             weight = REDUCTION**2
             expected[good] = ((weight * quotient - coarse[0]) / (weight - 1.0))[good]
             judged |= good
+        for p, side in one_sided.items():
+            side.add((sides[p][0] - here[0]) / (p * h), sides[p][1] == here[1], AGREEMENT * scale)
         if judged.all():
             break
         coarse = quotient, same
+    for side in one_sided.values():
+        expected[side.found & ~judged] = side.value[side.found & ~judged]
+        judged |= side.found
     norm = float(np.linalg.norm(exact))
     off = np.where(judged[..., None], exact - expected, 0.0)
     error = float(np.linalg.norm(off)) / max(float(np.linalg.norm(expected[judged])), least)
@@ -131,6 +173,27 @@ def _compare(
     return Comparison(
         path, verdict, error, worst, (int(column), int(row)), int((~judged).sum()), share, slope, norm
     )
+
+
+class _OneSided:
+    """Extrapolated quotients of one side: F(h) = D + c1 h + c2 h^2, from three steps on which the topology stays."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.value = np.zeros(shape)
+        self.found = np.zeros(shape[:2], bool)
+        self._quotients: list[NDArray[np.float64]] = []
+        self._same: list[NDArray[np.bool_]] = []
+
+    def add(self, quotient: NDArray[np.float64], same: NDArray[np.bool_], tolerance: float) -> None:
+        """Take the quotients of the next step."""
+        self._quotients, self._same = [*self._quotients[-2:], quotient], [*self._same[-2:], same]
+        if len(self._same) == 3:
+            r = REDUCTION
+            linear = [(r * b - a) / (r - 1.0) for a, b in pairwise(self._quotients)]
+            near = np.abs(linear[1] - linear[0]).max(-1) <= tolerance
+            good = ~self.found & near & np.all(self._same, axis=0)
+            self.value[good] = ((r * r * linear[1] - linear[0]) / (r * r - 1.0))[good]
+            self.found |= good
 
 
 def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None) -> _Rendered:

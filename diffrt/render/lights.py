@@ -8,8 +8,12 @@ albedo * radiance.
 from math import inf
 from typing import Any, NamedTuple
 
-from diffrt.autograd import sqrt
+from diffrt.autograd import maximum, sqrt
 from diffrt.render.vectors import dot, unit
+
+
+CLOSEST = 1e-18
+"""The least squared distance to a light, in scene units."""
 
 
 class PointLight(NamedTuple):
@@ -20,7 +24,8 @@ class PointLight(NamedTuple):
 
     def seen_from(self, p: Any) -> tuple[Any, Any, Any]:
         v = self.position - p
-        square = dot(v, v)
+        # At the light itself there is no direction to it; this keeps the numbers finite.
+        square = maximum(dot(v, v), CLOSEST)
         distance = sqrt(square)
         return v / distance, distance, self.intensity / square
 

@@ -159,19 +159,25 @@ def jacobian(
     edges: str = "exact",
     edge_depth: int = 2,
     junction_depth: int = 4,
-) -> NDArray[np.float64]:
+    report: bool = False,
+) -> Any:
     """The derivative of the image by parameters, in forward mode.
 
     names: parameters or components of them, n numbers together. The rest is as for `render`.
-    Returns (height, width, 3, n), radiance per unit of each number. Raises InputError for an unknown name.
+    Returns (height, width, 3, n), radiance per unit of each number; with `report`, that and a Report. Raises
+    InputError for an unknown name.
     """
     at = scene.pack(names)
+    told = None
 
     def image(v: Any) -> Any:
-        return render(scene.unpack(names, v), cells, edges, edge_depth, junction_depth)
+        nonlocal told
+        pixels, told = render(scene.unpack(names, v), cells, edges, edge_depth, junction_depth, report=True)
+        return pixels
 
     _, columns = pushforward(image, [at], [list(np.eye(len(at)))])
-    return np.stack(columns, -1)
+    derivative = np.stack(columns, -1)
+    return (derivative, told) if report else derivative
 
 
 def lay_out(

@@ -29,8 +29,9 @@ CHUNK = 32768
 TIE = 1e-12
 """Two hits whose distances differ by less, relatively, are one; it goes to the shape that comes first."""
 
-TOUCH = 1e-9
-"""A shape that is met nearer to the light than this part of the way does not block it: the light is on it."""
+TOUCH = 1e-12
+"""Surfaces that are closer than this, in scene units, touch: a point on the one does not shade itself by the other.
+A shape that is met within this part of the way from the light does not block it: the light is on it."""
 
 Floats = NDArray[np.float64]
 
@@ -168,7 +169,7 @@ def towards(tables: Tables, number: int, p: Any) -> tuple[Any, Any]:
 
 def blocks(t: Any, inside: Any, limit: Any) -> Any:
     """Whether shapes that a shadow ray meets at the distances t block it."""
-    return (inside > 0.0) & (t > 0.0) & (t < limit)
+    return (inside > 0.0) & (t > TOUCH) & (t < limit)
 
 
 def intersections(tables: Tables, o: Any, d: Any, begin: Any, begin_side: Any) -> tuple[Floats, Floats, Floats]:
@@ -186,7 +187,7 @@ def intersections(tables: Tables, o: Any, d: Any, begin: Any, begin_side: Any) -
 
 def meet_from(shape: Shape, o: Any, d: Any, starts: Any, begin_side: Any) -> tuple[Any, Any, Any]:
     """Distance, `inside` and side of shapes, for rays some of which start on them."""
-    side = np.where(starts, begin_side, np.where(shape.side(o) >= 0.0, 1.0, -1.0))
+    side = np.where(starts, begin_side, np.where(shape.side(o) >= -TOUCH, 1.0, -1.0))
     t, inside = shape.intersect(o, d, side)
     # Only the inside of a sphere can be met again from the shape itself.
     again = ~starts | (begin_side < 0.0) if isinstance(shape, Sphere) else ~starts
