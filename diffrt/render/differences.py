@@ -6,8 +6,9 @@ and a central difference is taken at steps h and h / 4 and extrapolated (Richard
     D(h) = (I(p + h) - I(p - h)) / 2h,    R = (16 D(h / 4) - D(h)) / 15
 
 A pixel is judged at the first step at which its topology is the same in all of these images and the two quotients
-agree; a difference over an event, such as a corner of a cell that an edge passes, is wrong at any bar. A derivative
-that is wrong has quotients that agree like any other, so it cannot hide among the pixels that are left out.
+agree, or two values of R in a row; a difference over an event, such as a corner of a cell that an edge passes, is
+wrong at any bar. A derivative that is wrong has quotients that agree like any other, so it cannot hide among the
+pixels that are left out.
 
 A parameter on its bound has one side only: D(h) = (-3 I(p) + 4 I(p + h) - I(p + 2h)) / 2h takes the place. And where
 the next event is so near on one side that no step is short enough, the other side's one-sided quotients at h, h / 4
@@ -32,8 +33,8 @@ STEP = 1e-3
 """The first step, relative to the parameter or absolute where that is under 1."""
 REDUCTION = 4.0
 STEPS = 10
-AGREEMENT = 1e-5
-"""Two quotients of a pixel agree if they differ by less than this part of the derivative's root mean square."""
+AGREEMENT = 2e-6
+"""Two values of a pixel agree if they differ by less than this part of the derivative's root mean square."""
 BAR = 1e-5
 """The relative error under which a derivative is right."""
 UNSEEN = 0.01
@@ -129,11 +130,13 @@ def _compare(
         points = {0.0: -1.5 * sign, sign: 2.0 * sign, 2.0 * sign: -0.5 * sign}
         step = min(step, 0.25 * max(below, above))
     # Under this norm a derivative is the rounding of the image, not an effect of the parameter.
-    least = 1e-8 * float(np.linalg.norm(base[0])) / size
+    least = max(1e-8 * float(np.linalg.norm(base[0])) / size, 1e-200)
     judged = np.zeros(base[1].shape, bool)
     expected = np.zeros_like(exact)
     remainders: list[tuple[float, float]] = []
-    coarse, scale = None, 0.0
+    coarse: Any = None  # quotients of the step before, and where the topology stays
+    finer: Any = None  # the same of extrapolated quotients
+    scale = 0.0
     one_sided = {p: _OneSided(exact.shape) for p in points if p}
     for number in range(STEPS):
         h = step * REDUCTION**-number
@@ -149,10 +152,14 @@ def _compare(
             steady = same if coarse is None else same & coarse[1]
             remainders.append((h, sides[place][0] - base[0] - exact * (h * place)))
         if coarse is not None:
-            good = ~judged & same & coarse[1] & (np.abs(quotient - coarse[0]).max(-1) <= AGREEMENT * scale)
-            weight = REDUCTION**2
-            expected[good] = ((weight * quotient - coarse[0]) / (weight - 1.0))[good]
+            better = (REDUCTION**2 * quotient - coarse[0]) / (REDUCTION**2 - 1.0), same & coarse[1]
+            agree = better[1] & (np.abs(quotient - coarse[0]).max(-1) <= AGREEMENT * scale)
+            if finer is not None:
+                agree |= better[1] & finer[1] & (np.abs(better[0] - finer[0]).max(-1) <= AGREEMENT * scale)
+            good = ~judged & agree
+            expected[good] = better[0][good]
             judged |= good
+            finer = better
         for p, side in one_sided.items():
             side.add((sides[p][0] - here[0]) / (p * h), sides[p][1] == here[1], AGREEMENT * scale)
         if judged.all():

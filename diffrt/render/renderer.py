@@ -186,9 +186,10 @@ def lay_out(
     """The discrete part of an image. tables: of the scene, plain. only: the pixels to look at, (height, width)."""
     size = scene.camera.width, scene.camera.height
     depth = scene.reflection_depth
-    cells = divide(tables, depth, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
-    regions = find_regions(cells)
-    crossings = find_crossings(tables, depth, cells.corners, regions.begin, regions.end)
+    with np.errstate(all="ignore"):
+        cells = divide(tables, depth, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
+        regions = find_regions(cells)
+        crossings = find_crossings(tables, depth, cells.corners, regions.begin, regions.end)
     return Layout(cells, regions, crossings)
 
 
