@@ -26,10 +26,11 @@ from diffrt.scene import Scene, load_scene, parse_scene
 
 SCENE = Path(__file__).parents[1] / "scenes" / "still_life.toml"
 
-# The steps move an edge by about a twentieth of a pixel.
+# The steps move an edge by a fiftieth to a twentieth of a pixel. A limb that lies on the border of a pixel to within the step would spoil
+# the difference there.
 STEPS = {
-    "lamp.position.x": 0.01, "lamp.position.y": 0.01, "lamp.position.z": 0.01, "ball.center.x": 0.005,
-    "ball.center.y": 0.005, "ball.center.z": 0.01, "ball.radius": 0.005, "camera.fov": 0.1,
+    "lamp.position.x": 0.01, "lamp.position.y": 0.01, "lamp.position.z": 0.01, "ball.center.x": 0.002,
+    "ball.center.y": 0.005, "ball.center.z": 0.01, "ball.radius": 0.002, "camera.fov": 0.1,
 }  # fmt: skip
 
 

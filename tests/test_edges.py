@@ -97,9 +97,21 @@ def test_a_ball_that_moves_only_up_before_black():
 def test_a_rectangle_whose_borders_lie_on_those_of_pixels():
     card = lambert("card", 'type = "rectangle"\ncenter = [0, 0, 0]\nnormal = [0, 0, 1]\nwidth = 6\nheight = 4\n')
     scene = parse_scene(straight_camera(12) + card + LAMP)
-    # On the border of a pixel the derivative of the image has a jump; beside it, it has none.
-    assert np.isfinite(jacobian(scene, ["card.center", "card.width", "card.height"])).all()
-    for shift in (1e-3, 0.25, 0.4):
+    # A pixel on one side of the border has its slope to one side, the pixel on the other to the other; together they
+    # are smooth. (Under an even sky: where the cells change size, a shaded card would jump a little. And away from the
+    # corners of the card, which move from one cell to the next here.)
+    even = parse_scene(straight_camera(12) + card + '[lights.sky]\ntype = "ambient"\nradiance = 1\n')
+    for axis, names in ((1, ["card.center.x", "card.width"]), (0, ["card.center.y", "card.height"])):
+        lines = slice(5, 7) if axis else slice(7, 9)
+        at = even.pack(names)
+        found = np.take(jacobian(even, names).sum(axis), range(lines.start, lines.stop), 0)
+        for i, e in enumerate(np.eye(len(at))):
+            plus, minus = (
+                np.asarray(render(even.unpack(names, at + h * e))).sum(axis)[lines] for h in (1e-4, -1e-4)
+            )
+            assert found[..., i] == pytest.approx((plus - minus) / 2e-4, rel=1e-5, abs=1e-9)
+            assert "width" not in names[i] or found[..., i].min() > 0.5
+    for shift in (1e-3, 0.3, 0.4):
         right(scene.replace({"card.center.x": shift, "card.center.y": -shift}),
               ["card.center", "card.width", "card.height", "card.normal", "camera.view_height"])  # fmt: skip
 
@@ -323,7 +335,8 @@ def random_scene(draw) -> str:
         text += FLOOR
     for i in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(["sphere", "disk", "rectangle", "triangle"]))
-        x, y, z = draw(number), 1.0 + draw(number), draw(number)
+        # Off the lattice of the cells by a little, where edges on it would have kinks.
+        x, y, z = 0.0113 + draw(number), 1.0071 + draw(number), draw(number)
         normal = [draw(number), draw(number), 1.5]
         material = draw(st.sampled_from(['{ type = "lambert", albedo = 0.6 }', '{ type = "mirror", reflectance = 0.8 }']))
         text += f'[shapes.s{i}]\ntype = "{kind}"\nmaterial = {material}\n'
@@ -340,7 +353,7 @@ def random_scene(draw) -> str:
     return text
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(random_scene(), st.integers(0, 1000))
 def test_random_scenes_have_finite_derivatives_that_agree_with_differences(text, seed):
     scene = parse_scene(text)

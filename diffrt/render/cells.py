@@ -2,7 +2,9 @@
 
 A cell is *mixed* if its four corners differ in signature. A tree of cells grows from the grid by three rules:
 
-- a cell that is mixed, or touches a mixed one of its size at a side or a corner, is divided down to `edge_depth`;
+- a cell that is mixed, or near a mixed one of its size, is divided down to `edge_depth`. Near means that they
+  touch, at a side or a corner; in the grid itself, that one cell at most lies between them: radiance changes fast
+  towards the limb of a ball, like the square root of the distance;
 - where such a cell and those that it touches hold three or more signatures (a junction of edges, a contact), it
   is divided down to `junction_depth`;
 - a cell that is not mixed is divided when a smaller neighbour has an edge on the side that they share: the edge
@@ -10,7 +12,8 @@ A cell is *mixed* if its four corners differ in signature. A tree of cells grows
 
 A shape that is small in the image would fall between the corners. So each bounded shape has its centre
 projected, and the cell that holds it, with those around it, is divided until its side is at most half of the
-radius, to SMALLEST.
+radius, to SMALLEST. The corner of a flat shape is cut off by a straight cut of its cell; so where one is in view, its
+cell and those around it are divided down to `junction_depth`.
 
 Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so that their places are integers.
 """
@@ -34,7 +37,8 @@ Floats = NDArray[np.float64]
 
 _ROW = 1 << 31  # keys of lattice points and cells are column + _ROW * row
 _CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
-_TOUCHING = np.array([-_ROW - 1, -_ROW, -_ROW + 1, -1, 1, _ROW - 1, _ROW, _ROW + 1])[:, None]
+_AROUND = [np.array([i + j * _ROW for j in range(-n, n + 1) for i in range(-n, n + 1) if i or j])[:, None] for n in (1, 2)]
+_TOUCHING, _NEAR = _AROUND
 _ACROSS = np.array([-_ROW, 1, _ROW, -1])  # the neighbours over the top, right, bottom and left side
 
 SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
@@ -130,7 +134,7 @@ def divide(
     grid = rows[:, None] * _ROW + columns
     if only is not None:
         grid = grid[only.repeat(cells, 0).repeat(cells, 1)]
-    small, unresolved = _small_shapes(tables, size, cells)
+    small, unresolved = _features(tables, size, cells, junction_depth)
     levels = [_level(corners, grid.ravel(), 0)]
     levels += [_level(corners, np.zeros(0, np.int64), level) for level in range(1, SMALLEST + 1)]
 
@@ -172,7 +176,8 @@ def _near_edges(cells: _Level, level: int, edge_depth: int, junction_depth: int)
         return near
     mixed = np.flatnonzero(cells.mixed)
     near[mixed] = True
-    near[_found(cells.keys, cells.keys[mixed] + _TOUCHING)] = True
+    reach = _NEAR if level == 0 and edge_depth > 0 else _TOUCHING
+    near[_found(cells.keys, cells.keys[mixed] + reach)] = True
     if level < edge_depth:
         return near
     places = np.flatnonzero(near)
@@ -223,44 +228,50 @@ def _follow_bulges(corners: Corners, levels: list[_Level]) -> bool:
     return any([_halve(corners, levels, level, wanted[level]) for level in reversed(range(SMALLEST))])
 
 
-def _small_shapes(tables: Tables, size: tuple[int, int], cells: int) -> tuple[list[Integers], int]:
-    """Keys of cells to divide for the sake of small shapes, by level, and how many shapes are too small."""
+def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth: int) -> tuple[list[Integers], int]:
+    """Keys of cells to divide for small shapes and for corners of shapes, by level; how many shapes are too small."""
     keys: list[list[Integers]] = [[np.zeros(0, np.int64)] for _ in range(SMALLEST)]
     unresolved = 0
+
+    def add(level: int, x: Floats, y: Floats) -> None:
+        inside = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1])
+        place = np.floor(x[inside] * cells * 2**level) + _ROW * np.floor(y[inside] * cells * 2**level)
+        keys[level] += [place.astype(np.int64), (place.astype(np.int64) + _TOUCHING).ravel()]
+
     for _, shape in shapes_by_kind(tables, np.arange(len(tables.shape_kind))):
-        if not hasattr(shape, "extent"):
-            continue
-        x, y, radius = _projected(tables.camera, shape)
-        seen = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1]) & (radius > 0.0)
-        x, y, radius = x[seen] * cells, y[seen] * cells, radius[seen] * cells
-        for level in range(SMALLEST):
-            small = 2.0**-level > 0.5 * radius
-            place = np.floor(x[small] * 2**level) + _ROW * np.floor(y[small] * 2**level)
-            keys[level] += [place.astype(np.int64), (place.astype(np.int64) + _TOUCHING).ravel()]
-        unresolved += int((2.0**-SMALLEST > 0.5 * radius).sum())
+        if hasattr(shape, "extent"):
+            x, y, step, d = _projected(tables.camera, shape.extent(np.zeros((3, 1)))[0])
+            radius = shape.extent(d)[1] / step * cells
+            for level in range(SMALLEST):
+                small = (2.0**-level > 0.5 * radius) & (radius > 0.0)
+                add(level, x[small], y[small])
+            seen = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1])
+            unresolved += int((seen & (2.0**-SMALLEST > 0.5 * radius) & (radius > 0.0)).sum())
+        for vertex in shape.vertices() if hasattr(shape, "vertices") else ():
+            x, y, _, _ = _projected(tables.camera, vertex)
+            for level in range(junction_depth):
+                add(level, x, y)
     return [_sorted(np.concatenate(k)) for k in keys], unresolved
 
 
-def _projected(camera: Floats, shape: Any) -> tuple[Floats, Floats, Floats]:
-    """Image coordinates of the middle of shapes, and their radius in pixels; nan for what is behind the camera.
+def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Image coordinates of points p (3, N), nan behind the camera; the size of a pixel there, in scene units; and the
+    unit direction to them, (3, N).
 
-    With o + z d the ray of (x, y), both linear in x and y, the middle c solves (ox | oy | d0) (x, y, z) = c - o0
-    for an orthographic camera, and (dx | dy | d0) (z x, z y, z) = c - o0 for a perspective one.
+    With o + z d the ray of (x, y), both linear in x and y, p solves (ox | oy | d0) (x, y, z) = p - o0 for an
+    orthographic camera, and (dx | dy | d0) (z x, z y, z) = p - o0 for a perspective one.
     """
     o0, ox, oy, d0, dx, dy = camera.T
-    perspective = bool(dx.any())
-    centre = shape.extent(np.zeros((3, 1)))[0]
-    matrix = np.stack([dx, dy, d0] if perspective else [ox, oy, d0], 1)
-    with np.errstate(all="ignore"):
-        x, y, z = np.linalg.solve(matrix, centre - o0[:, None])
-        if perspective:
-            x, y = x / z, y / z
-            step = z * np.linalg.norm(dx)  # of one pixel, at this depth
-        else:
-            step = np.linalg.norm(ox) + 0.0 * z
-        d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
-        radius = shape.extent(d / np.linalg.norm(d, axis=0))[1] / step
-    return x, y, np.where(np.isfinite(radius) & (z > 0.0) | ~np.array(perspective), radius, np.nan)
+    if dx.any():
+        x, y, z = np.linalg.solve(np.stack([dx, dy, d0], 1), p - o0[:, None])
+        z = np.where(z > 0.0, z, np.nan)
+        x, y = x / z, y / z
+        step = z * np.linalg.norm(dx)
+    else:
+        x, y, z = np.linalg.solve(np.stack([ox, oy, d0], 1), p - o0[:, None])
+        step = np.linalg.norm(ox) + 0.0 * z
+    d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
+    return x, y, step, d / np.linalg.norm(d, axis=0)
 
 
 def _sorted(keys: Integers) -> Integers:

@@ -35,6 +35,8 @@ REDUCTION = 4.0
 STEPS = 10
 AGREEMENT = 2e-6
 """Two values of a pixel agree if they differ by less than this part of the derivative's root mean square."""
+KINK = 1e-2
+"""Slopes on the two sides that differ by more are a kink, such as a corner of a shape that meets one of a cell."""
 BAR = 1e-5
 """The relative error under which a derivative is right."""
 UNSEEN = 0.01
@@ -151,23 +153,24 @@ def _compare(
             place = next(p for p in points if p)
             steady = same if coarse is None else same & coarse[1]
             remainders.append((h, sides[place][0] - base[0] - exact * (h * place)))
+        for p, side in one_sided.items():
+            side.add((sides[p][0] - here[0]) / (p * h), sides[p][1] == here[1], AGREEMENT * scale)
         if coarse is not None:
             better = (REDUCTION**2 * quotient - coarse[0]) / (REDUCTION**2 - 1.0), same & coarse[1]
-            agree = better[1] & (np.abs(quotient - coarse[0]).max(-1) <= AGREEMENT * scale)
+            agree = better[1] & ~_kinks(one_sided, scale) & (np.abs(quotient - coarse[0]).max(-1) <= AGREEMENT * scale)
             if finer is not None:
-                agree |= better[1] & finer[1] & (np.abs(better[0] - finer[0]).max(-1) <= AGREEMENT * scale)
+                agree |= better[1] & finer[1] & ~_kinks(one_sided, scale) & (np.abs(better[0] - finer[0]).max(-1) <= AGREEMENT * scale)
             good = ~judged & agree
             expected[good] = better[0][good]
             judged |= good
             finer = better
-        for p, side in one_sided.items():
-            side.add((sides[p][0] - here[0]) / (p * h), sides[p][1] == here[1], AGREEMENT * scale)
         if judged.all():
             break
         coarse = quotient, same
+    lone = ~judged & (np.sum([side.found for side in one_sided.values()], axis=0) == 1)
     for side in one_sided.values():
-        expected[side.found & ~judged] = side.value[side.found & ~judged]
-        judged |= side.found
+        expected[lone & side.found] = side.value[lone & side.found]
+    judged |= lone
     norm = float(np.linalg.norm(exact))
     off = np.where(judged[..., None], exact - expected, 0.0)
     error = float(np.linalg.norm(off)) / max(float(np.linalg.norm(expected[judged])), least)
@@ -188,19 +191,28 @@ class _OneSided:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.value = np.zeros(shape)
         self.found = np.zeros(shape[:2], bool)
+        self.linear: list[NDArray[np.float64]] = []  # extrapolated from two steps
         self._quotients: list[NDArray[np.float64]] = []
         self._same: list[NDArray[np.bool_]] = []
 
     def add(self, quotient: NDArray[np.float64], same: NDArray[np.bool_], tolerance: float) -> None:
         """Take the quotients of the next step."""
         self._quotients, self._same = [*self._quotients[-2:], quotient], [*self._same[-2:], same]
+        r = REDUCTION
+        self.linear = [(r * b - a) / (r - 1.0) for a, b in pairwise(self._quotients)]
         if len(self._same) == 3:
-            r = REDUCTION
-            linear = [(r * b - a) / (r - 1.0) for a, b in pairwise(self._quotients)]
-            near = np.abs(linear[1] - linear[0]).max(-1) <= tolerance
+            near = np.abs(self.linear[1] - self.linear[0]).max(-1) <= tolerance
             good = ~self.found & near & np.all(self._same, axis=0)
-            self.value[good] = ((r * r * linear[1] - linear[0]) / (r * r - 1.0))[good]
+            self.value[good] = ((r * r * self.linear[1] - self.linear[0]) / (r * r - 1.0))[good]
             self.found |= good
+
+
+def _kinks(one_sided: dict[float, _OneSided], scale: float) -> Any:
+    """Pixels in which the image has different slopes on the two sides: there is no derivative to compare with."""
+    if 1.0 not in one_sided or -1.0 not in one_sided:
+        return np.False_
+    plus, minus = (one_sided[p].linear[-1] for p in (1.0, -1.0))
+    return np.abs(plus - minus).max(-1) > KINK * np.maximum(scale, np.abs(plus).max(-1))
 
 
 def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None) -> _Rendered:

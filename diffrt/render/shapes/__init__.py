@@ -7,7 +7,7 @@
   from o meets first, and a continuous function that is positive where the ray meets the shape. t is finite and
   has finite derivatives where inside <= 0 too.
 - extent(d): of a bounded shape the middle, and the radius of the largest circle around it that the shape fills
-  as seen along the unit direction d. It is not differentiated.
+  as seen along the unit direction d. vertices(): its corners, of one that has any. Neither is differentiated.
 - normal(p, side): the unit normal at the point p of the surface, on the side that the ray came from.
 
 Points and directions are (3, N), the rest is (N,).

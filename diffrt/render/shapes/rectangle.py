@@ -24,17 +24,27 @@ class Rectangle(NamedTuple):
         return dot(o - self.center, self.direction)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        n = unit(self.direction)
-        v = unit(self.up - dot(self.up, n) * n)
-        u = product(v, n)
-        t, descent = meet(self.center, n, o, d, side)
+        u, v = self._axes()
+        t, descent = meet(self.center, unit(self.direction), o, d, side)
         q = o + t * d - self.center
         margin = minimum(0.5 * self.width - absolute(dot(q, u)), 0.5 * self.height - absolute(dot(q, v)))
         return t, minimum(margin, descent)
 
+    def _axes(self) -> tuple[Any, Any]:
+        n = unit(self.direction)
+        v = unit(self.up - dot(self.up, n) * n)
+        return product(v, n), v
+
     def extent(self, d: Any) -> tuple[Any, Any]:
         """The middle, and the smaller radius as seen along d."""
         return self.center, 0.5 * minimum(self.width, self.height) * absolute(dot(unit(self.direction), d))
+
+    def vertices(self) -> tuple[Any, ...]:
+        """The four corners."""
+        u, v = self._axes()
+        across, upward = 0.5 * self.width * u, 0.5 * self.height * v
+        c = self.center
+        return c - across - upward, c + across - upward, c + across + upward, c - across + upward
 
     def normal(self, p: Any, side: Any) -> Any:
         return unit(self.direction) * side

@@ -42,5 +42,9 @@ class Triangle(NamedTuple):
         centre = (sides[0] * self.a + sides[1] * self.b + sides[2] * self.c) / around
         return centre, absolute(dot(m, d)) / around
 
+    def vertices(self) -> tuple[Any, ...]:
+        """The three corners."""
+        return self.a, self.b, self.c
+
     def normal(self, p: Any, side: Any) -> Any:
         return unit(product(self.b - self.a, self.c - self.a)) * side
