@@ -38,3 +38,12 @@ def test_a_root_of_several_inputs_has_a_derivative_by_each():
 
 def test_a_double_root_has_derivative_zero_not_infinity():
     assert ag.grad(lambda p: ag.sum(ag.root(lambda x, p: x * x - p, np.zeros(1), p)))(np.zeros(1)) == 0.0
+
+
+def test_a_transform_inside_a_recorded_rule_leaves_no_variable_of_its_own_in_the_result():
+    """Program: the second derivative of a root whose start is a plain number."""
+    found = ag.hessian(lambda p: ag.sum(ag.root(lambda x, q: x * x - q, np.sqrt([2.0, 3.0]), p)))(np.array([2.0, 3.0]))
+    assert type(found) is np.ndarray
+    inner = ag.grad(lambda x: x * ag.jvp(lambda y, z: y * z, (3.0, x), (1.0, 0.0))[1])(2.0)
+    assert inner == 4.0
+    assert type(inner) is float

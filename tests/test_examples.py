@@ -23,7 +23,7 @@ def test_the_still_life_gives_back_its_lamp_and_its_ball():
     assert problem.scene["ball.center"].tolist() == [-0.5, 1.0, 0.4]
     result = solve(problem)
     truth = load_scene(ROOT / "scenes/still_life.toml")
-    for name, error in (("lamp.position", 0.05), ("ball.center", 0.05), ("ball.material.albedo", 0.01)):
+    for name, error in (("lamp.position", 0.005), ("ball.center", 0.005), ("ball.material.albedo", 0.005)):
         assert np.abs(result.scene[name] - truth[name]).max() < error, name
     assert result.scene["lamp.intensity"] == pytest.approx(truth["lamp.intensity"], rel=0.01)
 
@@ -35,8 +35,8 @@ def test_twelve_pixels_give_back_six_numbers():
 
 def test_the_tiny_target_is_the_image_of_its_scene_and_determines_six_numbers():
     scene = load_scene(ROOT / "scenes/tiny.toml")
-    assert np.allclose(render(scene), read_image(ROOT / "examples/tiny/target.npy"), rtol=1e-12)
-    singular = np.linalg.svd(jacobian(scene, TINY).reshape(-1, 6))[1]
+    assert np.allclose(render(scene, cells=2), read_image(ROOT / "examples/tiny/target.npy"), rtol=1e-12)
+    singular = np.linalg.svd(jacobian(scene, TINY, cells=2).reshape(-1, 6))[1]
     assert singular[-1] > 0.01 * singular[0]
 
 
@@ -48,7 +48,7 @@ def test_the_tracer_by_hand_agrees_with_the_renderer_and_recovers_the_truth(tmp_
     page = runpy.run_path(str(script))
     assert page["found"].x == pytest.approx(page["TRUTH"], abs=1e-4)
     image = np.asarray(page["target"]).T.reshape(3, 4, 3)
-    assert np.allclose(image, render(load_scene(ROOT / "scenes/tiny.toml")), rtol=1e-12)
+    assert np.allclose(image, render(load_scene(ROOT / "scenes/tiny.toml"), edges="ignore"), rtol=1e-12)
     assert Picture.open(tmp_path / "tiny.png").size == (4, 3)
     assert "lamp [0.6" in capsys.readouterr().out
 
@@ -57,6 +57,6 @@ def test_the_tracer_by_hand_agrees_with_the_renderer_and_recovers_the_truth(tmp_
 def test_every_gradient_method_goes_down(method):
     scene = load_scene(ROOT / "scenes/tiny.toml").replace({"lamp.intensity": [20.0, 22.0, 30.0]})
     target = read_image(ROOT / "examples/tiny/target.npy")
-    result = solve(make_problem(scene, target, ["lamp.intensity"], cells=1, method=method))
+    result = solve(make_problem(scene, target, ["lamp.intensity"], cells=2, method=method))
     assert result.values == pytest.approx([24.0] * 3, rel=1e-4)
     assert result.history[0] == max(result.history)

@@ -18,6 +18,8 @@ from diffrt.render.tables import build_tables
 from diffrt.render.visibility import find_signatures
 from diffrt.scene import Scene, load_scene, parse_scene
 
+pytestmark = pytest.mark.filterwarnings("ignore::diffrt.render.renderer.EdgesIgnored")
+
 ROOT = Path(__file__).parents[1]
 SCENES = sorted(path.stem for path in (ROOT / "scenes").glob("*.toml"))
 
@@ -57,7 +59,7 @@ def differences(scene: Scene, path: str) -> tuple[np.ndarray, np.ndarray]:
         sides = [scene.replace({path: at + sign * h}) for sign in (1.0, -1.0)]
         for side in sides:
             steady &= (signatures(side) == signatures(scene)).all(axis=1)
-        plus, minus = (np.asarray(render(side)) for side in sides)
+        plus, minus = (np.asarray(render(side, edges="ignore")) for side in sides)
         quotients.append((plus - minus) / (2.0 * h))
     converged = np.abs(quotients[1] - quotients[0]).max(-1) <= 1e-5 * np.abs(quotients[1]).max()
     steady = steady.reshape(converged.shape)
@@ -66,7 +68,7 @@ def differences(scene: Scene, path: str) -> tuple[np.ndarray, np.ndarray]:
 
 def test_still_life_agrees_with_an_image_that_diffrt_did_not_make():
     target = np.load(ROOT / "examples/still_life/target_linear.npy")
-    image = render(shipped("still_life"), cells=8)
+    image = render(shipped("still_life"), cells=8, edges="ignore")
     assert isinstance(image, Image)
     assert np.linalg.norm(image - target) / np.linalg.norm(target) < 0.005
 
@@ -75,7 +77,7 @@ def test_still_life_agrees_with_an_image_that_diffrt_did_not_make():
 def test_derivative_by_every_parameter_agrees_with_differences_where_no_edge_moves(name):
     scene = shipped(name) if name == "tiny" else shipped(name, 32, 24)
     paths = scene.components([p.path for p in scene.parameters()])
-    exact = jacobian(scene, paths)
+    exact = jacobian(scene, paths, edges="ignore")
     seen = 0
     for i, path in enumerate(paths):
         at, parameter = float(scene[path]), scene.parameter(path)
@@ -105,12 +107,12 @@ def test_reverse_mode_agrees_with_forward_mode(name):
     assert np.abs(free.grad - expected).max() < 1e-11 * np.abs(expected).max()
 
 
-def test_hessian_of_an_image_loss_agrees_with_differences_of_the_gradient():
+def test_hessian_of_an_image_loss_of_points_agrees_with_differences_of_the_gradient():
     scene = shipped("tiny")
     names = ["lamp.position", "ball.center"]
 
     def loss(v):
-        image = render(scene.unpack(names, v))
+        image = render(scene.unpack(names, v), edges="ignore")
         return ag.sum(image * image)
 
     at = scene.pack(names)

@@ -84,6 +84,7 @@ def pushforward(
     moving = [x for x, ts in zip(inputs, plain, strict=True) if ts is not None]
     every = reachable([value])
     nested = _nested(every, inputs, args) or any(isinstance(t, Var) for ts in plain if ts for t in ts)
+    _retire(inputs, args)
     start = {x.serial: ts for x, ts in zip(inputs, plain, strict=True) if ts is not None}
     found = push_forward(between(every, moving), start, nested).get(value.serial, [None] * count)
     return _out(value, nested), [zero if t is None else t for t in found]
@@ -161,6 +162,7 @@ def _vjp(f: Function, args: Sequence[Any], numbers: tuple[int, ...]) -> tuple[An
     every = reachable([value]) if isinstance(value, Var) else []
     nested = _nested(every, inputs, args)
     nodes = between(every, wanted)
+    _retire(inputs, args)
     ends = {x.serial for x in wanted}
 
     def pullback(seed: Any) -> tuple[Any, ...]:
@@ -198,6 +200,16 @@ def _nested(nodes: Sequence[Var], inputs: Sequence[Any], args: Sequence[Any]) ->
     """Whether somebody else can differentiate the result again: a tracked leaf is not one of our own."""
     own = {x.serial for x, given in zip(inputs, args, strict=True) if isinstance(x, Var) and x is not given}
     return is_recording() and any(v.op is None and v.serial not in own for v in nodes)
+
+
+def _retire(inputs: Sequence[Any], args: Sequence[Any]) -> None:
+    """Make constants of our own leaves, once the graph is known.
+
+    A recorded sweep leaves them in its result, where an outer transform would take them for somebody else's.
+    """
+    for x, given in zip(inputs, args, strict=True):
+        if isinstance(x, Var) and x is not given and x.op is None:
+            x.tracked = False
 
 
 def _out(value: Var, nested: bool) -> Any:
