@@ -3,6 +3,7 @@
     python benchmarks/bench_edges.py convergence   # against differences of images of 256 x 256 points per pixel
     python benchmarks/bench_edges.py cost          # exact against ignored edges, forward and reverse
     python benchmarks/bench_edges.py continuity    # the loss while a ball crosses the image in small steps
+    python benchmarks/bench_edges.py picture       # interior and edge term side by side, docs/images/edges.png
 
 The first takes about half an hour on one core. Its reference knows nothing of cells and edges: point samples of
 the image on both sides of a parameter, and their difference. Only pixels that an edge comes near, by the cells of
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import diffrt.autograd as ag
+from diffrt.image import diverging, side_by_side
 from diffrt.render import jacobian, render
 from diffrt.render.renderer import EdgesIgnored, Settings, lay_out
 from diffrt.render.shading import shade
@@ -26,11 +28,11 @@ from diffrt.scene import Scene, load_scene, parse_scene
 
 SCENE = Path(__file__).parents[1] / "scenes" / "still_life.toml"
 
-# The steps move an edge by a fiftieth to a twentieth of a pixel. A limb that lies on the border of a pixel to within the step would spoil
-# the difference there.
+# The steps move an edge by a fiftieth to a twentieth of a pixel. A limb that lies on the border of a pixel to within
+# the step would spoil the difference there.
 STEPS = {
     "lamp.position.x": 0.01, "lamp.position.y": 0.01, "lamp.position.z": 0.01, "ball.center.x": 0.002,
-    "ball.center.y": 0.005, "ball.center.z": 0.01, "ball.radius": 0.002, "camera.fov": 0.1,
+    "ball.center.y": 0.003, "ball.center.z": 0.006, "ball.radius": 0.002, "camera.fov": 0.1,
 }  # fmt: skip
 
 
@@ -71,21 +73,24 @@ def convergence(side: int) -> None:
     sizes = (1, 2, 4, 8)
     images = [render(scene, cells) for cells in sizes]
     derivatives = [jacobian(scene, list(STEPS), cells) for cells in sizes]
-    print("relative L2 error in percent, by cells per pixel side")
-    print(f"{'':<16}" + "".join(f"{cells:>8}" for cells in sizes))
+    finest = jacobian(scene, list(STEPS), 24)
+    print("relative L2 error in percent, by cells per pixel side, against points; then against 24 cells per side")
+    print(f"{'':<16}" + 2 * "".join(f"{cells:>8}" for cells in sizes))
     errors = [100.0 * np.linalg.norm(image - target) / np.linalg.norm(target) for image in images]
     print(f"{'image':<16}" + "".join(f"{e:8.2f}" for e in errors))
     for i, (path, step) in enumerate(STEPS.items()):
         expected = reference(scene, path, step, side)
         norm = np.linalg.norm(expected)
         errors = [100.0 * np.linalg.norm(d[..., i] - expected) / norm for d in derivatives]
+        norm = np.linalg.norm(finest[..., i])
+        errors += [100.0 * np.linalg.norm(d[..., i] - finest[..., i]) / norm for d in derivatives]
         print(f"{path:<16}" + "".join(f"{e:8.2f}" for e in errors), flush=True)
 
 
 def cost(runs: int = 7) -> None:
     text = load_scene(SCENE).to_toml().replace("width = 64", "width = 256").replace("height = 48", "height = 256")
     scene = parse_scene(text)
-    names = ["lamp.position", "ball.center", "ball.radius", "camera.position", "camera.fov", "floor.material.albedo"]
+    names = [p.path for p in scene.parameters()]
     medians = {}
     for edges in ("ignore", "exact"):
         times = []
@@ -97,7 +102,8 @@ def cost(runs: int = 7) -> None:
             times.append(time.perf_counter() - start)
         medians[edges] = float(np.median(times))
     ratio = medians["exact"] / medians["ignore"]
-    print(f"256 x 256, forward and reverse: ignored {medians['ignore']:.3f} s, exact {medians['exact']:.3f} s, {ratio:.2f}x")
+    print(f"256 x 256, forward and reverse by all {len(scene.pack(names))} numbers of the scene:")
+    print(f"edges ignored {medians['ignore']:.3f} s, exact {medians['exact']:.3f} s, {ratio:.2f}x")
 
 
 def continuity(steps: int) -> None:
@@ -118,9 +124,25 @@ def continuity(steps: int) -> None:
     print("ten largest:", ", ".join(f"{places[i]:.4f}: {jumps[i] / size:.1e}" for i in np.argsort(jumps)[::-1][:10]))
 
 
+def picture() -> None:
+    """The image's derivative by the ball's x: what plain sampling sees of it, and what the edges add."""
+    text = load_scene(SCENE).to_toml().replace("width = 64", "width = 256").replace("height = 48", "height = 192")
+    scene = parse_scene(text)
+    luminance = np.array([0.2126, 0.7152, 0.0722])
+    whole, interior = (
+        jacobian(scene, ["ball.center.x"], cells, edges)[..., 0] @ luminance
+        for cells, edges in ((1, "exact"), (4, "ignore"))
+    )
+    left, left_scale = diverging(interior, 0.4 * float(np.abs(interior).max()))
+    right, right_scale = diverging(whole - interior, 0.25 * float(np.abs(whole - interior).max()))
+    path = SCENE.parents[1] / "docs/images/edges.png"
+    side_by_side([left, right]).save(path)
+    print(f"{path}: full colour at {left_scale:.3g} left and {right_scale:.3g} right")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("convergence", "cost", "continuity"))
+    parser.add_argument("what", choices=("convergence", "cost", "continuity", "picture"))
     parser.add_argument("--points", type=int, default=256, help="points per pixel side of the reference")
     parser.add_argument("--steps", type=int, default=2000, help="steps of the ball")
     given = parser.parse_args()
@@ -129,5 +151,7 @@ if __name__ == "__main__":
         convergence(given.points)
     elif given.what == "cost":
         cost()
+    elif given.what == "picture":
+        picture()
     else:
         continuity(given.steps)

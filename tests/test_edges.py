@@ -59,7 +59,9 @@ def right(scene: Scene, names: list[str], **how: int) -> None:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_shipped_scenes_along_a_random_direction_of_all_their_parameters(name):
-    scene = shipped(name) if name == "tiny" else shipped(name, *((24, 18) if name in ("workshop", "mirrors") else (16, 12)))
+    scene = (
+        shipped(name) if name == "tiny" else shipped(name, *((24, 18) if name in ("workshop", "mirrors") else (16, 12)))
+    )
     names = [p.path for p in scene.parameters()]
     direction = np.random.default_rng(1).normal(size=len(scene.pack(names)))
     found = compare_along(scene, names, direction)
@@ -106,9 +108,7 @@ def test_a_rectangle_whose_borders_lie_on_those_of_pixels():
         at = even.pack(names)
         found = np.take(jacobian(even, names).sum(axis), range(lines.start, lines.stop), 0)
         for i, e in enumerate(np.eye(len(at))):
-            plus, minus = (
-                np.asarray(render(even.unpack(names, at + h * e))).sum(axis)[lines] for h in (1e-4, -1e-4)
-            )
+            plus, minus = (np.asarray(render(even.unpack(names, at + h * e))).sum(axis)[lines] for h in (1e-4, -1e-4))
             assert found[..., i] == pytest.approx((plus - minus) / 2e-4, rel=1e-5, abs=1e-9)
             assert "width" not in names[i] or found[..., i].min() > 0.5
     for shift in (1e-3, 0.3, 0.4):
@@ -137,8 +137,14 @@ def test_a_ball_seen_in_a_mirror_only():
 
 
 def test_a_shadow_seen_in_a_mirror_of_a_mirror():
-    other = MIRROR.replace("shapes.mirror", "shapes.back").replace("[0, 1, -2]", "[0, 1, 7]").replace("0.1, 0, 1", "0, 0, -1")
-    scene = parse_scene("reflection_depth = 4\n" + camera((0.3, 1.5, 5)) + MIRROR + other + FLOOR + ball([0.6, 0.8, 1], 0.5) + LAMP)
+    other = (
+        MIRROR.replace("shapes.mirror", "shapes.back")
+        .replace("[0, 1, -2]", "[0, 1, 7]")
+        .replace("0.1, 0, 1", "0, 0, -1")
+    )
+    scene = parse_scene(
+        "reflection_depth = 4\n" + camera((0.3, 1.5, 5)) + MIRROR + other + FLOOR + ball([0.6, 0.8, 1], 0.5) + LAMP
+    )
     names = ["ball.center", "mirror.normal", "back.center", "lamp.position", "camera.position"]
     direction = np.random.default_rng(4).normal(size=15)
     found = compare_along(scene, names, direction)
@@ -253,7 +259,8 @@ DEGENERATE = {
     "a triangle seen edge-on": camera(target=(0, 2, 0)) + FLOOR + LAMP
     + lambert("sheet", 'type = "triangle"\na = [-1, 2, 0]\nb = [1, 2, 0]\nc = [0, 2, -1]\n'),
     "a light without intensity": camera() + FLOOR + ball([0, 1, 0], 1.0) + LAMP.replace("24", "0"),
-    "a floor that cuts the image plane": straight_camera(12, (0, 1, 5), (0, 0.5, 0)) + FLOOR + ball([0, 1, 0], 1.0) + LAMP,
+    "a floor that cuts the image plane": straight_camera(12, (0, 1, 5), (0, 0.5, 0)) + FLOOR + LAMP
+    + ball([0, 1, 0], 1.0),
     "two cards in one plane": straight_camera(12) + LAMP
     + lambert("card", 'type = "rectangle"\ncenter = [0, 0, 0]\nnormal = [0, 0, 1]\nwidth = 5\nheight = 4\n')
     + lambert("card2", 'type = "disk"\ncenter = [1, 1, 0]\nnormal = [0, 0, 1]\nradius = 2.3\n'),
@@ -278,7 +285,9 @@ def test_degenerate_geometry_gives_finite_numbers_without_a_warning(what):
 
 
 def test_two_identical_balls_look_like_one():
-    both, one = (parse_scene(DEGENERATE[f"{what}"]) for what in ("two identical balls", "a ball that touches the floor"))
+    both, one = (
+        parse_scene(DEGENERATE[f"{what}"]) for what in ("two identical balls", "a ball that touches the floor")
+    )
     assert np.allclose(render(both), render(one), rtol=1e-12)
 
 
@@ -338,7 +347,9 @@ def random_scene(draw) -> str:
         # Off the lattice of the cells by a little, where edges on it would have kinks.
         x, y, z = 0.0113 + draw(number), 1.0071 + draw(number), draw(number)
         normal = [draw(number), draw(number), 1.5]
-        material = draw(st.sampled_from(['{ type = "lambert", albedo = 0.6 }', '{ type = "mirror", reflectance = 0.8 }']))
+        material = draw(
+            st.sampled_from(['{ type = "lambert", albedo = 0.6 }', '{ type = "mirror", reflectance = 0.8 }'])
+        )
         text += f'[shapes.s{i}]\ntype = "{kind}"\nmaterial = {material}\n'
         if kind == "triangle":
             text += f"a = [{x - draw(size)}, {y}, {z}]\nb = [{x + draw(size)}, {y}, {z + draw(number)}]\n"
@@ -346,10 +357,14 @@ def random_scene(draw) -> str:
         else:
             text += f"center = [{x}, {y}, {z}]\n"
             text += f"normal = {normal}\n" if kind != "sphere" else ""
-            text += f"width = {draw(size)}\nheight = {draw(size)}\n" if kind == "rectangle" else f"radius = {draw(size)}\n"
+            text += (
+                f"width = {draw(size)}\nheight = {draw(size)}\n" if kind == "rectangle" else f"radius = {draw(size)}\n"
+            )
     text += f'[lights.lamp]\ntype = "point"\nposition = [{2 * draw(number)}, {3.5 + draw(number)}, 3]\nintensity = 20\n'
     if draw(st.booleans()):
-        text += f'[lights.sun]\ntype = "directional"\ndirection = [{draw(number)}, -1, {draw(number)}]\nirradiance = 2\n'
+        text += (
+            f'[lights.sun]\ntype = "directional"\ndirection = [{draw(number)}, -1, {draw(number)}]\nirradiance = 2\n'
+        )
     return text
 
 

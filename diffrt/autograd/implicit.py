@@ -11,7 +11,7 @@ import numpy as np
 
 from .operations import divide, equal, where
 from .transforms import jvp, pushforward, vjp
-from .variable import Op, Var, apply
+from .variable import Op, apply
 
 Function = Callable[..., Any]
 
@@ -29,8 +29,7 @@ def root(g: Function, x: Any, *inputs: Any) -> Any:
 
 def _slope(g: Function, x: Any, inputs: Sequence[Any]) -> Any:
     """-dg/dx, or inf where it is zero."""
-    value = x.value if isinstance(x, Var) else x
-    slope = jvp(lambda z: g(z, *inputs), (x,), (np.ones(value.shape),))[1]
+    slope = jvp(lambda z: g(z, *inputs), (x,), (np.ones(x.shape),))[1]
     return where(equal(slope, 0.0), np.inf, -slope)
 
 

@@ -18,14 +18,12 @@ cell and those around it are divided down to `junction_depth`.
 Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so that their places are integers.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.render.shapes import SHAPES
+from diffrt.render.shapes import Plane, Rectangle, Triangle
 from diffrt.render.tables import Tables
 from diffrt.render.visibility import Signatures, find_signatures, joined, shapes_by_kind
 
@@ -37,7 +35,9 @@ Floats = NDArray[np.float64]
 
 _ROW = 1 << 31  # keys of lattice points and cells are column + _ROW * row
 _CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
-_AROUND = [np.array([i + j * _ROW for j in range(-n, n + 1) for i in range(-n, n + 1) if i or j])[:, None] for n in (1, 2)]
+_AROUND = [
+    np.array([i + j * _ROW for j in range(-n, n + 1) for i in range(-n, n + 1) if i or j])[:, None] for n in (1, 2)
+]
 _TOUCHING, _NEAR = _AROUND
 _ACROSS = np.array([-_ROW, 1, _ROW, -1])  # the neighbours over the top, right, bottom and left side
 
@@ -48,7 +48,7 @@ SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
 class Corners:
     """The lattice points whose signatures are known.
 
-    x, y: in pixels, (N,). signatures: of the N points. code: equal where signatures are, (N,). shapes: in the scene.
+    x, y: in pixels, (N,). code: equal where signatures are, (N,). shapes: in the scene.
     """
 
     def __init__(self, tables: Tables, reflection_depth: int, spacing: float) -> None:
@@ -59,40 +59,59 @@ class Corners:
         self.x: Floats = np.zeros(0)
         self.y: Floats = np.zeros(0)
         self.code: Integers = np.zeros(0, np.int64)
-        self.signatures = find_signatures(tables, reflection_depth, self.x, self.y)
+        self._words: list[Integers] = []
+        self._found: list[Signatures] = []
+
+    @property
+    def signatures(self) -> Signatures:
+        """Of all the points."""
+        if len(self._found) > 1:
+            self._found = [joined(self._found)]
+        return self._found[0]
 
     def find(self, keys: Integers) -> Integers:
         """The ids of lattice points, whose signatures are found if they are new."""
-        fresh = _sorted(keys)
-        fresh = fresh[_places(self._keys, fresh) < 0]
-        if fresh.size:
-            x, y = fresh % _ROW * self._spacing, fresh // _ROW * self._spacing
-            found = find_signatures(self._tables, self._depth, x, y)
-            self.signatures = joined([self.signatures, found])
-            known = len(self.x)
-            self.x, self.y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
-            words = self.signatures.words(self.shapes)
-            # Several words are numbered anew, all of them, so that the code stays one integer.
-            self.code = words[0] if len(words) == 1 else np.unique(words, axis=1, return_inverse=True)[1].ravel()
-            every = np.concatenate([self._keys, fresh])
-            order = np.argsort(every, kind="stable")
-            self._keys = every[order]
-            self._ids = np.concatenate([self._ids, np.arange(known, len(self.x))])[order]
-        return self._ids[_places(self._keys, keys)]
+        at = _places(self._keys, keys)
+        ids = self._ids[at] if self._ids.size else at
+        missing = at < 0
+        if missing.any():
+            fresh = _sorted(keys[missing])
+            ids[missing] = len(self.x) + np.searchsorted(fresh, keys[missing])
+            self._add(fresh)
+        return ids
+
+    def find_grid(self, columns: int, rows: int, spacing: int) -> Integers:
+        """The ids of the corners of a whole grid of cells, (4, rows * columns), to begin with."""
+        x, y = np.arange(columns + 1) * spacing, np.arange(rows + 1) * spacing
+        self._add((y[:, None] * _ROW + x).ravel())
+        first = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
+        ids: Integers = first + np.array([0, 1, columns + 2, columns + 1])[:, None]
+        return ids
+
+    def _add(self, fresh: Integers) -> None:
+        """Find the signatures of points that are new; keys sorted."""
+        x = (fresh % _ROW).astype(np.float64) * self._spacing
+        y = (fresh // _ROW).astype(np.float64) * self._spacing
+        self._found.append(find_signatures(self._tables, self._depth, x, y))
+        self._words.append(self._found[-1].words(self.shapes))
+        where = np.searchsorted(self._keys, fresh)
+        self._keys = np.insert(self._keys, where, fresh)
+        self._ids = np.insert(self._ids, where, np.arange(len(self.x), len(self.x) + len(x)))
+        self.x, self.y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
+        words = np.concatenate(self._words, 1)
+        # Several words are numbered anew, all of them, so that the code stays one integer.
+        self.code = words[0] if len(words) == 1 else np.unique(words, axis=1, return_inverse=True)[1].ravel()
 
 
 @dataclass
 class _Level:
-    """The cells of one size: keys (sorted), ids of their corners (4, n), codes of these, and whether divided."""
+    """The cells of one size: keys (sorted), ids of their corners (4, n), codes of these; mixed, divided or not."""
 
     keys: Integers
     corners: Integers
     code: Integers
+    mixed: NDArray[np.bool_]
     divided: NDArray[np.bool_]
-
-    @property
-    def mixed(self) -> NDArray[np.bool_]:
-        return (self.code != self.code[0]).any(0)
 
 
 @dataclass(frozen=True)
@@ -135,11 +154,17 @@ def divide(
     if only is not None:
         grid = grid[only.repeat(cells, 0).repeat(cells, 1)]
     small, unresolved = _features(tables, size, cells, junction_depth)
-    levels = [_level(corners, grid.ravel(), 0)]
-    levels += [_level(corners, np.zeros(0, np.int64), level) for level in range(1, SMALLEST + 1)]
+    if only is None:
+        at = corners.find_grid(len(columns), len(rows), 1 << SMALLEST)
+    else:
+        at = corners.find((grid + _CORNERS) << SMALLEST)
+    levels = [_level(corners, grid.ravel(), at)]
+    levels += [_level(corners, np.zeros(0, np.int64), np.zeros((4, 0), np.int64)) for _ in range(SMALLEST)]
 
     def grow(first: int) -> None:
         for level in range(first, SMALLEST):
+            if not levels[level].keys.size:
+                break
             wanted = _near_edges(levels[level], level, edge_depth, junction_depth)
             wanted[_found(levels[level].keys, small[level])] = True
             _halve(corners, levels, level, wanted)
@@ -162,11 +187,13 @@ def divide(
     )
 
 
-def _level(corners: Corners, keys: Integers, level: int) -> _Level:
-    """Cells of one level by their keys, sorted."""
-    at = corners.find((((keys + _CORNERS) // _ROW << SMALLEST - level) * _ROW)
-                      + ((keys + _CORNERS) % _ROW << SMALLEST - level))  # fmt: skip
-    return _Level(keys, at, corners.code[at], np.zeros(keys.shape, bool))
+def _level(corners: Corners, keys: Integers, at: Integers) -> _Level:
+    """Cells of one level by their keys and the ids of their corners."""
+    order = np.argsort(keys, kind="stable")
+    keys, at = keys[order], at[:, order]
+    code = corners.code[at]
+    mixed = (code[0] != code[1]) | (code[0] != code[2]) | (code[0] != code[3])
+    return _Level(keys, at, code, mixed, np.zeros(keys.shape, bool))
 
 
 def _near_edges(cells: _Level, level: int, edge_depth: int, junction_depth: int) -> NDArray[np.bool_]:
@@ -181,12 +208,16 @@ def _near_edges(cells: _Level, level: int, edge_depth: int, junction_depth: int)
     if level < edge_depth:
         return near
     places = np.flatnonzero(near)
-    own = cells.code[:, places]
+    # There are three codes if one is neither the least nor the largest of all; it may be the least or the largest of
+    # its cell, or a third one there.
     around = _places(cells.keys, cells.keys[places] + _TOUCHING)
-    codes = np.where(around >= 0, cells.code[:, around], own[:1, None]).reshape(32, len(places))
-    codes = np.concatenate([own, codes])  # of the corners of nine cells
-    other = codes[np.argmax(codes != own[0], 0), np.arange(len(places))]
-    near[places] = ((codes != own[0]) & (codes != other)).any(0)
+    block = np.concatenate([places[None], np.where(around >= 0, around, places)])
+    least, most = cells.code.min(0), cells.code.max(0)
+    many = ((cells.code != least) & (cells.code != most)).any(0)
+    low, high = least[block], most[block]
+    bottom, top = low.min(0), high.max(0)
+    others = ((low != bottom) & (low != top)) | ((high != bottom) & (high != top)) | many[block]
+    near[places] = others.any(0)
     return near
 
 
@@ -196,14 +227,27 @@ def _halve(corners: Corners, levels: list[_Level], level: int, wanted: NDArray[n
     if not wanted.any():
         return False
     levels[level].divided |= wanted
-    parents = levels[level].keys[wanted]
-    children = _level(corners, np.sort((parents * 2 + _CORNERS).ravel()), level + 1)
+    parents, (c0, c1, c2, c3) = levels[level].keys[wanted], levels[level].corners[:, wanted]
+    # The new corners are the middles of the sides and of the cell: top, right, bottom, left, middle.
+    half = 1 << SMALLEST - level - 1
+    offsets = np.array([1, 2 + _ROW, 1 + 2 * _ROW, _ROW, 1 + _ROW])[:, None] * half
+    top, right, bottom, left, middle = corners.find((parents << SMALLEST - level) + offsets)
+    quarters = [
+        [c0, top, middle, left],
+        [top, c1, right, middle],
+        [middle, right, c2, bottom],
+        [left, middle, bottom, c3],
+    ]
+    children = _level(corners, (parents * 2 + _CORNERS).ravel(), np.concatenate(quarters, 1))
     old = levels[level + 1]
-    keys = np.concatenate([old.keys, children.keys])
-    order = np.argsort(keys, kind="stable")
-    at = np.concatenate([old.corners, children.corners], 1)[:, order]
-    divided = np.concatenate([old.divided, children.divided])[order]
-    levels[level + 1] = _Level(keys[order], at, corners.code[at], divided)
+    if not old.keys.size:
+        levels[level + 1] = children
+        return True
+    order = np.argsort(np.concatenate([old.keys, children.keys]), kind="stable")
+    # Codes of corners may have been numbered anew since the old cells were made.
+    old.code = corners.code[old.corners]
+    merged = [np.concatenate([getattr(part, f.name) for part in (old, children)], -1) for f in fields(_Level)]
+    levels[level + 1] = _Level(*(column[..., order] for column in merged))
     return True
 
 
@@ -225,7 +269,8 @@ def _follow_bulges(corners: Corners, levels: list[_Level]) -> bool:
             wanted[above][at[~larger.mixed[at] & ~larger.divided[at]]] = True
             across = across[found < 0]
     # The smallest first: dividing a level adds cells to the next one.
-    return any([_halve(corners, levels, level, wanted[level]) for level in reversed(range(SMALLEST))])
+    grew = [_halve(corners, levels, level, wanted[level]) for level in reversed(range(SMALLEST))]
+    return any(grew)
 
 
 def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth: int) -> tuple[list[Integers], int]:
@@ -239,15 +284,15 @@ def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth:
         keys[level] += [place.astype(np.int64), (place.astype(np.int64) + _TOUCHING).ravel()]
 
     for _, shape in shapes_by_kind(tables, np.arange(len(tables.shape_kind))):
-        if hasattr(shape, "extent"):
+        if not isinstance(shape, Plane):
             x, y, step, d = _projected(tables.camera, shape.extent(np.zeros((3, 1)))[0])
             radius = shape.extent(d)[1] / step * cells
             for level in range(SMALLEST):
                 small = (2.0**-level > 0.5 * radius) & (radius > 0.0)
                 add(level, x[small], y[small])
             seen = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1])
-            unresolved += int((seen & (2.0**-SMALLEST > 0.5 * radius) & (radius > 0.0)).sum())
-        for vertex in shape.vertices() if hasattr(shape, "vertices") else ():
+            unresolved += int((seen & (0.5 * radius < 2.0**-SMALLEST) & (radius > 0.0)).sum())
+        for vertex in shape.vertices() if isinstance(shape, Rectangle | Triangle) else ():
             x, y, _, _ = _projected(tables.camera, vertex)
             for level in range(junction_depth):
                 add(level, x, y)
@@ -285,10 +330,12 @@ def _places(keys: Integers, wanted: Integers) -> Integers:
     if not keys.size:
         return np.full(wanted.shape, -1)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
+    places: Integers = np.where(keys[at] == wanted, at, -1)
+    return places
 
 
 def _found(keys: Integers, wanted: Integers) -> Integers:
     """The places of those wanted keys that are there."""
-    at = _places(keys, wanted).ravel()
-    return at[at >= 0]
+    at: Integers = _places(keys, wanted)
+    found: Integers = at[at >= 0]
+    return found

@@ -44,9 +44,9 @@ Integers = NDArray[np.int64]
 INSIDE, DISTANCE, START = 0, 1, 2
 """Switching functions: `inside`, a distance against another one, the side that the ray starts on."""
 
-BISECTIONS = 4
-ROUNDS = 11
-"""A side gets this many rounds of bisections, with a search for the switching function after each."""
+BISECTIONS = 2
+ROUNDS = 22
+"""The search for the switching function goes this many rounds, the later ones on pieces that are bisected so often."""
 
 EPSILON = 2.0**-43
 """How narrow the piece around a root gets, in sides; the root itself is better, as the last steps are quadratic."""
@@ -114,11 +114,12 @@ def find_crossings(
     low, high = np.zeros(len(begin)), np.ones(len(begin))
     s, switches = np.full(len(begin), 0.5), _no_switches(len(begin))
     pending = np.arange(len(begin))
-    for _ in range(ROUNDS):
+    for round in range(ROUNDS):
         if not pending.size:
             break
         pieces = _Pieces(segments[pending], low[pending], high[pending], before[pending], after[pending])
-        _bisect(tables, reflection_depth, pieces)
+        if round:
+            _bisect(tables, reflection_depth, pieces)
         low[pending], high[pending] = pieces.low, pieces.high
         after.put(pending, pieces.after)
         s[pending], found = _solve(tables, reflection_depth, pieces)
@@ -139,8 +140,8 @@ class _Pieces(Columns):
 
 
 def _no_switches(size: int) -> Switches:
-    numbers = [np.zeros(size, np.int64) for _ in range(5)]
-    return Switches(*numbers, np.ones((2, size)), np.zeros(size, bool))
+    bounce, light, function, shape, other = np.zeros((5, size), np.int64)
+    return Switches(bounce, light, function, shape, other, np.ones((2, size)), np.zeros(size, bool))
 
 
 def _same(a: Signatures, b: Signatures) -> NDArray[np.bool_]:
@@ -161,11 +162,18 @@ def _bisect(tables: Tables, depth: int, pieces: _Pieces) -> None:
 def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switches]:
     """Roots of switching functions, one in each piece where there is one, and the functions."""
     s, switches = 0.5 * (pieces.low + pieces.high), _no_switches(len(pieces.low))
-    for candidates in _candidates(tables, pieces):
-        places = np.flatnonzero(candidates.found & ~switches.found)
+    candidates = list(_candidates(tables, pieces))
+    untried = np.array([c.found for c in candidates])
+    while True:
+        places = np.flatnonzero(untried.any(0) & ~switches.found)
         if not places.size:
-            continue
-        mine, here = candidates[places], pieces[places]
+            return s, switches
+        # The next candidate of each piece, all kinds of them at once.
+        choice = np.argmax(untried[:, places], 0)
+        untried[choice, places] = False
+        mine, here = _no_switches(len(places)), pieces[places]
+        for number in np.unique(choice):
+            mine.put(choice == number, candidates[number][places[choice == number]])
 
         def g(at: Floats, which: Any, mine: Switches = mine, here: _Pieces = here) -> Floats:
             return switch_values(tables, mine[which], here.before[which], *here.segments[which].at(at))
@@ -176,7 +184,6 @@ def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switche
         good = _same(beside[0], here.before) & ~_same(beside[1], here.before)
         s[places[good]] = roots[good]
         switches.put(places[good], mine[good])
-    return s, switches
 
 
 def _candidates(tables: Tables, pieces: _Pieces) -> Iterator[Switches]:
@@ -299,7 +306,8 @@ def switching(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
         d = reflected(d, n)
     limit: Any = 0.0
     if light_kind:
-        d, distance, _ = LIGHTS[light_kind](*light_fields).seen_from(o)
+        light: Any = LIGHTS[light_kind]
+        d, distance, _ = light(*light_fields).seen_from(o)
         limit = distance * (1.0 - TOUCH)
     shape = row_of(SHAPES[shape_kind], fields)
     if function == START:

@@ -18,7 +18,7 @@ and h / 16 are extrapolated.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from math import inf, log
+from math import inf, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -135,7 +135,7 @@ def _compare(
     least = max(1e-8 * float(np.linalg.norm(base[0])) / size, 1e-200)
     judged = np.zeros(base[1].shape, bool)
     expected = np.zeros_like(exact)
-    remainders: list[tuple[float, float]] = []
+    remainders: list[tuple[float, NDArray[np.float64]]] = []
     coarse: Any = None  # quotients of the step before, and where the topology stays
     finer: Any = None  # the same of extrapolated quotients
     scale = 0.0
@@ -146,7 +146,7 @@ def _compare(
         only = binary_dilation(~judged, np.ones((3, 3)), iterations=2) if number > 1 else None
         here = base if only is None else _image(moved(0.0), settings, only)
         sides = {p: here if p == 0.0 else _image(moved(p * h), settings, only) for p in points}
-        quotient = sum(sides[p][0] * (weight / h) for p, weight in points.items())
+        quotient = np.sum([sides[p][0] * (weight / h) for p, weight in points.items()], axis=0)
         same = np.all([sides[p][1] == here[1] for p in points], axis=0)
         if number < 2:
             scale = max(_rms(quotient), least / same.size**0.5)
@@ -157,10 +157,10 @@ def _compare(
             side.add((sides[p][0] - here[0]) / (p * h), sides[p][1] == here[1], AGREEMENT * scale)
         if coarse is not None:
             better = (REDUCTION**2 * quotient - coarse[0]) / (REDUCTION**2 - 1.0), same & coarse[1]
-            agree = better[1] & ~_kinks(one_sided, scale) & (np.abs(quotient - coarse[0]).max(-1) <= AGREEMENT * scale)
+            near = np.abs(quotient - coarse[0]).max(-1) <= AGREEMENT * scale
             if finer is not None:
-                agree |= better[1] & finer[1] & ~_kinks(one_sided, scale) & (np.abs(better[0] - finer[0]).max(-1) <= AGREEMENT * scale)
-            good = ~judged & agree
+                near |= finer[1] & (np.abs(better[0] - finer[0]).max(-1) <= AGREEMENT * scale)
+            good = ~judged & better[1] & near & ~_kinks(one_sided, scale)
             expected[good] = better[0][good]
             judged |= good
             finer = better
@@ -180,9 +180,7 @@ def _compare(
     verdict = "wrong" if error >= BAR else "cannot tell" if share > UNSEEN else "right"
     (h0, first), (h1, second) = ((h, float(np.linalg.norm(r[steady]))) for h, r in remainders)
     slope = log(first / second) / log(h0 / h1) if second > 1e-4 * least * h1 and first > 0.0 else inf
-    return Comparison(
-        path, verdict, error, worst, (int(column), int(row)), int((~judged).sum()), share, slope, norm
-    )
+    return Comparison(path, verdict, error, worst, (int(column), int(row)), int((~judged).sum()), share, slope, norm)
 
 
 class _OneSided:
@@ -226,4 +224,4 @@ def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = No
 
 def _rms(x: NDArray[np.float64]) -> float:
     """The root mean square of the entries that are not zero."""
-    return float(np.linalg.norm(x)) / max(np.count_nonzero(x), 1) ** 0.5
+    return float(np.linalg.norm(x)) / sqrt(max(int(np.count_nonzero(x)), 1))

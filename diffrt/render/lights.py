@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from diffrt.autograd import maximum, sqrt
 from diffrt.render.vectors import dot, unit
 
-
 CLOSEST = 1e-18
 """The least squared distance to a light, in scene units."""
 

@@ -180,9 +180,7 @@ def jacobian(
     return (derivative, told) if report else derivative
 
 
-def lay_out(
-    tables: Tables, scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None
-) -> Layout:
+def lay_out(tables: Tables, scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None) -> Layout:
     """The discrete part of an image. tables: of the scene, plain. only: the pixels to look at, (height, width)."""
     size = scene.camera.width, scene.camera.height
     depth = scene.reflection_depth

@@ -14,8 +14,8 @@ from diffrt.compiler import kernel
 from diffrt.render.camera import rays
 from diffrt.render.lights import LIGHTS, AmbientLight
 from diffrt.render.materials import MATERIALS, Mirror
-from diffrt.render.shapes import SHAPES
 from diffrt.render.path import advance, reflected
+from diffrt.render.shapes import SHAPES
 from diffrt.render.tables import Tables, row_of
 from diffrt.render.vectors import dot
 from diffrt.render.visibility import Signatures

@@ -163,7 +163,8 @@ def lit_bits(tables: Tables, p: Any, begin: Any, begin_side: Any) -> NDArray[np.
 def towards(tables: Tables, number: int, p: Any) -> tuple[Any, Any]:
     """From points p (3, N) the unit direction to a light, and the distance under which a shape blocks it."""
     kind, fields = tables.lights[number]
-    to_light, distance, _ = LIGHTS[kind](*(f[:, None] for f in fields)).seen_from(p)
+    light: Any = LIGHTS[kind]
+    to_light, distance, _ = light(*(f[:, None] for f in fields)).seen_from(p)
     return to_light, distance * (1.0 - TOUCH)
 
 
