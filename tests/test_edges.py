@@ -57,7 +57,7 @@ def right(scene: Scene, names: list[str], **how: int) -> None:
         assert found.unjudged == 0, found
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [n if n != "gallery" else pytest.param(n, marks=pytest.mark.slow) for n in SCENES])
 def test_shipped_scenes_along_a_random_direction_of_all_their_parameters(name):
     scene = (
         shipped(name) if name == "tiny" else shipped(name, *((24, 18) if name in ("workshop", "mirrors") else (16, 12)))

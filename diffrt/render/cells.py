@@ -321,8 +321,10 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
 
 def _sorted(keys: Integers) -> Integers:
     """Keys in ascending order, each once. (numpy's own unique is many times slower for integers.)"""
-    ordered = np.sort(keys, axis=None)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: ordered.size]]
+    ordered: Integers = np.sort(keys, axis=None)
+    first: NDArray[np.bool_] = np.append(True, ordered[1:] != ordered[:-1])
+    once: Integers = ordered[first[: ordered.size]]
+    return once
 
 
 def _places(keys: Integers, wanted: Integers) -> Integers:

@@ -120,9 +120,9 @@ def find_crossings(
         pieces = _Pieces(segments[pending], low[pending], high[pending], before[pending], after[pending])
         if round:
             _bisect(tables, reflection_depth, pieces)
+        s[pending], found = _solve(tables, reflection_depth, pieces)
         low[pending], high[pending] = pieces.low, pieces.high
         after.put(pending, pieces.after)
-        s[pending], found = _solve(tables, reflection_depth, pieces)
         switches.put(pending, found)
         pending = pending[~found.found]
     return Crossings(segments, s, before, switches)
@@ -149,6 +149,15 @@ def _same(a: Signatures, b: Signatures) -> NDArray[np.bool_]:
     return same
 
 
+def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers]:
+    """In what signatures differ first: the bounce, or else (then it is 0) the light, which is -1 for a bounce."""
+    differs = (a.shape != b.shape) | (a.side != b.side)
+    path = differs.any(0)
+    bits = a.lit ^ b.lit
+    lowest = np.maximum(bits & (~bits + np.uint32(1)), 1)
+    return np.where(path, np.argmax(differs, 0), 0), np.where(path, -1, np.log2(lowest).astype(np.int64))
+
+
 def _bisect(tables: Tables, depth: int, pieces: _Pieces) -> None:
     """Narrow pieces, in place: the signature at `low` stays, the one at `high` stays another."""
     for _ in range(BISECTIONS):
@@ -160,7 +169,11 @@ def _bisect(tables: Tables, depth: int, pieces: _Pieces) -> None:
 
 
 def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switches]:
-    """Roots of switching functions, one in each piece where there is one, and the functions."""
+    """Roots of switching functions, one in each piece where there is one, and the functions.
+
+    A root is the right one if the signature changes there, and in what the function stands for. If it changes in
+    something else, the piece is cut off, in place, behind that.
+    """
     s, switches = 0.5 * (pieces.low + pieces.high), _no_switches(len(pieces.low))
     candidates = list(_candidates(tables, pieces))
     untried = np.array([c.found for c in candidates])
@@ -181,21 +194,23 @@ def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switche
         roots = _bracketed_roots(g, here.low, here.high)
         below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
         beside = [find_signatures(tables, depth, *here.segments.at(at)) for at in (below, above)]
-        good = _same(beside[0], here.before) & ~_same(beside[1], here.before)
+        parts = _same(beside[0], here.before) & ~_same(beside[1], here.before)
+        bounce, light = _first_difference(here.before, beside[1])
+        good = parts & (bounce == mine.bounce) & (light == mine.light)
         s[places[good]] = roots[good]
         switches.put(places[good], mine[good])
+        off = parts & ~good
+        pieces.high[places[off]] = above[off]
+        pieces.after.put(places[off], beside[1][off])
+        untried[:, places[off]] = False
 
 
 def _candidates(tables: Tables, pieces: _Pieces) -> Iterator[Switches]:
     """The switching functions that may be the right ones; `found` says where one changes sign over the piece."""
     first, last = pieces.before, pieces.after
     columns = np.arange(len(pieces.low))
-    differs = (first.shape != last.shape) | (first.side != last.side)
-    path = differs.any(0)
-    bounce = np.where(path, np.argmax(differs, 0), 0)
-    bits = first.lit ^ last.lit
-    lowest = np.maximum(bits & (~bits + np.uint32(1)), 1)
-    light = np.where(path, -1, np.log2(lowest).astype(np.int64))
+    bounce, light = _first_difference(first, last)
+    path = light < 0
     rays = [ray_at(tables, first, bounce, light, *pieces.segments.at(s)) for s in (pieces.low, pieces.high)]
     met = [intersections(tables, *ray[:4]) for ray in rays]
     starts = [_starts(tables, ray[0]) for ray in rays]
