@@ -1,14 +1,17 @@
 """Crossings: where an edge of the image crosses the side of a cell.
 
-The ends of a side differ in signature. Bisection isolates a place where the signature of the first end stops. What
-changes there says which number passes through zero, the *switching function* g:
+The ends of a side differ in signature. What differs first says which number may pass through zero between them, the
+*switching function* g:
 
 - a ray of the path meets b instead of a: `inside` of a or of b (a silhouette), the difference of their
   distances (an intersection), or on which side of them the ray starts;
 - a light is blocked: `inside` of the shape that blocks it, for the ray to the light (a shadow border), its
   distance against that of the light, or on which side of it the ray starts.
 
-Of those that change sign over the isolated piece, the one whose root really parts the two signatures is taken.
+Of those that change sign over the side, the one is taken at whose root the signature of the first end really stops,
+and in what the function stands for. Where there is none, other edges lie between: the side is bisected, keeping the
+first end's signature at one end of the piece, and searched again.
+
 The crossing s is then the root of g(s; p), p the scene's parameters, and `root` of the autograd core gives it the
 derivative -g_p / g_s, the implicit function theorem, to any order.
 """
@@ -193,15 +196,17 @@ def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switche
 
         roots = _bracketed_roots(g, here.low, here.high)
         below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
-        beside = [find_signatures(tables, depth, *here.segments.at(at)) for at in (below, above)]
-        parts = _same(beside[0], here.before) & ~_same(beside[1], here.before)
-        bounce, light = _first_difference(here.before, beside[1])
+        count = len(places)
+        beside = find_signatures(tables, depth, *(np.append(*p) for p in zip(*map(here.segments.at, (below, above)))))
+        under, over = beside[:count], beside[count:]
+        parts = _same(under, here.before) & ~_same(over, here.before)
+        bounce, light = _first_difference(here.before, over)
         good = parts & (bounce == mine.bounce) & (light == mine.light)
         s[places[good]] = roots[good]
         switches.put(places[good], mine[good])
         off = parts & ~good
         pieces.high[places[off]] = above[off]
-        pieces.after.put(places[off], beside[1][off])
+        pieces.after.put(places[off], over[off])
         untried[:, places[off]] = False
 
 
@@ -363,7 +368,7 @@ def _bracketed_roots(g: Any, low: Floats, high: Floats) -> Floats:
     a, b = high.copy(), low.copy()
     active = np.arange(len(low))
     fa, fb = g(a, active), g(b, active)
-    best, t = a.copy(), np.full(len(low), 0.5)
+    best, t = a.copy(), fa / (fa - fb)  # the functions are nearly linear on a side, so the secant is a good start
     for _ in range(100):
         if not active.size:
             break
