@@ -197,7 +197,8 @@ def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switche
         roots = _bracketed_roots(g, here.low, here.high)
         below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
         count = len(places)
-        beside = find_signatures(tables, depth, *(np.append(*p) for p in zip(*map(here.segments.at, (below, above)))))
+        twice = here.segments[np.tile(np.arange(count), 2)]
+        beside = find_signatures(tables, depth, *twice.at(np.append(below, above)))
         under, over = beside[:count], beside[count:]
         parts = _same(under, here.before) & ~_same(over, here.before)
         bounce, light = _first_difference(here.before, over)
