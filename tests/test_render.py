@@ -263,6 +263,7 @@ def test_a_kernel_is_an_op_like_any_other_over_many_chunks():
 
 @pytest.mark.slow
 def test_full_size_image_and_gradient_stay_under_two_gibibytes():
+    """At four cells per pixel, edges and all."""
     resource = pytest.importorskip("resource")
     assert resource
     program = """

@@ -88,6 +88,11 @@ class Corners:
         ids: Integers = first + np.array([0, 1, columns + 2, columns + 1])[:, None]
         return ids
 
+    def finish(self) -> None:
+        """Give the memory back that looking for points takes; no more can be found."""
+        self._keys = self._ids = np.zeros(0, np.int64)
+        self._words = []
+
     def _add(self, fresh: Integers) -> None:
         """Find the signatures of points that are new; keys sorted."""
         x = (fresh % _ROW).astype(np.float64) * self._spacing
@@ -105,11 +110,10 @@ class Corners:
 
 @dataclass
 class _Level:
-    """The cells of one size: keys (sorted), ids of their corners (4, n), codes of these; mixed, divided or not."""
+    """The cells of one size: keys (sorted), ids of their corners (4, n), whether they are mixed, and divided."""
 
     keys: Integers
-    corners: Integers
-    code: Integers
+    corners: NDArray[np.int32]
     mixed: NDArray[np.bool_]
     divided: NDArray[np.bool_]
 
@@ -125,7 +129,7 @@ class Cells:
     """
 
     corners: Corners
-    at: Integers
+    at: NDArray[np.int32]
     size: Floats
     pixel: Integers
     mixed: NDArray[np.bool_]
@@ -165,7 +169,7 @@ def divide(
         for level in range(first, SMALLEST):
             if not levels[level].keys.size:
                 break
-            wanted = _near_edges(levels[level], level, edge_depth, junction_depth)
+            wanted = _near_edges(corners, levels[level], level, edge_depth, junction_depth)
             wanted[_found(levels[level].keys, small[level])] = True
             _halve(corners, levels, level, wanted)
 
@@ -173,6 +177,7 @@ def divide(
     while _follow_bulges(corners, levels):
         grow(1)
 
+    corners.finish()
     leaves = [~level.divided for level in levels]
     keys = [level.keys[leaf] for level, leaf in zip(levels, leaves, strict=True)]
     pixels = [((k // _ROW >> i) // cells) * size[0] + (k % _ROW >> i) // cells for i, k in enumerate(keys)]
@@ -190,13 +195,13 @@ def divide(
 def _level(corners: Corners, keys: Integers, at: Integers) -> _Level:
     """Cells of one level by their keys and the ids of their corners."""
     order = np.argsort(keys, kind="stable")
-    keys, at = keys[order], at[:, order]
-    code = corners.code[at]
-    mixed = (code[0] != code[1]) | (code[0] != code[2]) | (code[0] != code[3])
-    return _Level(keys, at, code, mixed, np.zeros(keys.shape, bool))
+    ids = at.astype(np.int32)[:, order]
+    first = corners.code[ids[0]]
+    mixed = (corners.code[ids[1]] != first) | (corners.code[ids[2]] != first) | (corners.code[ids[3]] != first)
+    return _Level(keys[order], ids, mixed, np.zeros(keys.shape, bool))
 
 
-def _near_edges(cells: _Level, level: int, edge_depth: int, junction_depth: int) -> NDArray[np.bool_]:
+def _near_edges(corners: Corners, cells: _Level, level: int, edge_depth: int, junction_depth: int) -> NDArray[np.bool_]:
     """Whether cells of a level are to be divided because of an edge or a junction near them."""
     near = np.zeros(cells.keys.shape, bool)
     if level >= max(edge_depth, junction_depth):
@@ -212,8 +217,9 @@ def _near_edges(cells: _Level, level: int, edge_depth: int, junction_depth: int)
     # its cell, or a third one there.
     around = _places(cells.keys, cells.keys[places] + _TOUCHING)
     block = np.concatenate([places[None], np.where(around >= 0, around, places)])
-    least, most = cells.code.min(0), cells.code.max(0)
-    many = ((cells.code != least) & (cells.code != most)).any(0)
+    code = corners.code[cells.corners]
+    least, most = code.min(0), code.max(0)
+    many = ((code != least) & (code != most)).any(0)
     low, high = least[block], most[block]
     bottom, top = low.min(0), high.max(0)
     others = ((low != bottom) & (low != top)) | ((high != bottom) & (high != top)) | many[block]
@@ -244,8 +250,6 @@ def _halve(corners: Corners, levels: list[_Level], level: int, wanted: NDArray[n
         levels[level + 1] = children
         return True
     order = np.argsort(np.concatenate([old.keys, children.keys]), kind="stable")
-    # Codes of corners may have been numbered anew since the old cells were made.
-    old.code = corners.code[old.corners]
     merged = [np.concatenate([getattr(part, f.name) for part in (old, children)], -1) for f in fields(_Level)]
     levels[level + 1] = _Level(*(column[..., order] for column in merged))
     return True
@@ -257,7 +261,7 @@ def _follow_bulges(corners: Corners, levels: list[_Level]) -> bool:
     for level in range(1, len(levels)):
         cells = levels[level]
         leaf = np.flatnonzero(cells.mixed & ~cells.divided)
-        ends = cells.code[SIDES][:, :, leaf]
+        ends = corners.code[cells.corners[:, leaf]][SIDES]
         side, place = np.nonzero(ends[:, 0] != ends[:, 1])
         across = cells.keys[leaf[place]] + _ACROSS[side]
         across = across[_places(cells.keys, across) < 0]

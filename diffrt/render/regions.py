@@ -49,7 +49,7 @@ class Regions:
 def find_regions(cells: Cells) -> Regions:
     """The regions of the mixed cells. A side that two cells share has one crossing."""
     mixed = np.flatnonzero(cells.mixed)
-    at = cells.at[:, mixed]
+    at = cells.at[:, mixed].astype(np.int64)
     code = cells.corners.code[at]
     ends = at[SIDES]
     crossed = code[SIDES][:, 0] != code[SIDES][:, 1]
