@@ -178,7 +178,7 @@ def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switche
     something else, the piece is cut off, in place, behind that.
     """
     s, switches = 0.5 * (pieces.low + pieces.high), _no_switches(len(pieces.low))
-    candidates = list(_candidates(tables, pieces))
+    candidates, values = zip(*_candidates(tables, pieces), strict=True)
     untried = np.array([c.found for c in candidates])
     while True:
         places = np.flatnonzero(untried.any(0) & ~switches.found)
@@ -188,13 +188,16 @@ def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switche
         choice = np.argmax(untried[:, places], 0)
         untried[choice, places] = False
         mine, here = _no_switches(len(places)), pieces[places]
+        ends = np.empty((2, len(places)))
         for number in np.unique(choice):
-            mine.put(choice == number, candidates[number][places[choice == number]])
+            chosen = choice == number
+            mine.put(chosen, candidates[number][places[chosen]])
+            ends[:, chosen] = values[number][:, places[chosen]]
 
         def g(at: Floats, which: Any, mine: Switches = mine, here: _Pieces = here) -> Floats:
             return switch_values(tables, mine[which], here.before[which], *here.segments[which].at(at))
 
-        roots = _bracketed_roots(g, here.low, here.high)
+        roots = _bracketed_roots(g, here.low, here.high, *ends)
         below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
         count = len(places)
         twice = here.segments[np.tile(np.arange(count), 2)]
@@ -211,8 +214,11 @@ def _solve(tables: Tables, depth: int, pieces: _Pieces) -> tuple[Floats, Switche
         untried[:, places[off]] = False
 
 
-def _candidates(tables: Tables, pieces: _Pieces) -> Iterator[Switches]:
-    """The switching functions that may be the right ones; `found` says where one changes sign over the piece."""
+def _candidates(tables: Tables, pieces: _Pieces) -> Iterator[tuple[Switches, Floats]]:
+    """The switching functions that may be the right ones, with their values at the two ends of the pieces, (2, N).
+
+    `found` says where one changes sign over the piece.
+    """
     first, last = pieces.before, pieces.after
     columns = np.arange(len(pieces.low))
     bounce, light = _first_difference(first, last)
@@ -222,7 +228,7 @@ def _candidates(tables: Tables, pieces: _Pieces) -> Iterator[Switches]:
     starts = [_starts(tables, ray[0]) for ray in rays]
     none = np.full(len(columns), -1)
 
-    def functions(shape: Any, other: Any, asked: Any) -> Iterator[Switches]:
+    def functions(shape: Any, other: Any, asked: Any) -> Iterator[tuple[Switches, Floats]]:
         pair = np.stack([shape, other])
         side = np.where(pair >= 0, met[0][2][pair, columns], 1.0)
         for function in (INSIDE, DISTANCE, START):
@@ -236,7 +242,8 @@ def _candidates(tables: Tables, pieces: _Pieces) -> Iterator[Switches]:
             else:
                 low, high = (start[shape, columns] for start in starts)
             changes = asked & (shape >= 0) & np.isfinite(low) & np.isfinite(high) & ((low > 0.0) != (high > 0.0))
-            yield Switches(bounce, light, np.full(len(columns), function), shape, other, side, changes)
+            switches = Switches(bounce, light, np.full(len(columns), function), shape, other, side, changes)
+            yield switches, np.array([low, high])
 
     if path.any():
         a, b = (np.where(path, found.shape[bounce, columns], -1).astype(np.int64) for found in (first, last))
@@ -360,15 +367,15 @@ def _alike(tables: Tables, crossings: Crossings) -> Iterator[tuple[Any, int, Int
         yield structure, light, known[which.ravel() == number]
 
 
-def _bracketed_roots(g: Any, low: Floats, high: Floats) -> Floats:
+def _bracketed_roots(g: Any, low: Floats, high: Floats, at_low: Floats, at_high: Floats) -> Floats:
     """Roots of functions that change sign between low and high, to rounding, (N,).
 
-    g: from positions and their places to values. Chandrupatla's method (1997): inverse quadratic interpolation
-    where it is safe, bisection where it is not.
+    g: from positions and their places to values. at_low, at_high: the values there. Chandrupatla's method (1997):
+    inverse quadratic interpolation where it is safe, bisection where it is not.
     """
     a, b = high.copy(), low.copy()
     active = np.arange(len(low))
-    fa, fb = g(a, active), g(b, active)
+    fa, fb = at_high.copy(), at_low.copy()
     best, t = a.copy(), fa / (fa - fb)  # the functions are nearly linear on a side, so the secant is a good start
     for _ in range(100):
         if not active.size:

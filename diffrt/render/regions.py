@@ -26,8 +26,6 @@ from diffrt.render.cells import SIDES, Cells
 
 Integers = NDArray[np.int64]
 
-_CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-
 
 @dataclass(frozen=True)
 class Regions:
@@ -89,25 +87,30 @@ def region(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
 
     rows: the positions of the crossings on the top, right, bottom and left side. samples: whether these sides have
     a crossing, and whether the region holds the corners, (4, n); x, y of the top left corner, and the size.
+
+    At a corner let u run along the next side and v along the one before, with the points at (a, 0) and (0, b) and J
+    at (j, k). The quadrilateral is two triangles at the corner, of areas a k / 2 and b j / 2, whose moments are these
+    areas times (a + j, k) / 3 and (j, k + b) / 3.
     """
     top, right, bottom, left = rows
     crossed, member, x, y, size = samples
-    points = ((top, 0.0), (1.0, right), (bottom, 1.0), (0.0, left))
     weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate(rows)]
     total = weights[0] + weights[1] + weights[2] + weights[3]
-    jx, jy = (sum(w * point[axis] for w, point in zip(weights, points, strict=True)) / total for axis in (0, 1))
+    jx = (weights[0] * top + weights[1] + weights[2] * bottom) / total
+    jy = (weights[1] * right + weights[2] + weights[3] * left) / total
     area = moment_x = moment_y = 0.0
-    for i, (cx, cy) in enumerate(_CORNERS):
-        # Two triangles at the corner: to the next point and J, to J and the previous point.
-        corner_area = corner_x = corner_y = 0.0
-        for (ux, uy), (vx, vy) in ((points[i], (jx, jy)), ((jx, jy), points[i - 1])):
-            triangle = 0.5 * ((ux - cx) * (vy - cy) - (uy - cy) * (vx - cx))
-            corner_area = corner_area + triangle
-            corner_x = corner_x + triangle * (ux + vx + cx) / 3.0
-            corner_y = corner_y + triangle * (uy + vy + cy) / 3.0
-        area = area + where(member[i], corner_area, 0.0)
-        moment_x = moment_x + where(member[i], corner_x, 0.0)
-        moment_y = moment_y + where(member[i], corner_y, 0.0)
+    for i, (a, b, j, k) in enumerate((
+        (top, left, jx, jy),
+        (right, 1.0 - top, jy, 1.0 - jx),
+        (1.0 - bottom, 1.0 - right, 1.0 - jx, 1.0 - jy),
+        (1.0 - left, bottom, 1.0 - jy, jx),
+    )):  # fmt: skip
+        first, second = where(member[i], 0.5 * a * k, 0.0), where(member[i], 0.5 * b * j, 0.0)
+        both = first + second
+        u, v = (both * j + first * a) / 3.0, (both * k + second * b) / 3.0
+        # From the corner's axes to x and y of the cell.
+        dx, dy = ((u, v), (both - v, u), (both - u, both - v), (v, both - u))[i]
+        area, moment_x, moment_y = area + both, moment_x + dx, moment_y + dy
     # A region without area is one corner; its centroid does not matter but must be a number.
     there = greater(area, 0.0)
     divisor = where(there, area, 1.0)
