@@ -388,7 +388,8 @@ def test_random_scenes_have_finite_derivatives_that_agree_with_differences(text,
 
 
 @pytest.mark.slow
-@settings(random, max_examples=250)
+@pytest.mark.timeout(900)
+@settings(random, max_examples=200)
 @given(random_scene(), st.integers(1001, 2000))
 def test_many_random_scenes_have_finite_derivatives_that_agree_with_differences(text, seed):
     agrees(text, seed)
