@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .variable import TABLE, Array, Numeric, Op, Var, apply
+from .variable import TABLE, Array, Numeric, Op, Var, apply, is_abstract
 
 
 def chain(g: Any, partial: Any) -> Any:
@@ -43,7 +43,9 @@ def _product(g: float, partial: float) -> float:
     return product if product == product or (g != 0.0 and partial != 0.0) else 0.0
 
 
-def _zero_wins(g: Any, partial: Any) -> Array:
+def _zero_wins(g: Any, partial: Any) -> Any:
+    if is_abstract(g) or is_abstract(partial):
+        return apply(TABLE["chain"], (g, partial))
     product: Array = np.multiply(g, partial)
     # The sum is nan if an entry is, and costs one fast pass. That of squares is cheaper for short arrays; for long
     # ones it would wake the threads of the BLAS.
@@ -269,7 +271,7 @@ def where(condition: Any, x: Numeric, y: Numeric) -> Any:
     """
     if isinstance(condition, Var) and condition.dtype != bool:
         condition = condition != 0.0
-    elif not (type(condition) is bool or (isinstance(condition, np.ndarray) and condition.dtype == bool)):
+    elif not (type(condition) is bool or (isinstance(condition, np.ndarray) and condition.dtype.char in "?O")):
         condition = condition if isinstance(condition, Var) else np.asarray(condition) != 0.0
     return apply(TABLE["where"], (condition, x, y))
 

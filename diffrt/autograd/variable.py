@@ -315,10 +315,14 @@ def as_value(x: Any) -> Value:
         return x._value
     if isinstance(x, list | tuple) and any(isinstance(entry, Var) for entry in x):
         raise TypeError("a list of Vars is no array; make one Var of them with diffrt.autograd.stack")
+    if isinstance(x, Abstract):
+        return np.array(x, object)
     try:
         array = np.asarray(x)
     except ValueError as fault:
         raise TypeError(f"diffrt.autograd needs real numbers or arrays of one shape; {fault}") from None
+    if array.dtype.char == "O" and any(isinstance(entry, Abstract) for entry in array.flat):
+        return array
     if array.dtype.kind not in "biuf" or array.dtype == np.float16:
         raise TypeError(
             f"diffrt.autograd needs real numbers (int, float32, float64) but was given {type(x).__name__} "
@@ -343,7 +347,7 @@ def freeze(array: Array) -> Array:
 
 def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = None) -> Any:
     """Run `op`: a Var if an input is one (recorded if an input is tracked), else a plain value."""
-    tracked = variable_seen = constants = False
+    tracked = variable_seen = constants = abstract = False
     scalar = op.scalar
     values = []
     for x in inputs:
@@ -357,8 +361,12 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
             constants = True
         if type(x) is not float and type(x) is not bool:
             scalar = None
+            if x.dtype.char == "O":
+                abstract = True
         values.append(x)
-    if scalar is not None:
+    if abstract:
+        value = _on_abstract(op, values, settings or {})
+    elif scalar is not None:
         try:
             value = scalar(*values)
         except (ArithmeticError, ValueError):  # math raises where IEEE arithmetic has inf and nan
@@ -395,9 +403,43 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
 _var = cast(Callable[..., Var], apply)
 
 
+class Abstract:
+    """A number without a value, from which a program is recorded. Arrays of dtype object hold them.
+
+    What it is, is the matter of the recorder; the core knows one method.
+    """
+
+    __slots__ = ()
+
+    def combined(self, name: str, operands: Sequence[Any]) -> "Abstract":
+        """The result of an elementwise op on operands, of which this is one."""
+        raise NotImplementedError
+
+
+def is_abstract(x: Any) -> bool:
+    """Whether x is an array of abstract numbers."""
+    return isinstance(x, np.ndarray) and x.dtype.char == "O"
+
+
+def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
+    """Run `op` where entries of its inputs are abstract: elementwise ops are asked of them, the others move entries."""
+    if op.partials is not None or not op.differentiable:
+
+        def entry(*operands: Any) -> Abstract:
+            first = next((x for x in operands if isinstance(x, Abstract)), None)
+            if first is None:
+                return apply(op, operands)  # type: ignore[no-any-return]
+            return first.combined(op.name, operands)
+
+        return np.asarray(np.frompyfunc(entry, len(values), 1)(*values), object)
+    return np.asarray(op.forward(*values, **settings), object)
+
+
 def _constant(x: Any) -> Any:
     """A plain input of an op as a float, a float array, or a boolean array (for `where`)."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "fb":
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fbO":
+        if x.dtype.char == "O":
+            return as_value(x)
         return x if x.ndim else x.item()
     if isinstance(x, np.bool_):
         return bool(x)

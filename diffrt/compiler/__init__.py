@@ -1,5 +1,10 @@
-"""Kernels: one function over millions of samples, as a single op of the autograd core."""
+"""Kernels: one function over millions of samples, as a single op; recorded, compiled, or run by numpy."""
 
-from .kernel import kernel
+from .engine import REFERENCE, Engine, EngineMissing, choose_engine
+from .kernel import Case, kernel, search
+from .loops import fold, repeat, when
+from .runs import Runs
 
-__all__ = ["kernel"]
+__all__ = [
+    "REFERENCE", "Case", "Engine", "EngineMissing", "Runs", "choose_engine", "fold", "kernel", "repeat", "search", "when"
+]

@@ -1,103 +1,175 @@
-"""A kernel is a checkpointed map: one function over millions of samples, as a single op.
+"""A kernel: one function over many samples, as a single op of the autograd core.
 
-The function is module-level and closes over nothing. It gets what it computes with as arguments, in three
-groups, which say how a number reaches a sample:
-
-- *uniform*: the same for every sample: parameters and settings;
-- *rows*: fields of a table (..., K), of which each sample takes one, by an id;
-- *samples*: one number or vector (..., N) per sample.
-
-It runs on chunks of samples. Nothing per sample is stored between the passes: the reverse pass runs the
-function again on each chunk and sweeps back at once, and so does the forward mode. Adjoints of uniforms and
-tables are added up chunk by chunk in order, so that the bits of a gradient are the same in every run.
+The function is module-level and closes over nothing. It is called as function(structure, uniforms, rows, samples),
+with numbers for some samples, for one, or without numbers to be recorded; see `mapping.py` for how numbers reach it.
+Nothing per sample is stored between the passes: the reverse pass runs the function again and sweeps back at once, and
+so does the forward mode.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diffrt.autograd import Op, add, concatenate, index, pushforward, take, vjp
-from diffrt.autograd.variable import apply
+from diffrt.autograd import Op, concatenate, index, reshape
+from diffrt.autograd.variable import Var, apply
+from diffrt.compiler import compiled, reference
+from diffrt.compiler.engine import Engine
+from diffrt.compiler.mapping import Formula, Mapping, Search, Slot
+from diffrt.compiler.program import ROW, SAMPLE, UNIFORM
+from diffrt.compiler.runs import Runs, one_run
 
-CHUNK = 8192
-"""Samples at a time: a few dozen arrays of this length stay in a processor's second-level cache."""
+COLUMNS = 4
+"""Tangents that compiled code takes at once."""
 
-Ids = NDArray[np.intp]
+
+@dataclass(frozen=True)
+class Case:
+    """Samples of one structure. structure: hashable. rows: fields (..., K) of a table, a Var or an array each."""
+
+    structure: Any
+    rows: Sequence[Any] = ()
 
 
 def kernel(
     function: Callable[..., Any],
-    structure: Any,
     uniforms: Sequence[Any],
-    tables: Sequence[Any],
-    ids: Sequence[Ids],
+    cases: Sequence[Case],
     samples: Sequence[Any],
+    engine: Engine,
+    runs: Runs | None = None,
+    shading: bool = False,
 ) -> Any:
     """Map a function over N samples.
 
-    function: called as function(structure, uniforms, rows, samples) on a chunk of n samples, with arrays or Vars:
-    uniforms (..., 1) with an axis added for the samples, rows and samples (..., n). It returns (..., n).
-    structure: anything hashable that says what to compute; it has no derivative. tables: fields (..., K).
-    ids: for each table the row that each sample takes, integers (N,). samples: (..., N), at least one.
-    Returns (..., N), a Var if an input is one.
+    function: called as function(structure, uniforms, rows, samples) with uniforms (..., 1), rows and samples (..., n)
+    of one case; it returns (..., n) or (..., 1). uniforms: (...). samples: (..., N).
+    runs: the label of each sample, with as many rows for each case as its fields have; all are of the one case, if
+    None. shading: whether the engine's dtype counts, and rounding may differ from numpy's in the last place.
+    Returns (..., N), 0 for samples that are left out; a Var if an input is one.
     """
-    settings = {
-        "function": function, "structure": structure, "counts": (len(uniforms), len(tables)), "ids": tuple(ids)
-    }  # fmt: skip
-    return apply(_KERNEL, (*uniforms, *tables, *samples), settings)
+    runs = runs or one_run(_shape(samples[0])[-1])
+    rows = [field for case in cases for field in case.rows]
+    slots = (
+        *(Slot(UNIFORM) for _ in uniforms),
+        *(Slot(ROW, k) for k, case in enumerate(cases) for _ in case.rows),
+        *(Slot(SAMPLE) for _ in samples),
+    )
+    formulas = tuple(Formula(function, case.structure, len(uniforms), len(case.rows)) for case in cases)
+    inputs = [*uniforms, *rows, *samples]
+    settings = {"runs": runs, "engine": engine, "shading": shading}
+    mapping = Mapping(formulas, slots, (Slot(SAMPLE),))
+    return apply(_KERNEL, tuple(inputs), {"mapping": mapping, "shapes": None, **settings})
 
 
-def _forward(*inputs: Any, **settings: Any) -> Any:
+def search(
+    function: Callable[..., Any],
+    structure: Any,
+    uniforms: Sequence[Any],
+    rows: Sequence[Any],
+    samples: Sequence[Any],
+    tables: Sequence[Sequence[Any]],
+    engine: Engine,
+    runs: Runs | None = None,
+) -> list[Any]:
+    """Map a function with loops in it over N samples. It is not differentiated.
+
+    function: called as function(structure, uniforms, rows, samples, tables), where tables are for `fold`; it returns a
+    list of results (..., n). tables: the fields (..., K) of each. The rest is as for `kernel`, of one case and without
+    Vars; no sample is left out.
+    """
+    size = _shape(samples[0])[-1]
+    whole = Search(function, structure, len(uniforms), len(rows), len(samples))
+    return run_search(whole, [*uniforms, *rows, *samples, *tables], runs or one_run(size), engine)
+
+
+def run_search(whole: Search, inputs: Sequence[Any], runs: Runs, engine: Engine) -> list[Any]:
+    """The results of a search."""
+    size = len(runs.labels)
+    if engine.name == "llvm":
+        return compiled.call(whole, inputs, runs, engine)
+    first, last = whole.uniforms, whole.uniforms + whole.rows
+    end = last + whole.samples
+    parts = []
     with np.errstate(all="ignore"):
-        return np.concatenate([run(*arguments) for _, run, arguments in _chunks(inputs, **settings)], -1)
+        for start in range(0, max(size, 1), reference.CHUNK):
+            part = slice(start, start + reference.CHUNK)
+            local = [
+                *(np.asarray(x)[..., None] for x in inputs[:first]),
+                *(np.take(x, runs.labels[part], -1) for x in inputs[first:last]),
+                *(x[..., part] for x in inputs[last:end]),
+                *inputs[end:],
+            ]
+            count = len(runs.labels[part])
+            parts.append([np.broadcast_to(r, (*np.shape(r)[:-1], count)) for r in whole(local)])
+    return [np.concatenate(column, -1) for column in zip(*parts, strict=True)]
 
 
-def _vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], **settings: Any) -> list[Any]:
-    numbers = [i for i, w in enumerate(wanted) if w]
-    first_sample = sum(settings["counts"])
-    parts: list[list[Any]] = [[] for _ in inputs]
-    for part, run, arguments in _chunks(inputs, **settings):
-        adjoints = vjp(run, *arguments, argnums=numbers)[1](index(g, (..., part)))
-        for i, adjoint in zip(numbers, adjoints, strict=True):
-            if i < first_sample and parts[i]:
-                parts[i] = [add(parts[i][0], adjoint)]
-            else:
-                parts[i].append(adjoint)
-    return [None if not p else p[0] if i < first_sample else concatenate(p, -1) for i, p in enumerate(parts)]
+def _run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, shading: bool) -> list[Any]:
+    """The results of a mapping on plain inputs."""
+    if engine.name == "numpy":
+        return reference.run(mapping, inputs, runs)
+    return compiled.run(mapping, inputs, runs, engine, shading)
 
 
-def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], **settings: Any) -> list[Any]:
-    first_sample = sum(settings["counts"])
+def _derived(mapping: Mapping, inputs: Sequence[Any], shapes: list[tuple[int, ...]], settings: Any) -> list[Any]:
+    """The results of a mapping, Vars where an input is one."""
+    if not any(isinstance(x, Var) for x in inputs):
+        return _run(mapping, inputs, **settings)
+    packed = apply(_KERNEL, tuple(inputs), {"mapping": mapping, "shapes": tuple(shapes), **settings})
+    return _unpacked(packed, shapes)
+
+
+def _unpacked(packed: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    if len(shapes) == 1:
+        return [packed]
+    ends = np.cumsum([0, *(int(np.prod(s)) for s in shapes)]).tolist()
+    return [reshape(index(packed, slice(a, b)), s) for a, b, s in zip(ends, ends[1:], shapes, strict=False)]
+
+
+def _forward(*inputs: Any, mapping: Mapping, shapes: Any, **settings: Any) -> Any:
+    found = _run(mapping, inputs, **settings)
+    return found[0] if len(found) == 1 else np.concatenate([np.ravel(r) for r in found])
+
+
+def _shapes(out: Any, shapes: Any) -> list[tuple[int, ...]]:
+    return [_shape(out)] if shapes is None or len(shapes) == 1 else list(shapes)
+
+
+def _vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], mapping: Mapping, shapes: Any,
+         **settings: Any) -> list[Any]:  # fmt: skip
+    seeds = _unpacked(g, _shapes(out, shapes))
+    kept = [_shape(x) for x, w in zip(inputs, wanted, strict=True) if w]
+    parts = iter(_derived(mapping.adjoint(tuple(wanted)), [*inputs, *seeds], kept, settings))
+    return [next(parts) if w else None for w in wanted]
+
+
+def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], mapping: Mapping, shapes: Any,
+         **settings: Any) -> list[Any]:  # fmt: skip
+    results = _shapes(out, shapes)
     count = next(len(ts) for ts in tangents if ts is not None)
-    columns: list[list[Any]] = [[] for _ in range(count)]
-    for part, run, arguments in _chunks(inputs, **settings):
-        local = [
-            ts if ts is None or i < first_sample else [None if t is None else index(t, (..., part)) for t in ts]
-            for i, ts in enumerate(tangents)
-        ]
-        for column, tangent in zip(columns, pushforward(run, arguments, local)[1], strict=True):
-            column.append(tangent)
-    return [concatenate(column, -1) for column in columns]
+    moving = tuple(i for i, ts in enumerate(tangents) if ts is not None and any(t is not None for t in ts))
+    used = [k for k in range(count) if any(tangents[i][k] is not None for i in moving)]
+    columns: list[Any] = [None] * count
+    size = len(used) if settings["engine"].name == "numpy" else COLUMNS
+    for start in range(0, len(used), max(size, 1)):
+        some = used[start : start + size]
+        given = []
+        for i in moving:
+            zero = np.zeros(_shape(inputs[i]))
+            given += [zero if tangents[i][k] is None else tangents[i][k] for k in some]
+            given += [zero] * (size - len(some))
+        kept = [s for s in results for _ in range(size)]
+        parts = _derived(mapping.tangent(moving, size), [*inputs, *given], kept, settings)
+        for j, k in enumerate(some):
+            own = [reshape(p, (-1,)) for p in parts[j::size]] if len(results) > 1 else parts[j::size]
+            columns[k] = concatenate(own) if len(own) > 1 else own[0]
+    return columns
 
 
-def _chunks(
-    inputs: Sequence[Any], function: Any, structure: Any, counts: tuple[int, int], ids: Sequence[Ids]
-) -> Iterator[tuple[slice, Callable[..., Any], list[Any]]]:
-    """For each chunk: where it is, the function on it, and the arguments of that function."""
-    uniforms, tables = counts
-    samples = inputs[uniforms + tables :]
-    size = samples[0].shape[-1]
-    for start in range(0, size, CHUNK):
-        part = slice(start, min(start + CHUNK, size))
-
-        def run(*arguments: Any, part: slice = part) -> Any:
-            rows = [take(x, i[part], -1) for x, i in zip(arguments[uniforms : uniforms + tables], ids, strict=True)]
-            spread = [index(x, (..., None)) for x in arguments[:uniforms]]
-            return function(structure, spread, rows, arguments[uniforms + tables :])
-
-        yield part, run, [*inputs[: uniforms + tables], *(index(x, (..., part)) for x in samples)]
+def _shape(x: Any) -> tuple[int, ...]:
+    return x.shape if isinstance(x, Var) else np.shape(x)
 
 
 _KERNEL = Op("kernel", _forward, "kernel", vjp=_vjp, jvp=_jvp)

@@ -1,0 +1,74 @@
+"""Engines: what runs the kernels. "llvm" compiles them for the processor, "numpy" is the reference."""
+
+import os
+import warnings
+from dataclasses import dataclass, field
+from functools import cache
+
+from diffrt.errors import InputError
+
+
+class EngineMissing(UserWarning):
+    """The compiler cannot be loaded, so that numpy runs the kernels."""
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs the kernels.
+
+    name: "llvm" or "numpy". threads: at the same time, for "llvm"; the result does not depend on it, not in one bit.
+    dtype: of shading, "float64" or "float32"; where edges are is always found in float64. Raises InputError for others.
+    """
+
+    name: str = "llvm"
+    threads: int = field(default_factory=_processors)
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.name not in ("llvm", "numpy"):
+            problems.append(f'engine: found {self.name!r}, allowed: "llvm" or "numpy"')
+        if isinstance(self.threads, bool) or not isinstance(self.threads, int) or not 1 <= self.threads <= 1024:
+            problems.append(f"threads: found {self.threads!r}, allowed: a whole number from 1 to 1024")
+        if self.dtype not in ("float64", "float32"):
+            problems.append(f'dtype: found {self.dtype!r}, allowed: "float64" or "float32"')
+        if problems:
+            raise InputError(*problems)
+
+
+REFERENCE = Engine("numpy", 1)
+"""The engine that needs no compiler."""
+
+
+@cache
+def missing() -> str | None:
+    """Why the compiler cannot be loaded; None if it can."""
+    try:
+        from diffrt.compiler import native
+
+        native.host()
+    except Exception as fault:  # whatever a broken installation raises
+        return f"{type(fault).__name__}: {fault}".splitlines()[0]
+    return None
+
+
+def choose_engine(name: str | None = None, threads: int | None = None, dtype: str = "float64") -> Engine:
+    """The engine asked for; "llvm" if none is, or "numpy" with a warning where llvmlite cannot be loaded.
+
+    Raises InputError for another name, and for "llvm" where it cannot be loaded.
+    """
+    engine = Engine(name or "llvm", threads or _processors(), dtype) if threads != 0 else Engine("llvm", 0, dtype)
+    reason = missing() if engine.name == "llvm" else None
+    if reason is None:
+        return engine
+    if name is not None:
+        raise InputError(f'engine "llvm" cannot be loaded ({reason}); "numpy" needs no compiler')
+    warnings.warn(f"llvmlite cannot be loaded ({reason}); numpy runs the kernels, many times slower",
+                  EngineMissing, stacklevel=3)  # fmt: skip
+    return Engine("numpy", engine.threads, dtype)

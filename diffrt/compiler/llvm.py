@@ -1,0 +1,440 @@
+"""From a recorded program to the text of LLVM's language, with explicit vectors.
+
+One function is written for one program. It goes through *pieces*, runs of samples that have the same row, so that
+what comes from rows is computed once per piece; and in a piece through vectors of samples. The last vector of a piece
+reaches back, or beyond the piece: it computes some neighbours too, whose results are not stored and not added up.
+
+    for each piece:                     start, stop and row of a run of samples
+        compute what depends on the row
+        for each vector of samples:
+            compute; store what is per sample; add up in registers what is per row or for all
+        store the sums of the piece
+
+Nothing is reordered: without `contract` every number is the one that numpy would compute.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffrt.compiler.elementary import FUNCTIONS, definition
+from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, Loop, Node, Recorder, Scope
+
+NAME = "kernel"
+
+_BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
+_COMPARE = {"less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq",
+            "not_equal": "une"}  # fmt: skip
+_LOGIC = {"logical_and": "and", "logical_or": "or"}
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a program is written.
+
+    real: "double" or "float". width: lanes of a vector. contract: whether a product and a sum may be rounded once,
+    and a division be a multiplication by the inverse. exact: whether zero wins in products of the chain rule
+    everywhere; without, the sums of a piece hold a nan where it would have mattered.
+    """
+
+    real: str = "double"
+    width: int = 4
+    contract: bool = False
+    exact: bool = False
+
+
+def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[Node]], form: Form) -> str:
+    """The text of a module with one function, `kernel`.
+
+    kinds: of the results: SAMPLE is stored for each sample, the others are added up. results: the components of each.
+    The function gets pointers to: the pointers to the inputs, those to the results of kind SAMPLE, the sums
+    (pieces, components + 1) whose last column is 1 where there is a nan, the pieces (start, stop, row), the numbers of
+    rows (of the ids, and of each table); and the first piece, the last, and the number of samples.
+    """
+    return _Writer(recorder, form).module(kinds, results)
+
+
+class _Writer:
+    def __init__(self, recorder: Recorder, form: Form) -> None:
+        self.recorder, self.form = recorder, form
+        self.lines: list[str] = []
+        self.count = 0
+        self.block = "entry"
+        self.names: dict[Node, str] = {}
+        self.splats: dict[Node, str] = {}
+        self.bases: dict[int, str] = {}
+        self.at_row: dict[Scope, tuple[str, str]] = {}
+        self.declared: set[str] = set()
+        self.functions: set[str] = set()
+        real, width = form.real, form.width
+        self.vector, self.mask = f"<{width} x {real}>", f"<{width} x i1>"
+        self.suffix = f"v{width}f{64 if real == 'double' else 32}"
+        self.alone = f"f{64 if real == 'double' else 32}"
+        self.size = 8 if real == "double" else 4
+        self.flags = "contract arcp " if form.contract else ""
+        self.homes: dict[Node, tuple[Loop, int]] = {
+            c: (loop, i) for loop in recorder.loops for i, c in enumerate(loop.carried)
+        }
+
+    # Lines.
+    def line(self, text: str) -> None:
+        self.lines.append("  " + text)
+
+    def value(self, text: str) -> str:
+        self.count += 1
+        name = f"%v{self.count}"
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def start(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def label(self, what: str) -> str:
+        self.count += 1
+        return f"{what}{self.count}"
+
+    def intrinsic(self, name: str, result: str, *types: str) -> str:
+        self.declared.add(f"declare {result} @{name}({', '.join(types)})")
+        return f"call {result} @{name}"
+
+    # Numbers.
+    def type(self, node: Node, vector: bool) -> str:
+        if node.boolean:
+            return self.mask if vector else "i1"
+        return self.vector if vector else self.form.real
+
+    def literal(self, value: float | bool) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if self.form.real == "float":
+            with np.errstate(all="ignore"):
+                value = float(np.float32(value))
+        return "0x" + struct.pack(">d", value).hex().upper()
+
+    def of(self, node: Node, vector: bool) -> str:
+        """The name of a node's value, as one number or as a vector."""
+        if node.op == "constant":
+            plain = self.literal(node.setting)
+            return f"splat ({self.type(node, False)} {plain})" if vector else plain
+        if node.varies or not vector:
+            return self.names[node]
+        return self.splats[node]
+
+    def spread(self, node: Node) -> None:
+        """Make a vector of what is the same in all lanes."""
+        kind = self.type(node, True)
+        one = self.value(f"insertelement {kind} poison, {self.type(node, False)} {self.names[node]}, i64 0")
+        self.splats[node] = self.value(
+            f"shufflevector {kind} {one}, {kind} poison, <{self.form.width} x i32> zeroinitializer"
+        )
+
+    # The module.
+    def module(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> str:
+        self.live = self._live([node for nodes in results for node in nodes])
+        self.items: dict[Scope, list[Node | Loop]] = {}
+        loops = {id(loop): loop for n in self.live for loop in self._loops(n)}.values()
+        for item in sorted([*self.live, *loops], key=lambda i: i.number):
+            home = item.scope.parent if isinstance(item, Loop) else item.scope
+            assert home is not None
+            self.items.setdefault(home, []).append(item)
+        self.spreads = self._spreads(results)
+        self.start("entry")
+        self.body(kinds, results)
+        head = (
+            f"define void @{NAME}(ptr noalias %inputs, ptr noalias %outputs, ptr noalias %sums, ptr noalias %pieces, "
+            "ptr noalias %counts, i64 %first, i64 %last, i64 %samples) nounwind {"
+        )
+        parts = [head, *self.lines, "}"]
+        for name in sorted(self.functions):
+            text, needed = definition(name, self.form.real, self.form.width)
+            parts.append(text)
+            self.declared |= set(needed)
+        return "\n".join([*parts, *sorted(self.declared), ""])
+
+    def _loops(self, node: Node) -> Iterator[Loop]:
+        if node.op == "result":
+            yield node.setting[0]
+        elif node.op == "carried":
+            yield self.homes[node][0]
+
+    def _live(self, roots: list[Node]) -> set[Node]:
+        live: set[Node] = set()
+        pending = list(roots)
+        while pending:
+            node = pending.pop()
+            if node in live:
+                continue
+            live.add(node)
+            pending += node.operands
+            if node.op in ("result", "carried"):
+                loop, i = node.setting if node.op == "result" else self.homes[node]
+                pending += [loop.carried[i], loop.after[i], loop.given[i]]
+                if loop.kind == "repeat":
+                    pending += [loop.carried[0], loop.after[0], loop.given[0]]
+                if loop.mask is not None:
+                    pending.append(loop.mask)
+        return live
+
+    def _spreads(self, results: Sequence[Sequence[Node]]) -> set[Node]:
+        """The nodes that do not vary and are wanted as vectors."""
+        wanted = {n for nodes in results for n in nodes}
+        for node in self.live:
+            if node.varies:
+                wanted.update(node.operands)
+            for loop in self._loops(node):
+                wanted.update(loop.given)
+                wanted.update(loop.after)
+                if loop.mask is not None:
+                    wanted.add(loop.mask)
+        return {n for n in wanted if not n.varies and n.op != "constant" and n in self.live}
+
+    def body(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> None:
+        width, vector, mask, real = self.form.width, self.vector, self.mask, self.form.real
+        summed = [n for kind, nodes in zip(kinds, results, strict=True) if kind != SAMPLE for n in nodes]
+        stored = [nodes for kind, nodes in zip(kinds, results, strict=True) if kind == SAMPLE]
+        outputs = [self.value(f"load ptr, ptr {self.at('ptr', '%outputs', str(i))}") for i in range(len(stored))]
+        self.samples_less = self.value(f"sub i64 %samples, {width}")
+        self.rows = self.value("load i64, ptr %counts")
+        for node in sorted((n for n in self.live if n.op == "input"), key=lambda n: n.number):
+            place = node.setting[1]
+            if place not in self.bases:
+                self.bases[place] = self.value(f"load ptr, ptr {self.at('ptr', '%inputs', str(place))}")
+        self.scope(self.recorder.call)
+        before = self.block
+        self.line("br label %piece")
+        self.start("piece")
+        self.line(f"%p = phi i64 [ %first, %{before} ], [ %p.next, %stored ]")
+        self.line("%p.more = icmp slt i64 %p, %last")
+        self.line("br i1 %p.more, label %begin, label %exit")
+        self.start("begin")
+        place = self.value("mul i64 %p, 3")
+        begin, stop, row = (
+            self.value(f"load i64, ptr {self.at('i64', '%pieces', self.value(f'add i64 {place}, {k}'))}")
+            for k in range(3)
+        )
+        self.row = row
+        self.scope(self.recorder.run)
+        before = self.block
+        self.line("br label %sample")
+        self.start("sample")
+        self.line(f"%i = phi i64 [ {begin}, %{before} ], [ %i.next, %latch ]")
+        phis = len(self.lines)
+        sums = [f"%sum{k}" for k in range(len(summed))]
+        self.line(f"%i.more = icmp slt i64 %i, {stop}")
+        self.line("br i1 %i.more, label %compute, label %done")
+        self.start("compute")
+        # The vector must end within the samples.
+        over = self.value(f"icmp sgt i64 %i, {self.samples_less}")
+        self.first = self.value(f"select i1 {over}, i64 {self.samples_less}, i64 %i")
+        ends = self.value(f"add i64 {self.first}, {width}")
+        whole = self.value(f"icmp sle i64 {ends}, {stop}")
+        self.line(f"%whole = and i1 {whole}, {self.value(f'xor i1 {over}, true')}")
+        ascending = f"<{', '.join(f'i64 {k}' for k in range(width))}>"
+        lane = self.value(f"add <{width} x i64> {self.wide('i64', self.first)}, {ascending}")
+        early = self.value(f"icmp sge <{width} x i64> {lane}, {self.wide('i64', '%i')}")
+        late = self.value(f"icmp slt <{width} x i64> {lane}, {self.wide('i64', stop)}")
+        valid = self.value(f"and {mask} {early}, {late}")
+        self.scope(self.recorder.sample)
+        after = []
+        for name, node in zip(sums, summed, strict=True):
+            part = self.value(f"select {mask} {valid}, {vector} {self.of(node, True)}, {vector} zeroinitializer")
+            after.append(self.value(f"fadd {vector} {name}, {part}"))
+        nan = self.value(f"or {mask} %nan, zeroinitializer")
+        flat = [(base, c, n) for base, nodes in zip(outputs, stored, strict=True) for c, n in enumerate(nodes)]
+        if self.fast_chains():
+            for _, _, node in flat:
+                bad = self.value(f"fcmp uno {vector} {self.of(node, True)}, {self.of(node, True)}")
+                nan = self.value(f"or {mask} {nan}, {self.value(f'and {mask} {bad}, {valid}')}")
+        self.line("br i1 %whole, label %store, label %store.some")
+        for label in ("store", "store.some"):
+            self.start(label)
+            for base, c, node in flat:
+                place = self.value(f"add i64 {self.first}, {self.value(f'mul i64 %samples, {c}')}")
+                to = self.at(real, base, place)
+                if label == "store":
+                    self.line(f"store {vector} {self.of(node, True)}, ptr {to}, align {self.size}")
+                else:
+                    call = self.intrinsic(f"llvm.masked.store.{self.suffix}.p0", "void", vector, "ptr", "i32", mask)
+                    self.line(
+                        f"{call}({vector} {self.of(node, True)}, ptr {to}, i32 {self.size}, {mask} {valid})"
+                    )
+            self.line("br label %latch")
+        self.start("latch")
+        self.line(f"%i.next = add i64 {self.first}, {width}")
+        self.line("br label %sample")
+        self.lines[phis:phis] = [
+            f"  {name} = phi {vector} [ zeroinitializer, %{before} ], [ {a}, %latch ]"
+            for name, a in zip(sums, after, strict=True)
+        ] + [f"  %nan = phi {mask} [ zeroinitializer, %{before} ], [ {nan}, %latch ]"]
+        self.start("done")
+        base = self.value(f"mul i64 %p, {len(summed) + 1}")
+        flag = self.value(f"select i1 {self.any('%nan')}, {real} 1.0, {real} 0.0")
+        for k, name in enumerate([*sums, None]):
+            to = self.at(real, "%sums", self.value(f"add i64 {base}, {k}"))
+            if name is None:
+                self.line(f"store {real} {flag}, ptr {to}")
+                break
+            parts = [self.value(f"extractelement {vector} {name}, i64 {j}") for j in range(width)]
+            while len(parts) > 1:  # pairs, in a fixed order
+                parts = [self.value(f"fadd {real} {a}, {b}") for a, b in zip(parts[::2], parts[1::2], strict=True)]
+            self.line(f"store {real} {parts[0]}, ptr {to}")
+        self.line("br label %stored")
+        self.start("stored")
+        self.line("%p.next = add i64 %p, 1")
+        self.line("br label %piece")
+        self.start("exit")
+        self.line("ret void")
+
+    def fast_chains(self) -> bool:
+        """Whether a nan may stand where zero should have won."""
+        return not self.form.exact and any(n.op == "chain" for n in self.live)
+
+    def at(self, kind: str, base: str, place: str) -> str:
+        return self.value(f"getelementptr {kind}, ptr {base}, i64 {place}")
+
+    def wide(self, kind: str, name: str) -> str:
+        width = self.form.width
+        one = self.value(f"insertelement <{width} x {kind}> poison, {kind} {name}, i64 0")
+        return self.value(
+            f"shufflevector <{width} x {kind}> {one}, <{width} x {kind}> poison, <{width} x i32> zeroinitializer"
+        )
+
+    def any(self, mask: str) -> str:
+        width = self.form.width
+        return self.value(f"icmp ne i{width} {self.value(f'bitcast {self.mask} {mask} to i{width}')}, 0")
+
+    # Scopes.
+    def scope(self, scope: Scope) -> None:
+        for item in self.items.get(scope, []):
+            if isinstance(item, Loop):
+                self.loop(item)
+            elif item.op not in ("constant", "carried", "result"):
+                self.names[item] = self.input(item) if item.op == "input" else self.operation(item)
+                if item in self.spreads:
+                    self.spread(item)
+
+    def input(self, node: Node) -> str:
+        kind, place, component = node.setting
+        base, real = self.bases[place], self.form.real
+        if kind == UNIFORM:
+            return self.value(f"load {real}, ptr {self.at(real, base, str(component))}")
+        if kind == ROW:
+            column = self.value(f"add i64 {self.row}, {self.value(f'mul i64 {self.rows}, {component}')}")
+            return self.value(f"load {real}, ptr {self.at(real, base, column)}")
+        if kind == TABLE_FIELD:
+            rows, k = self.at_row[node.scope]
+            column = self.value(f"add i64 {k}, {self.value(f'mul i64 {rows}, {component}')}")
+            return self.value(f"load {real}, ptr {self.at(real, base, column)}")
+        column = self.value(f"add i64 {self.first}, {self.value(f'mul i64 %samples, {component}')}")
+        return self.value(f"load {self.vector}, ptr {self.at(real, base, column)}, align {self.size}")
+
+    def operation(self, node: Node) -> str:
+        vector = node.varies
+        x = [self.of(n, vector) for n in node.operands]
+        kind = self.vector if vector else self.form.real
+        flag = self.mask if vector else "i1"
+        op = node.op
+        if op in _BINARY:
+            return self.value(f"{_BINARY[op]} {self.flags}{kind} {x[0]}, {x[1]}")
+        if op == "chain":
+            product = self.value(f"fmul {self.flags}{kind} {x[0]}, {x[1]}")
+            if not self.form.exact:
+                return product
+            zeros = [self.value(f"fcmp oeq {kind} {a}, zeroinitializer" if vector else f"fcmp oeq {kind} {a}, 0.0")
+                     for a in x]  # fmt: skip
+            zero = self.value(f"or {flag} {zeros[0]}, {zeros[1]}")
+            return self.value(f"select {flag} {zero}, {kind} {'zeroinitializer' if vector else '0.0'}, {kind} {product}")
+        if op in _COMPARE:
+            return self.value(f"fcmp {_COMPARE[op]} {kind} {x[0]}, {x[1]}")
+        if op in _LOGIC:
+            return self.value(f"{_LOGIC[op]} {flag} {x[0]}, {x[1]}")
+        if op == "logical_not":
+            return self.value(f"xor {flag} {x[0]}, {'splat (i1 true)' if vector else 'true'}")
+        if op == "where":
+            # The condition may be the same for all lanes and the numbers not.
+            chosen = self.type(node, vector)
+            return self.value(f"select {flag} {x[0]}, {chosen} {x[1]}, {chosen} {x[2]}")
+        if op == "negative":
+            return self.value(f"fneg {kind} {x[0]}")
+        if op in ("sqrt", "abs"):
+            name = {"sqrt": "llvm.sqrt", "abs": "llvm.fabs"}[op]
+            suffix = self.suffix if vector else self.alone
+            return self.value(f"{self.intrinsic(f'{name}.{suffix}', kind, kind)}({kind} {x[0]})")
+        if op in ("minimum", "maximum"):
+            # A nan in either comes through.
+            less = self.value(f"fcmp {'olt' if op == 'minimum' else 'ogt'} {kind} {x[0]}, {x[1]}")
+            picked = self.value(f"select {flag} {less}, {kind} {x[0]}, {kind} {x[1]}")
+            if node.operands[0].op == "constant":
+                return picked
+            bad = self.value(f"fcmp uno {kind} {x[0]}, {x[0]}")
+            return self.value(f"select {flag} {bad}, {kind} {x[0]}, {kind} {picked}")
+        if op == "sign":
+            zero, one, less = (f"splat ({self.form.real} {v})" if vector else v for v in ("0.0", "1.0", "-1.0"))
+            down = self.value(f"fcmp olt {kind} {x[0]}, {zero}")
+            up = self.value(f"fcmp ogt {kind} {x[0]}, {zero}")
+            low = self.value(f"select {flag} {down}, {kind} {less}, {kind} {x[0]}")
+            return self.value(f"select {flag} {up}, {kind} {one}, {kind} {low}")
+        if op in FUNCTIONS:
+            self.functions.add(op)
+            given = x
+            if not vector:
+                given = [self.wide(self.form.real, a) for a in x]
+            arguments = ", ".join(f"{self.vector} {a}" for a in given)
+            found = self.value(f"call {self.vector} @diffrt.{op}({arguments})")
+            return found if vector else self.value(f"extractelement {self.vector} {found}, i64 0")
+        raise NotImplementedError(f"the op {op} has no machine code")
+
+    def loop(self, loop: Loop) -> None:
+        wanted = [i for i, c in enumerate(loop.carried) if c in self.live]
+        begin = {i: self.of(loop.given[i], True) for i in wanted}
+        before = self.block
+        head, inside, done = (self.label(x) for x in ("head", "body", "done"))
+        if loop.kind == "when":
+            assert loop.mask is not None
+            some = self.any(self.of(loop.mask, True))
+            self.line(f"br i1 {some}, label %{inside}, label %{done}")
+            for i in wanted:
+                self.names[loop.carried[i]] = begin[i]
+            self.start(inside)
+            self.scope(loop.scope)
+            after = {i: self.of(loop.after[i], True) for i in wanted}
+            end = self.block
+            self.line(f"br label %{done}")
+            self.start(done)
+            for i in wanted:
+                kind = self.type(loop.carried[i], True)
+                self.names[loop.results[i]] = self.value(
+                    f"phi {kind} [ {begin[i]}, %{before} ], [ {after[i]}, %{end} ]"
+                )
+            return
+        rows = ""
+        if loop.kind == "fold":
+            rows = self.value(f"load i64, ptr {self.at('i64', '%counts', str(loop.table + 1))}")
+        self.line(f"br label %{head}")
+        self.start(head)
+        phis = len(self.lines)
+        turn = f"%{self.label('turn')}"
+        for i in wanted:
+            self.names[loop.carried[i]] = f"%{self.label('carried')}"
+        more = self.value(f"icmp slt i64 {turn}, {rows or loop.count}")
+        if loop.kind == "repeat":
+            more = self.value(f"and i1 {more}, {self.any(self.names[loop.carried[0]])}")
+        self.line(f"br i1 {more}, label %{inside}, label %{done}")
+        self.start(inside)
+        self.at_row[loop.scope] = rows, turn
+        self.scope(loop.scope)
+        following = self.value(f"add i64 {turn}, 1")
+        after = {i: self.of(loop.after[i], True) for i in wanted}
+        end = self.block
+        self.line(f"br label %{head}")
+        lines = [f"  {turn} = phi i64 [ 0, %{before} ], [ {following}, %{end} ]"]
+        for i in wanted:
+            kind, name = self.type(loop.carried[i], True), self.names[loop.carried[i]]
+            lines.append(f"  {name} = phi {kind} [ {begin[i]}, %{before} ], [ {after[i]}, %{end} ]")
+        self.lines[phis:phis] = lines
+        self.start(done)
+        for i in wanted:
+            self.names[loop.results[i]] = self.names[loop.carried[i]]

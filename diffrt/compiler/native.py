@@ -1,0 +1,125 @@
+"""From the text of a program to machine code, and a cache of it for the next time.
+
+The cache is a folder of the user. A file is named by a hash of the text, the processor and the versions, and begins
+with a hash of what it holds: a damaged file is compiled again. It is written whole and renamed, so several processes
+may share the folder; its size is bounded, the files that were not used for longest go first; without it everything
+works.
+"""
+
+import ctypes
+import hashlib
+import os
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from diffrt.compiler.llvm import NAME
+from diffrt.files import MIB, write_whole
+
+LIMIT = 64 * MIB
+"""The most bytes that the cache holds."""
+
+_FORMAT = b"diffrt 1\n"
+_SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 3)
+
+
+def cache_folder() -> Path:
+    """Where compiled programs are kept; deleting it is harmless."""
+    return Path(platformdirs.user_cache_dir("diffrt", appauthor=False))
+
+
+@cache
+def host() -> tuple[str, str, int]:
+    """The processor, its features, and how many doubles its vectors hold."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    features = binding.get_host_cpu_features()
+    width = 8 if features.get("avx512f") else 4 if features.get("avx") else 2
+    return binding.get_host_cpu_name(), features.flatten(), width
+
+
+class Native:
+    """Machine code of one program; the ctypes function `call` runs it, without Python's lock."""
+
+    def __init__(self, text: str) -> None:
+        from llvmlite import binding
+
+        cpu, features, _ = host()
+        key = _key(text)
+        code = _read(key)
+        if code is None:
+            code = _compile(text)
+            _write(key, code)
+        machine = _machine(cpu, features)
+        # The engine owns the code, so it must live as long as the function.
+        self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+        self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        self.call: Any = _SIGNATURE(self._engine.get_function_address(NAME))
+
+
+def _machine(cpu: str, features: str) -> Any:
+    from llvmlite import binding
+
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic", codemodel="jitdefault", jit=True)
+
+
+def _compile(text: str) -> bytes:
+    from llvmlite import binding
+
+    cpu, features, _ = host()
+    machine = _machine(cpu, features)
+    module = binding.parse_assembly(text)
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def _key(text: str) -> str:
+    import llvmlite
+    from llvmlite import binding
+
+    cpu, features, _ = host()
+    parts = [text, cpu, features, llvmlite.__version__, repr(binding.llvm_version_info)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _read(key: str) -> bytes | None:
+    try:
+        path = cache_folder() / key
+        data = path.read_bytes()
+        start = len(_FORMAT)
+        code = data[start + 32 :]
+        if data[:start] != _FORMAT or hashlib.sha256(code).digest() != data[start : start + 32]:
+            return None
+        with suppress(OSError):
+            os.utime(path)
+        return code
+    except OSError:
+        return None
+
+
+def _write(key: str, code: bytes) -> None:
+    """Keep code for the next time, if that can be done."""
+    try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for entry in os.scandir(folder):
+            with suppress(OSError):
+                files.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
+        room = LIMIT - len(code)
+        for _, size, path in sorted(files, reverse=True):
+            room -= size
+            if room < 0:
+                with suppress(OSError):
+                    os.unlink(path)
+        write_whole(folder / key, _FORMAT + hashlib.sha256(code).digest() + code)
+    except (OSError, ValueError):
+        return

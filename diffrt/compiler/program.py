@@ -1,0 +1,373 @@
+"""Programs: what a function does to the numbers of one sample, recorded once.
+
+A function of the autograd core is called on arrays whose entries are *nodes*, numbers without a value. Every op on
+them makes a new node, so that what comes back is the whole computation, scalar by scalar. The same holds for a function
+that the transforms of the core have made, an adjoint for instance: the rules of the op table run on nodes as they
+run on numbers, and no second differentiation is needed.
+
+Nodes are made in one place, `Recorder.make`, which computes what is constant and finds what is there already. What
+nobody uses is left out when the program is emitted.
+
+A node belongs to a *scope*, the innermost of those of its operands: the whole call, a run of samples with one row,
+one sample, the body of a loop. It is computed once per pass through its scope. So what does not depend on the sample
+leaves the loop over samples by itself.
+"""
+
+import linecache
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from diffrt.autograd.variable import TABLE, Abstract, Array, apply
+
+UNIFORM, ROW, SAMPLE, TABLE_FIELD = "uniform", "row", "sample", "table"
+"""How a number reaches a sample: one for all, by the row that its run takes, its own, or row by row in a `fold`."""
+
+
+class Scope:
+    """Where nodes are computed: `parent` is the scope around it."""
+
+    def __init__(self, name: str, parent: "Scope | None" = None) -> None:
+        self.name, self.parent = name, parent
+        self.depth: int = 0 if parent is None else parent.depth + 1
+
+
+@dataclass(eq=False)
+class Loop:
+    """A loop, or a branch, in a program.
+
+    kind: "fold" over the rows of a table, "repeat" while lanes are active, at most `count` times, or "when" a lane
+    asks for it. given: the nodes with which the carried numbers begin. carried: these numbers inside. after: what the
+    body makes of them. mask: for "when". results: nodes for the numbers that come out. table: its number, for "fold".
+    """
+
+    kind: str
+    scope: Scope
+    given: list["Node"]
+    carried: list["Node"]
+    after: list["Node"] = field(default_factory=list)
+    mask: "Node | None" = None
+    count: int = 0
+    table: int = -1
+    results: list["Node"] = field(default_factory=list)
+    number: int = 0
+
+
+class Node(Abstract):
+    """One number of a program.
+
+    op: a name of the op table, or "constant", "input", "carried", "result". operands: nodes. setting: the value of a
+    constant, the place of an input. boolean: whether it is true or false. varies: from sample to sample.
+    """
+
+    __slots__ = ("boolean", "number", "op", "operands", "recorder", "scope", "setting", "varies")
+
+    def __init__(self, recorder: "Recorder", op: str, operands: tuple["Node", ...], setting: Any, scope: Scope,
+                 boolean: bool, varies: bool) -> None:  # fmt: skip
+        self.recorder, self.op, self.operands, self.setting = recorder, op, operands, setting
+        self.scope, self.boolean, self.varies = scope, boolean, varies
+        self.number = recorder.count()
+
+    def combined(self, name: str, operands: Sequence[Any]) -> Any:
+        """The node of an elementwise op."""
+        return self.recorder.make(name, *operands)
+
+    @property
+    def constant(self) -> float | bool | None:
+        """The value, if it is known."""
+        return self.setting if self.op == "constant" else None  # type: ignore[no-any-return]
+
+    # numpy does arithmetic on arrays of nodes through these.
+    def __add__(self, other: Any) -> Any:
+        return self.recorder.make("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.recorder.make("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.recorder.make("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.recorder.make("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.recorder.make("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.recorder.make("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.recorder.make("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.recorder.make("divide", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.recorder.make("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.recorder.make("power", other, self)
+
+    def __neg__(self) -> Any:
+        return self.recorder.make("negative", self)
+
+    def __abs__(self) -> Any:
+        return self.recorder.make("abs", self)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.recorder.make("less", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.recorder.make("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.recorder.make("greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.recorder.make("greater_equal", self, other)
+
+    def __and__(self, other: Any) -> Any:
+        return self.recorder.make("logical_and", self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Any:
+        return self.recorder.make("logical_or", self, other)
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Any:
+        return self.recorder.make("logical_not", self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a branch on a value while a kernel is recorded, when there is no value yet; "
+            f"use diffrt.autograd.where(condition, a, b){_line()}"
+        )
+
+    def __float__(self) -> float:
+        raise TypeError(f"float() of a value while a kernel is recorded, when there is no value yet{_line()}")
+
+    def __index__(self) -> int:
+        raise TypeError(f"a value as an index while a kernel is recorded, when there is no value yet{_line()}")
+
+    def __repr__(self) -> str:
+        return f"<node {self.number}: {self.op}>"
+
+
+def _line() -> str:
+    """The line of the caller's own code, for messages."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith(("diffrt.autograd", "diffrt.compiler", "numpy")):
+            source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+            return f": {frame.f_code.co_filename}, line {frame.f_lineno}: {source}"
+        frame = frame.f_back
+    return ""
+
+
+class Recorder:
+    """Makes the nodes of one program."""
+
+    def __init__(self) -> None:
+        self.call = Scope("call")
+        self.run = Scope("run", self.call)
+        self.sample = Scope("sample", self.run)
+        self._made: dict[Any, Node] = {}
+        self.loops: list[Loop] = []
+        self._count = 0
+
+        self.inner = self.sample
+        """The scope of the innermost loop whose body is being recorded."""
+
+    def count(self) -> int:
+        """The next number."""
+        self._count += 1
+        return self._count
+
+    def input(self, kind: str, place: int, component: int, scope: Scope | None = None) -> Node:
+        """A component of an input of the kernel; scope: of the loop over a table's rows."""
+        home = {UNIFORM: self.call, ROW: self.run, SAMPLE: self.sample}.get(kind, scope)
+        assert home is not None
+        return self._find("input", (), (kind, place, component), home, False, kind == SAMPLE)
+
+    def constant(self, value: Any) -> Node:
+        """A number that is known."""
+        boolean = isinstance(value, bool | np.bool_)
+        plain = bool(value) if boolean else float(value)
+        key = plain if boolean else plain.hex()  # tells 0.0 from -0.0
+        return self._find("constant", (), plain, self.call, boolean, False, ("constant", key))
+
+    def carried(self, scope: Scope, like: Node, varies: bool = True) -> Node:
+        """A number that a loop carries, inside of it."""
+        return Node(self, "carried", (), None, scope, like.boolean, varies)
+
+    def result(self, loop: Loop, index: int, home: Scope) -> Node:
+        """A number that comes out of a loop."""
+        return Node(self, "result", (), (loop, index), home, loop.given[index].boolean, True)
+
+    def make(self, name: str, *given: Any) -> Node:
+        """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one."""
+        nodes = [x if isinstance(x, Node) else self.constant(x) for x in given]
+        if name in _ARITHMETIC:
+            nodes = [self._number(x) for x in nodes]
+        if name == "where" and nodes[1].boolean != nodes[2].boolean:
+            nodes[1:] = [self._number(x) for x in nodes[1:]]
+        if all(x.op == "constant" for x in nodes):
+            return self.constant(apply(TABLE[name], tuple(x.setting for x in nodes)))
+        simpler = _simpler(self, name, nodes)
+        if simpler is not None:
+            return simpler
+        if name in _COMMUTES and nodes[0].number > nodes[1].number:
+            nodes.reverse()
+        scope = max((x.scope for x in nodes), key=lambda s: s.depth)
+        boolean = name in _BOOLEAN or (name == "where" and nodes[1].boolean)
+        return self._find(name, tuple(nodes), None, scope, boolean, any(x.varies for x in nodes))
+
+    def _number(self, x: Node) -> Node:
+        return self.make("where", x, 1.0, 0.0) if x.boolean else x
+
+    def _find(self, op: str, operands: tuple[Node, ...], setting: Any, scope: Scope, boolean: bool, varies: bool,
+              key: Any = None) -> Node:  # fmt: skip
+        key = key or (op, *(x.number for x in operands), setting, scope.depth if op == "input" else None,
+                      id(scope) if op == "input" else None)  # fmt: skip
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = Node(self, op, operands, setting, scope, boolean, varies)
+        return found
+
+
+_COMMUTES = {"add", "multiply", "chain", "equal", "not_equal", "logical_and", "logical_or"}
+_BOOLEAN = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
+            "logical_not"}  # fmt: skip
+_ARITHMETIC = set(TABLE) - _BOOLEAN - {"where"} | {"less", "less_equal", "greater", "greater_equal", "equal",
+                                                   "not_equal"}  # fmt: skip
+
+
+def _simpler(r: Recorder, name: str, x: list[Node]) -> Node | None:
+    """What an op comes down to, if it is less: only rewritings that keep every bit but the sign of a zero."""
+    a = x[0]
+    b = x[1] if len(x) > 1 else a
+    if name in _COMMUTES and a.op == "constant":
+        a, b = b, a
+    known = b.constant if len(x) > 1 else None
+    if name == "add":
+        if known == 0.0:
+            return a
+        if b.op == "negative":
+            return r.make("subtract", a, b.operands[0])
+        if a.op == "negative":
+            return r.make("subtract", b, a.operands[0])
+    elif name == "subtract":
+        if known == 0.0:
+            return a
+        if a.constant == 0.0:
+            return r.make("negative", b)
+        if b.op == "negative":
+            return r.make("add", a, b.operands[0])
+    elif name in ("multiply", "chain"):
+        if known == 1.0:
+            return a
+        if known == -1.0:
+            return r.make("negative", a)
+        if name == "chain":
+            return _chain(r, a, b)
+    elif name == "divide":
+        if known == 1.0:
+            return a
+        if known == -1.0:
+            return r.make("negative", a)
+    elif name == "negative":
+        if a.op == "negative":
+            return a.operands[0]
+        if a.op == "subtract":
+            return r.make("subtract", a.operands[1], a.operands[0])
+    elif name == "power":
+        if known in (1.0, 2.0):  # as numpy has it
+            return a if known == 1.0 else r.make("multiply", a, a)
+    elif name == "where":
+        if a.op == "constant":
+            return x[1] if a.constant else x[2]
+        if x[1] is x[2]:
+            return x[1]
+        if a.op == "logical_not":
+            return r.make("where", a.operands[0], x[2], x[1])
+        if x[1].boolean and x[1].constant is True and x[2].constant is False:
+            return a
+    elif name == "logical_not":
+        if a.op == "logical_not":
+            return a.operands[0]
+    elif name == "logical_and":
+        if known is not None:
+            return a if known else b
+        if a is b:
+            return a
+    elif name == "logical_or":
+        if known is not None:
+            return b if known else a
+        if a is b:
+            return a
+    return None
+
+
+def _chain(r: Recorder, g: Node, partial: Node) -> Node | None:
+    """A product in which zero wins. A selection moves outward, so that the branch not taken does no harm."""
+    for one, other in ((g, partial), (partial, g)):
+        if one.constant == 0.0:
+            return one
+        if one.op == "constant" and np.isfinite(one.setting):
+            return r.make("multiply", one, other)
+        if one.op == "negative":
+            return r.make("negative", r.make("chain", one.operands[0], other))
+        if one.op == "where":
+            condition, yes, no = one.operands
+            if 0.0 in (yes.constant, no.constant) or (yes.op == no.op == "constant"):
+                return r.make("where", condition, r.make("chain", yes, other), r.make("chain", no, other))
+    return None
+
+
+@dataclass(frozen=True)
+class TableInput:
+    """A table whose rows a `fold` goes through; fields: the shape of each, without the axis of the rows."""
+
+    recorder: Recorder
+    number: int
+    first: int
+    fields: tuple[tuple[int, ...], ...]
+
+    def row(self, scope: Scope) -> list[Array]:
+        """The fields of the row that the loop of that scope is at, (..., 1) each."""
+        return [
+            abstract(self.recorder, TABLE_FIELD, self.first + i, shape, scope) for i, shape in enumerate(self.fields)
+        ]
+
+
+def abstract(recorder: Recorder, kind: str, place: int, shape: tuple[int, ...], scope: Scope | None = None) -> Array:
+    """An input without value, (*shape, 1)."""
+    out = np.empty(int(np.prod(shape)), object)
+    for i in range(out.size):
+        out[i] = recorder.input(kind, place, i, scope)
+    return out.reshape(*shape, 1)
+
+
+def recorder_of(values: Sequence[Any]) -> Recorder | None:
+    """The recorder of the nodes in arrays; None if they hold numbers."""
+    for value in values:
+        if isinstance(value, np.ndarray) and value.dtype.char == "O":
+            for entry in value.flat:
+                if isinstance(entry, Node):
+                    return entry.recorder
+    return None
+
+
+def as_nodes(recorder: Recorder, value: Any) -> Array:
+    """An array of nodes, constants made nodes too."""
+    array = np.asarray(value, object) if not isinstance(value, np.ndarray) else value
+    out = np.empty(array.shape, object)
+    for i, entry in np.ndenumerate(array):
+        out[i] = entry if isinstance(entry, Node) else recorder.constant(entry)
+    return out
