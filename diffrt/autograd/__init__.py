@@ -34,6 +34,7 @@ from .operations import (
     where,
 )  # fmt: skip
 from .structure import (
+    add_at,
     broadcast_to,
     concatenate,
     index,
@@ -62,7 +63,7 @@ from .transforms import (
 from .variable import TABLE, Op, Var, detach, no_grad, variable
 
 __all__ = [
-    "TABLE", "Op", "Var", "absolute", "add", "arctan2", "batch_norm", "broadcast_to", "checkpoint", "clip",
+    "TABLE", "Op", "Var", "absolute", "add", "add_at", "arctan2", "batch_norm", "broadcast_to", "checkpoint", "clip",
     "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
     "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log_softmax",
     "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",

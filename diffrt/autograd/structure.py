@@ -101,6 +101,17 @@ def scatter_add(x: Numeric, indices: Any, size: int, axis: int = 0) -> Any:
     return apply(TABLE["scatter_add"], (x,), {"indices": rows, "size": size, "axis": axis})
 
 
+def add_at(x: Numeric, indices: Any, y: Numeric) -> Any:
+    """x with row i of y added to row indices[i] of it, in order; rows that occur several times add up.
+
+    x: (m, ...). indices: integers (n,), from 0 to m - 1. y: (n, ...). Raises IndexError for other indices.
+    """
+    rows = _rows(indices)
+    if rows.size and (rows.min() < 0 or rows.max() >= _shape(x)[0]):
+        raise IndexError(f"add_at: indices from {rows.min()} to {rows.max()} do not fit {_shape(x)[0]} rows")
+    return apply(TABLE["add_at"], (x, y), {"indices": rows})
+
+
 def matmul(x: Numeric, y: Numeric) -> Any:
     """Matrix product x @ y of vectors, matrices or stacks of matrices, by numpy's rules."""
     return apply(TABLE["matmul"], (x, y))
@@ -205,6 +216,15 @@ def _scatter_add(x: Any, indices: NDArray[np.intp], size: int, axis: int) -> Arr
     return np.ascontiguousarray(np.moveaxis(out, -1, axis))
 
 
+def _add_at(x: Any, y: Any, indices: NDArray[np.intp]) -> Array:
+    out = np.array(x, order="C")
+    width = out[:1].size
+    # numpy adds fastest along one axis.
+    places = indices[:, None] * width + np.arange(width)
+    np.add.at(out.reshape(-1), places.ravel(), np.ascontiguousarray(y).reshape(-1))
+    return out
+
+
 def _matmul_x(g: Any, out: Any, x: Any, y: Any) -> Any:
     # With x and y as matrices: g @ y^T. A vector is a matrix of one row (x) or one column (y).
     gx = g if len(_shape(x)) > 1 else _unsqueeze(g, -2 if len(_shape(y)) > 1 else -1)
@@ -271,6 +291,10 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("scatter_add", _scatter_add,
      (lambda g, out, x, indices, size, axis: take(g, indices, axis),),
      (lambda t, out, x, indices, size, axis: scatter_add(t, indices, size, axis),), "scatter_add"),
+    ("add_at", _add_at,
+     (lambda g, out, x, y, indices: g, lambda g, out, x, y, indices: take(g, indices, 0)),
+     (lambda t, out, x, y, indices: t,
+      lambda t, out, x, y, indices: add_at(np.zeros(_shape(x)), indices, t)), "add_at"),
     ("matmul", np.matmul, (_matmul_x, _matmul_y),
      (lambda t, out, x, y: matmul(t, y), lambda t, out, x, y: matmul(x, t)), "@"),
 )  # fmt: skip

@@ -302,7 +302,7 @@ def _tanh(t: Text, x: Lanes) -> Lanes:
     size = t.call("fabs", x)
     z = x * x
     small = t.fma(x * z, _polynomial(z, _TANH) / _polynomial(z, _TANH_BELOW), x)
-    large = 1.0 - 2.0 / (_exp(t, 2.0 * size) + 1.0)
+    large = 1.0 - t.known(2.0, "double") / (_exp(t, 2.0 * size) + 1.0)
     return t.choose(size < 0.625, small, t.call("copysign", large, x))
 
 

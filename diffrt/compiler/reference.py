@@ -57,5 +57,5 @@ def _local(kind: str, x: Any, part: Any, labels: Any) -> Any:
 
 def _by_row(result: Any, labels: Any, rows: int) -> Any:
     result = np.broadcast_to(result, (*result.shape[:-1], len(labels)))
-    lines = [np.bincount(labels, line, rows) for line in result.reshape(-1, len(labels))]
+    lines = [np.bincount(labels, line, rows) for line in result.reshape(int(np.prod(result.shape[:-1])), len(labels))]
     return np.array(lines).reshape(*result.shape[:-1], rows)

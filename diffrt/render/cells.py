@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from diffrt.render.shapes import Plane, Rectangle, Triangle
 from diffrt.render.tables import Tables
-from diffrt.render.visibility import Signatures, find_signatures, joined, shapes_by_kind
+from diffrt.render.visibility import Labels, Visibility, shapes_by_kind
 
 SMALLEST = 8
 """The level of the smallest cells; those of the grid have level 0."""
@@ -46,100 +46,143 @@ SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
 
 
 class Corners:
-    """The lattice points whose signatures are known.
+    """The lattice points whose signatures are known: first those of the grid, row by row, then those found since.
 
-    x, y: in pixels, (N,). code: equal where signatures are, (N,). shapes: in the scene.
+    x, y: in pixels, (N,). label: of the signature, -1 for a point of the grid that nobody asked for, (N,).
     """
 
-    def __init__(self, tables: Tables, reflection_depth: int, spacing: float) -> None:
-        self._tables, self._depth, self._spacing = tables, reflection_depth, spacing
-        self.shapes = len(tables.shape_kind)
-        self._keys: Integers = np.zeros(0, np.int64)  # sorted
+    def __init__(self, view: Visibility, columns: int, rows: int, spacing: float, asked: NDArray[np.bool_] | None) -> None:
+        """columns, rows: of the cells of the grid, of side 2^SMALLEST spacing. asked: which points of it are needed,
+        (rows + 1, columns + 1)."""
+        self._view, self._spacing = view, spacing
+        x, y = (np.arange(n + 1) * (spacing * 2.0**SMALLEST) for n in (columns, rows))
+        self.x: Floats = np.tile(x, rows + 1)
+        self.y: Floats = np.repeat(y, columns + 1)
+        if asked is None:
+            self.label: Labels = view.labels(self.x, self.y)
+        else:
+            which = np.flatnonzero(asked)
+            self.label = np.full(self.x.shape, -1, np.int32)
+            self.label[which] = view.labels(self.x[which], self.y[which])
+        self._keys: Integers = np.zeros(0, np.int64)  # sorted, of those that are not in the grid
         self._ids: Integers = np.zeros(0, np.int64)
-        self.x: Floats = np.zeros(0)
-        self.y: Floats = np.zeros(0)
-        self.code: Integers = np.zeros(0, np.int64)
-        self._words: list[Integers] = []
-        self._found: list[Signatures] = []
-
-    @property
-    def signatures(self) -> Signatures:
-        """Of all the points."""
-        if len(self._found) > 1:
-            self._found = [joined(self._found)]
-        return self._found[0]
+        self._fresh: list[tuple[Floats, Floats, Labels]] = []
 
     def find(self, keys: Integers) -> Integers:
-        """The ids of lattice points, whose signatures are found if they are new."""
+        """The ids of lattice points that are not in the grid, whose signatures are found if they are new."""
         at = _places(self._keys, keys)
         ids = self._ids[at] if self._ids.size else at
         missing = at < 0
         if missing.any():
             fresh = _sorted(keys[missing])
             ids[missing] = len(self.x) + np.searchsorted(fresh, keys[missing])
-            self._add(fresh)
-        return ids
-
-    def find_grid(self, columns: int, rows: int, spacing: int) -> Integers:
-        """The ids of the corners of a whole grid of cells, (4, rows * columns), to begin with."""
-        x, y = np.arange(columns + 1) * spacing, np.arange(rows + 1) * spacing
-        self._add((y[:, None] * _ROW + x).ravel())
-        first = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
-        ids: Integers = first + np.array([0, 1, columns + 2, columns + 1])[:, None]
+            x = (fresh % _ROW).astype(np.float64) * self._spacing
+            y = (fresh // _ROW).astype(np.float64) * self._spacing
+            numbers = np.arange(len(self.x), len(self.x) + len(x))
+            self.label = np.concatenate([self.label, self._view.labels(x, y)])
+            self.x, self.y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
+            where = np.searchsorted(self._keys, fresh)
+            self._keys, self._ids = np.insert(self._keys, where, fresh), np.insert(self._ids, where, numbers)
         return ids
 
     def finish(self) -> None:
         """Give the memory back that looking for points takes; no more can be found."""
         self._keys = self._ids = np.zeros(0, np.int64)
-        self._words = []
 
-    def _add(self, fresh: Integers) -> None:
-        """Find the signatures of points that are new; keys sorted."""
-        x = (fresh % _ROW).astype(np.float64) * self._spacing
-        y = (fresh // _ROW).astype(np.float64) * self._spacing
-        self._found.append(find_signatures(self._tables, self._depth, x, y))
-        self._words.append(self._found[-1].words(self.shapes))
-        where = np.searchsorted(self._keys, fresh)
-        self._keys = np.insert(self._keys, where, fresh)
-        self._ids = np.insert(self._ids, where, np.arange(len(self.x), len(self.x) + len(x)))
-        self.x, self.y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
-        words = np.concatenate(self._words, 1)
-        # Several words are numbered anew, all of them, so that the code stays one integer.
-        self.code = words[0] if len(words) == 1 else np.unique(words, axis=1, return_inverse=True)[1].ravel()
+
+class _Grid:
+    """The cells of the grid. A place is row * columns + column; `keys`, `corners` and `places` go between these, keys
+    and ids. mixed, divided: (rows * columns,)."""
+
+    def __init__(self, corners: Corners, columns: int, rows: int, only: NDArray[np.bool_] | None) -> None:
+        self.columns, self.rows = columns, rows
+        label = corners.label.reshape(rows + 1, columns + 1)
+        first = label[:-1, :-1]
+        mixed = first != label[:-1, 1:]
+        mixed |= first != label[1:, :-1]
+        mixed |= first != label[1:, 1:]
+        self.divided = np.zeros(rows * columns, bool)
+        self._only = only
+        if only is not None:
+            mixed &= only.reshape(rows, columns)
+            self.divided = ~only.ravel()  # what is not there is no cell, and nothing is found there
+        self.mixed: NDArray[np.bool_] = mixed.ravel()
+        self._first = first
+
+    def keys(self, places: Integers) -> Integers:
+        row = places // self.columns
+        found: Integers = row * _ROW + (places - row * self.columns)
+        return found
+
+    def corners(self, places: Integers) -> Integers:
+        first = places + places // self.columns
+        found: Integers = first + np.array([0, 1, self.columns + 2, self.columns + 1])[:, None]
+        return found
+
+    def places(self, keys: Integers) -> Integers:
+        row = keys // _ROW
+        column = keys - row * _ROW
+        there = (row >= 0) & (row < self.rows) & (column < self.columns)
+        places: Integers = np.where(there, row * self.columns + column, -1)
+        if self._only is not None:
+            places[~self._only.ravel()[places]] = -1
+        return places
+
+    def labels(self) -> Labels:
+        """Of the cells that are samples as they are; -1 for the others."""
+        found: Labels = self._first.ravel()
+        found[self.mixed | self.divided] = -1
+        return found
 
 
 @dataclass
 class _Level:
-    """The cells of one size: keys (sorted), ids of their corners (4, n), whether they are mixed, and divided."""
+    """The cells of one smaller size: key (sorted), ids of their corners (4, n), whether they are mixed, and divided."""
 
-    keys: Integers
-    corners: NDArray[np.int32]
+    key: Integers
+    at: NDArray[np.int32]
     mixed: NDArray[np.bool_]
     divided: NDArray[np.bool_]
+
+    def keys(self, places: Integers) -> Integers:
+        return self.key[places]
+
+    def corners(self, places: Integers) -> NDArray[np.int32]:
+        return self.at[:, places]
+
+    def places(self, keys: Integers) -> Integers:
+        return _places(self.key, keys)
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells that the image is made of, n in number.
+    """The cells that the image is made of.
 
-    corners: what is known at the lattice points. at: the ids of each cell's corners, clockwise from the top left,
-    (4, n). size: of the side, in pixels, (n,). pixel: that the cell lies in, row by row, (n,). mixed: whether its
-    corners differ, (n,). key: what names a cell, (n,). unresolved: the number of shapes in view that are too
-    small for the smallest cells.
+    corners: what is known at the lattice points. grid: the labels of the cells of the grid, row by row, -1 for those
+    that are divided or mixed. The smaller cells that are not mixed: x, y of the middle, size of the side, in pixels,
+    label, pixel, key (which names a cell), (n,) each. The mixed ones: at, the ids of the corners, clockwise from the
+    top left, (4, m), and mixed_size, mixed_pixel, mixed_key, (m,). unresolved: the number of shapes in view that are
+    too small for the smallest cells. per_pixel: cells of the grid per pixel side.
     """
 
     corners: Corners
-    at: NDArray[np.int32]
+    grid: Labels
+    x: Floats
+    y: Floats
     size: Floats
+    label: Labels
     pixel: Integers
-    mixed: NDArray[np.bool_]
     key: Integers
+    at: NDArray[np.int32]
+    mixed_size: Floats
+    mixed_pixel: Integers
+    mixed_key: Integers
     unresolved: int
+    per_pixel: int
 
 
 def divide(
-    tables: Tables,
-    reflection_depth: int,
+    view: Visibility,
     size: tuple[int, int],
     cells: int,
     edge_depth: int,
@@ -148,96 +191,108 @@ def divide(
 ) -> Cells:
     """The cells of an image.
 
-    tables: of the scene, plain. size: width and height of the image in pixels. cells: per pixel side.
+    size: width and height of the image in pixels. cells: per pixel side.
     edge_depth, junction_depth: how often cells are halved at edges and at junctions, 0 to SMALLEST. only: the pixels
     that have cells at all, (height, width); where the image ends with them, cells are divided as at its border.
     """
-    corners = Corners(tables, reflection_depth, 1.0 / (cells << SMALLEST))
-    columns, rows = np.arange(size[0] * cells), np.arange(size[1] * cells)
-    grid = rows[:, None] * _ROW + columns
+    columns, rows = size[0] * cells, size[1] * cells
+    asked = None
     if only is not None:
-        grid = grid[only.repeat(cells, 0).repeat(cells, 1)]
-    small, unresolved = _features(tables, size, cells, junction_depth)
-    if only is None:
-        at = corners.find_grid(len(columns), len(rows), 1 << SMALLEST)
-    else:
-        at = corners.find((grid + _CORNERS) << SMALLEST)
-    levels = [_level(corners, grid.ravel(), at)]
+        only = only.repeat(cells, 0).repeat(cells, 1)
+        asked = np.zeros((rows + 1, columns + 1), bool)
+        for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            asked[down : rows + down, right : columns + right] |= only
+    corners = Corners(view, columns, rows, 1.0 / (cells << SMALLEST), asked)
+    grid = _Grid(corners, columns, rows, only)
+    small, unresolved = _features(view.tables, size, cells, junction_depth)
+    levels: list[_Grid | _Level] = [grid]
     levels += [_level(corners, np.zeros(0, np.int64), np.zeros((4, 0), np.int64)) for _ in range(SMALLEST)]
 
     def grow(first: int) -> None:
         for level in range(first, SMALLEST):
-            if not levels[level].keys.size:
+            if not levels[level].mixed.size:
                 break
             wanted = _near_edges(corners, levels[level], level, edge_depth, junction_depth)
-            wanted[_found(levels[level].keys, small[level])] = True
-            _halve(corners, levels, level, wanted)
+            found = levels[level].places(small[level])
+            wanted[found[found >= 0]] = True
+            _halve(corners, levels, level, np.flatnonzero(wanted))
 
     grow(0)
     while _follow_bulges(corners, levels):
         grow(1)
 
     corners.finish()
-    leaves = [~level.divided for level in levels]
-    keys = [level.keys[leaf] for level, leaf in zip(levels, leaves, strict=True)]
-    pixels = [((k // _ROW >> i) // cells) * size[0] + (k % _ROW >> i) // cells for i, k in enumerate(keys)]
+    labels = grid.labels()
+    keys, sizes, pixels, ats, mixed = [], [], [], [], []
+    for i, level in enumerate(levels):
+        leaf = np.flatnonzero(~level.divided & level.mixed if i == 0 else ~level.divided)
+        k = level.keys(leaf)
+        row = k // _ROW
+        column = k - row * _ROW
+        keys.append(k * (SMALLEST + 1) + i)
+        sizes.append(np.full(len(k), 1.0 / (cells << i)))
+        pixels.append((row >> i) // cells * size[0] + (column >> i) // cells)
+        ats.append(level.corners(leaf).astype(np.int32))
+        mixed.append(level.mixed[leaf])
+    key, side, pixel = np.concatenate(keys), np.concatenate(sizes), np.concatenate(pixels)
+    at, cut = np.concatenate(ats, 1), np.concatenate(mixed)
+    whole = ~cut
+    first, half = at[0, whole], 0.5 * side[whole]
     return Cells(
-        corners,
-        np.concatenate([level.corners[:, leaf] for level, leaf in zip(levels, leaves, strict=True)], 1),
-        np.concatenate([np.full(len(k), 1.0 / (cells << i)) for i, k in enumerate(keys)]),
-        np.concatenate(pixels),
-        np.concatenate([level.mixed[leaf] for level, leaf in zip(levels, leaves, strict=True)]),
-        np.concatenate([k * (SMALLEST + 1) + i for i, k in enumerate(keys)]),
-        unresolved,
-    )
+        corners, labels, corners.x[first] + half, corners.y[first] + half, side[whole], corners.label[first],
+        pixel[whole], key[whole], at[:, cut], side[cut], pixel[cut], key[cut], unresolved, cells,
+    )  # fmt: skip
 
 
 def _level(corners: Corners, keys: Integers, at: Integers) -> _Level:
     """Cells of one level by their keys and the ids of their corners."""
     order = np.argsort(keys, kind="stable")
     ids = at.astype(np.int32)[:, order]
-    first = corners.code[ids[0]]
-    mixed = (corners.code[ids[1]] != first) | (corners.code[ids[2]] != first) | (corners.code[ids[3]] != first)
+    label = corners.label[ids]
+    mixed = (label[1] != label[0]) | (label[2] != label[0]) | (label[3] != label[0])
     return _Level(keys[order], ids, mixed, np.zeros(keys.shape, bool))
 
 
-def _near_edges(corners: Corners, cells: _Level, level: int, edge_depth: int, junction_depth: int) -> NDArray[np.bool_]:
+def _near_edges(
+    corners: Corners, cells: _Grid | _Level, level: int, edge_depth: int, junction_depth: int
+) -> NDArray[np.bool_]:
     """Whether cells of a level are to be divided because of an edge or a junction near them."""
-    near = np.zeros(cells.keys.shape, bool)
+    near = np.zeros(cells.mixed.shape, bool)
     if level >= max(edge_depth, junction_depth):
         return near
     mixed = np.flatnonzero(cells.mixed)
     near[mixed] = True
     reach = _NEAR if level == 0 and edge_depth > 0 else _TOUCHING
-    near[_found(cells.keys, cells.keys[mixed] + reach)] = True
+    beside = cells.places((cells.keys(mixed) + reach).ravel())
+    near[beside[beside >= 0]] = True
     if level < edge_depth:
         return near
     places = np.flatnonzero(near)
-    # There are three codes if one is neither the least nor the largest of all; it may be the least or the largest of
+    # There are three labels if one is neither the least nor the largest of all; it may be the least or the largest of
     # its cell, or a third one there.
-    around = _places(cells.keys, cells.keys[places] + _TOUCHING)
+    own = cells.keys(places)
+    around = cells.places((own + _TOUCHING).ravel()).reshape(-1, len(places))
     block = np.concatenate([places[None], np.where(around >= 0, around, places)])
-    code = corners.code[cells.corners]
-    least, most = code.min(0), code.max(0)
-    many = ((code != least) & (code != most)).any(0)
-    low, high = least[block], most[block]
-    bottom, top = low.min(0), high.max(0)
-    others = ((low != bottom) & (low != top)) | ((high != bottom) & (high != top)) | many[block]
+    label = corners.label[cells.corners(block.ravel())].reshape(4, *block.shape)
+    least, most = label.min(0), label.max(0)
+    many = ((label != least) & (label != most)).any(0)
+    bottom, top = least.min(0), most.max(0)
+    others = ((least != bottom) & (least != top)) | ((most != bottom) & (most != top)) | many
     near[places] = others.any(0)
     return near
 
 
-def _halve(corners: Corners, levels: list[_Level], level: int, wanted: NDArray[np.bool_]) -> bool:
-    """Divide the wanted cells of a level that are not divided yet; whether there were any."""
-    wanted = wanted & ~levels[level].divided
-    if not wanted.any():
+def _halve(corners: Corners, levels: list[_Grid | _Level], level: int, places: Integers) -> bool:
+    """Divide cells of a level that are not divided yet; whether there were any."""
+    places = places[~levels[level].divided[places]]
+    if not places.size:
         return False
-    levels[level].divided |= wanted
-    parents, (c0, c1, c2, c3) = levels[level].keys[wanted], levels[level].corners[:, wanted]
+    levels[level].divided[places] = True
+    parents, (c0, c1, c2, c3) = levels[level].keys(places), levels[level].corners(places)
     # The new corners are the middles of the sides and of the cell: top, right, bottom, left, middle.
     half = 1 << SMALLEST - level - 1
     offsets = np.array([1, 2 + _ROW, 1 + 2 * _ROW, _ROW, 1 + _ROW])[:, None] * half
-    top, right, bottom, left, middle = corners.find((parents << SMALLEST - level) + offsets)
+    top, right, bottom, left, middle = corners.find(((parents << SMALLEST - level) + offsets).ravel()).reshape(5, -1)
     quarters = [
         [c0, top, middle, left],
         [top, c1, right, middle],
@@ -246,34 +301,35 @@ def _halve(corners: Corners, levels: list[_Level], level: int, wanted: NDArray[n
     ]
     children = _level(corners, (parents * 2 + _CORNERS).ravel(), np.concatenate(quarters, 1))
     old = levels[level + 1]
-    if not old.keys.size:
+    assert isinstance(old, _Level)
+    if not old.key.size:
         levels[level + 1] = children
         return True
-    order = np.argsort(np.concatenate([old.keys, children.keys]), kind="stable")
+    order = np.argsort(np.concatenate([old.key, children.key]), kind="stable")
     merged = [np.concatenate([getattr(part, f.name) for part in (old, children)], -1) for f in fields(_Level)]
     levels[level + 1] = _Level(*(column[..., order] for column in merged))
     return True
 
 
-def _follow_bulges(corners: Corners, levels: list[_Level]) -> bool:
+def _follow_bulges(corners: Corners, levels: list[_Grid | _Level]) -> bool:
     """Divide the cells without an edge at their corners into which an edge bulges; whether there were any."""
-    wanted = [np.zeros(cells.keys.shape, bool) for cells in levels]
+    wanted: list[list[Integers]] = [[np.zeros(0, np.int64)] for _ in levels]
     for level in range(1, len(levels)):
         cells = levels[level]
         leaf = np.flatnonzero(cells.mixed & ~cells.divided)
-        ends = corners.code[cells.corners[:, leaf]][SIDES]
+        ends = corners.label[cells.corners(leaf)][SIDES]
         side, place = np.nonzero(ends[:, 0] != ends[:, 1])
-        across = cells.keys[leaf[place]] + _ACROSS[side]
-        across = across[_places(cells.keys, across) < 0]
+        across = cells.keys(leaf[place]) + _ACROSS[side]
+        across = across[cells.places(across) < 0]
         for above in range(level - 1, -1, -1):
             across = (across // _ROW >> 1) * _ROW + (across % _ROW >> 1)
             larger = levels[above]
-            found = _places(larger.keys, across)
+            found = larger.places(across)
             at = found[found >= 0]
-            wanted[above][at[~larger.mixed[at] & ~larger.divided[at]]] = True
+            wanted[above].append(at[~larger.mixed[at] & ~larger.divided[at]])
             across = across[found < 0]
     # The smallest first: dividing a level adds cells to the next one.
-    grew = [_halve(corners, levels, level, wanted[level]) for level in reversed(range(SMALLEST))]
+    grew = [_halve(corners, levels, level, _sorted(np.concatenate(wanted[level]))) for level in reversed(range(SMALLEST))]
     return any(grew)
 
 

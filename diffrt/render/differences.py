@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
+from diffrt.compiler import choose_engine
 from diffrt.render.renderer import Settings, by_regions, jacobian, lay_out
 from diffrt.render.tables import build_tables
 from diffrt.scene import Scene
@@ -217,9 +218,10 @@ def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = No
     """The image of a scene, or some pixels of it, and the topology of its pixels as numbers (height, width)."""
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
-        layout = lay_out(tables, scene, settings, only)
-        image = np.asarray(by_regions(tables, layout, scene))
-    return image, layout.fingerprint(image.shape[0] * image.shape[1]).reshape(image.shape[:2])
+        engine = choose_engine()
+        layout = lay_out(tables, scene, settings, engine, only)
+        image = np.asarray(by_regions(tables, layout, scene, settings.cells, engine))
+    return image, layout.fingerprint(image.shape[1]).reshape(image.shape[:2])
 
 
 def _rms(x: NDArray[np.float64]) -> float:

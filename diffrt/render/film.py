@@ -1,24 +1,27 @@
 """The film: samples add up to pixels. Pixel = sum of area * radiance over its samples."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import concatenate, reshape, scatter_add, transpose
+from diffrt.autograd import add_at, concatenate, reshape, sum, transpose
 
 
-def develop(shaded: list[tuple[NDArray[np.intp], Any]], pixel: NDArray[np.int64], height: int, width: int) -> Any:
+def develop(
+    grid: Any, others: Sequence[tuple[NDArray[np.int64], Any]], height: int, width: int, cells: int
+) -> Any:
     """The image (height, width, 3).
 
-    shaded: samples and what they add, (3, n). pixel: of every sample, (N,), row by row.
+    grid: what the cells of the grid add, (3, height * cells * width * cells), row by row. others: more samples, the
+    pixels (n,) and what they add (3, n).
     """
-    # Large groups one after the other, for the memory; the small ones together, as each costs a pass over the image.
-    small = [group for group in shaded if 4 * len(group[0]) < height * width]
-    groups = [group for group in shaded if 4 * len(group[0]) >= height * width]
-    if small:
-        groups.append((np.concatenate([m for m, _ in small]), concatenate([added for _, added in small], 1)))
-    image: Any = np.zeros((3, height * width))
-    for members, added in groups:
-        image = image + scatter_add(added, pixel[members], height * width, axis=1)
-    return reshape(transpose(image), (height, width, 3))
+    if cells > 1:
+        grid = sum(reshape(grid, (3, height, cells, width, cells)), (2, 4))
+    image = transpose(reshape(grid, (3, height * width)))
+    others = [group for group in others if len(group[0])]
+    if others:
+        pixels = np.concatenate([pixel for pixel, _ in others])
+        image = add_at(image, pixels, transpose(concatenate([added for _, added in others], 1)))
+    return reshape(image, (height, width, 3))

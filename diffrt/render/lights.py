@@ -36,7 +36,7 @@ class DirectionalLight(NamedTuple):
     irradiance: Any
 
     def seen_from(self, p: Any) -> tuple[Any, Any, Any]:
-        return -unit(self.direction) + 0.0 * p, inf, self.irradiance
+        return -unit(self.direction), inf, self.irradiance
 
 
 class AmbientLight(NamedTuple):

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import concatenate, greater, stack, where
-from diffrt.compiler import kernel
+from diffrt.autograd import concatenate, greater, stack, take, where
+from diffrt.compiler import Case, Engine, kernel
 from diffrt.render.cells import SIDES, Cells
+from diffrt.render.visibility import Labels
 
 Integers = NDArray[np.int64]
 
@@ -31,9 +32,10 @@ Integers = NDArray[np.int64]
 class Regions:
     """The regions of all mixed cells, n in number, without their geometry.
 
-    begin, end: ids of the corners at the ends of the m sides with a crossing, (m,). cell: that a region is of, (n,).
+    begin, end: ids of the corners at the ends of the m sides with a crossing, (m,). cell: the mixed cell that a region
+    is of, (n,).
     side: the crossings on the four sides of the cell, m for none, (4, n). member: whether the region holds each
-    corner, (4, n). corner: the id of the first corner that it holds, whose signature is its own, (n,).
+    corner, (4, n). label: of its signature, (n,).
     """
 
     begin: Integers
@@ -41,31 +43,30 @@ class Regions:
     cell: Integers
     side: Integers
     member: NDArray[np.bool_]
-    corner: Integers
+    label: Labels
 
 
 def find_regions(cells: Cells) -> Regions:
     """The regions of the mixed cells. A side that two cells share has one crossing."""
-    mixed = np.flatnonzero(cells.mixed)
-    at = cells.at[:, mixed].astype(np.int64)
-    code = cells.corners.code[at]
+    at = cells.at.astype(np.int64)
+    label = cells.corners.label[at]
     ends = at[SIDES]
-    crossed = code[SIDES][:, 0] != code[SIDES][:, 1]
+    crossed = label[SIDES][:, 0] != label[SIDES][:, 1]
     total = len(cells.corners.x)
     names = ends[:, 0] * total + ends[:, 1]
     sides, number = np.unique(names[crossed], return_inverse=True)
     side = np.full(crossed.shape, len(sides))
     side[crossed] = number.ravel()
     # A corner starts a region if no corner before it has the same signature.
-    first = np.array([~(code[:k] == code[k]).any(0) for k in range(4)])
+    first = np.array([~(label[:k] == label[k]).any(0) for k in range(4)])
     start, place = np.nonzero(first)
     return Regions(
-        sides // total, sides % total, mixed[place], side[:, place], code[:, place] == code[start, place],
-        at[start, place],
+        sides // total, sides % total, place, side[:, place], label[:, place] == label[start, place],
+        label[start, place],
     )  # fmt: skip
 
 
-def place_regions(cells: Cells, regions: Regions, s: Any) -> Any:
+def place_regions(cells: Cells, regions: Regions, s: Any, engine: Engine) -> Any:
     """Centroid and area of the regions, x, y and area as (3, n), in pixels.
 
     s: the position of each crossing on its side, (m,).
@@ -73,28 +74,28 @@ def place_regions(cells: Cells, regions: Regions, s: Any) -> Any:
     corner = cells.at[0, regions.cell]
     padded = concatenate([s, [0.5]])
     samples = [
-        (regions.side < len(regions.begin)),
+        *(take(padded, side) for side in regions.side),
+        regions.side < len(regions.begin),
         regions.member,
         cells.corners.x[corner],
         cells.corners.y[corner],
-        cells.size[regions.cell],
+        cells.mixed_size[regions.cell],
     ]
-    return kernel(region, None, [], [padded] * 4, list(regions.side), samples)
+    return kernel(region, [], [Case(None)], samples, engine)
 
 
 def region(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
     """Centroid and area (3, n) of one region of each of n cells.
 
-    rows: the positions of the crossings on the top, right, bottom and left side. samples: whether these sides have
+    samples: the positions of the crossings on the top, right, bottom and left side; whether these sides have
     a crossing, and whether the region holds the corners, (4, n); x, y of the top left corner, and the size.
 
     At a corner let u run along the next side and v along the one before, with the points at (a, 0) and (0, b) and J
     at (j, k). The quadrilateral is two triangles at the corner, of areas a k / 2 and b j / 2, whose moments are these
     areas times (a + j, k) / 3 and (j, k + b) / 3.
     """
-    top, right, bottom, left = rows
-    crossed, member, x, y, size = samples
-    weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate(rows)]
+    top, right, bottom, left, crossed, member, x, y, size = samples
+    weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate((top, right, bottom, left))]
     total = weights[0] + weights[1] + weights[2] + weights[3]
     jx = (weights[0] * top + weights[1] + weights[2] * bottom) / total
     jy = (weights[1] * right + weights[2] + weights[3] * left) / total

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, pushforward
+from diffrt.compiler import Engine, choose_engine
 from diffrt.errors import InputError
 from diffrt.image import Image
 from diffrt.render.cells import SMALLEST, Cells, divide
@@ -17,7 +18,7 @@ from diffrt.render.film import develop
 from diffrt.render.regions import Regions, find_regions, place_regions
 from diffrt.render.shading import shade
 from diffrt.render.tables import Tables, build_tables
-from diffrt.render.visibility import find_signatures
+from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene
 
 
@@ -65,7 +66,7 @@ class Report:
     crossings: int = 0
     without_derivative: int = 0
     unresolved: int = 0
-    engine: str = "numpy"
+    engine: str = "llvm"
 
     def __str__(self) -> str:
         lines = [f"{self.samples} samples, {self.crossings} crossings, engine {self.engine}"]
@@ -83,27 +84,30 @@ class Layout:
     regions: Regions
     crossings: Crossings
 
-    def report(self) -> Report:
+    def report(self, engine: Engine) -> Report:
         """What went into the image."""
         found = self.crossings.switches.found
-        samples = int((~self.cells.mixed).sum()) + len(self.regions.cell)
-        return Report(samples, len(found), int((~found).sum()), self.cells.unresolved)
+        samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
+        return Report(samples, len(found), int((~found).sum()), self.cells.unresolved, engine.name)
 
-    def fingerprint(self, pixels: int) -> NDArray[np.uint64]:
+    def fingerprint(self, width: int) -> NDArray[np.uint64]:
         """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
 
-        pixels: in the image. Unequal topologies have equal numbers once in 10^19 times.
+        width: of the image. Unequal topologies have equal numbers once in 10^19 times.
         """
         cells, regions, switches = self.cells, self.regions, self.crossings.switches
-        words = cells.corners.signatures.words(cells.corners.shapes)
-        whole = ~cells.mixed
-        alone = _mixed(cells.key[whole], *words[:, cells.at[0, whole]])
+        signatures = self.crossings.signatures
+        name = _mixed(*signatures.shape, *signatures.side, signatures.lit)
+        place = np.arange(len(cells.grid))
+        grid = np.where(cells.grid >= 0, _mixed(place, name[cells.grid]), np.uint64(0))
+        side = self.cells.per_pixel
+        total = grid.reshape(-1, side, width, side).sum((1, 3)).ravel()
+        alone = _mixed(cells.key, name[cells.label])
         what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
         sides = np.append(what, np.uint64(0))[regions.side]
         members = regions.member.T @ np.array([1, 2, 4, 8])
-        cut = _mixed(cells.key[regions.cell], members, *words[:, regions.corner], *sides)
-        total = np.zeros(pixels, np.uint64)
-        np.add.at(total, np.concatenate([cells.pixel[whole], cells.pixel[regions.cell]]), np.append(alone, cut))
+        cut = _mixed(cells.mixed_key[regions.cell], members, name[regions.label], *sides)
+        np.add.at(total, np.concatenate([cells.pixel, cells.mixed_pixel[regions.cell]]), np.append(alone, cut))
         return total
 
 
@@ -125,21 +129,27 @@ def render(
     edge_depth: int = 2,
     junction_depth: int = 4,
     report: bool = False,
+    engine: str | None = None,
+    threads: int | None = None,
+    dtype: str = "float64",
 ) -> Any:
     """The image of a scene.
 
-    cells, edges, edge_depth, junction_depth: see Settings.
+    cells, edges, edge_depth, junction_depth: see Settings. engine: "llvm" or "numpy"; the first if None, where it can
+    be loaded. threads: at the same time, all processors if None; the image does not depend on it. dtype: of shading,
+    "float64" or "float32".
     Returns an Image (height, width, 3) of linear RGB radiance, or a Var of that shape if the scene holds Vars;
     with `report`, that and a Report. Raises InputError for settings that are not allowed.
     """
     settings = Settings(cells, edges, edge_depth, junction_depth)
+    chosen = choose_engine(engine, threads, dtype)
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
         if settings.edges == "ignore":
-            image, told = _by_points(tables, scene, settings.cells)
+            image, told = _by_points(tables, scene, settings.cells, chosen)
         else:
-            layout = lay_out(tables.plain(), scene, settings)
-            image, told = by_regions(tables, layout, scene), layout.report()
+            layout = lay_out(tables.plain(), scene, settings, chosen)
+            image, told = by_regions(tables, layout, scene, settings.cells, chosen), layout.report(chosen)
     if isinstance(image, Var):
         if settings.edges == "ignore":
             warnings.warn(
@@ -160,6 +170,9 @@ def jacobian(
     edge_depth: int = 2,
     junction_depth: int = 4,
     report: bool = False,
+    engine: str | None = None,
+    threads: int | None = None,
+    dtype: str = "float64",
 ) -> Any:
     """The derivative of the image by parameters, in forward mode.
 
@@ -172,7 +185,8 @@ def jacobian(
 
     def image(v: Any) -> Any:
         nonlocal told
-        pixels, told = render(scene.unpack(names, v), cells, edges, edge_depth, junction_depth, report=True)
+        moved = scene.unpack(names, v)
+        pixels, told = render(moved, cells, edges, edge_depth, junction_depth, True, engine, threads, dtype)
         return pixels
 
     _, columns = pushforward(image, [at], [list(np.eye(len(at)))])
@@ -180,40 +194,43 @@ def jacobian(
     return (derivative, told) if report else derivative
 
 
-def lay_out(tables: Tables, scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None) -> Layout:
+def lay_out(
+    tables: Tables, scene: Scene, settings: Settings, engine: Engine, only: NDArray[np.bool_] | None = None
+) -> Layout:
     """The discrete part of an image. tables: of the scene, plain. only: the pixels to look at, (height, width)."""
     size = scene.camera.width, scene.camera.height
-    depth = scene.reflection_depth
     with np.errstate(all="ignore"):
-        cells = divide(tables, depth, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
+        view = Visibility(tables, scene.reflection_depth, engine)
+        cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
         regions = find_regions(cells)
-        crossings = find_crossings(tables, depth, cells.corners, regions.begin, regions.end)
+        crossings = find_crossings(view, cells.corners, regions.begin, regions.end)
     return Layout(cells, regions, crossings)
 
 
-def by_regions(tables: Tables, layout: Layout, scene: Scene) -> Any:
+def by_regions(tables: Tables, layout: Layout, scene: Scene, cells_per_side: int, engine: Engine) -> Any:
     """The image (height, width, 3) from cells that are cut at their edges."""
     width, height = scene.camera.width, scene.camera.height
-    cells, regions = layout.cells, layout.regions
-    whole = np.flatnonzero(~cells.mixed)
-    corner, size = cells.at[0, whole], cells.size[whole]
-    x, y = cells.corners.x[corner] + 0.5 * size, cells.corners.y[corner] + 0.5 * size
-    shaded = shade(tables, cells.corners.signatures[corner], x, y, size * size)
-    image = develop(shaded, cells.pixel[whole], height, width)
+    cells, regions, signatures = layout.cells, layout.regions, layout.crossings.signatures
+    x, y = _middles(width, height, cells_per_side)
+    grid = shade(tables, signatures, cells.grid, x, y, np.full(x.shape, 1.0 / cells_per_side**2), engine)
+    others = [(cells.pixel, shade(tables, signatures, cells.label, cells.x, cells.y, cells.size**2, engine))]
     if regions.cell.size:
-        x, y, area = place_regions(cells, regions, differentiable(tables, layout.crossings))
-        shaded = shade(tables, cells.corners.signatures[regions.corner], x, y, area)
-        image = image + develop(shaded, cells.pixel[regions.cell], height, width)
-    return image
+        x, y, area = place_regions(cells, regions, differentiable(tables, layout.crossings, engine), engine)
+        others.append((cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, x, y, area, engine)))
+    return develop(grid, others, height, width, cells_per_side)
 
 
-def _by_points(tables: Tables, scene: Scene, cells: int) -> tuple[Any, Report]:
+def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The middles of the cells of the grid, row by row, x and y in pixels."""
+    columns, rows = ((np.arange(n * cells) + 0.5) / cells for n in (width, height))
+    return np.tile(columns, len(rows)), np.repeat(rows, len(columns))
+
+
+def _by_points(tables: Tables, scene: Scene, cells: int, engine: Engine) -> tuple[Any, Report]:
     """The image from one point at the centre of each cell."""
     width, height = scene.camera.width, scene.camera.height
-    columns, rows = np.arange(width * cells), np.arange(height * cells)
-    x = np.tile((columns + 0.5) / cells, len(rows))
-    y = np.repeat((rows + 0.5) / cells, len(columns))
-    pixel = (rows[:, None] // cells * width + columns // cells).ravel()
-    signatures = find_signatures(tables.plain(), scene.reflection_depth, x, y)
-    shaded = shade(tables, signatures, x, y, np.full(x.shape, 1.0 / cells**2))
-    return develop(shaded, pixel, height, width), Report(len(x))
+    x, y = _middles(width, height, cells)
+    view = Visibility(tables.plain(), scene.reflection_depth, engine)
+    labels = view.labels(x, y)
+    shaded = shade(tables, view.signatures, labels, x, y, np.full(x.shape, 1.0 / cells**2), engine)
+    return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name)

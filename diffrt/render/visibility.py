@@ -2,7 +2,7 @@
 
 These are discrete answers, found by a search that nothing differentiates. The answer is the *signature* of the
 point: for each bounce the shape and the side of it that was hit, and at the end one bit for each light that is
-not blocked. The formulas are those of the shapes, evaluated on plain arrays, for all shapes of a kind at once.
+not blocked. The search is a kernel like the others, with loops over the tables of shapes around their formulas.
 
 There are no offsets that keep a ray from hitting the surface it starts on. Instead that shape is left out: a
 flat shape, or a sphere seen from outside, cannot be met again, and from inside a sphere it is the far root that
@@ -11,20 +11,31 @@ counts, which is another point.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.autograd import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    minimum,
+    where,
+)
+from diffrt.compiler import Engine, fold, search, when
 from diffrt.render.camera import rays
 from diffrt.render.lights import LIGHTS, AmbientLight
 from diffrt.render.materials import MATERIALS
-from diffrt.render.path import advance, reflected
+from diffrt.render.path import reflected
 from diffrt.render.shapes import SHAPES, Shape, Sphere
-from diffrt.render.tables import Columns, Tables
-
-CHUNK = 32768
-"""Pairs of ray and shape at a time."""
+from diffrt.render.tables import Columns, Tables, row_of
 
 TIE = 1e-12
 """Two hits whose distances differ by less, relatively, are one; it goes to the shape that comes first."""
@@ -33,7 +44,11 @@ TOUCH = 1e-12
 """Surfaces that are closer than this, in scene units, touch: a point on the one does not shade itself by the other.
 A shape that is met within this part of the way from the light does not block it: the light is on it."""
 
+_EXACT = 2**53
+"""Whole numbers up to this are exact as floats."""
+
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -50,149 +65,258 @@ class Signatures(Columns):
     lit: NDArray[np.uint32]
     ended: NDArray[np.bool_]
 
-    def words(self, shapes: int) -> NDArray[np.int64]:
-        """The signatures as integers (k, N), k as small as it can be; equal columns mean equal signatures.
 
-        shapes: the number of shapes in the scene.
-        """
-        radix = 2 * (shapes + 1)
-        words, word, room = [], self.lit.astype(np.int64), 2**63 >> 32
-        for shape, side in zip(self.shape, self.side, strict=True):
-            if room < radix:
-                words.append(word)
-                word, room = np.zeros_like(word), 2**63
-            word = word * radix + 2 * (shape + 1) + (side > 0)
-            room //= radix
-        return np.array([*words, word])
+class Visibility:
+    """A scene as seen by the search, and the signatures found so far: each has a label, a small whole number."""
+
+    def __init__(self, tables: Tables, reflection_depth: int, engine: Engine) -> None:
+        """tables: of the scene, plain. reflection_depth: the most bounces off mirrors."""
+        self.tables, self.engine = tables, engine
+        self.bounces = reflection_depth + 1 if "mirror" in tables.materials else 1
+        self._radix = 2 * (len(tables.shape_kind) + 1)
+        self._known: dict[tuple[float, ...], int] = {}
+        self._decoded: Signatures | None = None
+        mirror = tables.material_kind == list(MATERIALS).index("mirror")
+        self.kinds = tuple(tables.shapes)
+        self.shapes = []
+        for kind in self.kinds:
+            ids = np.flatnonzero(tables.shape_kind == list(SHAPES).index(kind))
+            self.shapes.append([*tables.shapes[kind], ids.astype(float), mirror[ids].astype(float)])
+        # As many bounces in one word as it can hold.
+        self._words: list[int] = []
+        room = _EXACT >> len(tables.lights)
+        for _ in range(self.bounces):
+            if not self._words or room < self._radix:
+                self._words.append(0)
+                room = room if len(self._words) == 1 else _EXACT
+            self._words[-1] += 1
+            room //= self._radix
+
+    def labels(self, x: Floats, y: Floats) -> Labels:
+        """The labels of image points (N,), in pixels; equal labels mean equal signatures."""
+        if not len(x):
+            return np.zeros(0, np.int32)
+        lights = [field for _, fields in self.tables.lights for field in fields]
+        structure = self.kinds, tuple(kind for kind, _ in self.tables.lights), tuple(self._words)
+        words = search(
+            signature, structure, [self.tables.camera, float(self._radix), *lights], [], [x, y], self.shapes, self.engine
+        )
+        change = words[0][1:] != words[0][:-1]
+        for word in words[1:]:
+            change |= word[1:] != word[:-1]
+        starts = np.concatenate([[0], np.flatnonzero(change) + 1])
+        heads = np.array([word[starts] for word in words])
+        distinct, which = np.unique(heads[0] if len(heads) == 1 else heads, axis=-1, return_inverse=True)
+        names = np.array(
+            [self._known.setdefault(tuple(key), len(self._known)) for key in np.atleast_2d(distinct).T.tolist()], np.int32
+        )
+        return np.repeat(names[which.ravel()], np.diff(np.append(starts, len(x))))
+
+    @property
+    def signatures(self) -> Signatures:
+        """The signature of every label."""
+        if self._decoded is None or len(self._decoded.lit) < len(self._known):
+            self._decoded = self._decode(np.array(list(self._known), float).reshape(len(self._known), -1).T)
+        return self._decoded
+
+    def _decode(self, words: Floats) -> Signatures:
+        whole = words.astype(np.int64)
+        steps = []
+        for count, word in zip(self._words, whole, strict=True):
+            digits = []
+            for _ in range(count):
+                digits.append(word % self._radix)
+                word = word // self._radix
+            steps += reversed(digits)
+            if count is self._words[0] and len(steps) == count:
+                lit = word
+        digit = np.array(steps)
+        shape, side = digit // 2 - 1, np.where(digit % 2, 1, -1)
+        hits = shape >= 0
+        last = np.where(hits.any(0), shape[hits.sum(0) - 1, np.arange(shape.shape[1])], -1)
+        mirror = np.append(self.tables.material_kind == list(MATERIALS).index("mirror"), True)
+        return Signatures(shape.astype(np.int32), side.astype(np.int8), lit.astype(np.uint32), ~mirror[last])
+
+    def shape_of(self, number: int, values: Iterator[Any]) -> Any:
+        """A shape made of the fields of its kind."""
+        return row_of(SHAPES[self.kinds[number]], values)
 
 
-def joined(parts: list[Signatures]) -> Signatures:
-    """Signatures one after the other."""
-    return Signatures(
-        np.concatenate([p.shape for p in parts], 1),
-        np.concatenate([p.side for p in parts], 1),
-        np.concatenate([p.lit for p in parts]),
-        np.concatenate([p.ended for p in parts]),
-    )
+def signature(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> Any:
+    """The signatures of image points as words (n,): digits of the bounces, 2 (shape + 1) + (side > 0), above the bits
+    of the lights in the first word.
 
-
-def find_signatures(tables: Tables, reflection_depth: int, x: Floats, y: Floats) -> Signatures:
-    """The signatures of image points.
-
-    tables: of the scene, plain. reflection_depth: the most bounces off mirrors. x, y: (N,), in pixels.
+    structure: the kinds of the shapes, those of the lights, and how many bounces are in each word. uniforms: camera,
+    the radix of the digits, the lights. samples: x, y. tables: of each kind of shape its fields, ids, and whether they
+    are mirrors.
     """
-    mirrors = "mirror" in tables.materials
-    bounces = reflection_depth + 1 if mirrors else 1
-    size = x.shape[0]
-    found = Signatures(
-        np.full((bounces, size), -1, np.int32),
-        np.ones((bounces, size), np.int8),
-        np.zeros(size, np.uint32),
-        np.zeros(size, bool),
-    )
-    chunk = max(CHUNK // max(len(tables.shape_kind), 1), 1024)
-    with np.errstate(all="ignore"):
-        for start in range(0, size, chunk):
-            part = slice(start, start + chunk)
-            o, d = rays(tables.camera[..., None], x[part], y[part])
-            _follow(tables, o, d, found, np.arange(start, start + d.shape[1]))
+    kinds, light_kinds, words = structure
+    camera, radix, *light_fields = uniforms
+    x, y = samples
+    o, d = rays(camera, x, y)
+    bounces = sum(words)
+    nowhere = np.full(x.shape, -1.0)
+    one = np.full(x.shape, 1.0)
+    going: Any = np.full(x.shape, True)
+    o = where(going, o, 0.0)
+    begin: Any = nowhere
+    begin_side: Any = one
+    lit: Any = np.full(x.shape, 0.0)
+    digits = []
+    for bounce in range(bounces):
+
+        def step(o: Any, d: Any, begin: Any, begin_side: Any, digit: Any, lit: Any, going: Any) -> Any:
+            hit, side, t, mirror = nearest_hit(kinds, tables, o, d, begin, begin_side)
+            met = greater_equal(hit, 0.0)
+            goes_on = logical_and(met, greater(mirror, 0.5))
+            p = o + where(met, t, 0.0) * d
+            digit = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 1.0)
+
+            def look(p: Any, hit: Any, side: Any, lit: Any) -> Any:
+                return p, hit, side, lit_bits(kinds, tables, light_kinds, light_fields, p, hit, side)
+
+            ends = logical_and(met, logical_not(goes_on))
+            lit = when(ends, look, [p, hit, side, lit])[3]
+            if bounce + 1 < bounces:
+
+                def turn(p: Any, d: Any, hit: Any, side: Any) -> Any:
+                    return p, reflected(d, normal_of(kinds, tables, p, hit, side)), hit, side
+
+                d = when(goes_on, turn, [p, d, hit, side])[1]
+            return p, d, hit, side, digit, lit, goes_on
+
+        carry = [o, d, begin, begin_side, one, lit, going]
+        carry = when(going, step, carry) if bounce else step(*carry)
+        o, d, begin, begin_side, digit, lit = carry[:6]
+        # Where the path has ended before, it does not go on.
+        going = logical_and(going, carry[6])
+        digits.append(digit)
+    found = []
+    for number, count in enumerate(words):
+        word: Any = lit if number == 0 else 0.0
+        for digit in digits[:count]:
+            word = word * radix + digit
+        digits = digits[count:]
+        found.append(word)
     return found
 
 
-def _follow(tables: Tables, o: Any, d: Any, found: Signatures, places: Any) -> None:
-    """Follow light paths from origins o along directions d; their signatures go to `places` of `found`."""
-    mirror = tables.material_kind == list(MATERIALS).index("mirror")
-    o = np.broadcast_to(o, d.shape)
-    begin = np.full(places.shape, -1, np.int32)
-    begin_side = np.ones(places.shape)
-    for bounce in range(len(found.shape)):
-        hit, side, t = nearest_hit(tables, o, d, begin, begin_side)
-        going = hit >= 0
-        if not going.all():
-            places, o, d, hit, side, t = places[going], o[:, going], d[:, going], hit[going], side[going], t[going]
-        if not places.size:
-            return
-        found.shape[bounce, places], found.side[bounce, places] = hit, side
-        p = o + t * d
-        goes_on = mirror[hit]
-        if not goes_on.any():
-            found.ended[places] = True
-            found.lit[places] = lit_bits(tables, p, hit, side)
-            return
-        ends = ~goes_on
-        found.ended[places[ends]] = True
-        found.lit[places[ends]] = lit_bits(tables, p[:, ends], hit[ends], side[ends])
-        places, begin, begin_side, o, d = places[goes_on], hit[goes_on], side[goes_on], p[:, goes_on], d[:, goes_on]
-        n = np.empty_like(o)
-        for members, shape in shapes_by_kind(tables, begin):
-            n[:, members] = shape.normal(o[:, members], begin_side[members])
-        d = reflected(d, n)
+def nearest_hit(kinds: Any, tables: Any, o: Any, d: Any, begin: Any, begin_side: Any) -> tuple[Any, Any, Any, Any]:
+    """The shape that each ray meets first: its id (-1 for none), the side that is met, the distance, and whether it is
+    a mirror.
 
-
-def nearest_hit(tables: Tables, o: Any, d: Any, begin: Any, begin_side: Any) -> tuple[Any, Any, Any]:
-    """The shape that each ray meets first: its id (-1 for none), the side that is met, and the distance.
-
-    o, d: origins and unit directions (3, N). begin, begin_side: the shape that each ray starts on (-1 for none)
-    and the side of it, (N,).
+    o, d: origins and unit directions (3, n). begin, begin_side: the id of the shape that each ray starts on (-1 for
+    none) and the side of it, (n,).
     """
-    t, inside, side = intersections(tables, o, d, begin, begin_side)
-    if not len(t):
-        none = np.full(d.shape[1], -1, np.int32)
-        return none, np.ones(d.shape[1]), np.full(d.shape[1], np.inf)
-    t = np.where((inside > 0.0) & (t > 0.0), t, np.inf)
-    nearest = t.min(0)
-    hit = np.argmax(t <= nearest * (1.0 + TIE), 0)
-    rays = np.arange(d.shape[1])
-    met = nearest < np.inf
-    return np.where(met, hit, -1).astype(np.int32), side[hit, rays], t[hit, rays]
+
+    def distance(kind: str, fields: Any, o: Any, d: Any, begin: Any, begin_side: Any) -> tuple[Any, Any]:
+        shape = row_of(SHAPES[kind], iter(fields))
+        t, inside, side = meet_from(shape, o, d, equal(begin, fields[-2]), begin_side)
+        return where(logical_and(greater(inside, 0.0), greater(t, 0.0)), t, inf), side
+
+    far = np.full(begin.shape, inf)
+    least: list[Any] = [far, far, np.full(begin.shape, -1.0), np.full(begin.shape, 1.0), np.full(begin.shape, 0.0)]
+    for kind, table in zip(kinds, tables, strict=True):
+
+        def body(fields: Any, nearest: Any, second: Any, hit: Any, side: Any, mirror: Any, kind: str = kind) -> Any:
+            t, own_side = distance(kind, fields, o, d, begin, begin_side)
+            closer = less(t, nearest)
+            return (
+                where(closer, t, nearest),
+                where(closer, nearest, minimum(second, t)),
+                where(closer, fields[-2], hit),
+                where(closer, own_side, side),
+                where(closer, fields[-1], mirror),
+            )
+
+        least = fold(table, body, least)
+    nearest, second, hit, side, mirror = least
+
+    def first_of_equals(o: Any, d: Any, begin: Any, begin_side: Any, limit: Any, hit: Any, side: Any, t: Any,
+                        mirror: Any) -> Any:  # fmt: skip
+        carry = [hit, side, t, mirror]
+        for kind, table in zip(kinds, tables, strict=True):
+
+            def body(fields: Any, hit: Any, side: Any, t: Any, mirror: Any, kind: str = kind) -> Any:
+                own_t, own_side = distance(kind, fields, o, d, begin, begin_side)
+                first = logical_and(less_equal(own_t, limit), less(fields[-2], hit))
+                return (
+                    where(first, fields[-2], hit),
+                    where(first, own_side, side),
+                    where(first, own_t, t),
+                    where(first, fields[-1], mirror),
+                )
+
+            carry = fold(table, body, carry)
+        return o, d, begin, begin_side, limit, *carry
+
+    limit = nearest * (1.0 + TIE)
+    tie = logical_and(less_equal(second, limit), less(nearest, inf))
+    hit, side, t, mirror = when(
+        tie, first_of_equals, [o, d, begin, begin_side, limit, hit, side, nearest, mirror]
+    )[5:]
+    return hit, side, t, mirror
 
 
-def lit_bits(tables: Tables, p: Any, begin: Any, begin_side: Any) -> NDArray[np.uint32]:
-    """For points p (3, N) of surfaces, one bit for each light that no shape blocks, (N,)."""
-    bits = np.zeros(p.shape[1], np.uint32)
-    for number, (kind, _) in enumerate(tables.lights):
-        blocked = False
-        if LIGHTS[kind] is not AmbientLight:
-            to_light, limit = towards(tables, number, p)
-            t, inside, _ = intersections(tables, p, to_light, begin, begin_side)
-            blocked = blocks(t, inside, limit).any(0)
-        bits |= np.where(blocked, 0, 1 << number).astype(np.uint32)
+def lit_bits(kinds: Any, tables: Any, light_kinds: Any, light_fields: Any, p: Any, begin: Any, begin_side: Any) -> Any:
+    """For points p (3, n) of surfaces, one bit for each light that no shape blocks, added up, (n,)."""
+    bits: Any = np.full(begin.shape, 0.0)
+    values = iter(light_fields)
+    for number, light_kind in enumerate(light_kinds):
+        light = row_of(LIGHTS[light_kind], values)
+        if isinstance(light, AmbientLight):
+            bits = bits + 2.0**number
+            continue
+        to_light, limit = towards(light, p)
+        carry: list[Any] = [np.full(begin.shape, False)]
+        for kind, table in zip(kinds, tables, strict=True):
+
+            def body(fields: Any, blocked: Any, kind: str = kind, to_light: Any = to_light, limit: Any = limit) -> Any:
+                shape = row_of(SHAPES[kind], iter(fields))
+                t, inside, _ = meet_from(shape, p, to_light, equal(begin, fields[-2]), begin_side)
+                return [logical_or(blocked, blocks(t, inside, limit))]
+
+            carry = fold(table, body, carry)
+        bits = bits + where(carry[0], 0.0, 2.0**number)
     return bits
 
 
-def towards(tables: Tables, number: int, p: Any) -> tuple[Any, Any]:
-    """From points p (3, N) the unit direction to a light, and the distance under which a shape blocks it."""
-    kind, fields = tables.lights[number]
-    light: Any = LIGHTS[kind]
-    to_light, distance, _ = light(*(f[:, None] for f in fields)).seen_from(p)
+def normal_of(kinds: Any, tables: Any, p: Any, hit: Any, side: Any) -> Any:
+    """The unit normals (3, n) at points of the mirrors that were hit."""
+    n: Any = np.full(p.shape, 0.0)
+    for kind, table in zip(kinds, tables, strict=True):
+
+        def body(fields: Any, n: Any, kind: str = kind) -> Any:
+            shape = row_of(SHAPES[kind], iter(fields))
+            return [where(equal(hit, fields[-2]), shape.normal(p, side), n)]
+
+        (n,) = fold(table, body, [n])
+    return n
+
+
+def towards(light: Any, p: Any) -> tuple[Any, Any]:
+    """From points p (3, n) the unit direction to a light, and the distance under which a shape blocks it."""
+    to_light, distance, _ = light.seen_from(p)
     return to_light, distance * (1.0 - TOUCH)
 
 
 def blocks(t: Any, inside: Any, limit: Any) -> Any:
-    """Whether shapes that a shadow ray meets at the distances t block it."""
-    return (inside > 0.0) & (t > TOUCH) & (t < limit)
-
-
-def intersections(tables: Tables, o: Any, d: Any, begin: Any, begin_side: Any) -> tuple[Floats, Floats, Floats]:
-    """Distance, `inside` and side of every shape for every ray, (number of shapes, N) each."""
-    count = len(tables.shape_kind)
-    t, inside, side = (np.empty((count, d.shape[1])) for _ in range(3))
-    o, d = o[:, None], d[:, None]
-    for number, (kind, shape_class) in enumerate(SHAPES.items()):
-        ids = np.flatnonzero(tables.shape_kind == number)
-        if ids.size:
-            shape = shape_class(*(f[..., tables.shape_row[ids], None] for f in tables.shapes[kind]))
-            t[ids], inside[ids], side[ids] = meet_from(shape, o, d, begin == ids[:, None], begin_side)
-    return t, inside, side
+    """Whether a shape that a shadow ray meets at the distance t blocks it."""
+    return logical_and(logical_and(greater(inside, 0.0), greater(t, TOUCH)), less(t, limit))
 
 
 def meet_from(shape: Shape, o: Any, d: Any, starts: Any, begin_side: Any) -> tuple[Any, Any, Any]:
-    """Distance, `inside` and side of shapes, for rays some of which start on them."""
-    side = np.where(starts, begin_side, np.where(shape.side(o) >= -TOUCH, 1.0, -1.0))
+    """Distance, `inside` and side of a shape, for rays some of which start on it."""
+    side = start_side(shape, o, starts, begin_side)
     t, inside = shape.intersect(o, d, side)
     # Only the inside of a sphere can be met again from the shape itself.
-    again = ~starts | (begin_side < 0.0) if isinstance(shape, Sphere) else ~starts
-    return t, np.where(again, inside, -1.0), side
+    out = logical_and(starts, greater(begin_side, 0.0)) if isinstance(shape, Sphere) else starts
+    return t, where(out, -1.0, inside), side
+
+
+def start_side(shape: Shape, o: Any, starts: Any, begin_side: Any) -> Any:
+    """The side of a shape that the points o (3, n) are on; of the shape that a ray starts on it is known."""
+    return where(starts, begin_side, where(greater_equal(shape.side(o), -TOUCH), 1.0, -1.0))
 
 
 def shapes_by_kind(tables: Tables, ids: Any) -> Iterator[tuple[Any, Shape]]:
@@ -203,34 +327,3 @@ def shapes_by_kind(tables: Tables, ids: Any) -> Iterator[tuple[Any, Shape]]:
         if members.size:
             rows = tables.shape_row[ids[members]]
             yield members, shape_class(*(f[..., rows] for f in tables.shapes[kind]))
-
-
-def ray_at(
-    tables: Tables, signatures: Signatures, bounce: Any, light: Any, x: Floats, y: Floats
-) -> tuple[Any, Any, Any, Any, Any]:
-    """The ray of one step of each light path, whose shapes are known: no search.
-
-    signatures: of the N paths. bounce: the number of the ray in the path, (N,). light: if not -1, the ray is the
-    one from the end of the path to this light, (N,). x, y: (N,), in pixels.
-    Returns origin and direction (3, N), the shape that the ray starts on and its side, and the distance under
-    which a shape blocks it (inf for no light), (N,).
-    """
-    o, d = rays(tables.camera[..., None], x, y)
-    o, d = np.array(np.broadcast_to(o, d.shape)), np.array(d)
-    size = x.shape[0]
-    begin, begin_side = np.full(size, -1, np.int32), np.ones(size)
-    stop = np.where(light >= 0, (signatures.shape >= 0).sum(0), bounce)
-    n = np.zeros_like(d)
-    for step in range(int(stop.max(initial=0))):
-        going = np.flatnonzero(stop > step)
-        hit, side = signatures.shape[step, going], signatures.side[step, going].astype(float)
-        for members, shape in shapes_by_kind(tables, hit):
-            at = going[members]
-            o[:, at], n[:, at] = advance(shape, side[members], o[:, at], d[:, at])
-        d[:, going] = reflected(d[:, going], n[:, going])
-        begin[going], begin_side[going] = hit, side
-    limit = np.full(size, np.inf)
-    for number in np.unique(light[light >= 0]):
-        at = np.flatnonzero(light == number)
-        d[:, at], limit[at] = towards(tables, int(number), o[:, at])
-    return o, d, begin, begin_side, limit
