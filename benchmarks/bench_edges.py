@@ -23,7 +23,8 @@ from diffrt.render import jacobian, render
 from diffrt.render.renderer import EdgesIgnored, Settings, lay_out
 from diffrt.render.shading import shade
 from diffrt.render.tables import build_tables
-from diffrt.render.visibility import find_signatures
+from diffrt.compiler import choose_engine
+from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene, load_scene, parse_scene
 
 SCENE = Path(__file__).parents[1] / "scenes" / "still_life.toml"
@@ -44,9 +45,10 @@ def point_image(scene: Scene, pixels: np.ndarray, side: int) -> np.ndarray:
     for i, pixel in enumerate(pixels):
         row, column = divmod(int(pixel), scene.camera.width)
         x, y = np.tile(column + places, side), np.repeat(row + places, side)
-        signatures = find_signatures(tables, scene.reflection_depth, x, y)
-        for _, added in shade(tables, signatures, x, y, np.full(x.shape, 1.0 / side**2)):
-            colours[i] += added.sum(1)
+        view = Visibility(tables, scene.reflection_depth, choose_engine())
+        labels = view.labels(x, y)
+        area = np.full(x.shape, 1.0 / side**2)
+        colours[i] = shade(tables, view.signatures, labels, x, y, area, view.engine).sum(1)
     return colours
 
 
@@ -56,8 +58,7 @@ def reference(scene: Scene, path: str, step: float, side: int = 256) -> np.ndarr
     sides = [scene.replace({path: float(scene[path]) + sign * step}) for sign in (1.0, -1.0)]
     near = np.zeros(height * width, bool)
     for each in (scene, *sides):
-        cells = lay_out(build_tables(each), each, Settings(2)).cells
-        near[cells.pixel[cells.mixed]] = True
+        near[lay_out(build_tables(each), each, Settings(2), choose_engine()).cells.mixed_pixel] = True
     found = np.zeros((height * width, 3))
     with np.errstate(all="ignore"):
         for which, points in ((near, side), (~near, 16)):

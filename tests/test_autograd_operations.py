@@ -158,9 +158,15 @@ def test_matmul(shapes):
     check(TABLE["matmul"], [draw(rng, s, True) for s in shapes], None, rng, False)
 
 
+def test_adding_at_rows():
+    rng = np.random.default_rng(7)
+    given = [draw(rng, (4, 2), False), draw(rng, (5, 2), False)]
+    check(TABLE["add_at"], given, {"indices": np.array([0, 2, 2, 3, 0])}, rng, False)
+
+
 def test_no_row_of_the_table_is_left_out():
     differentiable = {name for name, op in TABLE.items() if op.differentiable}
-    assert differentiable == {*UNARY, *BINARY, "where", *MADE_OF, *JOINED, "matmul"}
+    assert differentiable == {*UNARY, *BINARY, "where", *MADE_OF, *JOINED, "matmul", "add_at"}
 
 
 def test_a_small_wrong_value_fails_the_check():

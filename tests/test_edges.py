@@ -13,6 +13,7 @@ from diffrt.render import jacobian, render
 from diffrt.render.cells import SMALLEST
 from diffrt.render.differences import compare, compare_along
 from diffrt.render.regions import place_regions
+from diffrt.compiler import REFERENCE
 from diffrt.render.renderer import EdgesIgnored, Settings, lay_out
 from diffrt.render.tables import build_tables
 from diffrt.scene import Scene, parse_scene
@@ -172,11 +173,11 @@ def test_a_ball_too_small_for_the_smallest_cells_is_counted():
 @pytest.mark.parametrize("cells", [1, 3])
 def test_the_areas_of_each_pixel_sum_to_one(cells):
     scene = shipped("gallery", 24, 18)
-    layout = lay_out(build_tables(scene), scene, Settings(cells))
-    whole = ~layout.cells.mixed
-    area = np.bincount(layout.cells.pixel[whole], layout.cells.size[whole] ** 2, 24 * 18)
-    x, y, cut = place_regions(layout.cells, layout.regions, layout.crossings.s)
-    pixel = layout.cells.pixel[layout.regions.cell]
+    layout = lay_out(build_tables(scene), scene, Settings(cells), REFERENCE)
+    grid = (layout.cells.grid >= 0).reshape(18, cells, 24, cells).sum((1, 3)).ravel() / cells**2
+    area = grid + np.bincount(layout.cells.pixel, layout.cells.size**2, 24 * 18)
+    x, y, cut = place_regions(layout.cells, layout.regions, layout.crossings.s, REFERENCE)
+    pixel = layout.cells.mixed_pixel[layout.regions.cell]
     assert area + np.bincount(pixel, cut, 24 * 18) == pytest.approx(np.ones(24 * 18), rel=1e-12)
     assert (cut >= 0.0).all()
     assert np.array_equal(np.floor(y) * 24 + np.floor(x), pixel)

@@ -78,12 +78,12 @@ class Program:
     @cached_property
     def native(self) -> Native:
         """The machine code."""
-        return Native(write(self._recorder, self.kinds, self._nodes, self.form))
+        return Native(write(self._recorder, self.kinds, self._nodes, self.form), self.form.effort)
 
     @cached_property
     def exact(self) -> Native:
         """That in which zero wins in the chain rule everywhere; some lanes of some scenes need it."""
-        return Native(write(self._recorder, self.kinds, self._nodes, replace(self.form, exact=True)))
+        return Native(write(self._recorder, self.kinds, self._nodes, replace(self.form, exact=True)), self.form.effort)
 
     @cached_property
     def columns(self) -> int:
@@ -97,17 +97,17 @@ def program(function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[
     return Program(function, specs, kinds, form)
 
 
-def form_of(engine: Engine, shading: bool) -> Form:
+def form_of(engine: Engine, shading: bool, often: bool) -> Form:
     """How a program is written for an engine."""
     width = host()[2]
     if shading and engine.dtype == "float32":
-        return Form("float", 2 * width, True)
-    return Form("double", width, shading)
+        return Form("float", 2 * width, True, effort=2)
+    return Form("double", width, shading, effort=2 if often else 0)
 
 
 def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, shading: bool) -> list[Any]:
     """The results of a mapping."""
-    form = form_of(engine, shading)
+    form = form_of(engine, shading, shading)
     size = len(runs.labels)
     order = runs.order
     real = np.float32 if form.real == "float" else np.float64
@@ -167,9 +167,9 @@ def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, sha
     return results
 
 
-def call(function: Search, inputs: Sequence[Any], runs: Runs, engine: Engine) -> list[Any]:
+def call(function: Search, inputs: Sequence[Any], runs: Runs, engine: Engine, often: bool) -> list[Any]:
     """The results per sample of a function that may hold loops over tables; these inputs are lists of fields."""
-    form = form_of(engine, False)
+    form = form_of(engine, False, often)
     size, order = len(runs.labels), runs.order
     padded = max(size, form.width)
     specs, arrays = [], []

@@ -72,23 +72,23 @@ def search(
     tables: Sequence[Sequence[Any]],
     engine: Engine,
     runs: Runs | None = None,
+    often: bool = False,
 ) -> list[Any]:
     """Map a function with loops in it over N samples. It is not differentiated.
 
     function: called as function(structure, uniforms, rows, samples, tables), where tables are for `fold`; it returns a
     list of results (..., n). tables: the fields (..., K) of each. The rest is as for `kernel`, of one case and without
-    Vars; no sample is left out.
+    Vars; no sample is left out. often: whether it is worth the time to compile it well.
     """
     size = _shape(samples[0])[-1]
     whole = Search(function, structure, len(uniforms), len(rows), len(samples))
-    return run_search(whole, [*uniforms, *rows, *samples, *tables], runs or one_run(size), engine)
+    return _run_search(whole, [*uniforms, *rows, *samples, *tables], runs or one_run(size), engine, often)
 
 
-def run_search(whole: Search, inputs: Sequence[Any], runs: Runs, engine: Engine) -> list[Any]:
-    """The results of a search."""
+def _run_search(whole: Search, inputs: Sequence[Any], runs: Runs, engine: Engine, often: bool) -> list[Any]:
     size = len(runs.labels)
     if engine.name == "llvm":
-        return compiled.call(whole, inputs, runs, engine)
+        return compiled.call(whole, inputs, runs, engine, often)
     first, last = whole.uniforms, whole.uniforms + whole.rows
     end = last + whole.samples
     parts = []
@@ -152,7 +152,7 @@ def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], mapping: Mapp
     moving = tuple(i for i, ts in enumerate(tangents) if ts is not None and any(t is not None for t in ts))
     used = [k for k in range(count) if any(tangents[i][k] is not None for i in moving)]
     columns: list[Any] = [None] * count
-    size = len(used) if settings["engine"].name == "numpy" else COLUMNS
+    size = len(used) if settings["engine"].name == "numpy" or len(used) == 1 else COLUMNS
     for start in range(0, len(used), max(size, 1)):
         some = used[start : start + size]
         given = []

@@ -36,13 +36,15 @@ class Form:
 
     real: "double" or "float". width: lanes of a vector. contract: whether a product and a sum may be rounded once,
     and a division be a multiplication by the inverse. exact: whether zero wins in products of the chain rule
-    everywhere; without, the sums of a piece hold a nan where it would have mattered.
+    everywhere; without, the sums of a piece hold a nan where it would have mattered. effort: of the code generator, 0
+    to 3; more pays with many samples.
     """
 
     real: str = "double"
     width: int = 4
     contract: bool = False
     exact: bool = False
+    effort: int = 0
 
 
 def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[Node]], form: Form) -> str:

@@ -46,16 +46,17 @@ def host() -> tuple[str, str, int]:
 class Native:
     """Machine code of one program; the ctypes function `call` runs it, without Python's lock."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, effort: int) -> None:
+        """effort: of the code generator, 0 to 3."""
         from llvmlite import binding
 
         cpu, features, _ = host()
-        key = _key(text)
+        key = _key(text, effort)
         code = _read(key)
         if code is None:
-            code = _compile(text)
+            code = _compile(text, effort)
             _write(key, code)
-        machine = _machine(cpu, features)
+        machine = _machine(cpu, features, 0)
         # The engine owns the code, so it must live as long as the function.
         self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
@@ -63,30 +64,32 @@ class Native:
         self.call: Any = _SIGNATURE(self._engine.get_function_address(NAME))
 
 
-def _machine(cpu: str, features: str) -> Any:
+def _machine(cpu: str, features: str, effort: int) -> Any:
     from llvmlite import binding
 
     target = binding.Target.from_default_triple()
-    return target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic", codemodel="jitdefault", jit=True)
+    return target.create_target_machine(
+        cpu=cpu, features=features, opt=effort, reloc="pic", codemodel="jitdefault", jit=True
+    )
 
 
-def _compile(text: str) -> bytes:
+def _compile(text: str, effort: int) -> bytes:
     from llvmlite import binding
 
     cpu, features, _ = host()
-    machine = _machine(cpu, features)
+    machine = _machine(cpu, features, effort)
     module = binding.parse_assembly(text)
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     code: bytes = machine.emit_object(module)
     return code
 
 
-def _key(text: str) -> str:
+def _key(text: str, effort: int) -> str:
     import llvmlite
     from llvmlite import binding
 
     cpu, features, _ = host()
-    parts = [text, cpu, features, llvmlite.__version__, repr(binding.llvm_version_info)]
+    parts = [text, str(effort), cpu, features, llvmlite.__version__, repr(binding.llvm_version_info)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -56,17 +56,44 @@ class Corners:
         (rows + 1, columns + 1)."""
         self._view, self._spacing = view, spacing
         x, y = (np.arange(n + 1) * (spacing * 2.0**SMALLEST) for n in (columns, rows))
-        self.x: Floats = np.tile(x, rows + 1)
-        self.y: Floats = np.repeat(y, columns + 1)
+        self._count, self._room = 0, (columns + 1) * (rows + 1)
+        self._x, self._y = np.zeros(0), np.zeros(0)
+        self._label = np.zeros(0, np.int32)
+        x, y = np.tile(x, rows + 1), np.repeat(y, columns + 1)
         if asked is None:
-            self.label: Labels = view.labels(self.x, self.y)
+            label = view.labels(x, y)
         else:
             which = np.flatnonzero(asked)
-            self.label = np.full(self.x.shape, -1, np.int32)
-            self.label[which] = view.labels(self.x[which], self.y[which])
+            label = np.full(x.shape, -1, np.int32)
+            label[which] = view.labels(x[which], y[which])
+        self._append(x, y, label)
         self._keys: Integers = np.zeros(0, np.int64)  # sorted, of those that are not in the grid
         self._ids: Integers = np.zeros(0, np.int64)
-        self._fresh: list[tuple[Floats, Floats, Labels]] = []
+
+    @property
+    def x(self) -> Floats:
+        return self._x[: self._count]
+
+    @property
+    def y(self) -> Floats:
+        return self._y[: self._count]
+
+    @property
+    def label(self) -> Labels:
+        return self._label[: self._count]
+
+    def _append(self, x: Floats, y: Floats, label: Labels) -> None:
+        """Add points. The arrays have room for more, so that they are seldom copied."""
+        first, self._count = self._count, self._count + len(x)
+        if self._count > len(self._x):
+            self._room = max(2 * self._room, 2 * self._count)
+            for name in ("_x", "_y", "_label"):
+                old = getattr(self, name)
+                new = np.empty(self._room, old.dtype)
+                new[:first] = old[:first]
+                setattr(self, name, new)
+        self._x[first : self._count], self._y[first : self._count] = x, y
+        self._label[first : self._count] = label
 
     def find(self, keys: Integers) -> Integers:
         """The ids of lattice points that are not in the grid, whose signatures are found if they are new."""
@@ -75,12 +102,11 @@ class Corners:
         missing = at < 0
         if missing.any():
             fresh = _sorted(keys[missing])
-            ids[missing] = len(self.x) + np.searchsorted(fresh, keys[missing])
+            ids[missing] = self._count + np.searchsorted(fresh, keys[missing])
             x = (fresh % _ROW).astype(np.float64) * self._spacing
             y = (fresh // _ROW).astype(np.float64) * self._spacing
-            numbers = np.arange(len(self.x), len(self.x) + len(x))
-            self.label = np.concatenate([self.label, self._view.labels(x, y)])
-            self.x, self.y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
+            numbers = np.arange(self._count, self._count + len(x))
+            self._append(x, y, self._view.labels(x, y))
             where = np.searchsorted(self._keys, fresh)
             self._keys, self._ids = np.insert(self._keys, where, fresh), np.insert(self._ids, where, numbers)
         return ids
@@ -128,6 +154,10 @@ class _Grid:
             places[~self._only.ravel()[places]] = -1
         return places
 
+    def around(self, places: Integers) -> Integers:
+        """The places of the eight cells that touch each one, -1 where there is none, (8, n)."""
+        return self.places((self.keys(places) + _TOUCHING).ravel()).reshape(8, -1)
+
     def labels(self) -> Labels:
         """Of the cells that are samples as they are; -1 for the others."""
         found: Labels = self._first.ravel()
@@ -152,6 +182,21 @@ class _Level:
 
     def places(self, keys: Integers) -> Integers:
         return _places(self.key, keys)
+
+    def around(self, places: Integers) -> Integers:
+        """The places of the eight cells that touch each one, -1 where there is none, (8, n)."""
+        # In a row cells follow each other, so three of them take one search.
+        found = []
+        padded = np.append(self.key, -1)
+        for row in (-_ROW, 0, _ROW):
+            wanted = self.key[places] + (row - 1)
+            at = np.searchsorted(self.key, wanted)
+            for step in range(3):
+                there = padded[at] == wanted + step
+                if row or step != 1:
+                    found.append(np.where(there, at, -1))
+                at = at + there
+        return np.array(found)
 
 
 @dataclass(frozen=True)
@@ -262,23 +307,30 @@ def _near_edges(
         return near
     mixed = np.flatnonzero(cells.mixed)
     near[mixed] = True
-    reach = _NEAR if level == 0 and edge_depth > 0 else _TOUCHING
-    beside = cells.places((cells.keys(mixed) + reach).ravel())
+    if level == 0 and edge_depth > 0:
+        beside = cells.places((cells.keys(mixed) + _NEAR).ravel())
+    else:
+        beside = cells.around(mixed).ravel()
     near[beside[beside >= 0]] = True
     if level < edge_depth:
         return near
-    places = np.flatnonzero(near)
     # There are three labels if one is neither the least nor the largest of all; it may be the least or the largest of
     # its cell, or a third one there.
-    own = cells.keys(places)
-    around = cells.places((own + _TOUCHING).ravel()).reshape(-1, len(places))
-    block = np.concatenate([places[None], np.where(around >= 0, around, places)])
-    label = corners.label[cells.corners(block.ravel())].reshape(4, *block.shape)
-    least, most = label.min(0), label.max(0)
-    many = ((label != least) & (label != most)).any(0)
-    bottom, top = least.min(0), most.max(0)
-    others = ((least != bottom) & (least != top)) | ((most != bottom) & (most != top)) | many
-    near[places] = others.any(0)
+    least = corners.label[cells.corners(np.arange(len(near)))[0]]
+    most, many = least.copy(), np.zeros(near.shape, bool)
+    label = corners.label[cells.corners(mixed)]
+    least[mixed], most[mixed] = label.min(0), label.max(0)
+    many[mixed] = ((label != least[mixed]) & (label != most[mixed])).any(0)
+    places = np.flatnonzero(near)
+    around = cells.around(places)
+    bottom, top, others = least[places], most[places], many[places]
+    block = [np.where(at >= 0, at, places) for at in around]
+    for at in block:
+        bottom, top = np.minimum(bottom, least[at]), np.maximum(top, most[at])
+    for at in (places, *block):
+        low, high = least[at], most[at]
+        others |= ((low != bottom) & (low != top)) | ((high != bottom) & (high != top)) | many[at]
+    near[places] = others
     return near
 
 

@@ -28,9 +28,10 @@ def shade(
     """What image points add to their pixels, radiance * area, (3, N); a Var where anything is.
 
     tables: of the scene. signatures: of all labels. labels: of the N points, -1 for one that adds nothing. x, y: (N,),
-    in pixels. area: that each stands for, in pixels, (N,).
+    in pixels. area: that each stands for, in pixels, (N,) or one number for all.
     """
     light_kinds = tuple(kind for kind, _ in tables.lights)
+    alike = isinstance(area, float)
     lights = [field for _, fields in tables.lights for field in fields]
     cases, place, count = [], np.full(len(signatures.lit) + 1, -1, np.int32), 0
     for path, members in _paths(tables, signatures):
@@ -42,25 +43,28 @@ def shade(
         rows.append(signatures.side[: len(path), members].astype(float))
         lit = (signatures.lit[members] >> np.arange(len(light_kinds), dtype=np.uint32)[:, None]) & 1
         rows.append(lit.astype(bool))
-        cases.append(Case((path, light_kinds), rows))
+        cases.append(Case((path, light_kinds, alike), rows))
         place[members] = np.arange(count, count + len(members))
         count += len(members)
     if not cases:
         return np.zeros((3, len(labels)))
     runs = Runs(place[labels], tuple(case.rows[-1].shape[-1] for case in cases))
-    return kernel(contribution, [tables.camera, *lights], cases, [x, y, area], engine, runs, shading=True)
+    uniforms, samples = [tables.camera, *([area] if alike else []), *lights], [x, y, *([] if alike else [area])]
+    return kernel(contribution, uniforms, cases, samples, engine, runs, shading=True)
 
 
 def contribution(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
     """Radiance times area (3, n) of light paths of one structure: W / (m^2 sr) per colour channel, in pixels.
 
-    structure: the kinds of shape and material at each bounce, and the kinds of the lights. uniforms: camera and
+    structure: the kinds of shape and material at each bounce, the kinds of the lights, and whether all samples have
+    one area, which then comes after the camera. uniforms: camera and
     lights. rows: the fields of shape and material at each bounce, the side per bounce, lit per light. samples: x, y,
     area.
     """
-    path, light_kinds = structure
+    path, light_kinds, alike = structure
     camera, *light_fields = uniforms
-    x, y, area = samples
+    x, y, *own = samples
+    area = light_fields.pop(0) if alike else own[0]
     *row, sides, lit = rows
     fields, light_field = iter(row), iter(light_fields)
     o, d = rays(camera, x, y)

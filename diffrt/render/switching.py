@@ -94,57 +94,63 @@ def solve(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -
     count = len(path_kinds)
     starts, begin_side = numbers[count + 2 : count + 4], numbers[count + 4]
     fields = iter(row)
-    o, _, _ = ray(path_kinds, light_kind, uniforms, fields, numbers, x + low * dx, y + low * dy)
-    sides = []
-    for place, kind in enumerate((shape_kind, other_kind)):
-        if kind:
-            shape = row_of(SHAPES[kind], fields)
-            sides.append(start_side(shape, o, greater(starts[place], 0.5), begin_side))
-        else:
-            sides.append(np.full(x.shape, 1.0))
+    kinds = [*path_kinds, *(kind for kind in (shape_kind, other_kind) if kind)]
+    shapes = [row_of(SHAPES[kind], fields) for kind in kinds][count:]
 
-    def g(s: Any) -> Any:
-        told = [*numbers[:count], *sides, *numbers[count + 2 :]]
-        return switching(structure, uniforms, [*row, told], [s, *segment])
-
-    at_low, at_high = g(low), g(high)
-    finite = logical_and(less(absolute(at_low), np.inf), less(absolute(at_high), np.inf))
-    up, down = greater(at_low, 0.0), greater(at_high, 0.0)
-    changes = logical_and(finite, logical_not(logical_or(logical_and(up, down), logical_not(logical_or(up, down)))))
-    # From the shape itself a ray meets nothing but the inside of a sphere.
-    for place, kind in enumerate((shape_kind, other_kind)):
-        if kind and function != START:
-            own = greater(starts[place], 0.5)
-            never = logical_and(own, greater(begin_side, 0.0)) if SHAPES[kind] is Sphere else own
-            changes = logical_and(changes, logical_not(never))
-
-    def step(active: Any, t: Any, a: Any, b: Any, fa: Any, fb: Any, best: Any) -> Any:
-        at = a + t * (b - a)
-        value = g(at)
+    def step(active: Any, turn: Any, at: Any, a: Any, b: Any, fa: Any, fb: Any, best: Any, *rest: Any) -> Any:
+        # The first two turns take the values at the ends, so that the function stands here only once.
+        first, second = equal(turn, 0.0), equal(turn, 1.0)
+        o, _, _ = ray(path_kinds, light_kind, uniforms, iter(row), numbers, x + at * dx, y + at * dy)
+        sides = tuple(
+            where(first, start_side(shape, o, greater(own, 0.5), begin_side), side)
+            for shape, own, side in zip(shapes, starts, rest, strict=False)
+        )
+        told = [*numbers[:count], *sides, *numbers[count + len(sides) :]]
+        value = switching(structure, uniforms, [*row, told], [at, *segment])
+        positive, before = greater(value, 0.0), greater(fb, 0.0)
+        changes = logical_and(
+            logical_and(less(absolute(value), np.inf), less(absolute(fb), np.inf)),
+            logical_not(logical_or(logical_and(positive, before), logical_not(logical_or(positive, before)))),
+        )
         # The new point replaces the end with its sign; c is the end that it replaced, or that came before.
-        positive, before = greater(value, 0.0), greater(fa, 0.0)
+        before = greater(fa, 0.0)
         same = logical_or(logical_and(positive, before), logical_not(logical_or(positive, before)))
         c, fc = where(same, a, b), where(same, fa, fb)
-        b, fb = where(same, b, a), where(same, fb, fa)
-        a, fa = at, value
-        best = where(less(absolute(fa), absolute(fb)), a, b)
-        width = absolute(b - a)
+        end, value_there = where(same, b, a), where(same, fb, fa)
+        width = absolute(end - at)
         least = 2.0 * EPSILON / maximum(width, EPSILON)
-        xi, phi = divide(a - b, c - b), divide(fa - fb, fc - fb)
+        xi, phi = divide(at - end, c - end), divide(value - value_there, fc - value_there)
         safe = logical_and(less(phi * phi, xi), less((1.0 - phi) * (1.0 - phi), 1.0 - xi))
-        quadratic = divide(fa, fb - fa) * divide(fc, fb - fc) + divide(c - a, b - a) * divide(fa, fc - fa) * divide(
-            fb, fc - fb
-        )
+        quadratic = divide(value, value_there - value) * divide(fc, value_there - fc) + divide(
+            c - at, end - at
+        ) * divide(value, fc - value) * divide(value_there, fc - value_there)
         t = where(logical_and(safe, less(absolute(quadratic), np.inf)), quadratic, 0.5)
         edge = minimum(least, 0.5)
         t = minimum(maximum(t, edge), 1.0 - edge)
-        going = logical_and(less(least, 0.5), logical_and(not_equal(fa, 0.0), not_equal(fb, 0.0)))
-        return going, t, a, b, fa, fb, best
+        going = logical_and(less(least, 0.5), logical_and(not_equal(value, 0.0), not_equal(value_there, 0.0)))
+        # The functions are nearly linear on a side, so the secant is a good start: b is the low end, a the high one.
+        b = where(first, at, where(second, b, end))
+        fb = where(first, value, where(second, fb, value_there))
+        a, fa = where(first, high, at), where(first, fa, value)
+        t = where(second, divide(value, value - fb), t)
+        best = where(less(absolute(fa), absolute(fb)), a, b)
+        active = where(first, less(absolute(value), np.inf), where(second, changes, going))
+        found = where(first, 0.0, where(second, where(changes, 1.0, 0.0), 1.0))
+        return active, turn + 1.0, where(first, high, a + t * (b - a)), a, b, fa, fb, best, *sides, found
 
-    # The functions are nearly linear on a side, so the secant is a good start.
-    first = divide(at_high, at_high - at_low)
-    found = repeat(STEPS, step, [changes, first, high, low, at_high, at_low, high])
-    return [found[6], where(changes, 1.0, 0.0), *sides]
+    one = np.full(x.shape, 1.0)
+    asked: Any = np.full(x.shape, True)
+    # From the shape itself a ray meets nothing but the inside of a sphere.
+    for shape, own in zip(shapes, starts, strict=False):
+        if function != START:
+            starts_here = greater(own, 0.5)
+            never = logical_and(starts_here, greater(begin_side, 0.0)) if isinstance(shape, Sphere) else starts_here
+            asked = logical_and(asked, logical_not(never))
+    sides = [one] * len(shapes)
+
+    carry = [asked, 0.0 * one, low, high, low, 0.0 * one, 0.0 * one, high]
+    found = repeat(STEPS, step, [*carry, *sides, 0.0 * one])
+    return [found[7], found[-1], *found[8:-1], *[one] * (2 - len(sides))]
 
 
 def blockers(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> list[Any]:

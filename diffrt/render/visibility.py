@@ -99,8 +99,9 @@ class Visibility:
         lights = [field for _, fields in self.tables.lights for field in fields]
         structure = self.kinds, tuple(kind for kind, _ in self.tables.lights), tuple(self._words)
         words = search(
-            signature, structure, [self.tables.camera, float(self._radix), *lights], [], [x, y], self.shapes, self.engine
-        )
+            signature, structure, [self.tables.camera, float(self._radix), *lights], [], [x, y], self.shapes,
+            self.engine, often=True,
+        )  # fmt: skip
         change = words[0][1:] != words[0][:-1]
         for word in words[1:]:
             change |= word[1:] != word[:-1]
@@ -158,7 +159,6 @@ def signature(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: An
     nowhere = np.full(x.shape, -1.0)
     one = np.full(x.shape, 1.0)
     going: Any = np.full(x.shape, True)
-    o = where(going, o, 0.0)
     begin: Any = nowhere
     begin_side: Any = one
     lit: Any = np.full(x.shape, 0.0)
