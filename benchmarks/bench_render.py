@@ -115,7 +115,7 @@ def mitsuba_run(size: int, samples: int) -> tuple[Callable[[], Any], Callable[[]
         described[f"ball{i}"] = {"type": "sphere", "to_world": t().translate(center).scale(radius), "bsdf": matte(albedo)}
     scene = mi.load_dict(described)
     params = mi.traverse(scene)
-    wanted = [k for k in params if k.endswith(("reflectance.value", "intensity.value"))
+    wanted = [k for k in params.keys() if k.endswith(("reflectance.value", "intensity.value"))
               or (k.startswith("ball") and k.endswith("to_world"))]  # fmt: skip
     weights = mi.TensorXf(np.random.default_rng(0).random((size, size, 3)).astype(np.float32))
 

@@ -33,6 +33,10 @@ app = typer.Typer(
 
 SceneFile = Annotated[str, typer.Argument(metavar="SCENE", help="A scene file (TOML).")]
 Cells = Annotated[int, typer.Option(help="Cells per pixel side.", min=1, max=64)]
+EngineName = Annotated[
+    str | None, typer.Option("--engine", help="llvm: compiled, the default; numpy: the reference.", show_default=False)
+]
+Threads = Annotated[int | None, typer.Option(help="At the same time; all processors if not given.", show_default=False)]
 Edges = Annotated[str, typer.Option(help="exact: cells are cut at edges; ignore: each cell is one point.")]
 
 
@@ -56,6 +60,8 @@ def render(
     output: Annotated[str, typer.Option("--output", "-o", help="The image to write: .png, or .npy for linear RGB.")],
     cells: Cells = 1,
     edges: Edges = "exact",
+    engine: EngineName = None,
+    threads: Threads = None,
 ) -> None:
     """Render a scene.
 
@@ -65,9 +71,9 @@ def render(
     from diffrt.render.renderer import render
     from diffrt.scene import load_scene
 
-    image, report = render(load_scene(scene), cells, edges, report=True)
+    image, report = render(load_scene(scene), cells, edges, report=True, engine=engine, threads=threads)
     image.save(output)
-    print(f"{output}: {image.shape[1]} x {image.shape[0]} pixels, {report.samples} samples")
+    print(f"{output}: {image.shape[1]} x {image.shape[0]} pixels, {report.samples} samples, engine {report.engine}")
     _tell(report)
 
 
@@ -78,6 +84,8 @@ def gradient(
     output: Annotated[str, typer.Option("--output", "-o", help="The picture to write: .png, or .npy.")],
     cells: Cells = 1,
     edges: Edges = "exact",
+    engine: EngineName = None,
+    threads: Threads = None,
 ) -> None:
     """Draw the derivative of the image's luminance by a parameter: negative is blue, positive red.
 
@@ -93,7 +101,9 @@ def gradient(
     if found.size > 1:
         raise InputError(f"{parameter}: holds {found.size} numbers, needed: one of {', '.join(found.components)}")
     # The luminance of linear sRGB (ITU-R BT.709).
-    derivative, report = jacobian(loaded, [parameter], cells, edges, report=True)
+    derivative, report = jacobian(
+        loaded, [parameter], cells, edges, report=True, engine=engine, threads=threads
+    )
     luminance = derivative[..., 0] @ (0.2126, 0.7152, 0.0722)
     picture, scale = diverging(luminance)
     picture.save(output)
@@ -210,7 +220,7 @@ def parameters(scene: SceneFile) -> None:
 
 @app.command()
 def info() -> None:
-    """Say which versions run.
+    """Say which versions run, and which engine.
 
     Example: `diffrt info`
     """
@@ -218,8 +228,10 @@ def info() -> None:
     from importlib.metadata import version
 
     from diffrt import __version__
+    from diffrt.compiler import describe
 
-    print(f"diffrt {__version__}, engine numpy, exact edges")
+    print(f"diffrt {__version__}, exact edges")
+    print(describe())
     print(f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}")
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors")
 

@@ -113,7 +113,7 @@ def test_fit_of_a_scene_with_target_and_names(tmp_path):
 
 
 def test_info_names_the_engine():
-    assert "engine numpy" in run("info").stdout
+    assert "engine llvm" in run("info").stdout
 
 
 def test_help_shows_an_example_of_every_command():

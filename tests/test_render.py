@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 import diffrt.autograd as ag
-from diffrt.compiler import kernel
 from diffrt.errors import InputError
 from diffrt.image import Image
 from diffrt.render import jacobian, render
 from diffrt.render.shapes import SHAPES, Disk, Plane, Rectangle, Sphere, Triangle
 from diffrt.render.tables import build_tables
-from diffrt.compiler import REFERENCE
+from diffrt.compiler import REFERENCE, Case, Engine, Runs, kernel
 from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene, load_scene, parse_scene
 
@@ -244,7 +243,8 @@ def _poly(structure, uniforms, rows, samples):
     return ag.stack([a * x * x + b, ag.sin(b * x)])
 
 
-def test_a_kernel_is_an_op_like_any_other_over_many_chunks():
+@pytest.mark.parametrize("engine", [REFERENCE, Engine("llvm", 2)], ids=["numpy", "llvm"])
+def test_a_kernel_is_an_op_like_any_other_over_many_chunks(engine):
     rng = np.random.default_rng(3)
     size = 20_000  # over two chunks
     a, table, x = 1.3, rng.normal(size=4), rng.normal(size=size)
@@ -252,7 +252,7 @@ def test_a_kernel_is_an_op_like_any_other_over_many_chunks():
     weights = rng.normal(size=(2, size))
 
     def by_kernel(a, table, x):
-        return ag.sum(kernel(_poly, None, [a], [table], [ids], [x]) * weights)
+        return ag.sum(kernel(_poly, [a], [Case(None, [table])], [x], engine, Runs(ids, (4,))) * weights)
 
     def direct(a, table, x):
         return ag.sum(_poly(None, [a], [ag.take(table, ids)], [x]) * weights)

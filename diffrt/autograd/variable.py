@@ -431,8 +431,12 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
                 return apply(op, operands)  # type: ignore[no-any-return]
             return first.combined(op.name, operands)
 
-        return np.asarray(np.frompyfunc(entry, len(values), 1)(*values), object)
-    return np.asarray(op.forward(*values, **settings), object)
+        found = np.asarray(np.frompyfunc(entry, len(values), 1)(*values), object)
+    else:
+        found = np.asarray(op.forward(*values, **settings), object)
+    if any(isinstance(x, Abstract) for x in found.flat):
+        return found
+    return np.array(found.tolist())  # numbers that are known
 
 
 def _constant(x: Any) -> Any:

@@ -58,12 +58,29 @@ def missing() -> str | None:
     return None
 
 
+def describe() -> str:
+    """The engine that runs if none is asked for, in a line."""
+    reason = missing()
+    if reason:
+        return f"engine numpy: llvmlite cannot be loaded ({reason})"
+    from llvmlite import binding
+
+    from diffrt.compiler.native import cache_folder, host
+
+    cpu, _, width = host()
+    version = ".".join(map(str, binding.llvm_version_info[:2]))
+    return (
+        f"engine llvm: LLVM {version}, {cpu}, {width} doubles per vector, {_processors()} threads\n"
+        f"compiled programs are kept in {cache_folder()}"
+    )
+
+
 def choose_engine(name: str | None = None, threads: int | None = None, dtype: str = "float64") -> Engine:
     """The engine asked for; "llvm" if none is, or "numpy" with a warning where llvmlite cannot be loaded.
 
     Raises InputError for another name, and for "llvm" where it cannot be loaded.
     """
-    engine = Engine(name or "llvm", threads or _processors(), dtype) if threads != 0 else Engine("llvm", 0, dtype)
+    engine = Engine(name or "llvm", _processors() if threads is None else threads, dtype)
     reason = missing() if engine.name == "llvm" else None
     if reason is None:
         return engine

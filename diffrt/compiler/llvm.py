@@ -273,16 +273,17 @@ class _Writer:
         ] + [f"  %nan = phi {mask} [ zeroinitializer, %{before} ], [ {nan}, %latch ]"]
         self.start("done")
         base = self.value(f"mul i64 %p, {len(summed) + 1}")
-        flag = self.value(f"select i1 {self.any('%nan')}, {real} 1.0, {real} 0.0")
-        for k, name in enumerate([*sums, None]):
-            to = self.at(real, "%sums", self.value(f"add i64 {base}, {k}"))
-            if name is None:
-                self.line(f"store {real} {flag}, ptr {to}")
-                break
+        flag = self.any("%nan")
+        for k, name in enumerate(sums):
             parts = [self.value(f"extractelement {vector} {name}, i64 {j}") for j in range(width)]
             while len(parts) > 1:  # pairs, in a fixed order
                 parts = [self.value(f"fadd {real} {a}, {b}") for a, b in zip(parts[::2], parts[1::2], strict=True)]
+            to = self.at(real, "%sums", self.value(f"add i64 {base}, {k}"))
             self.line(f"store {real} {parts[0]}, ptr {to}")
+            if self.fast_chains():
+                flag = self.value(f"or i1 {flag}, {self.value(f'fcmp uno {real} {parts[0]}, {parts[0]}')}")
+        to = self.at(real, "%sums", self.value(f"add i64 {base}, {len(sums)}"))
+        self.line(f"store {real} {self.value(f'select i1 {flag}, {real} 1.0, {real} 0.0')}, ptr {to}")
         self.line("br label %stored")
         self.start("stored")
         self.line("%p.next = add i64 %p, 1")

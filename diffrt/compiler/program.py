@@ -213,6 +213,8 @@ class Recorder:
     def make(self, name: str, *given: Any) -> Node:
         """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one."""
         nodes = [x if isinstance(x, Node) else self.constant(x) for x in given]
+        if name == "alias":  # the transforms' way to tell variables apart
+            return nodes[0]
         if name in _ARITHMETIC:
             nodes = [self._number(x) for x in nodes]
         if name == "where" and nodes[1].boolean != nodes[2].boolean:

@@ -1,0 +1,245 @@
+"""Kernels: both engines, threads, runs, derivatives of derivatives, recording, and the cache of programs."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from diffrt import autograd
+from diffrt.autograd import exp, greater, hessian, maximum, sqrt, variable, where
+from diffrt.compiler import REFERENCE, Case, Engine, EngineMissing, Runs, choose_engine, fold, kernel, native, search
+from diffrt.compiler import engine as engine_module
+from diffrt.errors import InputError
+
+LLVM = Engine("llvm", 2)
+
+
+def formula(structure, uniforms, rows, samples):
+    (a,), (r,), (x, y) = uniforms, rows, samples
+    h = a * x - r[0] * y
+    return autograd.stack([where(greater(h, 0.0), sqrt(h), 0.0) * x, exp(-r[1] * x * x) + maximum(x, y) * structure])
+
+
+def inputs(size: int):
+    rng = np.random.default_rng(0)
+    return 1.3, rng.random((2, 3)), rng.random((2, 2)), rng.random(size), rng.random(size)
+
+
+def run(engine: Engine, labels: np.ndarray) -> list[np.ndarray]:
+    a, first, second, x, y = (variable(v) for v in inputs(len(labels)))
+    cases = [Case(2.0, [first]), Case(-1.0, [second])]
+    out = kernel(formula, [a], cases, [x, y.value], engine, Runs(labels, (3, 2)))
+    out.backward(np.random.default_rng(1).random(out.shape))
+    return [np.asarray(v) for v in (out.value, a.grad, first.grad, second.grad, x.grad)]
+
+
+LABELS = {
+    "one sample": np.array([3]),
+    "fewer than a vector": np.array([0, 4, 1]),
+    "long runs": np.repeat([0, 3, 1, 4], [5000, 3, 9001, 20_000]),
+    "some left out": np.repeat([0, -1, 3, -1, 1], [1001, 40, 7, 1, 3000]),
+    "no order": np.random.default_rng(5).integers(-1, 5, 20_001),
+    "a case without samples": np.zeros(100, int),
+    "none at all": np.full(50, -1),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_both_engines_agree(name):
+    expected, found = run(REFERENCE, LABELS[name]), run(LLVM, LABELS[name])
+    for e, f in zip(expected, found, strict=True):
+        assert f.shape == e.shape
+        assert np.abs(f - e).max(initial=0.0) <= 1e-13 * max(np.abs(e).max(initial=0.0), 1e-300) * 100
+
+
+def test_the_number_of_threads_does_not_change_a_bit():
+    one, two, many, again = (run(Engine("llvm", n), LABELS["no order"]) for n in (1, 2, 7, 2))
+    for a, b, c, d in zip(one, two, many, again, strict=True):
+        assert a.tobytes() == b.tobytes() == c.tobytes() == d.tobytes()
+
+
+def test_float32_is_near():
+    labels = LABELS["long runs"]
+    a, first, second, x, y = inputs(len(labels))
+    cases = [Case(2.0, [first]), Case(-1.0, [second])]
+    exact, short = (
+        kernel(formula, [a], cases, [x, y], Engine("llvm", 2, dtype), Runs(labels, (3, 2)), shading=True)
+        for dtype in ("float64", "float32")
+    )
+    assert short.dtype == np.float32
+    # The square root of a difference that is nearly zero has few digits.
+    assert np.quantile(np.abs(short - exact), 0.99) < 1e-6
+
+
+def cubic(structure, uniforms, rows, samples):
+    (a,), (x,) = uniforms, samples
+    return a[0] * a[0] * a[1] * x * x + sqrt(a[1] + x)
+
+
+@pytest.mark.parametrize("engine", [REFERENCE, LLVM], ids=["numpy", "llvm"])
+def test_second_derivatives_of_uniforms(engine):
+    x = np.random.default_rng(2).random(1000)
+
+    def total(a):
+        return autograd.sum(kernel(cubic, [a], [Case(None)], [x], engine))
+
+    a, b = 1.2, 0.7
+    root = -0.25 * np.sum((b + x) ** -1.5)
+    truth = np.array([[2 * b * np.sum(x * x), 2 * a * np.sum(x * x)], [2 * a * np.sum(x * x), root]])
+    assert hessian(total)(np.array([a, b])) == pytest.approx(truth, rel=1e-12)
+
+
+def by_row(structure, uniforms, rows, samples):
+    return rows[0] * rows[0] * samples[0] * samples[0]
+
+
+@pytest.mark.parametrize("engine", [REFERENCE, LLVM], ids=["numpy", "llvm"])
+def test_second_derivatives_of_rows_and_samples(engine):
+    labels = np.array([0, 0, 1, 1, 1, 0])
+
+    def total(v):
+        return autograd.sum(kernel(by_row, [], [Case(None, [v[:2]])], [v[2:]], engine, Runs(labels, (2,))))
+
+    v = np.array([0.5, 2.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    truth = np.zeros((8, 8))
+    for i, k in enumerate(labels):
+        truth[k, k] += 2 * v[i + 2] ** 2
+        truth[i + 2, i + 2] += 2 * v[k] ** 2
+        truth[k, i + 2] += 4 * v[k] * v[i + 2]
+        truth[i + 2, k] += 4 * v[k] * v[i + 2]
+    assert hessian(total)(v) == pytest.approx(truth, rel=1e-12)
+
+
+def length(structure, uniforms, rows, samples):
+    return sqrt(samples[0] * samples[0])
+
+
+def test_zero_wins_over_inf_in_compiled_code_too():
+    """The partial of sqrt at 0 is inf, and x * x does not move there: the product is 0, not nan."""
+    x = variable(np.array([0.0, 2.0, -3.0, 0.0, 1.0, 0.0]))
+    kernel(length, [], [Case(None)], [x], LLVM).backward(np.ones(6))
+    assert x.grad.tolist() == [0.0, 1.0, -1.0, 0.0, 1.0, 0.0]
+
+
+def branching(structure, uniforms, rows, samples):
+    if samples[0] > 0.0:
+        return samples[0]
+    return -samples[0]
+
+
+def test_a_branch_on_a_value_is_refused_and_the_line_is_named():
+    with pytest.raises(TypeError, match=r"use diffrt\.autograd\.where.*test_compiler_kernels\.py, line \d+: if samples"):
+        kernel(branching, [], [Case(None)], [np.ones(5)], LLVM)
+
+
+def floating(structure, uniforms, rows, samples):
+    return samples[0] * float(samples[0][0])
+
+
+def test_a_value_as_a_float_is_refused_and_the_line_is_named():
+    with pytest.raises(TypeError, match=r"no value yet.*line \d+: return samples"):
+        kernel(floating, [], [Case(None)], [np.ones(5)], LLVM)
+
+
+def largest(structure, uniforms, rows, samples, tables):
+    def body(fields, best, place):
+        value = fields[0] * samples[0]
+        more = greater(value, best)
+        return where(more, value, best), where(more, fields[1], place)
+
+    return fold(tables[0], body, [np.full(samples[0].shape, -np.inf), np.full(samples[0].shape, -1.0)])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 100])
+def test_a_fold_goes_through_all_rows_of_a_table_of_any_length(rows):
+    rng = np.random.default_rng(rows)
+    table, x = [rng.standard_normal(rows), np.arange(rows, dtype=float)], rng.standard_normal(37)
+    for engine in (REFERENCE, LLVM):
+        value, place = search(largest, None, [], [], [x], [table], engine)
+        if rows:
+            assert np.array_equal(value, (table[0][:, None] * x).max(0))
+            assert np.array_equal(place, (table[0][:, None] * x).argmax(0))
+        else:
+            assert (place == -1.0).all()
+
+
+# The cache.
+TEXT = f"define void @{native.NAME}(ptr %a, ptr %b, ptr %c, ptr %d, ptr %e, i64 %f, i64 %g, i64 %h) {{\n  ret void\n}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def compilations(monkeypatch) -> list[str]:
+    done = []
+    compile_text = native._compile
+    monkeypatch.setattr(native, "_compile", lambda text, effort: done.append(text) or compile_text(text, effort))
+    return done
+
+
+def test_code_is_kept_for_the_next_time(folder, monkeypatch):
+    done = compilations(monkeypatch)
+    native.Native(TEXT, 0)
+    native.Native(TEXT, 0)
+    assert len(done) == 1 and len(list(folder.iterdir())) == 1
+    native.Native(TEXT, 2)
+    assert len(done) == 2
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]])
+def test_a_damaged_file_is_compiled_again(folder, monkeypatch, damage):
+    native.Native(TEXT, 0)
+    (path,) = folder.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    done = compilations(monkeypatch)
+    native.Native(TEXT, 0)
+    assert len(done) == 1 and path.read_bytes() == whole
+
+
+def test_the_cache_is_bounded_and_the_oldest_go_first(folder, monkeypatch):
+    monkeypatch.setattr(native, "LIMIT", 3000)
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"old{number}").write_bytes(b"x" * 900)
+        os.utime(folder / f"old{number}", (number, number))
+    native.Native(TEXT, 0)
+    names = sorted(p.name for p in folder.iterdir())
+    assert "old0" not in names and "old4" in names
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= 3000
+
+
+def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "file" / "cache")
+    native.Native(TEXT, 0)
+
+
+def test_two_processes_share_the_cache(tmp_path):
+    code = "import diffrt; s = diffrt.load_scene('scenes/tiny.toml'); print(diffrt.render(s).tobytes().hex())"
+    home = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path), "HOME": str(tmp_path)}
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=home) for _ in range(2)]
+    first, second = (p.communicate()[0] for p in both)
+    assert first and first == second
+
+
+# Which engine.
+def test_without_llvmlite_numpy_runs_and_says_so_in_one_line(monkeypatch):
+    monkeypatch.setattr(engine_module, "missing", lambda: "ImportError: no llvmlite")
+    with pytest.warns(EngineMissing, match="llvmlite cannot be loaded") as told:
+        assert choose_engine().name == "numpy"
+    assert len(str(told[0].message).splitlines()) == 1
+    with pytest.raises(InputError, match='"numpy" needs no compiler'):
+        choose_engine("llvm")
+    assert choose_engine("numpy").name == "numpy"
+
+
+@pytest.mark.parametrize("wrong", [{"name": "cuda"}, {"threads": 0}, {"threads": 1.5}, {"dtype": "float16"}])
+def test_engines_that_do_not_exist_are_refused(wrong):
+    with pytest.raises(InputError, match=r"found .*, allowed"):
+        Engine(**wrong)

@@ -1,0 +1,75 @@
+"""The two engines on whole scenes: the same cells and cuts, the same image, the same derivatives."""
+
+import numpy as np
+import pytest
+from test_edges import shipped
+
+from diffrt.autograd import variable
+from diffrt.compiler import REFERENCE, Engine
+from diffrt.render import jacobian, render
+from diffrt.render.renderer import Settings, lay_out
+from diffrt.render.tables import build_tables
+
+SIZES = {"still_life": None, "tiny": None, "workshop": (48, 36), "mirrors": (40, 30)}
+LONG = {"gallery": (40, 30), "mirrors": (160, 120)}
+
+
+def scene_of(name, size):
+    return shipped(name) if size is None else shipped(name, *size)
+
+
+def gradient(scene, **how):
+    names = [p.path for p in scene.parameters()]
+    v = variable(scene.pack(names))
+    image = render(scene.unpack(names, v), **how)
+    image.backward(np.random.default_rng(0).random(image.shape))
+    return image.value, v.grad
+
+
+def compare(name, size):
+    scene = scene_of(name, size)
+    tables = build_tables(scene)
+    prints = [lay_out(tables, scene, Settings(), e).fingerprint(scene.camera.width) for e in (REFERENCE, Engine("llvm"))]
+    assert np.array_equal(*prints)
+    (expected, slopes), (found, mine) = (gradient(scene, engine=name) for name in ("numpy", "llvm"))
+    assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()
+    assert np.abs(mine - slopes).max() <= 1e-10 * np.abs(slopes).max()
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_scene_is_the_same_on_both_engines(name):
+    compare(name, SIZES[name])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", LONG)
+def test_larger_scene_is_the_same_on_both_engines(name):
+    compare(name, LONG[name])
+
+
+def test_jacobian_is_the_same_on_both_engines():
+    scene = scene_of("still_life", None)
+    names = ["lamp.position", "ball.center", "ball.radius", "floor.material.albedo", "camera.fov"]
+    expected, found = (jacobian(scene, names, engine=name) for name in ("numpy", "llvm"))
+    assert np.abs(found - expected).max() <= 1e-10 * np.abs(expected).max()
+
+
+def test_the_bits_of_a_render_do_not_depend_on_the_threads():
+    scene = scene_of("still_life", None)
+    (first, slopes), *others = (gradient(scene, threads=n) for n in (1, 2, 5, 2))
+    for image, slope in others:
+        assert image.tobytes() == first.tobytes() and slope.tobytes() == slopes.tobytes()
+
+
+def test_float32_shades_near_float64_on_the_same_cells():
+    scene = scene_of("still_life", None)
+    exact, short = (render(scene, dtype=dtype) for dtype in ("float64", "float32"))
+    assert np.abs(short - exact).max() < 1e-5 * np.abs(exact).max()
+
+
+def test_the_report_names_the_engine():
+    scene = scene_of("tiny", None)
+    for name in ("llvm", "numpy"):
+        report = render(scene, report=True, engine=name)[1]
+        assert report.engine == name and f"engine {name}" in str(report)
