@@ -177,28 +177,28 @@ def folder(tmp_path, monkeypatch):
 
 def compilations(monkeypatch) -> list[str]:
     done = []
-    compile_text = native._compile
-    monkeypatch.setattr(native, "_compile", lambda text, effort: done.append(text) or compile_text(text, effort))
+    compile_text = native.compile_text
+    monkeypatch.setattr(native, "compile_text", lambda text, effort: done.append(text) or compile_text(text, effort))
     return done
 
 
 def test_code_is_kept_for_the_next_time(folder, monkeypatch):
     done = compilations(monkeypatch)
-    native.Native(TEXT, 0)
-    native.Native(TEXT, 0)
+    native.Native(native.compiled(TEXT, 0))
+    native.Native(native.compiled(TEXT, 0))
     assert len(done) == 1 and len(list(folder.iterdir())) == 1
-    native.Native(TEXT, 2)
+    native.Native(native.compiled(TEXT, 2))
     assert len(done) == 2
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]])
 def test_a_damaged_file_is_compiled_again(folder, monkeypatch, damage):
-    native.Native(TEXT, 0)
+    native.Native(native.compiled(TEXT, 0))
     (path,) = folder.iterdir()
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     done = compilations(monkeypatch)
-    native.Native(TEXT, 0)
+    native.Native(native.compiled(TEXT, 0))
     assert len(done) == 1 and path.read_bytes() == whole
 
 
@@ -208,7 +208,7 @@ def test_the_cache_is_bounded_and_the_oldest_go_first(folder, monkeypatch):
     for number in range(5):
         (folder / f"old{number}").write_bytes(b"x" * 900)
         os.utime(folder / f"old{number}", (number, number))
-    native.Native(TEXT, 0)
+    native.Native(native.compiled(TEXT, 0))
     names = sorted(p.name for p in folder.iterdir())
     assert "old0" not in names and "old4" in names
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 3000
@@ -217,7 +217,7 @@ def test_the_cache_is_bounded_and_the_oldest_go_first(folder, monkeypatch):
 def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "file" / "cache")
-    native.Native(TEXT, 0)
+    native.Native(native.compiled(TEXT, 0))
 
 
 def test_two_processes_share_the_cache(tmp_path):

@@ -321,8 +321,11 @@ def as_value(x: Any) -> Value:
         array = np.asarray(x)
     except ValueError as fault:
         raise TypeError(f"diffrt.autograd needs real numbers or arrays of one shape; {fault}") from None
-    if array.dtype.char == "O" and any(isinstance(entry, Abstract) for entry in array.flat):
-        return array
+    if array.dtype.char == "O":
+        if not array.size:
+            array = array.astype(np.float64)
+        elif any(isinstance(entry, Abstract) for entry in array.flat):
+            return array
     if array.dtype.kind not in "biuf" or array.dtype == np.float16:
         raise TypeError(
             f"diffrt.autograd needs real numbers (int, float32, float64) but was given {type(x).__name__} "

@@ -4,9 +4,10 @@ A piece is computed by one thread and leaves its own sums, which are added up in
 the number of threads nor their speed can change a bit of the result.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -14,10 +15,10 @@ import numpy as np
 
 from diffrt.autograd import not_equal
 from diffrt.autograd.variable import recording
+from diffrt.compiler import native
 from diffrt.compiler.engine import Engine
 from diffrt.compiler.llvm import Form, write
 from diffrt.compiler.mapping import Mapping, Search, own_slots
-from diffrt.compiler.native import Native, host
 from diffrt.compiler.program import (
     ROW,
     SAMPLE,
@@ -48,47 +49,75 @@ class Spec:
 
 
 class Program:
-    """One function, recorded and compiled when it is needed.
+    """One function, recorded and compiled, or found in the cache.
 
     kinds: how each result is kept. shapes: of the results, without the axis of samples.
     """
 
     def __init__(self, function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form):
         self.form = form
-        self._recorder = Recorder()
+        self._function, self._specs, self._kinds = function, specs, kinds
+        name = _name(function)
+        key = name and native.key_of(name, repr((specs, kinds, form)), native.source())
+        kept = native.read(key) if key else None
+        if kept is not None:
+            head, _, code = kept.partition(b"\n")
+            self.shapes = [tuple(shape) for shape in json.loads(head)]
+        else:
+            self.shapes = [np.shape(r)[:-1] for r in self._recorded[1]]
+            text = self._text(form)
+            code = native.compile_text(text, form.effort) if key else native.compiled(text, form.effort)
+            if key:
+                native.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
+        self.kinds = kinds or (SAMPLE,) * len(self.shapes)
+        self.native = native.Native(code)
+        self.columns = sum(int(np.prod(s)) for s, kind in zip(self.shapes, self.kinds, strict=True) if kind != SAMPLE)
+
+    @cached_property
+    def exact(self) -> native.Native:
+        """That in which zero wins in the chain rule everywhere; some lanes of some scenes need it."""
+        return native.Native(native.compiled(self._text(replace(self.form, exact=True)), self.form.effort))
+
+    @cached_property
+    def _recorded(self) -> tuple[Recorder, list[Any]]:
+        """The function on nodes."""
+        recorder = Recorder()
         place, tables = 0, 0
         inputs: list[Any] = []
-        for spec in specs:
+        for spec in self._specs:
             if spec.kind == TABLE_FIELD:
-                inputs.append(TableInput(self._recorder, tables, place, spec.fields))
+                inputs.append(TableInput(recorder, tables, place, spec.fields))
                 place, tables = place + len(spec.fields), tables + 1
                 continue
-            array = abstract(self._recorder, spec.kind, place, spec.shape)
+            array = abstract(recorder, spec.kind, place, spec.shape)
             inputs.append(not_equal(array, 0.0) if spec.boolean else array)
             place += 1
         with recording(), np.errstate(all="ignore"):
-            results = function(inputs)
-        self.kinds = kinds or (SAMPLE,) * len(results)
-        self.shapes = [np.shape(r)[:-1] for r in results]
-        self._nodes = [
-            [self._recorder.make("where", n, 1.0, 0.0) if n.boolean else n for n in as_nodes(self._recorder, r).ravel()]
+            return recorder, self._function(inputs)
+
+    def _text(self, form: Form) -> str:
+        recorder, results = self._recorded
+        nodes = [
+            [recorder.make("where", n, 1.0, 0.0) if n.boolean else n for n in as_nodes(recorder, r).ravel()]
             for r in results
         ]
+        return write(recorder, self._kinds or (SAMPLE,) * len(nodes), nodes, form)
 
-    @cached_property
-    def native(self) -> Native:
-        """The machine code."""
-        return Native(write(self._recorder, self.kinds, self._nodes, self.form), self.form.effort)
 
-    @cached_property
-    def exact(self) -> Native:
-        """That in which zero wins in the chain rule everywhere; some lanes of some scenes need it."""
-        return Native(write(self._recorder, self.kinds, self._nodes, replace(self.form, exact=True)), self.form.effort)
-
-    @cached_property
-    def columns(self) -> int:
-        """Numbers that are added up."""
-        return sum(len(n) for n, kind in zip(self._nodes, self.kinds, strict=True) if kind != SAMPLE)
+def _name(function: Any) -> str | None:
+    """What tells a function of the package from every other one; None for a function from elsewhere."""
+    if is_dataclass(function):
+        parts = []
+        for f in fields(function):
+            value = getattr(function, f.name)
+            part = _name(value) if callable(value) else repr(value)
+            if part is None:
+                return None
+            parts.append(part)
+        return f"{type(function).__name__}({', '.join(parts)})"
+    if not function.__module__.startswith("diffrt."):
+        return None
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 @cache
@@ -99,7 +128,7 @@ def program(function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[
 
 def form_of(engine: Engine, shading: bool, often: bool) -> Form:
     """How a program is written for an engine."""
-    width = host()[2]
+    width = native.host()[2]
     if shading and engine.dtype == "float32":
         return Form("float", 2 * width, True, effort=2)
     return Form("double", width, shading, effort=2 if often else 0)
@@ -216,9 +245,9 @@ class Job:
         self._outputs = np.array([a.ctypes.data for a in outputs] or [0], np.uint64)
         self._counts = np.array(counts, np.int64)
 
-    def run(self, first: int, last: int, native: Native | None = None) -> None:
+    def run(self, first: int, last: int, code: native.Native | None = None) -> None:
         """Do some of the pieces."""
-        (native or self.program.native).call(
+        (code or self.program.native).call(
             self._inputs.ctypes.data, self._outputs.ctypes.data, self.sums.ctypes.data, self.pieces.ctypes.data,
             self._counts.ctypes.data, first, last, self.samples,
         )  # fmt: skip
@@ -241,7 +270,6 @@ def execute(jobs: Sequence[Job], threads: int) -> None:
     for job in jobs:
         if not len(job.pieces):
             continue
-        _ = job.program.native  # compiled here, not by a thread
         if threads == 1 or total < ALONE:
             job.run(0, len(job.pieces))
             continue

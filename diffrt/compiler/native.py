@@ -1,9 +1,12 @@
 """From the text of a program to machine code, and a cache of it for the next time.
 
-The cache is a folder of the user. A file is named by a hash of the text, the processor and the versions, and begins
-with a hash of what it holds: a damaged file is compiled again. It is written whole and renamed, so several processes
-may share the folder; its size is bounded, the files that were not used for longest go first; without it everything
-works.
+The cache is a folder of the user. A file is named by a hash of what makes the code what it is: the program, the
+processor and the versions. It begins with a hash of what it holds: a damaged file is compiled again. It is written whole
+and renamed, so several processes may share the folder; its size is bounded, the files that were not used for longest go
+first; without it everything works.
+
+A program of the package is known by its function, its structure and the package's source, so that it need not even be
+recorded again. Another one, of a user's own kernel, is known by its text.
 """
 
 import ctypes
@@ -46,22 +49,25 @@ def host() -> tuple[str, str, int]:
 class Native:
     """Machine code of one program; the ctypes function `call` runs it, without Python's lock."""
 
-    def __init__(self, text: str, effort: int) -> None:
-        """effort: of the code generator, 0 to 3."""
+    def __init__(self, code: bytes) -> None:
         from llvmlite import binding
 
         cpu, features, _ = host()
-        key = _key(text, effort)
-        code = _read(key)
-        if code is None:
-            code = _compile(text, effort)
-            _write(key, code)
-        machine = _machine(cpu, features, 0)
         # The engine owns the code, so it must live as long as the function.
-        self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+        self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine(cpu, features, 0))
         self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
         self.call: Any = _SIGNATURE(self._engine.get_function_address(NAME))
+
+
+def compiled(text: str, effort: int) -> bytes:
+    """The machine code of a text, from the cache if it is there. effort: of the code generator, 0 to 3."""
+    key = key_of(text, str(effort))
+    code = read(key)
+    if code is None:
+        code = compile_text(text, effort)
+        write(key, code)
+    return code
 
 
 def _machine(cpu: str, features: str, effort: int) -> Any:
@@ -73,7 +79,8 @@ def _machine(cpu: str, features: str, effort: int) -> Any:
     )
 
 
-def _compile(text: str, effort: int) -> bytes:
+def compile_text(text: str, effort: int) -> bytes:
+    """The machine code of a text."""
     from llvmlite import binding
 
     cpu, features, _ = host()
@@ -84,16 +91,28 @@ def _compile(text: str, effort: int) -> bytes:
     return code
 
 
-def _key(text: str, effort: int) -> str:
+def key_of(*parts: str) -> str:
+    """What names a file of the cache."""
     import llvmlite
     from llvmlite import binding
 
     cpu, features, _ = host()
-    parts = [text, str(effort), cpu, features, llvmlite.__version__, repr(binding.llvm_version_info)]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    whole = [*parts, cpu, features, llvmlite.__version__, repr(binding.llvm_version_info)]
+    return hashlib.sha256("\0".join(whole).encode()).hexdigest()
 
 
-def _read(key: str) -> bytes | None:
+@cache
+def source() -> str:
+    """A hash of the package's source."""
+    total = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for path in sorted(root.rglob("*.py")):
+        total.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def read(key: str) -> bytes | None:
+    """What the cache holds under a key; None for nothing, or for something damaged."""
     try:
         path = cache_folder() / key
         data = path.read_bytes()
@@ -108,7 +127,7 @@ def _read(key: str) -> bytes | None:
         return None
 
 
-def _write(key: str, code: bytes) -> None:
+def write(key: str, code: bytes) -> None:
     """Keep code for the next time, if that can be done."""
     try:
         folder = cache_folder()
