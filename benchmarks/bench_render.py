@@ -112,7 +112,11 @@ def mitsuba_run(size: int, samples: int) -> tuple[Callable[[], Any], Callable[[]
         "lamp": {"type": "point", "position": LAMP, "intensity": {"type": "rgb", "value": [INTENSITY] * 3}},
     }  # fmt: skip
     for i, (center, radius, albedo) in enumerate(BALLS):
-        described[f"ball{i}"] = {"type": "sphere", "to_world": t().translate(center).scale(radius), "bsdf": matte(albedo)}
+        described[f"ball{i}"] = {
+            "type": "sphere",
+            "to_world": t().translate(center).scale(radius),
+            "bsdf": matte(albedo),
+        }
     scene = mi.load_dict(described)
     params = mi.traverse(scene)
     wanted = [k for k in params.keys() if k.endswith(("reflectance.value", "intensity.value"))
@@ -338,7 +342,9 @@ def profile(sizes: list[int]) -> None:
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="compare", choices=["compare", "kernel", "balls", "memory", "profile"])
+    parser.add_argument(
+        "what", nargs="?", default="compare", choices=["compare", "kernel", "balls", "memory", "profile"]
+    )
     parser.add_argument("--sizes", type=int, nargs="+")
     given = parser.parse_args()
     default = {"compare": [64, 256, 1024], "kernel": [1024], "balls": [256], "memory": [1024, 4096], "profile": [1024]}

@@ -101,9 +101,7 @@ def gradient(
     if found.size > 1:
         raise InputError(f"{parameter}: holds {found.size} numbers, needed: one of {', '.join(found.components)}")
     # The luminance of linear sRGB (ITU-R BT.709).
-    derivative, report = jacobian(
-        loaded, [parameter], cells, edges, report=True, engine=engine, threads=threads
-    )
+    derivative, report = jacobian(loaded, [parameter], cells, edges, report=True, engine=engine, threads=threads)
     luminance = derivative[..., 0] @ (0.2126, 0.7152, 0.0722)
     picture, scale = diverging(luminance)
     picture.save(output)

@@ -130,7 +130,9 @@ def branching(structure, uniforms, rows, samples):
 
 
 def test_a_branch_on_a_value_is_refused_and_the_line_is_named():
-    with pytest.raises(TypeError, match=r"use diffrt\.autograd\.where.*test_compiler_kernels\.py, line \d+: if samples"):
+    with pytest.raises(
+        TypeError, match=r"use diffrt\.autograd\.where.*test_compiler_kernels\.py, line \d+: if samples"
+    ):
         kernel(branching, [], [Case(None)], [np.ones(5)], LLVM)
 
 
@@ -166,7 +168,9 @@ def test_a_fold_goes_through_all_rows_of_a_table_of_any_length(rows):
 
 
 # The cache.
-TEXT = f"define void @{native.NAME}(ptr %a, ptr %b, ptr %c, ptr %d, ptr %e, i64 %f, i64 %g, i64 %h) {{\n  ret void\n}}\n"
+TEXT = (
+    f"define void @{native.NAME}(ptr %a, ptr %b, ptr %c, ptr %d, ptr %e, i64 %f, i64 %g, i64 %h) {{\n  ret void\n}}\n"
+)
 
 
 @pytest.fixture
@@ -191,7 +195,9 @@ def test_code_is_kept_for_the_next_time(folder, monkeypatch):
     assert len(done) == 2
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]]
+)
 def test_a_damaged_file_is_compiled_again(folder, monkeypatch, damage):
     native.Native(native.compiled(TEXT, 0))
     (path,) = folder.iterdir()

@@ -29,7 +29,9 @@ def gradient(scene, **how):
 def compare(name, size):
     scene = scene_of(name, size)
     tables = build_tables(scene)
-    prints = [lay_out(tables, scene, Settings(), e).fingerprint(scene.camera.width) for e in (REFERENCE, Engine("llvm"))]
+    prints = [
+        lay_out(tables, scene, Settings(), e).fingerprint(scene.camera.width) for e in (REFERENCE, Engine("llvm"))
+    ]
     assert np.array_equal(*prints)
     (expected, slopes), (found, mine) = (gradient(scene, engine=name) for name in ("numpy", "llvm"))
     assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()

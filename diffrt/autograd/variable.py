@@ -324,7 +324,7 @@ def as_value(x: Any) -> Value:
     if array.dtype.char == "O":
         if not array.size:
             array = array.astype(np.float64)
-        elif any(isinstance(entry, Abstract) for entry in array.flat):
+        elif isinstance(array.flat[0], Abstract) or any(isinstance(entry, Abstract) for entry in array.flat):
             return array
     if array.dtype.kind not in "biuf" or array.dtype == np.float16:
         raise TypeError(
@@ -437,7 +437,7 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
         found = np.asarray(np.frompyfunc(entry, len(values), 1)(*values), object)
     else:
         found = np.asarray(op.forward(*values, **settings), object)
-    if any(isinstance(x, Abstract) for x in found.flat):
+    if not found.size or isinstance(found.flat[0], Abstract) or any(isinstance(x, Abstract) for x in found.flat):
         return found
     return np.array(found.tolist())  # numbers that are known
 

@@ -6,5 +6,16 @@ from .loops import fold, repeat, when
 from .runs import Runs
 
 __all__ = [
-    "REFERENCE", "Case", "Engine", "EngineMissing", "Runs", "choose_engine", "describe", "fold", "kernel", "repeat", "search", "when"
+    "REFERENCE",
+    "Case",
+    "Engine",
+    "EngineMissing",
+    "Runs",
+    "choose_engine",
+    "describe",
+    "fold",
+    "kernel",
+    "repeat",
+    "search",
+    "when",
 ]

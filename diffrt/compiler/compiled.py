@@ -34,7 +34,8 @@ from diffrt.compiler.runs import Runs
 ALONE = 4096
 """With fewer samples the calling thread does them all."""
 
-_STRUCTURES = 1024  # programs that are held in memory
+MANY = 100_000
+"""Samples from which on it pays to compile shading well, which takes twice as long."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Program:
     kinds: how each result is kept. shapes: of the results, without the axis of samples.
     """
 
-    def __init__(self, function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form):
+    def __init__(
+        self, function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
+    ):
         self.form = form
         self._function, self._specs, self._kinds = function, specs, kinds
         name = _name(function)
@@ -121,7 +124,9 @@ def _name(function: Any) -> str | None:
 
 
 @cache
-def program(function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form) -> Program:
+def program(
+    function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
+) -> Program:
     """The program of a function, the same one for the same structure."""
     return Program(function, specs, kinds, form)
 
@@ -130,13 +135,13 @@ def form_of(engine: Engine, shading: bool, often: bool) -> Form:
     """How a program is written for an engine."""
     width = native.host()[2]
     if shading and engine.dtype == "float32":
-        return Form("float", 2 * width, True, effort=2)
+        return Form("float", 2 * width, True, effort=2 if often else 0)
     return Form("double", width, shading, effort=2 if often else 0)
 
 
 def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, shading: bool) -> list[Any]:
     """The results of a mapping."""
-    form = form_of(engine, shading, shading)
+    form = form_of(engine, shading, shading and len(runs.labels) >= MANY)
     size = len(runs.labels)
     order = runs.order
     real = np.float32 if form.real == "float" else np.float64
@@ -230,7 +235,9 @@ def call(function: Search, inputs: Sequence[Any], runs: Runs, engine: Engine, of
 
 def _padded(x: Any, size: int) -> Any:
     missing = size - x.shape[-1]
-    return np.ascontiguousarray(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)], "edge" if x.shape[-1] else "constant"))
+    return np.ascontiguousarray(
+        np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)], "edge" if x.shape[-1] else "constant")
+    )
 
 
 class Job:

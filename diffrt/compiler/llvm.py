@@ -260,9 +260,7 @@ class _Writer:
                     self.line(f"store {vector} {self.of(node, True)}, ptr {to}, align {self.size}")
                 else:
                     call = self.intrinsic(f"llvm.masked.store.{self.suffix}.p0", "void", vector, "ptr", "i32", mask)
-                    self.line(
-                        f"{call}({vector} {self.of(node, True)}, ptr {to}, i32 {self.size}, {mask} {valid})"
-                    )
+                    self.line(f"{call}({vector} {self.of(node, True)}, ptr {to}, i32 {self.size}, {mask} {valid})")
             self.line("br label %latch")
         self.start("latch")
         self.line(f"%i.next = add i64 {self.first}, {width}")
@@ -349,7 +347,9 @@ class _Writer:
             zeros = [self.value(f"fcmp oeq {kind} {a}, zeroinitializer" if vector else f"fcmp oeq {kind} {a}, 0.0")
                      for a in x]  # fmt: skip
             zero = self.value(f"or {flag} {zeros[0]}, {zeros[1]}")
-            return self.value(f"select {flag} {zero}, {kind} {'zeroinitializer' if vector else '0.0'}, {kind} {product}")
+            return self.value(
+                f"select {flag} {zero}, {kind} {'zeroinitializer' if vector else '0.0'}, {kind} {product}"
+            )
         if op in _COMPARE:
             return self.value(f"fcmp {_COMPARE[op]} {kind} {x[0]}, {x[1]}")
         if op in _LOGIC:

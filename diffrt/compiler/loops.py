@@ -21,7 +21,7 @@ def fold(table: Any, body: Body, carry: Sequence[Any]) -> list[Any]:
     new carry. carry: arrays (..., n).
     """
     if isinstance(table, TableInput):
-        return _record("fold", table.recorder, lambda scope: (lambda *c: body(table.row(scope), *c)), carry, table=table)
+        return _record("fold", table.recorder, lambda scope: lambda *c: body(table.row(scope), *c), carry, table=table)
     carry = list(carry)
     for row in range(table[0].shape[-1]) if table else ():
         carry = list(body([f[..., row : row + 1] for f in table], *carry))

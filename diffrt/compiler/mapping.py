@@ -55,7 +55,9 @@ class Mapping:
             numbers = tuple(i for i, place in enumerate(own) if place in moving)
             functions.append(_Tangent(function, len(own), numbers, columns))
         tangents = tuple(self.inputs[i] for i in moving for _ in range(columns))
-        return Mapping(tuple(functions), (*self.inputs, *tangents), tuple(s for s in self.results for _ in range(columns)))
+        return Mapping(
+            tuple(functions), (*self.inputs, *tangents), tuple(s for s in self.results for _ in range(columns))
+        )
 
 
 def own_slots(slots: Sequence[Slot], case: int) -> list[int]:

@@ -193,14 +193,15 @@ class Recorder:
         """A component of an input of the kernel; scope: of the loop over a table's rows."""
         home = {UNIFORM: self.call, ROW: self.run, SAMPLE: self.sample}.get(kind, scope)
         assert home is not None
-        return self._find("input", (), (kind, place, component), home, False, kind == SAMPLE)
+        key = ("input", kind, place, component, id(home))
+        return self._leaf(key, "input", (kind, place, component), home, False, kind == SAMPLE)
 
     def constant(self, value: Any) -> Node:
         """A number that is known."""
         boolean = isinstance(value, bool | np.bool_)
         plain = bool(value) if boolean else float(value)
         key = plain if boolean else plain.hex()  # tells 0.0 from -0.0
-        return self._find("constant", (), plain, self.call, boolean, False, ("constant", key))
+        return self._leaf(("constant", key), "constant", plain, self.call, boolean, False)
 
     def carried(self, scope: Scope, like: Node, varies: bool = True) -> Node:
         """A number that a loop carries, inside of it."""
@@ -226,20 +227,25 @@ class Recorder:
             return simpler
         if name in _COMMUTES and nodes[0].number > nodes[1].number:
             nodes.reverse()
-        scope = max((x.scope for x in nodes), key=lambda s: s.depth)
-        boolean = name in _BOOLEAN or (name == "where" and nodes[1].boolean)
-        return self._find(name, tuple(nodes), None, scope, boolean, any(x.varies for x in nodes))
+        key = (name, *[x.number for x in nodes])
+        found = self._made.get(key)
+        if found is None:
+            scope, varies = nodes[0].scope, False
+            for x in nodes:
+                varies = varies or x.varies
+                if x.scope.depth > scope.depth:
+                    scope = x.scope
+            boolean = name in _BOOLEAN or (name == "where" and nodes[1].boolean)
+            found = self._made[key] = Node(self, name, tuple(nodes), None, scope, boolean, varies)
+        return found
 
     def _number(self, x: Node) -> Node:
         return self.make("where", x, 1.0, 0.0) if x.boolean else x
 
-    def _find(self, op: str, operands: tuple[Node, ...], setting: Any, scope: Scope, boolean: bool, varies: bool,
-              key: Any = None) -> Node:  # fmt: skip
-        key = key or (op, *(x.number for x in operands), setting, scope.depth if op == "input" else None,
-                      id(scope) if op == "input" else None)  # fmt: skip
+    def _leaf(self, key: Any, op: str, setting: Any, scope: Scope, boolean: bool, varies: bool) -> Node:
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = Node(self, op, operands, setting, scope, boolean, varies)
+            found = self._made[key] = Node(self, op, (), setting, scope, boolean, varies)
         return found
 
 

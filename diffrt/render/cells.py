@@ -51,7 +51,9 @@ class Corners:
     x, y: in pixels, (N,). label: of the signature, -1 for a point of the grid that nobody asked for, (N,).
     """
 
-    def __init__(self, view: Visibility, columns: int, rows: int, spacing: float, asked: NDArray[np.bool_] | None) -> None:
+    def __init__(
+        self, view: Visibility, columns: int, rows: int, spacing: float, asked: NDArray[np.bool_] | None
+    ) -> None:
         """columns, rows: of the cells of the grid, of side 2^SMALLEST spacing. asked: which points of it are needed,
         (rows + 1, columns + 1)."""
         self._view, self._spacing = view, spacing
@@ -381,7 +383,9 @@ def _follow_bulges(corners: Corners, levels: list[_Grid | _Level]) -> bool:
             wanted[above].append(at[~larger.mixed[at] & ~larger.divided[at]])
             across = across[found < 0]
     # The smallest first: dividing a level adds cells to the next one.
-    grew = [_halve(corners, levels, level, _sorted(np.concatenate(wanted[level]))) for level in reversed(range(SMALLEST))]
+    grew = [
+        _halve(corners, levels, level, _sorted(np.concatenate(wanted[level]))) for level in reversed(range(SMALLEST))
+    ]
     return any(grew)
 
 

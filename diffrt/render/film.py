@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import add_at, concatenate, reshape, sum, transpose
 
 
-def develop(
-    grid: Any, others: Sequence[tuple[NDArray[np.int64], Any]], height: int, width: int, cells: int
-) -> Any:
+def develop(grid: Any, others: Sequence[tuple[NDArray[np.int64], Any]], height: int, width: int, cells: int) -> Any:
     """The image (height, width, 3).
 
     grid: what the cells of the grid add, (3, height * cells * width * cells), row by row. others: more samples, the

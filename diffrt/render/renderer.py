@@ -212,7 +212,7 @@ def by_regions(tables: Tables, layout: Layout, scene: Scene, cells_per_side: int
     width, height = scene.camera.width, scene.camera.height
     cells, regions, signatures = layout.cells, layout.regions, layout.crossings.signatures
     x, y = _middles(width, height, cells_per_side)
-    grid = shade(tables, signatures, cells.grid, x, y, 1.0 / cells_per_side**2, engine)
+    grid = shade(tables, signatures, cells.grid, x, y, np.full(x.shape, 1.0 / cells_per_side**2), engine)
     others = [(cells.pixel, shade(tables, signatures, cells.label, cells.x, cells.y, cells.size**2, engine))]
     if regions.cell.size:
         x, y, area = place_regions(cells, regions, differentiable(tables, layout.crossings, engine), engine)
@@ -232,5 +232,5 @@ def _by_points(tables: Tables, scene: Scene, cells: int, engine: Engine) -> tupl
     x, y = _middles(width, height, cells)
     view = Visibility(tables.plain(), scene.reflection_depth, engine)
     labels = view.labels(x, y)
-    shaded = shade(tables, view.signatures, labels, x, y, 1.0 / cells**2, engine)
+    shaded = shade(tables, view.signatures, labels, x, y, np.full(x.shape, 1.0 / cells**2), engine)
     return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name)

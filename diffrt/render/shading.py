@@ -22,16 +22,13 @@ from diffrt.render.vectors import dot
 from diffrt.render.visibility import Labels, Signatures
 
 
-def shade(
-    tables: Tables, signatures: Signatures, labels: Labels, x: Any, y: Any, area: Any, engine: Engine
-) -> Any:
+def shade(tables: Tables, signatures: Signatures, labels: Labels, x: Any, y: Any, area: Any, engine: Engine) -> Any:
     """What image points add to their pixels, radiance * area, (3, N); a Var where anything is.
 
     tables: of the scene. signatures: of all labels. labels: of the N points, -1 for one that adds nothing. x, y: (N,),
-    in pixels. area: that each stands for, in pixels, (N,) or one number for all.
+    in pixels. area: that each stands for, in pixels, (N,).
     """
     light_kinds = tuple(kind for kind, _ in tables.lights)
-    alike = isinstance(area, float)
     lights = [field for _, fields in tables.lights for field in fields]
     cases, place, count = [], np.full(len(signatures.lit) + 1, -1, np.int32), 0
     for path, members in _paths(tables, signatures):
@@ -43,28 +40,25 @@ def shade(
         rows.append(signatures.side[: len(path), members].astype(float))
         lit = (signatures.lit[members] >> np.arange(len(light_kinds), dtype=np.uint32)[:, None]) & 1
         rows.append(lit.astype(bool))
-        cases.append(Case((path, light_kinds, alike), rows))
+        cases.append(Case((path, light_kinds), rows))
         place[members] = np.arange(count, count + len(members))
         count += len(members)
     if not cases:
         return np.zeros((3, len(labels)))
     runs = Runs(place[labels], tuple(case.rows[-1].shape[-1] for case in cases))
-    uniforms, samples = [tables.camera, *([area] if alike else []), *lights], [x, y, *([] if alike else [area])]
-    return kernel(contribution, uniforms, cases, samples, engine, runs, shading=True)
+    return kernel(contribution, [tables.camera, *lights], cases, [x, y, area], engine, runs, shading=True)
 
 
 def contribution(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
     """Radiance times area (3, n) of light paths of one structure: W / (m^2 sr) per colour channel, in pixels.
 
-    structure: the kinds of shape and material at each bounce, the kinds of the lights, and whether all samples have
-    one area, which then comes after the camera. uniforms: camera and
+    structure: the kinds of shape and material at each bounce, and the kinds of the lights. uniforms: camera and
     lights. rows: the fields of shape and material at each bounce, the side per bounce, lit per light. samples: x, y,
     area.
     """
-    path, light_kinds, alike = structure
+    path, light_kinds = structure
     camera, *light_fields = uniforms
-    x, y, *own = samples
-    area = light_fields.pop(0) if alike else own[0]
+    x, y, area = samples
     *row, sides, lit = rows
     fields, light_field = iter(row), iter(light_fields)
     o, d = rays(camera, x, y)
@@ -75,7 +69,7 @@ def contribution(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
         if isinstance(material, Mirror):
             throughput = throughput * material.reflectance
             o, d = p, reflected(d, n)
-    total: Any = 0.0
+    total: Any = np.zeros((3, 1))  # three channels without any light too
     for number, kind in enumerate(light_kinds):
         light = row_of(LIGHTS[kind], light_field)
         if isinstance(light, AmbientLight):

@@ -109,7 +109,8 @@ class Visibility:
         heads = np.array([word[starts] for word in words])
         distinct, which = np.unique(heads[0] if len(heads) == 1 else heads, axis=-1, return_inverse=True)
         names = np.array(
-            [self._known.setdefault(tuple(key), len(self._known)) for key in np.atleast_2d(distinct).T.tolist()], np.int32
+            [self._known.setdefault(tuple(key), len(self._known)) for key in np.atleast_2d(distinct).T.tolist()],
+            np.int32,
         )
         return np.repeat(names[which.ravel()], np.diff(np.append(starts, len(x))))
 
@@ -252,9 +253,7 @@ def nearest_hit(kinds: Any, tables: Any, o: Any, d: Any, begin: Any, begin_side:
 
     limit = nearest * (1.0 + TIE)
     tie = logical_and(less_equal(second, limit), less(nearest, inf))
-    hit, side, t, mirror = when(
-        tie, first_of_equals, [o, d, begin, begin_side, limit, hit, side, nearest, mirror]
-    )[5:]
+    hit, side, t, mirror = when(tie, first_of_equals, [o, d, begin, begin_side, limit, hit, side, nearest, mirror])[5:]
     return hit, side, t, mirror
 
 
