@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 import diffrt.autograd as ag
+from diffrt.compiler import choose_engine
 from diffrt.image import diverging, side_by_side
 from diffrt.render import jacobian, render
 from diffrt.render.renderer import EdgesIgnored, Settings, lay_out
 from diffrt.render.shading import shade
 from diffrt.render.tables import build_tables
-from diffrt.compiler import choose_engine
 from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene, load_scene, parse_scene
 

@@ -119,7 +119,7 @@ def mitsuba_run(size: int, samples: int) -> tuple[Callable[[], Any], Callable[[]
         }
     scene = mi.load_dict(described)
     params = mi.traverse(scene)
-    wanted = [k for k in params.keys() if k.endswith(("reflectance.value", "intensity.value"))
+    wanted = [k for k, _ in params if k.endswith(("reflectance.value", "intensity.value"))
               or (k.startswith("ball") and k.endswith("to_world"))]  # fmt: skip
     weights = mi.TensorXf(np.random.default_rng(0).random((size, size, 3)).astype(np.float32))
 
@@ -218,8 +218,10 @@ def compare(sizes: list[int]) -> None:
         render = median(lambda scene=scene: diffrt.render(scene))
         both = median(lambda scene=scene, weights=weights: gradient(scene, names, weights))
         one = median(lambda scene=scene, weights=weights: gradient(scene, names, weights, threads=1))
-        print(f"\n{size} x {size}\n  diffrt, exact edges: image {1e3 * render:.1f} ms, with gradient {1e3 * both:.1f} ms "
-              f"(first time {1e3 * first:.0f} ms; one thread {1e3 * one:.1f} ms, {one / both:.2f} times)")  # fmt: skip
+        print(f"\n{size} x {size}\n"
+              f"  diffrt, exact edges: image {1e3 * render:.1f} ms, with gradient {1e3 * both:.1f} ms "
+              f"(first time {1e3 * first:.0f} ms; "
+              f"one thread {1e3 * one:.1f} ms, {one / both:.2f} times)")  # fmt: skip
         if size == 64:
             print(f"    image error {np.linalg.norm(image - reference) / np.linalg.norm(reference):.2%}")
         peer = mitsuba_run(size, samples)
@@ -230,7 +232,8 @@ def compare(sizes: list[int]) -> None:
             first = time.perf_counter() - start
             forward, all_ = median(peer[0]), median(peer[1])
             print(f"  Mitsuba 3, {samples} spp: image {1e3 * forward:.1f} ms, with gradient {1e3 * all_:.1f} ms "
-                  f"(first time {1e3 * first:.0f} ms): diffrt is {forward / render:.1f} and {all_ / both:.1f} times faster")  # fmt: skip
+                  f"(first time {1e3 * first:.0f} ms): "
+                  f"diffrt is {forward / render:.1f} and {all_ / both:.1f} times faster")  # fmt: skip
             if size == 64:
                 print(f"    image error {np.linalg.norm(found - reference) / np.linalg.norm(reference):.2%}")
         jaxed = jax_run(size, 4)
@@ -239,7 +242,8 @@ def compare(sizes: list[int]) -> None:
             jaxed()
             first = time.perf_counter() - start
             took = median(jaxed, 7)
-            print(f"  JAX, 4 samples, no edges: value and gradient {1e3 * took:.1f} ms (first time {1e3 * first:.0f} ms): "
+            print(f"  JAX, 4 samples, no edges: value and gradient {1e3 * took:.1f} ms "
+                  f"(first time {1e3 * first:.0f} ms): "
                   f"diffrt is {took / both:.1f} times faster")  # fmt: skip
 
 

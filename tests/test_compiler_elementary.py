@@ -9,8 +9,8 @@ from diffrt.compiler import Case, Engine, kernel
 BAR = 4.0
 """Units in the last place."""
 
-SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 5e-324, -5e-324, 2.3e-308, 1e-320, 0.5, 2.0, 3.0, -3.0,
-                    -2.0, 1e300, -1e300, 709.78, -745.1, 711.0, -746.0])  # fmt: skip
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 5e-324, -5e-324, 2.3e-308, 1e-320, 0.5, 2.0, 3.0,
+                    -3.0, -2.0, 1e300, -1e300, 709.78, -745.1, 711.0, -746.0])  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
     np.finfo(np.longdouble).nmant < 60, reason="this processor's long double is no better than a double"

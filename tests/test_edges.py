@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from test_render import ROOT, SCENES, shipped
 
 import diffrt.autograd as ag
+from diffrt.compiler import REFERENCE
 from diffrt.render import jacobian, render
 from diffrt.render.cells import SMALLEST
 from diffrt.render.differences import compare, compare_along
 from diffrt.render.regions import place_regions
-from diffrt.compiler import REFERENCE
 from diffrt.render.renderer import EdgesIgnored, Settings, lay_out
 from diffrt.render.tables import build_tables
 from diffrt.scene import Scene, parse_scene

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import diffrt.autograd as ag
+from diffrt.compiler import REFERENCE, Case, Engine, Runs, kernel
 from diffrt.errors import InputError
 from diffrt.image import Image
 from diffrt.render import jacobian, render
 from diffrt.render.shapes import SHAPES, Disk, Plane, Rectangle, Sphere, Triangle
 from diffrt.render.tables import build_tables
-from diffrt.compiler import REFERENCE, Case, Engine, Runs, kernel
 from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene, load_scene, parse_scene
 

@@ -367,6 +367,7 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
             if x.dtype.char == "O":
                 abstract = True
         values.append(x)
+    value: Any
     if abstract:
         value = _on_abstract(op, values, settings or {})
     elif scalar is not None:
@@ -414,7 +415,7 @@ class Abstract:
 
     __slots__ = ()
 
-    def combined(self, name: str, operands: Sequence[Any]) -> "Abstract":
+    def combined(self, name: str, operands: Sequence[Any]) -> Abstract:
         """The result of an elementwise op on operands, of which this is one."""
         raise NotImplementedError
 

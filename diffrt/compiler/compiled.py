@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -193,8 +194,8 @@ def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, sha
         if slot.kind == SAMPLE:
             found = results[i][..., :count]
             if order is not None:
-                whole = np.empty if runs.complete else np.zeros
-                back = whole((*found.shape[:-1], size), real)
+                make = np.empty if runs.complete else np.zeros
+                back: Any = make((*found.shape[:-1], size), real)
                 back[..., order] = found
                 found = back
             results[i] = found
@@ -261,7 +262,7 @@ class Job:
 
     def again(self) -> None:
         """Do the pieces again in which a nan stands where zero should have won."""
-        for piece in np.flatnonzero(self.sums[:, -1]) if len(self.sums) else ():
+        for piece in np.flatnonzero(self.sums[:, -1]).tolist() if len(self.sums) else ():
             self.run(piece, piece + 1, self.program.exact)
 
 
@@ -284,7 +285,7 @@ def execute(jobs: Sequence[Job], threads: int) -> None:
         share = max(total / (8 * threads), ALONE / 4)
         cuts = np.searchsorted(done, np.arange(share, done[-1], share)) + 1
         bounds = np.unique([0, *cuts, len(job.pieces)]).tolist()
-        tasks += [(job, a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+        tasks += [(job, a, b) for a, b in pairwise(bounds)]
     if tasks:
         waiting = [_pool(threads).submit(job.run, a, b) for job, a, b in tasks[1:]]
         tasks[0][0].run(*tasks[0][1:])

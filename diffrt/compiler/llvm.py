@@ -138,7 +138,8 @@ class _Writer:
         self.live = self._live([node for nodes in results for node in nodes])
         self.items: dict[Scope, list[Node | Loop]] = {}
         loops = {id(loop): loop for n in self.live for loop in self._loops(n)}.values()
-        for item in sorted([*self.live, *loops], key=lambda i: i.number):
+        every: list[Node | Loop] = [*self.live, *loops]
+        for item in sorted(every, key=lambda i: i.number):
             home = item.scope.parent if isinstance(item, Loop) else item.scope
             assert home is not None
             self.items.setdefault(home, []).append(item)

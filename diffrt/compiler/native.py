@@ -1,9 +1,9 @@
 """From the text of a program to machine code, and a cache of it for the next time.
 
 The cache is a folder of the user. A file is named by a hash of what makes the code what it is: the program, the
-processor and the versions. It begins with a hash of what it holds: a damaged file is compiled again. It is written whole
-and renamed, so several processes may share the folder; its size is bounded, the files that were not used for longest go
-first; without it everything works.
+processor and the versions. It begins with a hash of what it holds: a damaged file is compiled again. It is written
+whole and renamed, so several processes may share the folder; its size is bounded, the files that were not used for
+longest go first; without it everything works.
 
 A program of the package is known by its function, its structure and the package's source, so that it need not even be
 recorded again. Another one, of a user's own kernel, is known by its text.

@@ -78,7 +78,7 @@ class Node(Abstract):
     @property
     def constant(self) -> float | bool | None:
         """The value, if it is known."""
-        return self.setting if self.op == "constant" else None  # type: ignore[no-any-return]
+        return self.setting if self.op == "constant" else None
 
     # numpy does arithmetic on arrays of nodes through these.
     def __add__(self, other: Any) -> Any:
@@ -200,7 +200,7 @@ class Recorder:
         """A number that is known."""
         boolean = isinstance(value, bool | np.bool_)
         plain = bool(value) if boolean else float(value)
-        key = plain if boolean else plain.hex()  # tells 0.0 from -0.0
+        key = plain if boolean else float(plain).hex()  # tells 0.0 from -0.0
         return self._leaf(("constant", key), "constant", plain, self.call, boolean, False)
 
     def carried(self, scope: Scope, like: Node, varies: bool = True) -> Node:

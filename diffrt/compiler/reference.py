@@ -28,8 +28,8 @@ def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs) -> list[Any]:
             count = size if isinstance(members, slice) else len(members)
             # A case without samples runs once on none, for the shapes.
             for start in range(0, max(count, 1), CHUNK):
-                part = slice(start, start + CHUNK)
-                part = part if isinstance(members, slice) else members[part]
+                chunk = slice(start, start + CHUNK)
+                part = chunk if isinstance(members, slice) else members[chunk]
                 labels = runs.labels[part] - first
                 found = function([_local(mapping.inputs[i].kind, inputs[i], part, labels) for i in own])
                 for place, result in zip(kept, found, strict=True):

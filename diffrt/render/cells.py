@@ -57,7 +57,7 @@ class Corners:
         """columns, rows: of the cells of the grid, of side 2^SMALLEST spacing. asked: which points of it are needed,
         (rows + 1, columns + 1)."""
         self._view, self._spacing = view, spacing
-        x, y = (np.arange(n + 1) * (spacing * 2.0**SMALLEST) for n in (columns, rows))
+        x, y = (np.arange(n + 1, dtype=np.float64) * (spacing * 2.0**SMALLEST) for n in (columns, rows))
         self._count, self._room = 0, (columns + 1) * (rows + 1)
         self._x, self._y = np.zeros(0), np.zeros(0)
         self._label = np.zeros(0, np.int32)

@@ -17,7 +17,7 @@ derivative -g_p / g_s, the implicit function theorem, to any order.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -245,7 +245,7 @@ def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Swit
         path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, *sides
     )
     names = list(SHAPES)
-    found: dict[Any, list[tuple[int, tuple[int, ...], list[int]]]] = {}
+    found: dict[Any, list[tuple[int, list[int], list[float]]]] = {}
     for number, at in enumerate(first.tolist()):
         light = int(switches.light[at])
         steps = _steps(tables, signatures, path[at], switches.bounce[at], light)
@@ -254,19 +254,19 @@ def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Swit
         shapes = [*steps, *(s for s in (shape, other) if s >= 0)]
         kinds = [names[tables.shape_kind[s]] for s in shapes]
         light_kind = tables.lights[light][0] if light >= 0 else None
-        structure = tuple(kinds[: len(steps)]), function, light_kind, *(kinds[len(steps) :] + [None])[:2]
+        structure = tuple(kinds[: len(steps)]), function, light_kind, *[*kinds[len(steps) :], None][:2]
         begin = steps[-1] if steps else -1
         begin_side = float(signatures.side[len(steps) - 1, path[at]]) if steps else 1.0
         starts = [float(s >= 0 and s == begin) for s in (shape, other)]
         path_sides = signatures.side[: len(steps), path[at]].astype(float)
         found.setdefault((structure, light), []).append(
-            (number, tuple(shapes), [*path_sides, *switches.side[:, at], *starts, begin_side])
+            (number, shapes, [*path_sides, *switches.side[:, at], *starts, begin_side])
         )
     for (structure, light), rows in found.items():
-        shapes = np.array([s for _, s, _ in rows]).reshape(len(rows), -1).T
+        ids = np.array([s for _, s, _ in rows]).reshape(len(rows), -1).T
         numbers = np.array([n for _, _, n in rows]).T
         kinds = [*structure[0], *(k for k in structure[3:] if k)]
-        fields = [take(f, tables.shape_row[ids], -1) for kind, ids in zip(kinds, shapes, strict=True)
+        fields = [take(f, tables.shape_row[i], -1) for kind, i in zip(kinds, ids, strict=True)
                   for f in tables.shapes[kind]]  # fmt: skip
         position = np.full(len(first), -1)
         position[[n for n, _, _ in rows]] = np.arange(len(rows))
@@ -290,8 +290,7 @@ def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Float
         uniforms = _uniforms(view.tables, group)
         found = search(solve, group.structure, uniforms, group.rows, samples, [], view.engine, runs)
         roots[at], changes[at], side[:, at] = found[0], found[1] > 0.5, np.array(found[2:])
-    names = "bounce", "light", "function", "shape", "other"
-    return roots, changes, Switches(*(getattr(switches, n) for n in names), side, switches.found)
+    return roots, changes, replace(switches, side=side)
 
 
 def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Integers]:

@@ -101,7 +101,7 @@ class Layout:
         place = np.arange(len(cells.grid))
         grid = np.where(cells.grid >= 0, _mixed(place, name[cells.grid]), np.uint64(0))
         side = self.cells.per_pixel
-        total = grid.reshape(-1, side, width, side).sum((1, 3)).ravel()
+        total: NDArray[np.uint64] = grid.reshape(-1, side, width, side).sum((1, 3)).ravel()
         alone = _mixed(cells.key, name[cells.label])
         what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
         sides = np.append(what, np.uint64(0))[regions.side]

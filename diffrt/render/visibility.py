@@ -11,6 +11,7 @@ counts, which is another point.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -166,7 +167,7 @@ def signature(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: An
     digits = []
     for bounce in range(bounces):
 
-        def step(o: Any, d: Any, begin: Any, begin_side: Any, digit: Any, lit: Any, going: Any) -> Any:
+        def step(o: Any, d: Any, begin: Any, begin_side: Any, digit: Any, lit: Any, going: Any, *, last: bool) -> Any:
             hit, side, t, mirror = nearest_hit(kinds, tables, o, d, begin, begin_side)
             met = greater_equal(hit, 0.0)
             goes_on = logical_and(met, greater(mirror, 0.5))
@@ -178,7 +179,7 @@ def signature(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: An
 
             ends = logical_and(met, logical_not(goes_on))
             lit = when(ends, look, [p, hit, side, lit])[3]
-            if bounce + 1 < bounces:
+            if not last:
 
                 def turn(p: Any, d: Any, hit: Any, side: Any) -> Any:
                     return p, reflected(d, normal_of(kinds, tables, p, hit, side)), hit, side
@@ -187,7 +188,8 @@ def signature(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: An
             return p, d, hit, side, digit, lit, goes_on
 
         carry = [o, d, begin, begin_side, one, lit, going]
-        carry = when(going, step, carry) if bounce else step(*carry)
+        last = bounce + 1 == bounces
+        carry = when(going, partial(step, last=last), carry) if bounce else step(*carry, last=last)
         o, d, begin, begin_side, digit, lit = carry[:6]
         # Where the path has ended before, it does not go on.
         going = logical_and(going, carry[6])
