@@ -249,8 +249,8 @@ class Job:
         self.program, self.pieces, self.samples = program, pieces, samples
         self.sums = np.empty((len(pieces), program.columns + 1), np.float32 if program.form.real == "float" else float)
         self._keep = inputs, outputs
-        self._inputs = np.array([a.ctypes.data for a in inputs] or [0], np.uint64)
-        self._outputs = np.array([a.ctypes.data for a in outputs] or [0], np.uint64)
+        self._inputs = np.array([_address(a) for a in inputs] or [0], np.uint64)
+        self._outputs = np.array([_address(a) for a in outputs] or [0], np.uint64)
         self._counts = np.array(counts, np.int64)
 
     def run(self, first: int, last: int, code: native.Native | None = None) -> None:
@@ -264,6 +264,11 @@ class Job:
         """Do the pieces again in which a nan stands where zero should have won."""
         for piece in np.flatnonzero(self.sums[:, -1]).tolist() if len(self.sums) else ():
             self.run(piece, piece + 1, self.program.exact)
+
+
+def _address(array: Any) -> int:
+    address: int = array.__array_interface__["data"][0]  # faster than .ctypes
+    return address
 
 
 @cache

@@ -371,11 +371,15 @@ def _follow_bulges(corners: Corners, levels: list[_Grid | _Level]) -> bool:
     for level in range(1, len(levels)):
         cells = levels[level]
         leaf = np.flatnonzero(cells.mixed & ~cells.divided)
+        if not leaf.size:
+            continue
         ends = corners.label[cells.corners(leaf)][SIDES]
         side, place = np.nonzero(ends[:, 0] != ends[:, 1])
         across = cells.keys(leaf[place]) + _ACROSS[side]
         across = across[cells.places(across) < 0]
         for above in range(level - 1, -1, -1):
+            if not across.size:
+                break
             across = (across // _ROW >> 1) * _ROW + (across % _ROW >> 1)
             larger = levels[above]
             found = larger.places(across)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import concatenate, root, take
+from diffrt.autograd import Var, reshape, root, take
 from diffrt.compiler import Case, Engine, Runs, kernel, search
 from diffrt.render.cells import Corners
 from diffrt.render.lights import LIGHTS
@@ -228,14 +228,17 @@ def _steps(view_tables: Tables, signatures: Signatures, label: Any, bounce: Any,
 
 @dataclass(frozen=True)
 class _Group:
-    """Crossings of one structure: it, the number of the light, rows (..., K) for the kernel, the members (n,), and the
-    row of each."""
+    """Crossings of one structure: it, the rows (..., K) for the kernel, the members (n,), and the row of each."""
 
     structure: Any
-    light: int
     rows: list[Any]
     members: Integers
     row: Integers
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return int(self.rows[-1].shape[-1])
 
 
 def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Switches) -> Iterator[_Group]:
@@ -268,14 +271,16 @@ def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Swit
         kinds = [*structure[0], *(k for k in structure[3:] if k)]
         fields = [take(f, tables.shape_row[i], -1) for kind, i in zip(kinds, ids, strict=True)
                   for f in tables.shapes[kind]]  # fmt: skip
+        lights = tables.lights[light][1] if light >= 0 else ()
+        shared = [take(reshape(f, (*_shape(f), 1)), np.zeros(len(rows), np.intp), -1) for f in lights]
         position = np.full(len(first), -1)
         position[[n for n, _, _ in rows]] = np.arange(len(rows))
         members = np.flatnonzero(position[which] >= 0)
-        yield _Group(structure, light, [*fields, numbers], members, position[which[members]])
+        yield _Group(structure, [*shared, *fields, numbers], members, position[which[members]])
 
 
-def _uniforms(tables: Tables, group: _Group) -> list[Any]:
-    return [tables.camera, *(tables.lights[group.light][1] if group.light >= 0 else ())]
+def _shape(x: Any) -> tuple[int, ...]:
+    return x.shape if isinstance(x, Var) else np.shape(x)
 
 
 def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
@@ -286,9 +291,8 @@ def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Float
         at = group.members
         segments = pieces.segments[at]
         samples = [segments.x, segments.y, segments.dx, segments.dy, pieces.low[at], pieces.high[at]]
-        runs = Runs(group.row, (group.rows[-1].shape[-1],))
-        uniforms = _uniforms(view.tables, group)
-        found = search(solve, group.structure, uniforms, group.rows, samples, [], view.engine, runs)
+        runs = Runs(group.row, (group.count,))
+        found = search(solve, group.structure, [view.tables.camera], group.rows, samples, [], view.engine, runs)
         roots[at], changes[at], side[:, at] = found[0], found[1] > 0.5, np.array(found[2:])
     return roots, changes, replace(switches, side=side)
 
@@ -305,11 +309,11 @@ def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Intege
         samples = [segments.x, segments.y, segments.dx, segments.dy, pieces.low[at], pieces.high[at]]
         steps, _, light_kind, *_ = group.structure
         # Of the rows only the path counts.
-        count = sum(len(SHAPES[kind]._fields) for kind in steps)
+        count = sum(len(c._fields) for c in (LIGHTS[light_kind], *(SHAPES[kind] for kind in steps)))
         last = view.signatures.shape[len(steps) - 1, pieces.before[at]].astype(float) if steps else none - 1.0
-        runs = Runs(group.row, (group.rows[-1].shape[-1],))
+        runs = Runs(group.row, (group.count,))
         found = search(
-            blockers, (steps, light_kind, view.kinds), _uniforms(view.tables, group),
+            blockers, (steps, light_kind, view.kinds), [view.tables.camera],
             [*group.rows[:count], group.rows[-1]], [*samples, last], view.shapes, view.engine, runs,
         )  # fmt: skip
         shapes[:, at] = np.array(found)
@@ -322,24 +326,25 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
     A crossing without a switching function does not move.
     """
     known = np.flatnonzero(crossings.switches.found)
-    fixed = np.flatnonzero(~crossings.switches.found)
-    parts, order = [], []
+    if not known.size:
+        return crossings.s
+    labels = np.full(len(crossings.s), -1)
+    cases: list[Case] = []
     for group in _groups(tables, crossings.signatures, crossings.path[known], crossings.switches[known]):
-        members = known[group.members]
-        segments = crossings.segments[members]
-        samples = [segments.x, segments.y, segments.dx, segments.dy]
-        runs = Runs(group.row, (group.rows[-1].shape[-1],))
-        uniforms = _uniforms(tables, group)
+        labels[known[group.members]] = group.row + sum(case.rows[-1].shape[-1] for case in cases)
+        cases.append(Case(group.structure, group.rows))
+    segments = crossings.segments
+    samples = [segments.x, segments.y, segments.dx, segments.dy]
+    runs = Runs(labels, tuple(case.rows[-1].shape[-1] for case in cases))
+    counts = [len(case.rows) for case in cases]
 
-        def g(s: Any, *inputs: Any, structure: Any = group.structure, count: int = len(uniforms), runs: Runs = runs,
-              samples: Any = samples) -> Any:  # fmt: skip
-            case = Case(structure, inputs[count:])
-            return kernel(switching, inputs[:count], [case], [s, *samples], engine, runs)
+    def g(s: Any, camera: Any, *rows: Any) -> Any:
+        fields = iter(rows)
+        own = [Case(case.structure, [next(fields) for _ in range(n)]) for case, n in zip(cases, counts, strict=True)]
+        return kernel(switching, [camera], own, [s, *samples], engine, runs)
 
-        parts.append(root(g, crossings.s[members], *uniforms, *group.rows))
-        order.append(members)
-    parts.append(crossings.s[fixed])
-    return take(concatenate(parts), np.argsort(np.concatenate([*order, fixed]), kind="stable"))
+    # Where there is no switching function the slope of g is zero, and the root does not move.
+    return root(g, crossings.s, tables.camera, *(row for case in cases for row in case.rows))
 
 
 __all__ = ["DISTANCE", "INSIDE", "LIGHTS", "START", "Crossings", "Segments", "Switches", "differentiable",

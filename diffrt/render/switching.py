@@ -44,7 +44,7 @@ def switching(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
     """The switching functions of crossings of one structure, (n,).
 
     structure: the kinds of shape on the path; the function; the kind of light, of shape and of the other shape,
-    None where there is none. uniforms: camera and the light's fields. rows: the fields of these shapes; and numbers:
+    None where there is none. uniforms: the camera. rows: the fields of the light and of these shapes; and numbers:
     the sides from which the path meets the shapes, those of shape and other shape, whether the ray starts on them, and
     the side of what it starts on. samples: position, and the side of the cell as x, y, dx, dy.
     """
@@ -68,15 +68,14 @@ def switching(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
 def ray(path_kinds: Any, light_kind: Any, uniforms: Any, fields: Any, numbers: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """Origin and direction (3, n) of the ray that leaves the last shape of a path, to the light if there is one, and
     the distance under which a shape blocks that, else 0."""
-    camera, *light_fields = uniforms
-    o, d = rays(camera, x, y)
+    light: Any = row_of(LIGHTS[light_kind], fields) if light_kind else None
+    o, d = rays(uniforms[0], x, y)
     for step, kind in enumerate(path_kinds):
         o, n = advance(row_of(SHAPES[kind], fields), numbers[step], o, d)
         d = reflected(d, n)
-    if not light_kind:
+    if light is None:
         return o, d, 0.0
-    light: Any = LIGHTS[light_kind]
-    return o, *towards(light(*light_fields), o)
+    return o, *towards(light, o)
 
 
 def solve(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> list[Any]:
@@ -95,6 +94,8 @@ def solve(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -
     starts, begin_side = numbers[count + 2 : count + 4], numbers[count + 4]
     fields = iter(row)
     kinds = [*path_kinds, *(kind for kind in (shape_kind, other_kind) if kind)]
+    if light_kind:
+        row_of(LIGHTS[light_kind], fields)
     shapes = [row_of(SHAPES[kind], fields) for kind in kinds][count:]
 
     def step(active: Any, turn: Any, at: Any, a: Any, b: Any, fa: Any, fb: Any, best: Any, *rest: Any) -> Any:
@@ -156,9 +157,9 @@ def solve(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -
 def blockers(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> list[Any]:
     """The first two shapes that block the light at one of two positions and not at the other: ids, -1 for none, (n,).
 
-    structure: the kinds of shape on the path, of the light, and of the tables. rows: the fields of the path's shapes,
-    and numbers as for `switching`. samples: the side of the cell as x, y, dx, dy, the two positions, and the id of the
-    shape that the ray starts on. tables: of each kind of shape its fields and ids.
+    structure: the kinds of shape on the path, of the light, and of the tables. rows: the fields of the light and of the
+    path's shapes, and numbers as for `switching`. samples: the side of the cell as x, y, dx, dy, the two positions, and
+    the id of the shape that the ray starts on. tables: of each kind of shape its fields and ids.
     """
     path_kinds, light_kind, kinds = structure
     x, y, dx, dy, *ends, begin = samples
