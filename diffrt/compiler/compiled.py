@@ -202,7 +202,7 @@ def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, sha
     return results
 
 
-def call(function: Search, inputs: Sequence[Any], runs: Runs, engine: Engine, often: bool) -> list[Any]:
+def search(function: Search, inputs: Sequence[Any], runs: Runs, engine: Engine, often: bool) -> list[Any]:
     """The results per sample of a function that may hold loops over tables; these inputs are lists of fields."""
     form = form_of(engine, False, often)
     size, order = len(runs.labels), runs.order

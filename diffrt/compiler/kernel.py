@@ -80,30 +80,12 @@ def search(
     list of results (..., n). tables: the fields (..., K) of each. The rest is as for `kernel`, of one case and without
     Vars; no sample is left out. often: whether it is worth the time to compile it well.
     """
-    size = _shape(samples[0])[-1]
     whole = Search(function, structure, len(uniforms), len(rows), len(samples))
-    return _run_search(whole, [*uniforms, *rows, *samples, *tables], runs or one_run(size), engine, often)
-
-
-def _run_search(whole: Search, inputs: Sequence[Any], runs: Runs, engine: Engine, often: bool) -> list[Any]:
-    size = len(runs.labels)
-    if engine.name == "llvm":
-        return compiled.call(whole, inputs, runs, engine, often)
-    first, last = whole.uniforms, whole.uniforms + whole.rows
-    end = last + whole.samples
-    parts = []
-    with np.errstate(all="ignore"):
-        for start in range(0, max(size, 1), reference.CHUNK):
-            part = slice(start, start + reference.CHUNK)
-            local = [
-                *(np.asarray(x)[..., None] for x in inputs[:first]),
-                *(np.take(x, runs.labels[part], -1) for x in inputs[first:last]),
-                *(x[..., part] for x in inputs[last:end]),
-                *inputs[end:],
-            ]
-            count = len(runs.labels[part])
-            parts.append([np.broadcast_to(r, (*np.shape(r)[:-1], count)) for r in whole(local)])
-    return [np.concatenate(column, -1) for column in zip(*parts, strict=True)]
+    inputs = [*uniforms, *rows, *samples, *tables]
+    runs = runs or one_run(_shape(samples[0])[-1])
+    if engine.name == "numpy":
+        return reference.search(whole, inputs, runs)
+    return compiled.search(whole, inputs, runs, engine, often)
 
 
 def _run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, shading: bool) -> list[Any]:

@@ -53,7 +53,7 @@ class Mapping:
         for k, function in enumerate(self.functions):
             own = own_slots(self.inputs, k)
             numbers = tuple(i for i, place in enumerate(own) if place in moving)
-            functions.append(_Tangent(function, len(own), numbers, columns))
+            functions.append(_Tangent(function, len(own), numbers, columns, len(own_slots(self.results, k))))
         tangents = tuple(self.inputs[i] for i in moving for _ in range(columns))
         return Mapping(
             tuple(functions), (*self.inputs, *tangents), tuple(s for s in self.results for _ in range(columns))
@@ -132,24 +132,21 @@ class _Tangent:
     primal: int
     moving: tuple[int, ...]
     columns: int
+    results: int
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         given, tangents = inputs[: self.primal], inputs[self.primal :]
         columns = [tangents[i : i + self.columns] for i in range(0, len(tangents), self.columns)]
-        count = len(self.function(given)) if not self.moving else None
         parts: list[Any] = []
-        number = 0
-        while count is None or number < count:
+        for number in range(self.results):
+            if not self.moving:
+                parts += [np.zeros(_shape(self.function(given)[number]))] * self.columns
+                continue
 
             def result(*values: Any, number: int = number) -> Any:
-                nonlocal count
-                found = self.function(_with(given, self.moving, values))
-                count = len(found)
-                return found[number]
+                return self.function(_with(given, self.moving, values))[number]
 
-            value, moved = pushforward(result, [given[i] for i in self.moving], columns)
-            parts += moved if self.moving else [np.zeros(_shape(value))] * self.columns
-            number += 1
+            parts += pushforward(result, [given[i] for i in self.moving], columns)[1]
         return parts
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import index, take
-from diffrt.compiler.mapping import Mapping, own_slots
+from diffrt.compiler.mapping import Mapping, Search, own_slots
 from diffrt.compiler.program import ROW, SAMPLE, UNIFORM
 from diffrt.compiler.runs import Runs
 
@@ -45,6 +45,23 @@ def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs) -> list[Any]:
                         total = _by_row(result, labels, runs.rows[case])
                         results[place] = total if results[place] is None else results[place] + total
     return results
+
+
+def search(function: Search, inputs: Sequence[Any], runs: Runs) -> list[Any]:
+    """The results per sample of a function that may hold loops over tables, which are the last inputs."""
+    rows, samples = function.uniforms, function.uniforms + function.rows
+    tables = samples + function.samples
+    size = len(runs.labels)
+    parts = []
+    with np.errstate(all="ignore"):
+        for start in range(0, max(size, 1), CHUNK):
+            part = slice(start, start + CHUNK)
+            labels = runs.labels[part]
+            kinds = [UNIFORM] * rows + [ROW] * (samples - rows) + [SAMPLE] * (tables - samples)
+            local = [_local(kind, x, part, labels) for kind, x in zip(kinds, inputs[:tables], strict=True)]
+            found = function([*local, *inputs[tables:]])
+            parts.append([np.broadcast_to(r, (*np.shape(r)[:-1], len(labels))) for r in found])
+    return [np.concatenate(column, -1) for column in zip(*parts, strict=True)]
 
 
 def _local(kind: str, x: Any, part: Any, labels: Any) -> Any:
