@@ -269,7 +269,7 @@ def _real_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} must hold real numbers; {array.dtype} was given")
-    return np.array(array, dtype=np.float64)
+    return np.array(array, dtype=np.float64, order="C")
 
 
 def _is_picture(array: NDArray[np.float64]) -> bool:

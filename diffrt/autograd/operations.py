@@ -49,7 +49,7 @@ def _zero_wins(g: Any, partial: Any) -> Any:
     product: Array = np.multiply(g, partial)
     # The sum is nan if an entry is, and costs one fast pass. That of squares is cheaper for short arrays; for long
     # ones it would wake the threads of the BLAS.
-    entries = product.ravel()
+    entries = product.ravel("K")
     total = entries.dot(entries) if entries.size < 8192 else np.add.reduce(entries)
     if total != total:
         product = np.where((np.asarray(g) == 0.0) | (np.asarray(partial) == 0.0), 0.0, product)

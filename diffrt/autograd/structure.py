@@ -102,14 +102,14 @@ def scatter_add(x: Numeric, indices: Any, size: int, axis: int = 0) -> Any:
 
 
 def add_at(x: Numeric, indices: Any, y: Numeric) -> Any:
-    """x with row i of y added to row indices[i] of it, in order; rows that occur several times add up.
+    """x with the entries y[..., i] added to x[..., indices[i]], in order; what is added to one place adds up.
 
-    x: (m, ...). indices: integers (n,), from 0 to m - 1. y: (n, ...). Raises IndexError for other indices.
+    x: (..., m). indices: integers (n,), from 0 to m - 1. y: (..., n). Raises IndexError for other indices.
     """
-    rows = _rows(indices)
-    if rows.size and (rows.min() < 0 or rows.max() >= _shape(x)[0]):
-        raise IndexError(f"add_at: indices from {rows.min()} to {rows.max()} do not fit {_shape(x)[0]} rows")
-    return apply(TABLE["add_at"], (x, y), {"indices": rows})
+    places = _rows(indices)
+    if places.size and (places.min() < 0 or places.max() >= _shape(x)[-1]):
+        raise IndexError(f"add_at: indices from {places.min()} to {places.max()} do not fit {_shape(x)[-1]} entries")
+    return apply(TABLE["add_at"], (x, y), {"indices": places})
 
 
 def matmul(x: Numeric, y: Numeric) -> Any:
@@ -204,7 +204,10 @@ def _place(x: Any, index: Any, shape: tuple[int, ...]) -> Array:
 
 
 def _take(x: Any, indices: NDArray[np.intp], axis: int) -> Any:
-    return np.take(x, indices, axis)
+    x = np.asarray(x)
+    if x.flags.f_contiguous:  # of other than rows numpy would copy the whole array first
+        return x.T.take(indices, x.ndim - 1 - axis % x.ndim).T
+    return x.take(indices, axis)
 
 
 def _scatter_add(x: Any, indices: NDArray[np.intp], size: int, axis: int) -> Array:
@@ -218,10 +221,9 @@ def _scatter_add(x: Any, indices: NDArray[np.intp], size: int, axis: int) -> Arr
 
 def _add_at(x: Any, y: Any, indices: NDArray[np.intp]) -> Array:
     out = np.array(x, order="C")
-    width = out[:1].size
     # numpy adds fastest along one axis.
-    places = indices[:, None] * width + np.arange(width)
-    np.add.at(out.reshape(-1), places.ravel(), np.ascontiguousarray(y).reshape(-1))
+    for line, added in zip(out.reshape(-1, out.shape[-1]), np.reshape(y, (-1, len(indices))), strict=True):
+        np.add.at(line, indices, added)
     return out
 
 
@@ -292,7 +294,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
      (lambda g, out, x, indices, size, axis: take(g, indices, axis),),
      (lambda t, out, x, indices, size, axis: scatter_add(t, indices, size, axis),), "scatter_add"),
     ("add_at", _add_at,
-     (lambda g, out, x, y, indices: g, lambda g, out, x, y, indices: take(g, indices, 0)),
+     (lambda g, out, x, y, indices: g, lambda g, out, x, y, indices: take(g, indices, -1)),
      (lambda t, out, x, y, indices: t,
       lambda t, out, x, y, indices: add_at(np.zeros(_shape(x)), indices, t)), "add_at"),
     ("matmul", np.matmul, (_matmul_x, _matmul_y),

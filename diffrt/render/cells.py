@@ -33,8 +33,10 @@ SMALLEST = 8
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_ROW = 1 << 31  # keys of lattice points and cells are column + _ROW * row
+_BITS = 31
+_ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
 _CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
+_MIDDLES = np.array([1, 2 + _ROW, 1 + 2 * _ROW, _ROW, 1 + _ROW])[:, None]  # top, right, bottom, left, of the cell
 _AROUND = [
     np.array([i + j * _ROW for j in range(-n, n + 1) for i in range(-n, n + 1) if i or j])[:, None] for n in (1, 2)
 ]
@@ -69,8 +71,8 @@ class Corners:
             label = np.full(x.shape, -1, np.int32)
             label[which] = view.labels(x[which], y[which])
         self._append(x, y, label)
-        self._keys: Integers = np.zeros(0, np.int64)  # sorted, of those that are not in the grid
-        self._ids: Integers = np.zeros(0, np.int64)
+        # Sorted keys of those that halving the cells of each level found, and their ids.
+        self._known: list[tuple[Integers, Integers]] = [(np.zeros(0, np.int64),) * 2] * SMALLEST
 
     @property
     def x(self) -> Floats:
@@ -97,25 +99,35 @@ class Corners:
         self._x[first : self._count], self._y[first : self._count] = x, y
         self._label[first : self._count] = label
 
-    def find(self, keys: Integers) -> Integers:
-        """The ids of lattice points that are not in the grid, whose signatures are found if they are new."""
-        at = _places(self._keys, keys)
-        ids = self._ids[at] if self._ids.size else at
-        missing = at < 0
-        if missing.any():
-            fresh = _sorted(keys[missing])
-            ids[missing] = self._count + np.searchsorted(fresh, keys[missing])
-            x = (fresh % _ROW).astype(np.float64) * self._spacing
-            y = (fresh // _ROW).astype(np.float64) * self._spacing
-            numbers = np.arange(self._count, self._count + len(x))
-            self._append(x, y, self._view.labels(x, y))
-            where = np.searchsorted(self._keys, fresh)
-            self._keys, self._ids = np.insert(self._keys, where, fresh), np.insert(self._ids, where, numbers)
+    def find(self, level: int, keys: Integers) -> Integers:
+        """The ids of the lattice points that halving cells of a level makes corners, found where they are new.
+
+        keys: of points of the lattice whose spacing is half a cell of the level, on which no other level has points.
+        """
+        known, numbers = self._known[level]
+        ids = _places(known, keys)
+        asked = np.flatnonzero(ids < 0)
+        ids = numbers[ids] if known.size else ids
+        # What is asked comes in a few runs that ascend, which a stable sort merges.
+        order = np.argsort(keys[asked], kind="stable")
+        asked = asked[order]
+        ordered = keys[asked]
+        first = _first(ordered)
+        fresh = ordered[first]
+        ids[asked] = self._count - 1 + np.cumsum(first)
+        spacing = self._spacing * (1 << SMALLEST - level - 1)
+        x, y = (fresh & (_ROW - 1)) * spacing, (fresh >> _BITS) * spacing
+        added = np.arange(self._count, self._count + len(fresh))
+        self._append(x, y, self._view.labels(x, y))
+        if known.size:
+            order = np.argsort(np.append(known, fresh), kind="stable")
+            fresh, added = np.append(known, fresh)[order], np.append(numbers, added)[order]
+        self._known[level] = fresh, added
         return ids
 
     def finish(self) -> None:
         """Give the memory back that looking for points takes; no more can be found."""
-        self._keys = self._ids = np.zeros(0, np.int64)
+        self._known.clear()
 
 
 class _Grid:
@@ -148,8 +160,8 @@ class _Grid:
         return found
 
     def places(self, keys: Integers) -> Integers:
-        row = keys // _ROW
-        column = keys - row * _ROW
+        row = keys >> _BITS
+        column = keys & (_ROW - 1)
         there = (row >= 0) & (row < self.rows) & (column < self.columns)
         places: Integers = np.where(there, row * self.columns + column, -1)
         if self._only is not None:
@@ -274,8 +286,7 @@ def divide(
     for i, level in enumerate(levels):
         leaf = np.flatnonzero(~level.divided & level.mixed if i == 0 else ~level.divided)
         k = level.keys(leaf)
-        row = k // _ROW
-        column = k - row * _ROW
+        row, column = k >> _BITS, k & (_ROW - 1)
         keys.append(k * (SMALLEST + 1) + i)
         sizes.append(np.full(len(k), 1.0 / (cells << i)))
         pixels.append((row >> i) // cells * size[0] + (column >> i) // cells)
@@ -344,9 +355,7 @@ def _halve(corners: Corners, levels: list[_Grid | _Level], level: int, places: I
     levels[level].divided[places] = True
     parents, (c0, c1, c2, c3) = levels[level].keys(places), levels[level].corners(places)
     # The new corners are the middles of the sides and of the cell: top, right, bottom, left, middle.
-    half = 1 << SMALLEST - level - 1
-    offsets = np.array([1, 2 + _ROW, 1 + 2 * _ROW, _ROW, 1 + _ROW])[:, None] * half
-    top, right, bottom, left, middle = corners.find(((parents << SMALLEST - level) + offsets).ravel()).reshape(5, -1)
+    top, right, bottom, left, middle = corners.find(level, (2 * parents + _MIDDLES).ravel()).reshape(5, -1)
     quarters = [
         [c0, top, middle, left],
         [top, c1, right, middle],
@@ -380,7 +389,7 @@ def _follow_bulges(corners: Corners, levels: list[_Grid | _Level]) -> bool:
         for above in range(level - 1, -1, -1):
             if not across.size:
                 break
-            across = (across // _ROW >> 1) * _ROW + (across % _ROW >> 1)
+            across = (across >> _BITS + 1 << _BITS) + ((across & (_ROW - 1)) >> 1)
             larger = levels[above]
             found = larger.places(across)
             at = found[found >= 0]
@@ -442,9 +451,15 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
 def _sorted(keys: Integers) -> Integers:
     """Keys in ascending order, each once. (numpy's own unique is many times slower for integers.)"""
     ordered: Integers = np.sort(keys, axis=None)
-    first: NDArray[np.bool_] = np.append(True, ordered[1:] != ordered[:-1])
-    once: Integers = ordered[first[: ordered.size]]
+    once: Integers = ordered[_first(ordered)]
     return once
+
+
+def _first(ordered: Integers) -> NDArray[np.bool_]:
+    """Which of some keys in order differ from the one before."""
+    first = np.ones(ordered.shape, bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
 
 
 def _places(keys: Integers, wanted: Integers) -> Integers:
@@ -454,10 +469,3 @@ def _places(keys: Integers, wanted: Integers) -> Integers:
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     places: Integers = np.where(keys[at] == wanted, at, -1)
     return places
-
-
-def _found(keys: Integers, wanted: Integers) -> Integers:
-    """The places of those wanted keys that are there."""
-    at: Integers = _places(keys, wanted)
-    found: Integers = at[at >= 0]
-    return found

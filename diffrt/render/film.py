@@ -17,9 +17,9 @@ def develop(grid: Any, others: Sequence[tuple[NDArray[np.int64], Any]], height: 
     """
     if cells > 1:
         grid = sum(reshape(grid, (3, height, cells, width, cells)), (2, 4))
-    image = transpose(reshape(grid, (3, height * width)))
+    image = reshape(grid, (3, height * width))
     others = [group for group in others if len(group[0])]
     if others:
         pixels = np.concatenate([pixel for pixel, _ in others])
-        image = add_at(image, pixels, transpose(concatenate([added for _, added in others], 1)))
-    return reshape(image, (height, width, 3))
+        image = add_at(image, pixels, concatenate([added for _, added in others], 1))
+    return reshape(transpose(image), (height, width, 3))
