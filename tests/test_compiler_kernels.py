@@ -9,7 +9,19 @@ import pytest
 
 from diffrt import autograd
 from diffrt.autograd import exp, greater, hessian, maximum, sqrt, variable, where
-from diffrt.compiler import REFERENCE, Case, Engine, EngineMissing, Runs, choose_engine, fold, kernel, native, search
+from diffrt.compiler import (
+    REFERENCE,
+    Case,
+    Engine,
+    EngineMissing,
+    Runs,
+    choose_engine,
+    compiled,
+    fold,
+    kernel,
+    native,
+    search,
+)
 from diffrt.compiler import engine as engine_module
 from diffrt.errors import InputError
 
@@ -54,7 +66,8 @@ def test_both_engines_agree(name):
         assert np.abs(f - e).max(initial=0.0) <= 1e-13 * max(np.abs(e).max(initial=0.0), 1e-300) * 100
 
 
-def test_the_number_of_threads_does_not_change_a_bit():
+def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
+    monkeypatch.setattr(compiled, "ALONE", 0)
     one, two, many, again = (run(Engine("llvm", n), LABELS["no order"]) for n in (1, 2, 7, 2))
     for a, b, c, d in zip(one, two, many, again, strict=True):
         assert a.tobytes() == b.tobytes() == c.tobytes() == d.tobytes()

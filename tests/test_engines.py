@@ -5,7 +5,7 @@ import pytest
 from test_edges import shipped
 
 from diffrt.autograd import variable
-from diffrt.compiler import REFERENCE, Engine
+from diffrt.compiler import REFERENCE, Engine, compiled
 from diffrt.render import jacobian, render
 from diffrt.render.renderer import Settings, lay_out
 from diffrt.render.tables import build_tables
@@ -57,7 +57,8 @@ def test_jacobian_is_the_same_on_both_engines():
     assert np.abs(found - expected).max() <= 1e-10 * np.abs(expected).max()
 
 
-def test_the_bits_of_a_render_do_not_depend_on_the_threads():
+def test_the_bits_of_a_render_do_not_depend_on_the_threads(monkeypatch):
+    monkeypatch.setattr(compiled, "ALONE", 0)
     scene = scene_of("still_life", None)
     (first, slopes), *others = (gradient(scene, threads=n) for n in (1, 2, 5, 2))
     for image, slope in others:

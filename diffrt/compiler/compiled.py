@@ -32,8 +32,11 @@ from diffrt.compiler.program import (
 )
 from diffrt.compiler.runs import Runs
 
-ALONE = 4096
-"""With fewer samples the calling thread does them all."""
+ALONE = 65_536
+"""With fewer samples the calling thread does them all, before another thread would be awake."""
+
+SHARE = 1024
+"""The fewest samples that a thread takes at once."""
 
 MANY = 100_000
 """Samples from which on it pays to compile shading well, which takes twice as long."""
@@ -287,7 +290,7 @@ def execute(jobs: Sequence[Job], threads: int) -> None:
             job.run(0, len(job.pieces))
             continue
         done = np.cumsum(job.pieces[:, 1] - job.pieces[:, 0])
-        share = max(total / (8 * threads), ALONE / 4)
+        share = max(total / (8 * threads), SHARE)
         cuts = np.searchsorted(done, np.arange(share, done[-1], share)) + 1
         bounds = np.unique([0, *cuts, len(job.pieces)]).tolist()
         tasks += [(job, a, b) for a, b in pairwise(bounds)]

@@ -116,7 +116,7 @@ class Corners:
         fresh = ordered[first]
         ids[asked] = self._count - 1 + np.cumsum(first)
         spacing = self._spacing * (1 << SMALLEST - level - 1)
-        x, y = (fresh & (_ROW - 1)) * spacing, (fresh >> _BITS) * spacing
+        x, y = (spacing * part.astype(np.float64) for part in (fresh & (_ROW - 1), fresh >> _BITS))
         added = np.arange(self._count, self._count + len(fresh))
         self._append(x, y, self._view.labels(x, y))
         if known.size:
