@@ -2,6 +2,7 @@
 
 from .functional import batch_norm, cross, dot, log_softmax, norm, normalize, relu, sigmoid, softmax
 from .implicit import root
+from .naming import named, scope
 from .operations import (
     absolute,
     add,
@@ -67,7 +68,7 @@ __all__ = [
     "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
     "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log_softmax",
     "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "negative", "no_grad", "norm", "normalize", "not_equal", "power", "pushforward", "relu",
-    "reshape", "root", "scatter_add", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum", "take",
+    "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "power", "pushforward", "relu",
+    "reshape", "root", "scatter_add", "scope", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum", "take",
     "tan", "tanh", "transpose", "value_and_grad", "variable", "vjp", "where",
 ]  # fmt: skip

@@ -74,12 +74,19 @@ def between(nodes: Sequence[Var], inputs: Iterable[Var]) -> list[Var]:
     return kept
 
 
-def pull_back(nodes: Sequence[Var], adjoints: Adjoints, recorded: bool, kept: Collection[int] = ()) -> Adjoints:
+def pull_back(
+    nodes: Sequence[Var],
+    adjoints: Adjoints,
+    recorded: bool,
+    kept: Collection[int] = (),
+    seen: Adjoints | None = None,
+) -> Adjoints:
     """The reverse sweep.
 
     nodes: in order of computation; derivatives go to these and to no other. adjoints: of the outputs, by
     serial number. recorded: on Vars. kept: the serial numbers of nodes at which the sweep ends; it ends at
-    leaves too. Returns the adjoints of the nodes at which it ended.
+    leaves too. seen: is filled with the adjoints of the nodes that it passed. Returns those of the nodes at which it
+    ended.
     """
     wanted = {node.serial for node in nodes}
     adjoints = dict(adjoints)
@@ -98,6 +105,8 @@ def pull_back(nodes: Sequence[Var], adjoints: Adjoints, recorded: bool, kept: Co
             if op is None or node.serial not in adjoints or node.serial in kept:
                 continue
             g = adjoints.pop(node.serial)
+            if seen is not None:
+                seen[node.serial] = g
             out, values = _operands(node, recorded)
             if op.partials is not None:
                 for x, partial in zip(inputs, op.partials, strict=True):

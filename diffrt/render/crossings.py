@@ -219,11 +219,29 @@ def _alike(*columns: Any) -> tuple[Integers, Integers]:
     return first, which.ravel()
 
 
-def _steps(view_tables: Tables, signatures: Signatures, label: Any, bounce: Any, light: Any) -> tuple[Any, ...]:
-    """The shapes that the path meets before the ray that changes."""
+def structure_of(
+    tables: Tables, signatures: Signatures, label: int, switch: Switches
+) -> tuple[Any, list[int], int, list[float]]:
+    """What `switching` needs to know of one crossing: structure, shapes, light (-1 for none), and numbers.
+
+    label: of the signature that holds the path. The shapes are those that the path meets before the ray that changes,
+    then the one or two that change it.
+    """
+    light = int(switch.light[0])
     hits = signatures.shape[:, label]
-    count = int((hits >= 0).sum()) if light >= 0 else int(bounce)
-    return tuple(int(h) for h in hits[:count])
+    steps = [int(h) for h in hits[: (hits >= 0).sum() if light >= 0 else int(switch.bounce[0])]]
+    function = int(switch.function[0])
+    shape, other = int(switch.shape[0]), int(switch.other[0]) if function == DISTANCE else -1
+    shapes = [*steps, *(s for s in (shape, other) if s >= 0)]
+    names = list(SHAPES)
+    kinds = [names[tables.shape_kind[s]] for s in shapes]
+    light_kind = tables.lights[light][0] if light >= 0 else None
+    structure = tuple(kinds[: len(steps)]), function, light_kind, *[*kinds[len(steps) :], None][:2]
+    begin = steps[-1] if steps else -1
+    begin_side = float(signatures.side[len(steps) - 1, label]) if steps else 1.0
+    starts = [float(s >= 0 and s == begin) for s in (shape, other)]
+    path_sides = signatures.side[: len(steps), label].astype(float)
+    return structure, shapes, light, [*path_sides, *switch.side[:, 0], *starts, begin_side]
 
 
 @dataclass(frozen=True)
@@ -247,24 +265,10 @@ def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Swit
     first, which = _alike(
         path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, *sides
     )
-    names = list(SHAPES)
     found: dict[Any, list[tuple[int, list[int], list[float]]]] = {}
     for number, at in enumerate(first.tolist()):
-        light = int(switches.light[at])
-        steps = _steps(tables, signatures, path[at], switches.bounce[at], light)
-        function = int(switches.function[at])
-        shape, other = int(switches.shape[at]), int(switches.other[at]) if function == DISTANCE else -1
-        shapes = [*steps, *(s for s in (shape, other) if s >= 0)]
-        kinds = [names[tables.shape_kind[s]] for s in shapes]
-        light_kind = tables.lights[light][0] if light >= 0 else None
-        structure = tuple(kinds[: len(steps)]), function, light_kind, *[*kinds[len(steps) :], None][:2]
-        begin = steps[-1] if steps else -1
-        begin_side = float(signatures.side[len(steps) - 1, path[at]]) if steps else 1.0
-        starts = [float(s >= 0 and s == begin) for s in (shape, other)]
-        path_sides = signatures.side[: len(steps), path[at]].astype(float)
-        found.setdefault((structure, light), []).append(
-            (number, shapes, [*path_sides, *switches.side[:, at], *starts, begin_side])
-        )
+        structure, shapes, light, numbers = structure_of(tables, signatures, path[at], switches[[at]])
+        found.setdefault((structure, light), []).append((number, shapes, numbers))
     for (structure, light), rows in found.items():
         ids = np.array([s for _, s, _ in rows]).reshape(len(rows), -1).T
         numbers = np.array([n for _, _, n in rows]).T

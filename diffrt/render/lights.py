@@ -8,7 +8,7 @@ albedo * radiance.
 from math import inf
 from typing import Any, NamedTuple
 
-from diffrt.autograd import maximum, sqrt
+from diffrt.autograd import maximum, named, sqrt
 from diffrt.render.vectors import dot, unit
 
 CLOSEST = 1e-18
@@ -25,8 +25,8 @@ class PointLight(NamedTuple):
         v = self.position - p
         # At the light itself there is no direction to it; this keeps the numbers finite.
         square = maximum(dot(v, v), CLOSEST)
-        distance = sqrt(square)
-        return v / distance, distance, self.intensity / square
+        distance = named(sqrt(square), "distance")
+        return v / distance, distance, self.intensity * named(1.0 / square, "falloff")
 
 
 class DirectionalLight(NamedTuple):

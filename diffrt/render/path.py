@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from diffrt.autograd import named
 from diffrt.render.vectors import dot
 
 
@@ -11,8 +12,8 @@ def advance(shape: Any, side: Any, o: Any, d: Any) -> tuple[Any, Any]:
     shape: whose side, +1 or -1 (N,), the ray comes from.
     """
     t, _ = shape.intersect(o, d, side)
-    p = o + t * d
-    return p, shape.normal(p, side)
+    p = named(o + named(t, "t") * d, "hit point")
+    return p, named(shape.normal(p, side), "normal")
 
 
 def reflected(d: Any, n: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import maximum, take, where
+from diffrt.autograd import maximum, named, scope, take, where
 from diffrt.compiler import Case, Engine, Runs, kernel
 from diffrt.render.camera import rays
 from diffrt.render.lights import LIGHTS, AmbientLight
@@ -62,23 +62,28 @@ def contribution(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
     *row, sides, lit = rows
     fields, light_field = iter(row), iter(light_fields)
     o, d = rays(camera, x, y)
+    o, d = named(o, "eye"), named(d, "ray direction")
     throughput: Any = 1.0
     for bounce, (shape_kind, material_kind) in enumerate(path):
         shape, material = row_of(SHAPES[shape_kind], fields), row_of(MATERIALS[material_kind], fields)
-        p, n = advance(shape, sides[bounce], o, d)
+        with scope(f"hit {bounce + 1}"):
+            p, n = advance(shape, sides[bounce], o, d)
         if isinstance(material, Mirror):
             throughput = throughput * material.reflectance
-            o, d = p, reflected(d, n)
+            o, d = p, named(reflected(d, n), "mirrored direction")
     total: Any = np.zeros((3, 1))  # three channels without any light too
     for number, kind in enumerate(light_kinds):
         light = row_of(LIGHTS[kind], light_field)
-        if isinstance(light, AmbientLight):
-            total = total + material.albedo * light.radiance
-        else:
+        with scope(f"light {number + 1}"):
+            if isinstance(light, AmbientLight):
+                total = total + named(material.albedo * light.radiance, "ambient radiance")
+                continue
             to_light, _, irradiance = light.seen_from(p)
-            cosine = where(lit[number], maximum(dot(n, to_light), 0.0), 0.0)
-            total = total + material.brdf(n, -d, to_light) * irradiance * cosine
-    return throughput * total * area
+            named(to_light, "to light")
+            cosine = named(where(lit[number], maximum(dot(n, to_light), 0.0), 0.0), "cosine")
+            reflected_part = material.brdf(n, -d, to_light) * named(irradiance, "irradiance") * cosine
+            total = total + named(reflected_part, "reflected radiance")
+    return named(throughput * total, "radiance") * area
 
 
 def _paths(tables: Tables, signatures: Signatures) -> Iterator[tuple[tuple[tuple[str, str], ...], NDArray[np.intp]]]:

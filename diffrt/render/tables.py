@@ -84,7 +84,7 @@ def build_tables(scene: Scene) -> Tables:
     def columns(prefix: str, classes: Any, names: dict[str, list[str]]) -> dict[str, tuple[Any, ...]]:
         return {
             kind: tuple(
-                stack([scene[f"{name}{prefix}.{_path(kind, f)}"] for name in members], -1)
+                stack([scene[f"{name}{prefix}.{path_of(kind, f)}"] for name in members], -1)
                 for f in classes[kind]._fields
             )
             for kind, members in names.items()
@@ -106,7 +106,8 @@ def build_tables(scene: Scene) -> Tables:
     )
 
 
-def _path(kind: str, field: str) -> str:
+def path_of(kind: str, field: str) -> str:
+    """The end of the path of the parameter that a field of a class holds."""
     return _PATHS.get(field, field) if kind in SHAPES else field
 
 

@@ -1,0 +1,68 @@
+"""Words for numbers and operations, as people write them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from diffrt.explain.graph import Node
+
+_INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "less": "<", "greater": ">",
+          "less_equal": "<=", "greater_equal": ">=", "equal": "==", "not_equal": "!=", "power": "^"}  # fmt: skip
+
+AXES = ("x", "y", "z")
+
+
+def tidy(value: Any, digits: int = 4) -> str:
+    """A number or an array in few characters."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if np.ndim(value) == 0:
+        return f"{float(value):.{digits}g}"
+    array = np.asarray(value)
+    if array.size == 1:
+        return tidy(array.item(), digits)
+    if array.size > 12:
+        return f"{'x'.join(map(str, array.shape))} from {tidy(array.min(), 3)} to {tidy(array.max(), 3)}"
+    if array.ndim > 1 and 1 in array.shape:
+        array = array.reshape([n for n in array.shape if n != 1])
+    return "[" + ", ".join(tidy(entry, digits) for entry in array) + "]"
+
+
+def operation(node: "Node") -> str:
+    """How a node was made: its op on the names of its inputs. Empty for a leaf."""
+    var = node.var
+    if var is None or var.op is None:
+        return ""
+    names = [x.name for x in node.inputs]
+    op, settings = var.op, var.settings or {}
+    if op.name in _INFIX and len(names) == 2:
+        return f"{names[0]} {_INFIX[op.name]} {names[1]}"
+    if op.name == "negative":
+        return f"-{names[0]}"
+    if op.name == "index":
+        return f"{names[0]}[{_index(settings['index'])}]"
+    if op.name == "sum" and settings.get("axis") not in (None, 0):
+        return f"sum({names[0]}, axis={settings['axis']})"
+    if len(names) > 6:
+        names = [*names[:5], "..."]
+    return f"{op.name}({', '.join(names)})"
+
+
+def component(node: "Node", place: int) -> str:
+    """The name of one entry of a node: ball.center.x, y[2]; the node's own name if it has one entry."""
+    if node.size == 1:
+        return node.name
+    shape = [n for n in node.shape if n != 1]
+    if shape == [3] and "." in node.name:
+        return f"{node.name}.{AXES[place]}"
+    return f"{node.name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
+
+
+def _index(index: Any) -> str:
+    parts = index if isinstance(index, tuple) else (index,)
+    return ", ".join(
+        ":" if p == slice(None) else "..." if p is Ellipsis else f"{p.start or ''}:{p.stop or ''}"
+        if isinstance(p, slice) else "..." if isinstance(p, np.ndarray) else str(p)
+        for p in parts
+    )  # fmt: skip
