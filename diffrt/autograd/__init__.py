@@ -69,6 +69,6 @@ __all__ = [
     "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log_softmax",
     "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
     "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "power", "pushforward", "relu",
-    "reshape", "root", "scatter_add", "scope", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum", "take",
-    "tan", "tanh", "transpose", "value_and_grad", "variable", "vjp", "where",
+    "reshape", "root", "scatter_add", "scope", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum",
+    "take", "tan", "tanh", "transpose", "value_and_grad", "variable", "vjp", "where",
 ]  # fmt: skip

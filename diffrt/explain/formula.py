@@ -1,7 +1,8 @@
 """Formulas: text to arithmetic, by a closed list of what may stand in them. Nothing is executed.
 
 A formula is read by Python's parser and then walked; whatever is not a number, a name, an index, + - * / ** @, a
-comparison or a call of a function listed here is refused. `^` is a power, as people write it: it becomes ** before the parser sees it.
+comparison or a call of a function listed here is refused. `^` is a power, as people write it: it becomes ** before
+the parser sees it.
 """
 
 import ast
@@ -175,7 +176,7 @@ class Formula:
             return self._value(child, given, letters)
 
         if isinstance(node, ast.Constant):
-            return float(node.value)
+            return float(node.value)  # type: ignore[arg-type]
         if isinstance(node, ast.Name | ast.Attribute):
             return self._look_up(self._dotted(node), given, letters)
         try:

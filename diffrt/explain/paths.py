@@ -111,9 +111,8 @@ def find_paths(graph: Graph, source: Node, entry: int | None = None, most: int =
     if graph.output.size == 1:
         gradient = np.array(graph.gradient(source), float).reshape(1, -1)
     else:
-        gradient = graph.jacobian(graph.output, {source.number}).get(source.number)
-        if gradient is None:
-            gradient = np.zeros((graph.output.size, source.size))
+        nothing = np.zeros((graph.output.size, source.size))
+        gradient = graph.jacobian(graph.output, {source.number}).get(source.number, nothing)
     if entry is not None:
         gradient = gradient[:, [entry]]
     listed = list(islice(all_paths(graph, source, entry, effort), min(most, total)))

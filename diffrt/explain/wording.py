@@ -7,7 +7,7 @@ import numpy as np
 if TYPE_CHECKING:
     from diffrt.explain.graph import Node
 
-_INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "less": "<", "greater": ">",
+INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "less": "<", "greater": ">",
           "less_equal": "<=", "greater_equal": ">=", "equal": "==", "not_equal": "!=", "power": "^"}  # fmt: skip
 
 AXES = ("x", "y", "z")
@@ -36,8 +36,8 @@ def operation(node: "Node") -> str:
         return ""
     names = [x.name for x in node.inputs]
     op, settings = var.op, var.settings or {}
-    if op.name in _INFIX and len(names) == 2:
-        return f"{names[0]} {_INFIX[op.name]} {names[1]}"
+    if op.name in INFIX and len(names) == 2:
+        return f"{names[0]} {INFIX[op.name]} {names[1]}"
     if op.name == "negative":
         return f"-{names[0]}"
     if op.name == "index":

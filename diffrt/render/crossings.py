@@ -271,7 +271,7 @@ def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Swit
         found.setdefault((structure, light), []).append((number, shapes, numbers))
     for (structure, light), rows in found.items():
         ids = np.array([s for _, s, _ in rows]).reshape(len(rows), -1).T
-        numbers = np.array([n for _, _, n in rows]).T
+        columns = np.array([n for _, _, n in rows]).T
         kinds = [*structure[0], *(k for k in structure[3:] if k)]
         fields = [take(f, tables.shape_row[i], -1) for kind, i in zip(kinds, ids, strict=True)
                   for f in tables.shapes[kind]]  # fmt: skip
@@ -280,7 +280,7 @@ def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Swit
         position = np.full(len(first), -1)
         position[[n for n, _, _ in rows]] = np.arange(len(rows))
         members = np.flatnonzero(position[which] >= 0)
-        yield _Group(structure, [*shared, *fields, numbers], members, position[which[members]])
+        yield _Group(structure, [*shared, *fields, columns], members, position[which[members]])
 
 
 def _shape(x: Any) -> tuple[int, ...]:

@@ -1,0 +1,64 @@
+"""A pixel as something to derive by hand: its quantities are the named steps of the tracer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffrt.autograd.backward import reachable
+from diffrt.errors import InputError
+from diffrt.explain.derivation import Derivation, Domain
+from diffrt.explain.quantities import plain
+from diffrt.explain.trace import trace
+from diffrt.scene import Scene
+
+NEAR = 1e-3
+"""The scene is moved by this much, relatively and in scene units, to get other points."""
+
+
+def pixel_derivation(
+    scene: Scene, pixel: Sequence[int], channel: str = "luminance", cells: int = 1, edges: str = "ignore", **claims: Any
+) -> Derivation:
+    """The derivation of a pixel; claims: as for Derivation.
+
+    The points are the scene itself, and others nearby at which the pixel sees the same.
+    """
+    graph = trace(scene, pixel, channel, cells, edges)
+    used = [n.name for n in graph.inputs]
+    start = {name: plain(np.array(scene[name])) for name in used}
+    steps = _steps(graph.output.var)
+
+    def moved(point: Mapping[str, Any]) -> Any:
+        found = trace(scene.replace({n: _told(v) for n, v in point.items()}), pixel, channel, cells, edges)
+        return found
+
+    def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = moved({n: v.value for n, v in leaves.items()})
+        return {n.name: n.var for n in found.nodes if n.var is not None and (n.given or n.leaf)}
+
+    def draw(rng: np.random.Generator) -> Mapping[str, Any]:
+        for _ in range(100):
+            point = {n: v + NEAR * (np.abs(v) + 1.0) * rng.uniform(-1.0, 1.0, np.shape(v)) for n, v in start.items()}
+            for name, value in start.items():
+                low, high = scene.parameter(name).minimum, scene.parameter(name).maximum
+                point[name] = np.clip(point[name], low, high) if np.isfinite([low, high]).any() else point[name]
+                if not np.ndim(value):
+                    point[name] = float(point[name])
+            try:
+                if _steps(moved(point).output.var) == steps:
+                    return point
+            except InputError:
+                continue
+        raise InputError("scene: the pixel sees something else at the least change of the scene")
+
+    inputs = {n: Domain(np.shape(v), -np.inf, np.inf) for n, v in start.items()}
+    return Derivation(build, inputs, [start], draw=draw, **claims)
+
+
+def _steps(output: Any) -> list[str]:
+    """The ops of a graph in order."""
+    return [v.op.name if v.op else v.name or "" for v in reachable([output])]
+
+
+def _told(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else float(value)

@@ -1,0 +1,290 @@
+"""Named quantities of a computation at one point, and how each depends on those just before it.
+
+A quantity is an input, or a Var with a name. The derivative of one by another is *local* if all others between are held
+still: it is what a hand derivation writes on an edge of its diagram. Local derivatives come from the core's reverse
+sweep, ended at named nodes. They are confirmed by numbers that know no rule of it: the forward rules are replayed from
+one quantity to the other, with a complex step (Squire and Trapp, 1998), or, where an op has no complex meaning, with
+central differences extrapolated to step zero (Richardson, 1911).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd.backward import pull_back, reachable
+from diffrt.autograd.variable import Var
+
+Matrix = NDArray[np.float64]
+
+EPSILON = 2.0**-52
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """A derivative by numbers: from the left and from the right, and how far they may be off."""
+
+    left: float
+    right: float
+    doubt: float
+    complex_step: bool
+
+    @property
+    def smooth(self) -> bool:
+        """Whether both sides agree."""
+        return abs(self.left - self.right) <= 1e-4 * max(abs(self.left), abs(self.right)) + 10.0 * self.doubt
+
+
+class Quantities:
+    """Quantities by name, Vars of one graph."""
+
+    def __init__(self, named: Mapping[str, Var]) -> None:
+        self.vars = dict(named)
+        self._nodes = reachable(self.vars.values())
+        self._names: dict[int, str] = {}
+        for name, var in self.vars.items():
+            self._names.setdefault(var.serial, name)
+
+    def value(self, name: str) -> Any:
+        """A float, or an array without axes of length one."""
+        return plain(self.vars[name].value)
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """All of them."""
+        return {name: self.value(name) for name in self.vars}
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of the value."""
+        return np.shape(self.value(name))
+
+    def parents(self, name: str) -> list[str]:
+        """The quantities just before one."""
+        return [n for n in self.vars if n in self._steps(name)]
+
+    def local(self, name: str, parent: str) -> Matrix:
+        """The local derivative, entries by entries, in C order."""
+        return self._steps(name)[parent]
+
+    def _steps(self, name: str) -> dict[str, Matrix]:
+        if name not in self._known:
+            self._known[name] = self._swept(self.vars[name], set(self._names) - {self.vars[name].serial})
+        return self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, dict[str, Matrix]]:
+        return {}
+
+    def _swept(self, var: Var, kept: set[int]) -> dict[str, Matrix]:
+        rows: dict[int, list[Any]] = {}
+        for k in range(var.size):
+            found = pull_back(self._nodes, {var.serial: _unit(var, k)}, recorded=False, kept=kept)
+            for serial, adjoint in found.items():
+                if serial in self._names and serial != var.serial:
+                    rows.setdefault(serial, [None] * var.size)[k] = adjoint
+        sizes = {v.serial: v for v in self.vars.values()}
+        return {
+            self._names[serial]: np.array(
+                [np.broadcast_to(0.0 if r is None else r, sizes[serial].shape).ravel() for r in parts], float
+            )
+            for serial, parts in rows.items()
+        }
+
+    def total(self, name: str, of: str) -> Matrix:
+        """The derivative of a quantity by one before it, along all paths."""
+        source = self.vars[of].serial
+        found = self._swept(self.vars[name], {source})
+        return found.get(of, np.zeros((self.vars[name].size, self.vars[of].size)))
+
+    def rounding(self, name: str, entry: int, of: str, place: int, local: bool) -> float:
+        """How far rounding may put an entry of a derivative off: the sum over the steps of its computation of what one
+        unit in the last place of each would change (Linnainmaa, 1976). That computation is a graph too."""
+        var, source = self.vars[name], self.vars[of]
+        kept = set(self._names) - {var.serial} if local else {source.serial}
+        found = pull_back(self._nodes, {var.serial: Var(_unit(var, entry))}, recorded=True, kept=kept)
+        slope = found.get(source.serial)
+        if not isinstance(slope, Var):
+            return 0.0
+        return rounding_of(slope, place)
+
+    def uses(self, name: str, of: str) -> list[Matrix]:
+        """The local derivative in parts, one for each place in which a formula uses the other quantity."""
+        var, source = self.vars[name], self.vars[of]
+        kept = set(self._names) - {var.serial}
+        between = [n for n in self._nodes if n.serial <= var.serial and (n.serial > source.serial or n is var)]
+        places = [
+            (n, i)
+            for n in between
+            for i, x in enumerate(n.inputs)
+            if x is source and (n is var or n.serial not in kept)
+        ]
+        parts = []
+        for node, position in places:
+            rows = []
+            for k in range(var.size):
+                seen: dict[int, Any] = {}
+                pull_back(self._nodes, {var.serial: _unit(var, k)}, recorded=False, kept=kept, seen=seen)
+                if node.serial not in seen:
+                    rows.append(np.zeros(source.size))
+                    continue
+                alias = Var(source.value)
+                copy = Var(node.value)
+                copy.op, copy.settings = node.op, node.settings
+                copy.inputs = tuple(alias if i == position else _held(x) for i, x in enumerate(node.inputs))
+                back = pull_back([alias, copy], {copy.serial: seen[node.serial]}, recorded=False)
+                rows.append(np.broadcast_to(back.get(alias.serial, 0.0), source.shape).ravel())
+            part = np.array(rows, float)
+            if part.any():
+                parts.append(part)
+        return parts
+
+    def slopes(self, name: str, entry: int, of: str, place: int, local: bool, low: float, high: float) -> Slopes | None:
+        """A derivative by numbers; None where the computation cannot be replayed.
+
+        local: with all other quantities held still. low, high: between which the other quantity's entry may be moved.
+        """
+        source = self.vars[of]
+        try:
+            replay = self._replay(name, of, local)
+            at = np.array(source.value, float)
+            with np.errstate(all="ignore"):
+                tilted = at.astype(complex)
+                step = 1e-200
+                tilted.reshape(-1)[place] += 1j * step
+                try:
+                    found = np.ravel(replay(tilted))[entry].imag / step
+                    if np.isfinite(found):
+                        sides = [self._one_sided(replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)]
+                        agree = [abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in sides]
+                        if all(agree):
+                            return Slopes(found, found, 4.0 * EPSILON * abs(found), True)
+                except TypeError:
+                    pass
+                (left, a), (right, b) = (
+                    self._one_sided(replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)
+                )
+                return Slopes(left, right, a + b, False)
+        except (TypeError, NotImplementedError):
+            return None
+
+    def _one_sided(
+        self, replay: Callable[[Any], Any], at: Any, place: int, entry: int, way: float, low: float, high: float
+    ) -> tuple[float, float]:
+        """The slope to one side, by differences extrapolated to step zero, and how far it may be off."""
+        x = at.reshape(-1)[place]
+        room = high - x if way > 0 else x - low
+        scale = max(abs(x), 1e-300)
+        if room <= 1e-12 * scale:
+            return self._one_sided(replay, at, place, entry, -way, low, high)
+        step = min(1e-2 * scale, room)
+        start = np.ravel(replay(at))[entry]
+        rows: list[list[float]] = []
+        best, error = np.nan, np.inf
+        for i in range(8):
+            moved = at.copy()
+            h = way * step / 2.0**i
+            moved.reshape(-1)[place] = x + h
+            h = moved.reshape(-1)[place] - x
+            row = [float((np.ravel(replay(moved))[entry] - start) / h)]
+            for j in range(1, i + 1):
+                row.append(row[j - 1] + (row[j - 1] - rows[i - 1][j - 1]) / (2.0**j - 1.0))
+            if i:
+                change = max(abs(row[-1] - row[-2]), abs(row[-1] - rows[-1][-1]))
+                if change < error:
+                    best, error = row[-1], change
+            rows.append(row)
+        return best, error + 8.0 * EPSILON * abs(float(start)) * 2.0**4 / step
+
+    def _replay(self, name: str, of: str, local: bool) -> Callable[[Any], Any]:
+        """The values of a quantity as a function of those of another one."""
+        target, source = self.vars[name], self.vars[of]
+        held = set(self._names) - {target.serial} if local else {source.serial}
+        moving, order = {source.serial}, []
+        for node in self._nodes:
+            if node.serial in held or node.op is None or node.serial > target.serial:
+                continue
+            if any(type(x) is Var and x.serial in moving for x in node.inputs):
+                if node.op.name == "root":
+                    raise NotImplementedError
+                moving.add(node.serial)
+                order.append(node)
+
+        def run(value: Any) -> Any:
+            values = {source.serial: value}
+            for node in order:
+                given = [
+                    values.get(x.serial, x.value) if type(x) is Var else x
+                    for x in node.inputs
+                ]  # fmt: skip
+                assert node.op is not None
+                forward = _COMPLEX.get(node.op.name, node.op.forward) if np.iscomplexobj(value) else node.op.forward
+                values[node.serial] = forward(*given, **(node.settings or {}))
+            return values.get(target.serial, target.value)
+
+        return run
+
+
+def rounding_of(result: Var, place: int = 0) -> float:
+    """How far rounding may put an entry of a result off, as in `Quantities.rounding`."""
+    seen: dict[int, Any] = {}
+    nodes = reachable([result])
+    ended = pull_back(nodes, {result.serial: _unit(result, place)}, recorded=False, seen=seen)
+    seen.update(ended)
+    with np.errstate(all="ignore"):
+        parts = [np.abs(np.asarray(seen[n.serial]) * n.value).sum() for n in nodes if n.serial in seen]
+    return EPSILON * float(np.nansum(parts))
+
+
+def plain(value: Any) -> Any:
+    """A float, or an array without axes of length one."""
+    array = np.squeeze(np.asarray(value, float))
+    return float(array) if not array.ndim else array
+
+
+def _held(x: Any) -> Any:
+    return x.value if type(x) is Var else x
+
+
+def _unit(x: Var, k: int) -> Any:
+    if not x.shape:
+        return 1.0
+    e = np.zeros(x.size)
+    e[k] = 1.0
+    return e.reshape(x.shape)
+
+
+def _picked(larger: bool) -> Callable[[Any, Any], Any]:
+    return lambda x, y: np.where((np.real(x) >= np.real(y)) == larger, x, y)
+
+
+def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:
+    def along(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        if axis is None:
+            return np.reshape(x, -1)[pick(np.real(x))]
+        if not isinstance(axis, int):
+            raise NotImplementedError
+        place = np.expand_dims(pick(np.real(x), axis), axis)
+        found = np.take_along_axis(x, place, axis)
+        return found if keepdims else np.squeeze(found, axis)
+
+    return along
+
+
+# What ops with a comparison in them mean beside the real line: the real parts decide.
+_COMPLEX: dict[str, Callable[..., Any]] = {
+    "abs": lambda x: np.where(np.real(x) < 0.0, -x, x),
+    "sign": lambda x: np.sign(np.real(x)),
+    "maximum": _picked(True), "minimum": _picked(False), "max": _extreme(np.argmax), "min": _extreme(np.argmin),
+    **{name: (lambda f: lambda x, y: f(np.real(x), np.real(y)))(getattr(np, name)) for name in
+       ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")},
+}  # fmt: skip
+
+
+def components(name: str, shape: Sequence[int]) -> list[str]:
+    """The names of the entries of a quantity, in C order."""
+    if not shape:
+        return [name]
+    return [f"{name}[{', '.join(map(str, i))}]" for i in np.ndindex(*shape)]
