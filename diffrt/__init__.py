@@ -14,7 +14,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from diffrt import autograd as autograd
+    from diffrt import explain as explain
     from diffrt.errors import InputError as InputError
+    from diffrt.explain import check_gradient as check_gradient
+    from diffrt.explain import verify as verify
     from diffrt.image import Image as Image
     from diffrt.image import read_image as read_image
     from diffrt.render.renderer import jacobian as jacobian
@@ -27,10 +30,12 @@ _HOMES = {
     "Image": "diffrt.image",
     "InputError": "diffrt.errors",
     "Scene": "diffrt.scene",
+    "check_gradient": "diffrt.explain",
     "jacobian": "diffrt.render",
     "load_scene": "diffrt.scene",
     "parse_scene": "diffrt.scene",
     "read_image": "diffrt.image",
+    "verify": "diffrt.explain",
 }
 
 __all__ = [
@@ -38,16 +43,19 @@ __all__ = [
     "InputError",
     "Scene",
     "autograd",
+    "check_gradient",
+    "explain",
     "jacobian",
     "load_scene",
     "parse_scene",
     "read_image",
     "render",
+    "verify",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("autograd", "render"):  # packages; `render` can be called
+    if name in ("autograd", "explain", "render"):  # packages; `render` can be called
         return import_module(f"diffrt.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

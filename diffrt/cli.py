@@ -158,6 +158,92 @@ def check(
         raise SystemExit(1)
 
 
+Pixel = Annotated[str, typer.Option(metavar="X,Y", help="From the top left, from 0.")]
+Channel = Annotated[str, typer.Option(help="r, g, b or luminance.")]
+
+
+@app.command()
+def explain(
+    scene: SceneFile,
+    pixel: Pixel,
+    wrt: Annotated[str, typer.Option(metavar="PARAMETER", help="Such as lamp.position or ball.center.x.")],
+    channel: Channel = "luminance",
+    format: Annotated[str, typer.Option(help="text, svg or dot.")] = "text",
+    output: Annotated[str | None, typer.Option("--output", "-o", help="The file to write; printed if none.")] = None,
+    paths: Annotated[int, typer.Option(help="How many paths are listed.", min=1, max=1000)] = 10,
+    operations: Annotated[bool, typer.Option("--operations", help="Every operation, not only named steps.")] = False,
+    cells: Cells = 1,
+    edges: Edges = "exact",
+) -> None:
+    """Explain the derivative of a pixel by a parameter: its steps, its paths with their contributions.
+
+    Example: `diffrt explain scenes/tiny.toml --pixel 2,0 --channel r --wrt lamp.position.y`
+    """
+    if format not in ("text", "svg", "dot"):
+        raise InputError(f"--format: found {format!r}, allowed: text, svg or dot")
+    if output is not None:
+        _check_folder(output)
+    from diffrt.explain.diagram import dot_of, svg_of
+    from diffrt.explain.text import explain_text
+    from diffrt.explain.trace import source_of, trace
+    from diffrt.scene import load_scene
+
+    loaded = load_scene(scene)
+    graph = trace(loaded, _pixel(pixel), channel, cells, edges)
+    if not operations:
+        graph = graph.steps()
+    source, entry = source_of(graph, loaded, wrt)
+    if format == "text":
+        _put(explain_text(graph, source, entry, paths) + "\n", output)
+        return
+    drawn = dot_of(graph.restricted([source]), [source])
+    _put(drawn if format == "dot" else svg_of(drawn).decode(), output)
+
+
+@app.command()
+def graph(
+    scene: SceneFile,
+    pixel: Pixel,
+    output: Annotated[str, typer.Option("--output", "-o", help="The diagram to write: .svg, or .dot.")],
+    channel: Channel = "luminance",
+    cells: Cells = 1,
+    edges: Edges = "exact",
+) -> None:
+    """Draw the graph of a pixel. Over 300 operations it is folded to its named steps.
+
+    Example: `diffrt graph scenes/tiny.toml --pixel 2,0 -o pixel.svg --edges ignore`
+    """
+    suffix = Path(output).suffix.lower()
+    if suffix not in (".svg", ".dot"):
+        raise InputError(f"{output}: found the suffix '{Path(output).suffix}', allowed: .svg or .dot")
+    _check_folder(output)
+    from diffrt.explain.diagram import dot_of, folded, svg_of
+    from diffrt.explain.trace import trace
+    from diffrt.scene import load_scene
+
+    whole = trace(load_scene(scene), _pixel(pixel), channel, cells, edges)
+    drawn = folded(whole)
+    text = dot_of(drawn)
+    _put(text if suffix == ".dot" else svg_of(text).decode(), output)
+    print(f"{output}: {len(drawn.nodes)} nodes" + ("" if drawn is whole else f", folded from {len(whole.nodes)}"))
+
+
+@app.command()
+def verify(
+    derivation: Annotated[str, typer.Argument(metavar="DERIVATION", help="A derivation file (TOML).")],
+) -> None:
+    """Mark a derivation made by hand, line by line: right, wrong and why, or cannot tell. Exit code 1 if any is wrong.
+
+    Example: `diffrt verify examples/lecture/pixel_by_hand.toml`
+    """
+    from diffrt.explain.reading import load_derivation
+
+    marked = load_derivation(derivation).mark()
+    print(marked)
+    if not marked.ok:
+        raise SystemExit(1)
+
+
 @app.command()
 def fit(
     source: Annotated[
@@ -232,6 +318,24 @@ def info() -> None:
     print(describe())
     print(f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}")
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors")
+
+
+def _pixel(text: str) -> tuple[int, ...]:
+    """The numbers of "x,y"."""
+    parts = text.split(",")
+    if len(parts) != 2 or not all(p.strip().isdecimal() for p in parts):
+        raise InputError(f"--pixel: found {text!r}, needed: two whole numbers such as 2,0")
+    return tuple(int(p) for p in parts)
+
+
+def _put(text: str, path: str | None) -> None:
+    """Write text to a file, or print it."""
+    if path is None:
+        sys.stdout.write(text)
+        return
+    from diffrt.files import write_whole
+
+    write_whole(path, text.encode())
 
 
 def _check_output(path: str) -> None:

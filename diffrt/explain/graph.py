@@ -227,7 +227,21 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
             if (name := f"{letter}{counts[letter]}") not in taken:
                 return name
 
-    def unique(name: str) -> str:
+    # Inner scopes are left first, so those around come later in the list.
+    inside = {
+        var.serial: tuple(name for name, first, last in reversed(scopes) if var.op and first <= var.serial < last)
+        for var in found
+    }
+    homes: dict[str, set[Any]] = {}
+    for var in found:
+        if var.name:
+            homes.setdefault(var.name, set()).add(inside[var.serial][:1])
+
+    def unique(var: Var) -> str:
+        name = var.name or ""
+        # The same step for another object is told by the object.
+        if len(homes[name]) > 1 and inside[var.serial]:
+            name = f"{name} ({inside[var.serial][0]})"
         counts[name] = counts.get(name, 0) + 1
         return name if counts[name] == 1 else f"{name} ({counts[name]})"
 
@@ -247,10 +261,8 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
                 constant.number = len(nodes) + 1
                 nodes.append(constant)
             inputs.append(constant)
-        # Inner scopes are left first, so those around come later in the list.
-        inside = tuple(name for name, first, last in reversed(scopes) if var.op and first <= var.serial < last)
-        name = unique(var.name) if var.name else free("v")
-        node = Node(len(nodes) + 1, var, var.value, name, bool(var.name), tuple(inputs), inside)
+        name = unique(var) if var.name else free("v")
+        node = Node(len(nodes) + 1, var, var.value, name, bool(var.name), tuple(inputs), inside[var.serial])
         node.operation = operation(node)
         node.adjoint = adjoints.get(var.serial)
         made[var.serial] = node
