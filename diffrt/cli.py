@@ -168,7 +168,7 @@ def explain(
     pixel: Pixel,
     wrt: Annotated[str, typer.Option(metavar="PARAMETER", help="Such as lamp.position or ball.center.x.")],
     channel: Channel = "luminance",
-    format: Annotated[str, typer.Option(help="text, svg or dot.")] = "text",
+    format: Annotated[str, typer.Option(help="text, latex, html, svg or dot.")] = "text",
     output: Annotated[str | None, typer.Option("--output", "-o", help="The file to write; printed if none.")] = None,
     paths: Annotated[int, typer.Option(help="How many paths are listed.", min=1, max=1000)] = 10,
     operations: Annotated[bool, typer.Option("--operations", help="Every operation, not only named steps.")] = False,
@@ -179,32 +179,40 @@ def explain(
 
     Example: `diffrt explain scenes/tiny.toml --pixel 2,0 --channel r --wrt lamp.position.y`
     """
-    if format not in ("text", "svg", "dot"):
-        raise InputError(f"--format: found {format!r}, allowed: text, svg or dot")
+    if format not in ("text", "latex", "html", "svg", "dot"):
+        raise InputError(f"--format: found {format!r}, allowed: text, latex, html, svg or dot")
     if output is not None:
         _check_folder(output)
     from diffrt.explain.diagram import dot_of, svg_of
+    from diffrt.explain.html import html_of
+    from diffrt.explain.latex import explain_latex
     from diffrt.explain.text import explain_text
     from diffrt.explain.trace import source_of, trace
     from diffrt.scene import load_scene
 
     loaded = load_scene(scene)
-    graph = trace(loaded, _pixel(pixel), channel, cells, edges)
-    if not operations:
-        graph = graph.steps()
+    whole = trace(loaded, _pixel(pixel), channel, cells, edges)
+    graph = whole if operations else whole.steps()
     source, entry = source_of(graph, loaded, wrt)
+    used = graph.restricted([source])
     if format == "text":
         _put(explain_text(graph, source, entry, paths) + "\n", output)
-        return
-    drawn = dot_of(graph.restricted([source]), [source])
-    _put(drawn if format == "dot" else svg_of(drawn).decode(), output)
+    elif format == "latex":
+        _put(explain_latex(graph, source, entry, paths), output)
+    elif format == "html":
+        title = f"{graph.output.name} at {pixel} by {wrt}"
+        notes = explain_text(graph, source, entry, paths)
+        _put(html_of(used, title, None if operations else whole, [source], notes), output)
+    else:
+        drawn = dot_of(used, [source])
+        _put(drawn if format == "dot" else svg_of(drawn).decode(), output)
 
 
 @app.command()
 def graph(
     scene: SceneFile,
     pixel: Pixel,
-    output: Annotated[str, typer.Option("--output", "-o", help="The diagram to write: .svg, or .dot.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The diagram to write: .svg, .html or .dot.")],
     channel: Channel = "luminance",
     cells: Cells = 1,
     edges: Edges = "exact",
@@ -214,17 +222,21 @@ def graph(
     Example: `diffrt graph scenes/tiny.toml --pixel 2,0 -o pixel.svg --edges ignore`
     """
     suffix = Path(output).suffix.lower()
-    if suffix not in (".svg", ".dot"):
-        raise InputError(f"{output}: found the suffix '{Path(output).suffix}', allowed: .svg or .dot")
+    if suffix not in (".svg", ".html", ".dot"):
+        raise InputError(f"{output}: found the suffix '{Path(output).suffix}', allowed: .svg, .html or .dot")
     _check_folder(output)
     from diffrt.explain.diagram import dot_of, folded, svg_of
+    from diffrt.explain.html import html_of
     from diffrt.explain.trace import trace
     from diffrt.scene import load_scene
 
     whole = trace(load_scene(scene), _pixel(pixel), channel, cells, edges)
     drawn = folded(whole)
-    text = dot_of(drawn)
-    _put(text if suffix == ".dot" else svg_of(text).decode(), output)
+    if suffix == ".html":
+        _put(html_of(drawn, f"{whole.output.name} at {pixel}", None if drawn is whole else whole), output)
+    else:
+        text = dot_of(drawn)
+        _put(text if suffix == ".dot" else svg_of(text).decode(), output)
     print(f"{output}: {len(drawn.nodes)} nodes" + ("" if drawn is whole else f", folded from {len(whole.nodes)}"))
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, add, variable
 from diffrt.autograd.backward import reachable
+from diffrt.autograd.variable import as_value
 from diffrt.errors import InputError
 from diffrt.explain.diagnosis import Diagnosis, factor_of, same, subset_missing
 from diffrt.explain.formula import Formula
@@ -133,7 +134,9 @@ class Derivation:
     build: from inputs, Vars by name, all quantities by name. inputs: their domains. points: given ones, inputs by name.
     partials, paths, totals: text of the left side, and a formula or a function of the quantities. output: whose
     gradient the effects are measured by; the last quantity if empty. readings: other ways to compute, by name.
-    short: abbreviations, formulas by name.
+    short: abbreviations, formulas by name. draw: a random point, in place of one from the domains. define: from a
+    quantity's name and the values of the others to its value; without it a computation is replayed, in which a choice
+    that was made by comparing stays as it was.
     """
 
     build: Build
@@ -146,6 +149,7 @@ class Derivation:
     readings: Mapping[str, Build] = field(default_factory=dict)
     short: Mapping[str, Formula] = field(default_factory=dict)
     draw: Callable[[np.random.Generator], Mapping[str, Any]] | None = None
+    define: Callable[[str, Mapping[str, Any]], Any] | None = None
     seed: int = 0
 
     def mark(self) -> Marked:
@@ -290,7 +294,23 @@ class Derivation:
         entry = claim.entry if claim.entry is not None else i
         place = claim.place if claim.place is not None else j
         domain = self.inputs.get(claim.of, Domain((), -np.inf, np.inf))
-        return q.slopes(claim.name, entry, claim.of, place, claim.kind == "partial", domain.low, domain.high)
+        local = claim.kind == "partial"
+        return q.slopes(claim.name, entry, claim.of, place, local, domain.low, domain.high, self._run(claim, q))
+
+    def _run(self, claim: Claim, q: Quantities) -> Callable[[Any], Any] | None:
+        """The values of a claim's quantity as a function of those of the other one, computed afresh."""
+        define, values = self.define, {n: v.value for n, v in q.vars.items()}
+        if claim.kind == "partial" and define:
+            return lambda v: define(claim.name, {**values, claim.of: as_value(v)})
+        if claim.kind == "total" and claim.of in self.inputs:
+            leaves = {n: q.vars[n] for n in self.inputs if n in q.vars}
+
+            def run(v: Any) -> Any:
+                found = self.build({**leaves, claim.of: variable(v, claim.of)})[claim.name]
+                return found.value if isinstance(found, Var) else found
+
+            return run
+        return None
 
     def _subgradient(self, claim: Claim, q: Quantities, mine: Any, error: Any) -> bool:
         """Whether every entry that differs lies between the one-sided derivatives at a kink."""
@@ -502,6 +522,8 @@ def _candidates(points: Sequence[Quantities], claim: Claim, short: Mapping[str, 
     left side is computed from."""
     first = points[0]
     near = [claim.of, claim.name, *first.parents(claim.name)]
+    if isinstance(claim.formula, Formula):
+        near += [n for n in first.vars if n.replace(" ", "_") in claim.formula.names]
     names = [n for n in dict.fromkeys([*near, *first.vars]) if first.vars[n].size <= 12][:8]
     found: dict[str, Any] = {}
     for name in names:
@@ -509,7 +531,9 @@ def _candidates(points: Sequence[Quantities], claim: Claim, short: Mapping[str, 
         for k, text in enumerate(components(name, first.shape(name))):
             found[text] = values[:, k]
     if claim.entry is not None or first.vars[claim.name].size == 1:
-        for text, values in _inner(points, claim).items():
+        between = _above(first, claim.name) if claim.kind != "partial" else ()
+        inside = [item for n in (claim.name, *between) for item in _inner(points, n, claim.entry or 0).items()]
+        for text, values in inside:
             if not any(same(values, v) or same(values, -v) for v in found.values()):
                 found[text] = values
     if len(found) > 24:
@@ -518,16 +542,15 @@ def _candidates(points: Sequence[Quantities], claim: Claim, short: Mapping[str, 
     return found
 
 
-def _inner(points: Sequence[Quantities], claim: Claim) -> dict[str, Any]:
-    """Values inside the formula of the left side, and their sines and cosines, with words for them."""
+def _inner(points: Sequence[Quantities], name: str, entry: int) -> dict[str, Any]:
+    """Values inside the formula of a quantity, and their sines and cosines, with words for them."""
     found: dict[str, Any] = {}
-    entry = claim.entry or 0
 
     def at(value: Any) -> float:
         flat = np.ravel(value)
         return float(flat[min(entry, len(flat) - 1)])
 
-    chains = [_chain(q, claim.name) for q in points]
+    chains = [_chain(q, name) for q in points]
     if any(len(c) != len(chains[0]) for c in chains):
         return {}
     words: dict[int, str] = {v.serial: n for n, v in points[0].vars.items()}
@@ -540,8 +563,8 @@ def _inner(points: Sequence[Quantities], claim: Claim) -> dict[str, Any]:
         if node.op.name in ("sin", "cos", "tan"):
             angle = np.array([at(_first(c[k])) for c in chains])
             inner = text.partition("(")[2].removesuffix(")")
-            for name, f in (("sin", np.sin), ("cos", np.cos), ("tan", np.tan)):
-                found.setdefault(f"{name}({inner})", f(angle))
+            for trig, f in (("sin", np.sin), ("cos", np.cos), ("tan", np.tan)):
+                found.setdefault(f"{trig}({inner})", f(angle))
     return found
 
 
@@ -764,6 +787,11 @@ def check_gradient(f: Callable[[Any], Any], x: Any, seed: int = 0) -> Marked:
     """
     at = variable(x, "x")
     out = f(at)
+
+    def run(value: Any) -> Any:
+        found = f(variable(value))
+        return found.value if isinstance(found, Var) else found
+
     if not isinstance(out, Var) or at.serial not in {v.serial for v in reachable([out])}:
         raise InputError("check_gradient: the result does not depend on x")
     if not np.isfinite(out.value).all():
@@ -775,7 +803,7 @@ def check_gradient(f: Callable[[Any], Any], x: Any, seed: int = 0) -> Marked:
     above, below = components("f", q.shape("f")), components("x", q.shape("x"))
     for i, j in np.ndindex(*right.shape):
         claim = Claim("total", f"{above[i]} / {below[j]}", "f", i, "x", j, lambda: None)
-        slopes = q.slopes("f", i, "x", j, False, -np.inf, np.inf)
+        slopes = q.slopes("f", i, "x", j, False, run=run)
         ours = float(right[i, j])
         if slopes is None:
             lines.append(Line(claim, "cannot tell", "an op in it cannot be replayed on numbers"))

@@ -70,7 +70,11 @@ def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> l
             if not _steady(constant):
                 continue
             # Plain constants and few, short names first.
-            cost = float(np.abs(whole).sum()) + sum(len(n) for n, _, _ in chosen) / 100.0
+            cost = (
+                float(np.abs(whole).sum())
+                + float((whole % 1.0 != 0.0).sum())
+                + sum(len(n) for n, _, _ in chosen) / 100.0
+            )
             cost += 0.0 if abs(abs(constant[0]) - 1.0) < CLOSE else 1.0
             text = _monomial([n for n, _, _ in chosen], whole, constant[0])
             if best is None or cost < best[0]:

@@ -49,9 +49,9 @@ def dot_of(graph: Graph, marked: Sequence[Node] = ()) -> str:
     drawn = {n.number for n in graph.nodes}
     for node in graph.nodes:
         if graph.edges_to(node) and graph.edges_to(node)[0].between is not None:
-            lines += [f"  {_id(e.source)} -> {_id(node)}" for e in graph.edges_to(node)]
+            lines += [_arrow(e.source, node, e.position) for e in graph.edges_to(node)]
         else:
-            lines += [f"  {_id(x)} -> {_id(node)}" for x in node.inputs if x.number in drawn]
+            lines += [_arrow(x, node, i) for i, x in enumerate(node.inputs) if x.number in drawn]
     return "\n".join([*lines, "}", ""])
 
 
@@ -65,6 +65,15 @@ def svg_of(dot: str) -> bytes:
         ) from None
     drawn = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
     return bytes(drawn)
+
+
+def edge_id(source: Node, target: Node, position: int) -> str:
+    """Of an edge, in DOT and in SVG."""
+    return f"e{source.number}_{target.number}_{position + 1}"
+
+
+def _arrow(source: Node, target: Node, position: int) -> str:
+    return f'  {_id(source)} -> {_id(target)} [id="{edge_id(source, target, position)}"]'
 
 
 def _id(node: Node) -> str:
@@ -91,7 +100,7 @@ def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
     elif node.leaf:
         color = "#cfe2f7"
     label = "\\n".join(_escaped(line) for line in lines)
-    return f'label="{label}", fillcolor="{color}"'
+    return f'label="{label}", fillcolor="{color}", id="{_id(node)}"'
 
 
 def _escaped(text: str) -> str:

@@ -33,7 +33,7 @@ def pixel_derivation(
         return found
 
     def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = moved({n: v.value for n, v in leaves.items()})
+        found = moved({n: plain(v.value) for n, v in leaves.items()})
         return {n.name: n.var for n in found.nodes if n.var is not None and (n.given or n.leaf)}
 
     def draw(rng: np.random.Generator) -> Mapping[str, Any]:

@@ -141,10 +141,21 @@ class Quantities:
                 parts.append(part)
         return parts
 
-    def slopes(self, name: str, entry: int, of: str, place: int, local: bool, low: float, high: float) -> Slopes | None:
+    def slopes(
+        self,
+        name: str,
+        entry: int,
+        of: str,
+        place: int,
+        local: bool,
+        low: float = -np.inf,
+        high: float = np.inf,
+        run: Callable[[Any], Any] | None = None,
+    ) -> Slopes | None:
         """A derivative by numbers; None where the computation cannot be replayed.
 
         local: with all other quantities held still. low, high: between which the other quantity's entry may be moved.
+        run: what to take differences of, in place of the replayed computation.
         """
         source = self.vars[of]
         try:
@@ -157,14 +168,16 @@ class Quantities:
                 try:
                     found = np.ravel(replay(tilted))[entry].imag / step
                     if np.isfinite(found):
-                        sides = [self._one_sided(replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)]
+                        sides = [
+                            self._one_sided(run or replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)
+                        ]
                         agree = [abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in sides]
                         if all(agree):
                             return Slopes(found, found, 4.0 * EPSILON * abs(found), True)
                 except TypeError:
                     pass
                 (left, a), (right, b) = (
-                    self._one_sided(replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)
+                    self._one_sided(run or replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)
                 )
                 return Slopes(left, right, a + b, False)
         except (TypeError, NotImplementedError):

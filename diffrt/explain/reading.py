@@ -85,7 +85,8 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
         raise InputError(f"output: there is no quantity {output}; there are {', '.join(formulas)}")
     return Derivation(
         by_formulas(formulas, tuple(inputs)), inputs, [_point(p, inputs) for p in points], output=output,
-        readings=readings, short=_formulas("short", given.get("short", {}), ()), **claims,
+        readings=readings, define=lambda name, values: formulas[name](values),
+        short=_formulas("short", given.get("short", {}), ()), **claims,
     )  # fmt: skip
 
 

@@ -1,0 +1,193 @@
+"""Graphs of pixels and functions: they are the renderer's own numbers; paths add up; diagrams; the command line."""
+
+import math
+import subprocess
+import sys
+from math import comb
+
+import numpy as np
+import pytest
+
+from diffrt import autograd as ag
+from diffrt import jacobian, load_scene, render
+from diffrt.autograd import named, variable
+from diffrt.autograd.naming import watch_scopes
+from diffrt.errors import InputError
+from diffrt.explain import count_paths, find_paths, graph_of, through_crossings, trace
+from diffrt.explain.diagram import dot_of, folded
+from diffrt.explain.trace import source_of
+
+NAMES = ["lamp.position", "ball.center", "ball.radius", "ball.material.albedo", "floor.normal", "camera.position",
+         "camera.fov"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("edges", "cells"), [("exact", 1), ("ignore", 1), ("exact", 2), ("ignore", 2)])
+def test_a_traced_pixel_is_that_of_the_image(edges, cells):
+    scene = load_scene("scenes/tiny.toml")
+    image = np.asarray(render(scene, cells, edges))
+    with pytest.warns() if edges == "ignore" else _nothing():
+        slopes = jacobian(scene, NAMES, cells, edges)
+    for y in range(3):
+        for x in range(4):
+            graph = trace(scene, (x, y), "g", cells, edges)
+            assert graph.output.value == pytest.approx(image[y, x, 1], rel=1e-12)
+            there = {n.name: np.ravel(graph.gradient(n)) for n in graph.inputs}
+            found = np.concatenate([there.get(n, np.zeros(scene.parameter(n).size)) for n in NAMES])
+            assert np.abs(found - slopes[y, x, 1]).max() <= 1e-11 * np.abs(slopes).max()
+
+
+def test_a_pixel_with_mirrors_and_several_lights_is_that_of_the_image():
+    scene = load_scene("scenes/gallery.toml")
+    x, y = 3 * scene.camera.width // 5, scene.camera.height // 2
+    only = trace(scene, (x, y), "luminance", edges="ignore")
+    image = np.asarray(render(scene, edges="ignore"))
+    assert only.output.value == pytest.approx(image[y, x] @ (0.2126, 0.7152, 0.0722), rel=1e-12)
+
+
+class _nothing:
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *told):
+        return False
+
+
+def activation(*x):
+    a = named(x[0] + x[1] + x[2], "a")
+    b = named(ag.log(x[0]) + ag.log(x[1]) + ag.log(x[2]), "b")
+    y = [named(ag.cos(ag.exp(x[i]) * a / b), f"y{i + 1}") for i in range(3)]
+    return named(y[0] + y[1] + y[2], "L")
+
+
+def test_seven_paths_and_their_sum_is_the_gradient():
+    xs = [variable(v, f"x{i + 1}") for i, v in enumerate((1.3, 1.7, 2.1))]
+    graph = graph_of(activation(*xs)).steps()
+    whole = graph_of(activation(*xs))
+    found = find_paths(graph, graph["x1"], most=100)
+    assert found.total == len(found.listed) == 7 and found.complete
+    shortest = min(found.listed, key=lambda p: len(p.edges))
+    assert [n.name for n in shortest.nodes] == ["x1", "y1", "L"]
+    assert sum(p.value for p in found.listed) == pytest.approx(float(whole["x1"].adjoint), rel=1e-12)
+    assert all(p.value == pytest.approx(math.prod(e.local.item() for e in p.edges)) for p in found.listed)
+    sizes = [abs(p.value) for p in found.listed]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_what_the_cap_leaves_out_is_known():
+    x = variable(np.array([1.3, 1.7, 2.1]), "x")
+    graph = graph_of(activation(*x))
+    found = find_paths(graph, graph["x"], 0, most=2)
+    listed = sum(p.value for p in found.listed)
+    assert not found.complete and found.rest.item() == pytest.approx(found.derivative.item() - listed)
+
+
+def test_paths_are_counted_exactly_however_many():
+    """A grid of additions has a binomial number of paths from corner to corner."""
+    n = 40
+    row = [variable(1.0, "x")]
+    for _ in range(n):
+        row.append(row[-1] * 1.0)
+    for _ in range(n):
+        below = [row[0] * 1.0]
+        for above in row[1:]:
+            below.append(below[-1] + above)
+        row = below
+    graph = graph_of(row[-1])
+    assert count_paths(graph, graph["x"]) == comb(2 * n, n) > 10**22
+    assert graph["x"].adjoint == float(comb(2 * n, n))
+
+
+def test_largest_paths_come_first_in_a_graph_of_vectors():
+    rng = np.random.default_rng(3)
+    x = variable(rng.normal(size=4), "x")
+    h = x
+    for _ in range(3):
+        h = ag.tanh(rng.normal(size=(4, 4)) @ h + h * h)
+    graph = graph_of(ag.sum(h * h))
+    every = find_paths(graph, graph["x"], 1, most=10**6, effort=10**6)
+    assert every.complete and abs(every.rest.item()) <= 1e-12 * sum(abs(p.value) for p in every.listed)
+    few = find_paths(graph, graph["x"], 1, most=5)
+    largest = sorted((abs(p.value) for p in every.listed), reverse=True)[:5]
+    assert [abs(p.value) for p in few.listed] == pytest.approx(largest)
+
+
+def test_what_moving_an_edge_adds():
+    scene = load_scene("scenes/tiny.toml")
+    graph = trace(scene, (2, 0), "r").steps()
+    source, entry = source_of(graph, scene, "ball.center.x")
+    still, moving = through_crossings(graph, source, entry)
+    exact = jacobian(scene, ["ball.center.x"])[0, 2, 0, 0]
+    assert still.item() + moving.item() == pytest.approx(exact, rel=1e-12)
+    assert abs(moving.item()) > 0.1 * abs(exact)
+    assert any(p.moves_an_edge for p in find_paths(graph, source, entry).listed)
+    (flat, _) = through_crossings(graph, graph["ball.material.albedo"])
+    assert np.abs(flat).max() > 0.0
+
+
+def test_diagrams_are_the_same_every_time_and_are_folded():
+    scene = load_scene("scenes/tiny.toml")
+    one, two = (dot_of(trace(scene, (2, 0), edges="ignore")) for _ in range(2))
+    assert one == two and 'label="light 1"' in one
+    whole = trace(scene, (2, 0))
+    assert len(whole.nodes) > 300 > len(folded(whole).nodes)
+    pytest.importorskip("pygraphviz", reason="drawing needs pygraphviz")
+    from diffrt.explain.diagram import svg_of
+
+    assert svg_of(one) == svg_of(two) and b"<svg" in svg_of(one)
+
+
+def test_scopes_and_names():
+    with watch_scopes() as scopes:
+        x = variable(2.0, "x")
+        with ag.scope("outer"):
+            y = x * 3.0
+            with ag.scope("inner"):
+                z = named(y * y, "z")
+        graph = graph_of(z + x, scopes)
+    assert graph["z"].scope == ("outer", "inner") and graph["z"].operation == "v1 * v1"
+    assert len(graph.edges_to(graph["z"])) == 2
+    assert named(3.0, "three") == 3.0
+    with pytest.raises(KeyError, match="there are x, z"):
+        graph["q"]
+    with pytest.raises(ValueError, match="a constant"):
+        graph_of(x.detach())
+
+
+def run(*words):
+    return subprocess.run([sys.executable, "-m", "diffrt", *words], capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_line(tmp_path):
+    told = run("explain", "scenes/tiny.toml", "--pixel", "2,0", "--channel", "r", "--wrt", "ball.center.x")
+    assert told.returncode == 0 and "d pixel r / d ball.center.x = 0.784717" in told.stdout
+    assert "from moving them 0.270836" in told.stdout and "353 paths" in told.stdout
+    told = run("graph", "scenes/tiny.toml", "--pixel", "2,0", "-o", str(tmp_path / "p.dot"))
+    assert told.returncode == 0 and (tmp_path / "p.dot").read_text().startswith("digraph")
+    told = run("verify", "examples/lecture/activation.toml")
+    assert told.returncode == 1 and "yours = right * a * x[2]" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["explain", "scenes/tiny.toml", "--pixel", "9,0", "--wrt", "ball.center"], "allowed: 0,0 to 3,2"),
+        (["explain", "scenes/tiny.toml", "--pixel", "a", "--wrt", "ball.center"], "needed: two whole numbers"),
+        (["explain", "scenes/tiny.toml", "--pixel", "0,0", "--wrt", "ball.center"], "has no influence on this pixel"),
+        (["explain", "scenes/tiny.toml", "--pixel", "0,0", "--wrt", "bal.center"], "bal"),
+        (["explain", "scenes/tiny.toml", "--pixel", "0,0", "--wrt", "lamp.position", "--channel", "q"], "channel"),
+        (["explain", "scenes/tiny.toml", "--pixel", "0,0", "--wrt", "lamp.position", "--format", "gif"], "format"),
+        (["graph", "scenes/tiny.toml", "--pixel", "0,0", "-o", "x.gif"], "allowed: .svg, .html or .dot"),
+        (["graph", "scenes/tiny.toml", "--pixel", "0,0", "-o", "nowhere/x.svg"], "does not exist"),
+        (["verify", "nothing.toml"], "nothing.toml"),
+        (["verify", "scenes/tiny.toml"], "is not known"),
+    ],
+)
+def test_mistakes_get_one_line(words, told):
+    found = run(*words)
+    assert found.returncode == 2 and told in found.stderr and "Traceback" not in found.stderr
+
+
+def test_a_black_pixel_is_told():
+    scene = load_scene("scenes/tiny.toml").replace({"camera.target": [0.0, 9.0, 0.0]})
+    with pytest.raises(InputError, match="black"):
+        trace(scene, (0, 0))

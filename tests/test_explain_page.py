@@ -1,0 +1,71 @@
+"""The page of a graph in a real browser."""
+
+import pytest
+from browser import opened
+
+from diffrt import load_scene
+from diffrt.explain import trace
+from diffrt.explain.html import html_of
+from diffrt.explain.latex import explain_latex
+from diffrt.explain.trace import source_of
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    pytest.importorskip("pygraphviz", reason="drawing needs pygraphviz")
+    scene = load_scene("scenes/tiny.toml")
+    whole = trace(scene, (2, 0), "r", edges="ignore")
+    steps = whole.steps()
+    source, _ = source_of(steps, scene, "ball.center.x")
+    path = tmp_path_factory.mktemp("page") / "pixel.html"
+    path.write_text(html_of(steps.restricted([source]), "pixel <r>", whole, [source]), encoding="utf-8")
+    return path
+
+
+def test_the_page_shows_what_is_hovered_clicked_and_stepped(page_file):
+    with opened(page_file) as (page, faults):
+        assert page.title() == "pixel <r>"
+        edge = page.locator("#graph .edge").first
+        edge.locator("path.hit").dispatch_event("mousemove", {"clientX": 300, "clientY": 300})
+        tip = page.locator("#tip")
+        assert tip.is_visible() and " / d " in tip.inner_text() and "=" in tip.inner_text()
+        edge.dispatch_event("mouseleave")
+        assert not tip.is_visible()
+        page.locator("#graph .node", has_text="hit point").first.click()
+        panel = page.locator("#panel").inner_text()
+        assert "hit point" in panel and "gradient" in panel and "0.4266" in panel
+        assert page.locator("#inner svg").count() == 1
+        page.click("#forward")
+        assert page.locator("#told").inner_text().startswith("Step 1 of ")
+        dim = page.locator("#graph .dim").count()
+        for _ in range(3):
+            page.click("#next")
+        assert page.locator("#told").inner_text().startswith("Step 4 of ")
+        assert page.locator("#graph .dim").count() == dim - 3
+        page.click("#back")
+        assert page.locator("#told").inner_text().startswith("Step 3 of ")
+        page.click("#backward")
+        assert "the gradient of pixel r is 1, where the pass begins" in page.locator("#told").inner_text()
+        for _ in range(40):
+            page.click("#next")
+        assert "the sum of what" in page.locator("#told").inner_text()
+        page.click("#all")
+        assert page.locator("#graph .dim").count() == 0
+        assert faults == []
+
+
+def test_the_mouse_reaches_an_edge(page_file):
+    with opened(page_file) as (page, faults):
+        place = page.locator("#graph .edge").nth(3).locator("path").first.bounding_box()
+        page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        assert page.locator("#tip").is_visible()
+        assert faults == []
+
+
+def test_latex_is_a_whole_document():
+    scene = load_scene("scenes/tiny.toml")
+    graph = trace(scene, (2, 0), "r").steps()
+    source, entry = source_of(graph, scene, "ball.center.x")
+    text = explain_latex(graph, source, entry)
+    assert text.startswith("\\documentclass") and text.rstrip().endswith("\\end{document}")
+    assert text.count("\\begin{") == text.count("\\end{") and "_" not in text.replace("\\_", "")
