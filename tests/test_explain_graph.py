@@ -13,7 +13,7 @@ from diffrt import jacobian, load_scene, render
 from diffrt.autograd import named, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.errors import InputError
-from diffrt.explain import count_paths, find_paths, graph_of, through_crossings, trace
+from diffrt.explain import count_paths, find_paths, graph_of, paths, through_crossings, trace
 from diffrt.explain.diagram import dot_of, folded
 from diffrt.explain.trace import source_of
 
@@ -71,6 +71,16 @@ def test_seven_paths_and_their_sum_is_the_gradient():
     assert all(p.value == pytest.approx(math.prod(e.local.item() for e in p.edges)) for p in found.listed)
     sizes = [abs(p.value) for p in found.listed]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_paths_between_vars():
+    x = variable(0.7, "x")
+    y = ag.sin(x) * x
+    found = paths(y, x)
+    assert found.total == 2 and abs(found.rest.item()) < 1e-15
+    assert paths(graph_of(y), "x").derivative.item() == found.derivative.item()
+    with pytest.raises(ValueError, match="does not depend"):
+        paths(y, variable(1.0))
 
 
 def test_what_the_cap_leaves_out_is_known():

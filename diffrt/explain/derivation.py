@@ -12,119 +12,27 @@ comparison knows no scale: what counts is the relative difference, and how far r
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, add, variable
-from diffrt.autograd.backward import reachable
+from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value
 from diffrt.errors import InputError
-from diffrt.explain.diagnosis import Diagnosis, factor_of, same, subset_missing
+from diffrt.explain.claims import Claim, fitted, needed, read_claims
+from diffrt.explain.definitions import Build, Domain, draw_point
+from diffrt.explain.diagnosis import diagnose
 from diffrt.explain.formula import Formula
-from diffrt.explain.quantities import Quantities, components, plain, rounding_of
-from diffrt.explain.wording import INFIX, tidy
+from diffrt.explain.marks import Line, Marked
+from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.explain.wording import tidy
 
 POINTS = 12
 """So many points are drawn."""
 
 TOLERANCE = 1e-8
 """What is nearer than this, relatively, is the same."""
-
-_LETTERS = "ijkmn"
-
-Build = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Where points are drawn: shape of the input, least and largest value."""
-
-    shape: tuple[int, ...] = ()
-    low: float = 0.2
-    high: float = 2.0
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One line of a derivation, for one entry: that `formula` is the derivative of `name` by `of`.
-
-    kind: "partial", "path" or "total". entry, place: of the two, in C order, None for all entries. steps: of a path,
-    quantities and entries from the first to the last. letters: what index letters stand for.
-    """
-
-    kind: str
-    text: str
-    name: str
-    entry: int | None
-    of: str
-    place: int | None
-    formula: Callable[..., Any]
-    letters: Mapping[str, int] = field(default_factory=dict)
-    steps: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass
-class Line:
-    """The mark of one claim.
-
-    verdict: "right", "wrong" or "cannot tell". detail: more words, such as "subgradient". diagnoses: what is wrong,
-    the likeliest first. point, yours, right: where the difference is largest. effect: by how much swapping it in
-    changes the gradient of the output, relative to it; share: of the error of all wrong partials together. reading:
-    another reading of the definitions for which it is right.
-    """
-
-    claim: Claim
-    verdict: str
-    detail: str = ""
-    diagnoses: list[Diagnosis] = field(default_factory=list)
-    point: dict[str, Any] = field(default_factory=dict)
-    yours: Any = None
-    right: Any = None
-    effect: float | None = None
-    share: float | None = None
-    reading: str = ""
-
-    def __str__(self) -> str:
-        lines = [f"{self.verdict:<12} {self.claim.text}" + (f"   ({self.detail})" if self.detail else "")]
-        if self.verdict == "wrong":
-            at = ", ".join(f"{n} = {tidy(v)}" for n, v in list(self.point.items())[:4])
-            ratio = ""
-            if np.ndim(self.yours) == 0 and np.ndim(self.right) == 0 and self.right:
-                ratio = f", ratio {tidy(self.yours / self.right, 6)}"
-            lines.append(f"yours {tidy(self.yours, 6)}, right {tidy(self.right, 6)}{ratio}, at {at}")
-            lines += [d.text for d in self.diagnoses]
-            if not self.diagnoses:
-                lines.append("no simple reason was found")
-            if self.effect is not None:
-                share = "" if self.share is None else f", {self.share:.0%} of the error of all wrong partials"
-                lines.append(f"with it the gradient is off by {self.effect:.2%}{share}")
-        if self.reading:
-            lines.append(f"right for {self.reading}")
-        return ("\n" + " " * 13).join(lines)
-
-
-@dataclass
-class Marked:
-    """All marks of a derivation, in order."""
-
-    lines: list[Line]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return all(line.verdict != "wrong" for line in self.lines)
-
-    def __getitem__(self, text: str) -> Line:
-        """The line of a claim as written."""
-        return next(line for line in self.lines if line.claim.text == text)
-
-    def __str__(self) -> str:
-        counts = {v: sum(line.verdict == v for line in self.lines) for v in ("right", "wrong", "cannot tell")}
-        told = ", ".join(f"{n} {v}" for v, n in counts.items() if n)
-        return "\n".join([*map(str, self.lines), told])
 
 
 @dataclass
@@ -163,7 +71,7 @@ class Derivation:
         for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
             for text, formula in given.items():
                 try:
-                    claims += _claims(kind, text, formula, here[0])
+                    claims += read_claims(kind, text, formula, here[0])
                 except InputError as fault:
                     problems += fault.problems
         if problems:
@@ -176,7 +84,26 @@ class Derivation:
                     if self._mark(mark.claim, drawn, there, brief=True).verdict == "right":
                         mark.reading = name
         self._effects(marks, here)
-        return Marked(marks)
+        return Marked(marks, self._taylor(here[-1]))
+
+    def _taylor(self, q: Quantities) -> float | None:
+        """The slope of the Taylor remainder of the output by all inputs at a point."""
+        output = self.output or list(q.vars)[-1]
+        names = [n for n in self.inputs if n in q.vars]
+        shapes = [q.vars[n].shape for n in names]
+        cuts = np.cumsum([q.vars[n].size for n in names])[:-1]
+        if not names or output in names:
+            return None
+
+        def run(flat: Any) -> Any:
+            parts = [p.reshape(s) for p, s in zip(np.split(flat, cuts), shapes, strict=True)]
+            found = self.build({n: variable(p, n) for n, p in zip(names, parts, strict=True)})[output]
+            return np.ravel(found.value if isinstance(found, Var) else found)
+
+        whole = np.concatenate([q.total(output, n) for n in names], 1)
+        start = np.concatenate([np.ravel(q.vars[n].value) for n in names])
+        with np.errstate(all="ignore"):
+            return taylor_slope(run, start, lambda d: whole @ d, self.seed)
 
     def _at(self, build: Build, point: Mapping[str, Any]) -> Quantities:
         leaves = {}
@@ -241,10 +168,10 @@ class Derivation:
                 return Line(claim, "cannot tell", f"{claim.name} does not depend on {claim.of} in this reading")
             value, floor = self._values(claim, q)
             right = self._right(claim, q)
-            mine, ok = _fitted(value, right, q, claim)
+            mine, ok = fitted(value, right, q, claim)
             if not ok:
-                shape, needed = np.shape(value), _needed(q, claim)
-                raise InputError(f"{claim.text}: the formula has the shape {shape}, needed: {needed}")
+                shape, wanted = np.shape(value), needed(q, claim)
+                raise InputError(f"{claim.text}: the formula has the shape {shape}, needed: {wanted}")
             floor = np.resize(floor, mine.shape) if floor.size == mine.size else np.full(mine.shape, floor.max())
             floor = floor + self._rounding(claim, q, right)
             yours.append(mine)
@@ -278,7 +205,7 @@ class Derivation:
         if len(wrong) < len(here):
             line.detail = f"at {len(wrong)} of {len(here)} points"
         line.yours, line.right = (plain(m[worst]) for m in (yours, rights))
-        line.diagnoses = self._diagnose(claim, here, yours, rights)
+        line.diagnoses = diagnose(claim, here, yours, rights, self.short)
         return line
 
     def _rounding(self, claim: Claim, q: Quantities, right: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -337,86 +264,6 @@ class Derivation:
                 return f"our own {tidy(right[i, j])} and numbers, {tidy(low)}, disagree"
         return ""
 
-    def _diagnose(self, claim: Claim, here: Sequence[Quantities], yours: Any, rights: Any) -> list[Diagnosis]:
-        found = []
-        mine, right = np.array(yours), np.array(rights)
-        usable = np.isfinite(mine).all((1, 2)) & np.isfinite(right).all((1, 2))
-        points = [q for q, u in zip(here, usable, strict=True) if u]
-        mine, right = mine[usable], right[usable]
-        if len(points) < 2:
-            return []
-        rows, columns = right.shape[1:]
-        if rows == columns > 1 and same(mine, right.transpose(0, 2, 1)):
-            found.append(Diagnosis("transposed", "yours is transposed: rows are entries of the quantity on the left, "
-                                   "columns those of the one on the right"))  # fmt: skip
-        if claim.kind == "partial":
-            slices = [_cut(q.total(claim.name, claim.of), claim) for q in points]
-            if same(mine, np.array(slices)):
-                found.append(Diagnosis("total", f"yours is the total derivative, along all paths; the partial holds "
-                                       f"{_others(here[0], claim)} still"))  # fmt: skip
-            found += self._missing_uses(claim, points, mine)
-        elif claim.kind == "total":
-            if claim.of in points[0].parents(claim.name):
-                partials = np.array([_cut(q.local(claim.name, claim.of), claim) for q in points])
-                if same(mine, partials) and not same(partials, np.zeros(partials.shape)):
-                    found.append(Diagnosis("path", "yours is the partial derivative: all paths through other "
-                                           "quantities are missing"))  # fmt: skip
-            if not found and mine[0].size == 1:
-                found += self._missing_paths(claim, points, mine)
-        if found and found[0].kind in ("transposed", "total", "path"):
-            return found
-        named = _candidates(points, claim, self.short)
-        flat, want = mine.reshape(len(mine), -1), right.reshape(len(right), -1)
-        factors = [factor_of(flat[:, k], want[:, k], named) for k in range(flat.shape[1])
-                   if not same(flat[:, k], want[:, k])]  # fmt: skip
-        if factors and all(factors) and len({f[0].text for f in factors}) == 1:
-            found = factors[0] + found if factors[0][0].kind == "factor" else found + factors[0]
-        return found
-
-    def _missing_uses(self, claim: Claim, points: Sequence[Quantities], mine: Any) -> list[Diagnosis]:
-        parts = [q.uses(claim.name, claim.of) for q in points]
-        count = len(parts[0])
-        if count < 2 or any(len(p) != count for p in parts):
-            return []
-        terms = [(str(k + 1), np.array([_cut(p[k], claim) for p in parts]).ravel()) for k in range(count)]
-        missing = subset_missing(mine.ravel(), terms) if count > 2 else None
-        for _, term in terms if count == 2 else ():
-            if same(mine.ravel(), term):
-                missing = "missing", "one"
-        if missing and missing[0] != "sign":
-            return [Diagnosis("accumulation", f"{claim.of} is used in {count} places of {claim.name}; their "
-                              "contributions add up, and not all of them are in yours")]  # fmt: skip
-        return []
-
-    def _missing_paths(self, claim: Claim, points: Sequence[Quantities], mine: Any) -> list[Diagnosis]:
-        walks = list(walk(points[0], claim.of, claim.place or 0, claim.name, claim.entry or 0))
-        if not 2 <= len(walks) <= 200:
-            return []
-
-        def value(q: Quantities, steps: Any) -> float:
-            found = 1.0
-            for (of, place), (name, entry) in pairwise(steps):
-                found *= float(q.local(name, of)[entry, place])
-            return found
-
-        terms = [(_spelled(points[0], steps), np.array([value(q, steps) for q in points])) for steps in walks]
-        flat = mine.ravel()
-        missing = subset_missing(flat, terms)
-        if missing is None:
-            # All paths through one quantity at once.
-            for name in points[0].vars:
-                through = [t for t, steps in zip(terms, walks, strict=True) if any(n == name for n, _ in steps[1:-1])]
-                rest = [t for t in terms if t not in through]
-                if through and rest and same(flat, sum(t for _, t in rest), sum(np.abs(t) for _, t in terms)):
-                    return [Diagnosis("path", f"the paths through {name} are missing")]
-            return []
-        what, name = missing
-        if what == "sign":
-            return [Diagnosis("sign of a path", f"the path {name} has the wrong sign")]
-        if what == "only":
-            return [Diagnosis("path", f"only the path {name} is there, others are missing")]
-        return [Diagnosis("path", f"missing: {name}")]
-
     def _effects(self, marks: Sequence[Line], here: Sequence[Quantities]) -> None:
         """How far each wrong partial puts the gradient of the output off, swapped in alone."""
         wrong = [m for m in marks if m.verdict == "wrong" and m.claim.kind == "partial"]
@@ -431,7 +278,7 @@ class Derivation:
         alone = []
         for mark in wrong:
             value, _ = self._values(mark.claim, q)
-            mine, _ = _fitted(value, self._right(mark.claim, q), q, mark.claim)
+            mine, _ = fitted(value, self._right(mark.claim, q), q, mark.claim)
             key = mark.claim.name, mark.claim.of
             one = q.local(*key).copy()
             both = swaps.setdefault(key, q.local(*key).copy())
@@ -446,51 +293,6 @@ class Derivation:
             mark.share = float(off / together) if together else None
 
 
-def draw_point(inputs: Mapping[str, Domain], rng: np.random.Generator) -> dict[str, Any]:
-    """Random inputs from their domains: none of them near a whole number, no two of them near each other."""
-    taken: list[float] = []
-    point = {}
-    for name, domain in inputs.items():
-        span = domain.high - domain.low
-        entries = []
-        for _ in range(int(np.prod(domain.shape))):
-            for _ in range(200):
-                x = float(rng.uniform(domain.low + 0.01 * span, domain.high - 0.01 * span))
-                near = 0.01 * min(span, 1.0)
-                if abs(x - round(x)) > min(near, 0.005) and all(abs(x - t) > near / 4.0 for t in taken):
-                    break
-            taken.append(x)
-            entries.append(x)
-        point[name] = np.array(entries).reshape(domain.shape) if domain.shape else entries[0]
-    return point
-
-
-def walk(q: Quantities, of: str, place: int, name: str, entry: int) -> Any:
-    """All paths from an entry of one quantity to an entry of another: tuples of (quantity, entry)."""
-    if (of, place) == (name, entry):
-        yield ((name, entry),)
-        return
-    for parent in q.parents(name):
-        if parent != of and of not in _above(q, parent):
-            continue
-        row = q.local(name, parent)[entry]
-        for k in range(len(row)) if parent != of else [place]:
-            if row[k] != 0.0:
-                for steps in walk(q, of, place, parent, k):
-                    yield (*steps, (name, entry))
-
-
-def _above(q: Quantities, name: str) -> set[str]:
-    found: set[str] = set()
-    pending = [name]
-    while pending:
-        for parent in q.parents(pending.pop()):
-            if parent not in found:
-                found.add(parent)
-                pending.append(parent)
-    return found
-
-
 def _gradient(q: Quantities, output: str, inputs: Sequence[str], swaps: Mapping[tuple[str, str], Any]) -> Any:
     """The derivative of a quantity by the inputs, from local derivatives, some of them replaced."""
     sums: dict[str, Any] = {output: np.eye(q.vars[output].size)}
@@ -500,322 +302,3 @@ def _gradient(q: Quantities, output: str, inputs: Sequence[str], swaps: Mapping[
                 part = sums[name] @ swaps.get((name, parent), q.local(name, parent))
                 sums[parent] = sums[parent] + part if parent in sums else part
     return np.concatenate([sums[n].ravel() if n in sums else np.zeros(q.vars[n].size) for n in inputs])
-
-
-def _spelled(q: Quantities, steps: Sequence[tuple[str, int]]) -> str:
-    return " > ".join(components(n, q.shape(n))[k] for n, k in steps)
-
-
-def _cut(whole: Any, claim: Claim) -> Any:
-    rows = slice(None) if claim.entry is None else slice(claim.entry, claim.entry + 1)
-    columns = slice(None) if claim.place is None else slice(claim.place, claim.place + 1)
-    return whole[rows, columns]
-
-
-def _others(q: Quantities, claim: Claim) -> str:
-    names = [n for n in q.parents(claim.name) if n != claim.of]
-    return " and ".join(names) or "nothing else"
-
-
-def _candidates(points: Sequence[Quantities], claim: Claim, short: Mapping[str, Formula]) -> dict[str, Any]:
-    """Numbers that may be a factor too much or missing: entries of the quantities, and sines and the like of what the
-    left side is computed from."""
-    first = points[0]
-    near = [claim.of, claim.name, *first.parents(claim.name)]
-    if isinstance(claim.formula, Formula):
-        near += [n for n in first.vars if n.replace(" ", "_") in claim.formula.names]
-    names = [n for n in dict.fromkeys([*near, *first.vars]) if first.vars[n].size <= 12][:8]
-    found: dict[str, Any] = {}
-    for name in names:
-        values = np.array([np.ravel(q.value(name)) for q in points])
-        for k, text in enumerate(components(name, first.shape(name))):
-            found[text] = values[:, k]
-    if claim.entry is not None or first.vars[claim.name].size == 1:
-        between = _above(first, claim.name) if claim.kind != "partial" else ()
-        inside = [item for n in (claim.name, *between) for item in _inner(points, n, claim.entry or 0).items()]
-        for text, values in inside:
-            if not any(same(values, v) or same(values, -v) for v in found.values()):
-                found[text] = values
-    if len(found) > 24:
-        mine = [t for t in found if f"[{claim.place}]" in t or f"[{claim.entry}]" in t or "[" not in t]
-        found = {t: found[t] for t in [*mine, *(t for t in found if t not in mine)][:24]}
-    return found
-
-
-def _inner(points: Sequence[Quantities], name: str, entry: int) -> dict[str, Any]:
-    """Values inside the formula of a quantity, and their sines and cosines, with words for them."""
-    found: dict[str, Any] = {}
-
-    def at(value: Any) -> float:
-        flat = np.ravel(value)
-        return float(flat[min(entry, len(flat) - 1)])
-
-    chains = [_chain(q, name) for q in points]
-    if any(len(c) != len(chains[0]) for c in chains):
-        return {}
-    words: dict[int, str] = {v.serial: n for n, v in points[0].vars.items()}
-    for k, node in enumerate(chains[0]):
-        values = np.array([at(c[k].value) for c in chains])
-        text = words.get(node.serial) or _phrase(node, words, entry)
-        words[node.serial] = text
-        if len(text) <= 40:
-            found.setdefault(text, values)
-        if node.op.name in ("sin", "cos", "tan"):
-            angle = np.array([at(_first(c[k])) for c in chains])
-            inner = text.partition("(")[2].removesuffix(")")
-            for trig, f in (("sin", np.sin), ("cos", np.cos), ("tan", np.tan)):
-                found.setdefault(f"{trig}({inner})", f(angle))
-    return found
-
-
-def _first(node: Any) -> Any:
-    x = node.inputs[0]
-    return x.value if isinstance(x, Var) else x
-
-
-def _chain(q: Quantities, name: str) -> list[Any]:
-    """The Vars between a quantity and those just before it, in order."""
-    others = {v.serial for n, v in q.vars.items() if n != name}
-    found: dict[int, Any] = {}
-    pending = [q.vars[name]]
-    while pending:
-        var = pending.pop()
-        if var.op is None or var.serial in others or var.serial in found:
-            continue
-        found[var.serial] = var
-        pending += [x for x in var.inputs if isinstance(x, Var)]
-    return [found[s] for s in sorted(found)]
-
-
-def _phrase(node: Any, words: Mapping[int, str], entry: int) -> str:
-    def word(x: Any) -> str:
-        if isinstance(x, Var):
-            text = words.get(x.serial, "...")
-            return f"{text}[{entry}]" if x.size > 1 and text.isidentifier() else text
-        return tidy(plain(x)) if np.size(x) == 1 else "..."
-
-    texts = [word(x) for x in node.inputs]
-    sign = INFIX.get(node.op.name)
-    if sign and len(texts) == 2:
-        return " ".join((_bracket(texts[0]), sign, _bracket(texts[1])))
-    if node.op.name == "index":
-        return texts[0]
-    return f"{node.op.name}({', '.join(texts)})"
-
-
-def _bracket(text: str) -> str:
-    return f"({text})" if " " in text and not text.endswith(")") else text
-
-
-def _fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bool]:
-    """A claim's value as rows by columns; whether it has a shape that can be meant."""
-    array = np.asarray(value, float)
-    if array.shape in {right.shape, _needed(q, claim)} or array.size == 1 == right.size:
-        return array.reshape(right.shape), True
-    if array.shape == right.shape[::-1]:
-        # Another layout; where it is not square it can only be that.
-        return array.T, True
-    if array.ndim == 1 and array.size == right.size and 1 in right.shape:
-        return array.reshape(right.shape), True
-    return array, False
-
-
-def _needed(q: Quantities, claim: Claim) -> tuple[int, ...]:
-    above = q.shape(claim.name) if claim.entry is None else ()
-    below = q.shape(claim.of) if claim.place is None else ()
-    return (*above, *below)
-
-
-def _claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim]:
-    """The claims that a line stands for, one for each value of its index letters."""
-    sides = [s.strip() for s in text.split(">" if kind == "path" else "/")]
-    where = f"{kind} {text!r}"
-    if len(sides) < 2 or (kind != "path" and len(sides) != 2) or not all(sides):
-        needed = '"x > a > y"' if kind == "path" else '"y / a"'
-        raise InputError(f"{where}: needed: {needed}")
-    parsed = formula if callable(formula) else Formula(formula, where)
-    names = [_quantity(side, q, where) for side in sides]
-    letters: dict[str, int] = {}
-    for name, indices in names:
-        for index, size in zip(indices, q.shape(name), strict=False):
-            if isinstance(index, str):
-                letters[index] = min(letters.get(index, size), size)
-            elif not -size <= index < size:
-                raise InputError(f"{where}: the index {index} does not fit {name} of shape {q.shape(name)}")
-    claims = []
-    for chosen in product(*(range(n) for n in letters.values())):
-        at = dict(zip(letters, chosen, strict=True))
-        places = [_place(name, indices, at, q) for name, indices in names]
-        told = text
-        for letter, k in at.items():
-            told = told.replace(f"[{letter}", f"[{k}").replace(f", {letter}", f", {k}").replace(f",{letter}", f",{k}")
-        if kind == "path":
-            steps = tuple((n, k if k is not None else 0) for (n, _), k in zip(names, places, strict=True))
-            for (of, _), (name, _) in pairwise(steps):
-                _check_edge(q, name, of, where)
-            claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps))
-            continue
-        (name, _), (of, _) = names
-        if kind == "partial":
-            _check_edge(q, name, of, where)
-        elif of not in _above(q, name):
-            raise InputError(f"{where}: {name} does not depend on {of}; it depends on {', '.join(_above(q, name))}")
-        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at))
-    return claims
-
-
-def _check_edge(q: Quantities, name: str, of: str, where: str) -> None:
-    if of not in q.parents(name):
-        there = ", ".join(f"{name} / {p}" for p in q.parents(name)) or f"none, as {name} is an input"
-        raise InputError(f"{where}: there is no edge from {of} to {name}; the edges to {name}: {there}")
-
-
-def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...]]:
-    """The quantity and the indices of one side, such as y[0] or ball.center.x."""
-    name, bracket, rest = side.partition("[")
-    name = name.strip()
-    by_underscore = {n.replace(" ", "_"): n for n in q.vars}
-    indices: tuple[Any, ...] = ()
-    if bracket:
-        parts = [p.strip() for p in rest.rstrip().removesuffix("]").split(",")]
-        if not rest.rstrip().endswith("]") or not all(p.lstrip("-").isdigit() or p in _LETTERS for p in parts):
-            raise InputError(f"{where}: {side}: needed: an index such as [0] or one of the letters {_LETTERS}")
-        indices = tuple(int(p) if p.lstrip("-").isdigit() else p for p in parts)
-    name = by_underscore.get(name, name)
-    if name not in q.vars and name.rpartition(".")[2] in ("x", "y", "z") and not indices:
-        whole, _, axis = name.rpartition(".")
-        name, indices = by_underscore.get(whole, whole), ("xyz".index(axis),)
-    if name not in q.vars:
-        raise InputError(f"{where}: there is no quantity {name}; there are {', '.join(by_underscore)}")
-    if indices and len(indices) != len(q.shape(name)):
-        raise InputError(f"{where}: {name} has the shape {q.shape(name)}, which {side} does not fit")
-    return name, indices
-
-
-def _place(name: str, indices: tuple[Any, ...], letters: Mapping[str, int], q: Quantities) -> int | None:
-    if not indices:
-        return 0 if q.vars[name].size == 1 else None
-    plain_ones = [letters[i] if isinstance(i, str) else i for i in indices]
-    return int(np.ravel_multi_index([i % n for i, n in zip(plain_ones, q.shape(name), strict=True)], q.shape(name)))
-
-
-def definitions_in_order(formulas: Mapping[str, Formula], inputs: Sequence[str]) -> list[str]:
-    """Names of definitions such that each uses only earlier ones. Raises InputError for one that uses itself, also
-    through others, and for an unknown name."""
-    order: list[str] = []
-    state: dict[str, int] = {}
-
-    def bases(name: str) -> list[str]:
-        return [n if n in formulas else n.rpartition(".")[0] or n for n in formulas[name].names]
-
-    for start in formulas:
-        stack: list[tuple[str, Any]] = [(start, iter(bases(start)))] if start not in state else []
-        while stack:
-            name, uses = stack[-1]
-            state[name] = 1
-            for used in uses:
-                if used not in formulas:
-                    continue
-                if state.get(used) == 1:
-                    cycle = [n for n, _ in stack]
-                    cycle = cycle[cycle.index(used) :]
-                    raise InputError(f"definitions: {' -> '.join([*cycle, used])}: a quantity is defined by itself")
-                if used not in state:
-                    stack.append((used, iter(bases(used))))
-                    break
-            else:
-                state[name] = 2
-                order.append(name)
-                stack.pop()
-    return order
-
-
-def by_formulas(formulas: Mapping[str, Formula], inputs: Sequence[str]) -> Build:
-    """The quantities that formulas define."""
-    order = definitions_in_order(formulas, inputs)
-
-    def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = dict(leaves)
-        for name in order:
-            value = formulas[name](found)
-            # A second name for a quantity is a quantity of its own.
-            found[name] = add(value, 0.0) if any(value is v for v in found.values()) else value
-        return found
-
-    return build
-
-
-def verify(
-    function: Callable[..., Any],
-    by_hand: Mapping[str, Any],
-    domains: Mapping[str, Any],
-    paths: Mapping[str, Any] | None = None,
-    totals: Mapping[str, Any] | None = None,
-    points: Sequence[Mapping[str, Any]] = (),
-    seed: int = 0,
-) -> Marked:
-    """Mark partials that were worked out by hand for a function in Python.
-
-    function: called with its inputs by name, Vars; it computes with `diffrt.autograd`, calls `named(a, "a")` on what is
-    a quantity, and returns the output, which is called "output" if it has no name. by_hand: for each partial, such as
-    "y[0] / a", a formula or a function of the quantities (arguments by name, Vars). domains: of the inputs, (low, high)
-    or (low, high, shape). paths, totals: further claims. points: inputs to compare at besides those drawn.
-    Returns the marks; `.ok` says whether nothing is wrong. Raises InputError for a claim that cannot be compared.
-    """
-    inputs = {}
-    for name, told in domains.items():
-        low, high, *shape = told
-        inputs[name] = Domain(tuple(shape[0]) if shape else (), float(low), float(high))
-
-    def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
-        out = function(**leaves)
-        if not isinstance(out, Var):
-            raise InputError("the function returns a constant: it depends on no input")
-        found = {v.name: v for v in reachable([out]) if v.name}
-        return {**leaves, **found} if out.name else {**leaves, **found, "output": out}
-
-    return Derivation(build, inputs, points, by_hand, paths or {}, totals or {}, seed=seed).mark()
-
-
-def check_gradient(f: Callable[[Any], Any], x: Any, seed: int = 0) -> Marked:
-    """Whether the core's derivative of a function is that of its values.
-
-    f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. x: where, a number or an array.
-    Each entry of the result by each of x is compared with a complex step, or with one-sided differences extrapolated to
-    step zero, so that it needs no choice of a step or of a tolerance and knows no scale. An entry at a kink is right
-    between its one-sided derivatives. Raises InputError if f(x) is not finite or does not depend on x.
-    """
-    at = variable(x, "x")
-    out = f(at)
-
-    def run(value: Any) -> Any:
-        found = f(variable(value))
-        return found.value if isinstance(found, Var) else found
-
-    if not isinstance(out, Var) or at.serial not in {v.serial for v in reachable([out])}:
-        raise InputError("check_gradient: the result does not depend on x")
-    if not np.isfinite(out.value).all():
-        raise InputError(f"check_gradient: f is {tidy(plain(out.value))} at x = {tidy(plain(at.value))}")
-    out = add(out, 0.0)
-    q = Quantities({"x": at, "f": out})
-    right = q.total("f", "x")
-    lines = []
-    above, below = components("f", q.shape("f")), components("x", q.shape("x"))
-    for i, j in np.ndindex(*right.shape):
-        claim = Claim("total", f"{above[i]} / {below[j]}", "f", i, "x", j, lambda: None)
-        slopes = q.slopes("f", i, "x", j, False, run=run)
-        ours = float(right[i, j])
-        if slopes is None:
-            lines.append(Line(claim, "cannot tell", "an op in it cannot be replayed on numbers"))
-            continue
-        low, high = sorted((slopes.left, slopes.right))
-        reach = 1e-9 if slopes.complex_step else 1e-6
-        room = reach * max(abs(low), abs(high), abs(ours)) + 4.0 * slopes.doubt
-        room += 16.0 * q.rounding("f", i, "x", j, False)
-        if low - room <= ours <= high + room:
-            lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))
-        elif slopes.doubt > 1e-3 * max(abs(low), abs(high)):
-            lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
-        else:
-            lines.append(Line(claim, "wrong", point={"x": plain(at.value)}, yours=ours, right=slopes.left))
-    return Marked(lines)

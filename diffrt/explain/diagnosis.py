@@ -1,154 +1,233 @@
-"""What is wrong with a derivative, in words: guesses that are tested at every point.
+"""What is wrong with a claim: a total for a partial, a missing path, a factor too many."""
 
-A guess counts only if it turns what was given into what is right at all points, to many digits, so that a chance hit
-is next to impossible.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from diffrt.autograd import Var
+from diffrt.explain.claims import Claim, cut
+from diffrt.explain.factors import Diagnosis, factor_of, same, subset_missing
+from diffrt.explain.formula import Formula
+from diffrt.explain.quantities import Quantities, components, plain
+from diffrt.explain.wording import INFIX, tidy
 
-CLOSE = 1e-7
-"""How near, relatively, a guess must come at every point."""
-
-_FACTORS = {1 / 2: "1/2", 1 / 3: "1/3", 2 / 3: "2/3", 1 / 4: "1/4", 3 / 4: "3/4", 3 / 2: "3/2", np.pi: "pi",
-            1 / np.pi: "1/pi", 2 * np.pi: "2 pi", np.e: "e", np.log(2.0): "log(2)"}  # fmt: skip
-
-_POWERS = (1, -1, 2, -2, 3, -3)
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What may be wrong. kind: "factor", "monomial", "total", "transposed", "path", "accumulation" or "sign of a
-    path". text: the words."""
-
-    kind: str
-    text: str
+MOST_PATHS = 200
+"""With more paths no missing one is looked for."""
 
 
-def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> list[Diagnosis]:
-    """Whether what was given is the right value times a constant or a product of powers of quantities.
+def diagnose(
+    claim: Claim, here: Sequence[Quantities], yours: Any, rights: Any, short: Mapping[str, Formula]
+) -> list[Diagnosis]:
+    """What turns a claim into what is right at every point, the likeliest first.
 
-    yours, right: at each point, (n,). named: quantities at each point, (n,) each.
+    here: the quantities at each point. yours, rights: the claim's values and the right ones there, rows by columns.
+    short: abbreviations in formulas.
     """
-    used = (right != 0.0) & (yours != 0.0) & np.isfinite(yours)
-    if used.sum() < 3 or ((right == 0.0) != (yours == 0.0)).any():
+    found = []
+    mine, right = np.array(yours), np.array(rights)
+    usable = np.isfinite(mine).all((1, 2)) & np.isfinite(right).all((1, 2))
+    points = [q for q, u in zip(here, usable, strict=True) if u]
+    mine, right = mine[usable], right[usable]
+    if len(points) < 2:
         return []
-    ratio = yours[used] / right[used]
-    if _steady(ratio):
-        return [Diagnosis("factor", f"yours = right * {number(ratio[0])}{_sign_words(ratio[0])}")]
-    if used.sum() < 5:
+    rows, columns = right.shape[1:]
+    if rows == columns > 1 and same(mine, right.transpose(0, 2, 1)):
+        found.append(Diagnosis("transposed", "yours is transposed: rows are entries of the quantity on the left, "
+                               "columns those of the one on the right"))  # fmt: skip
+    if claim.kind == "partial" and claim.entry is not None and claim.place is not None:
+        whole = np.array([q.local(claim.name, claim.of) for q in points])
+        square = whole.shape[1] == whole.shape[2] and claim.entry != claim.place
+        if square and same(mine.ravel(), whole[:, claim.place, claim.entry]):
+            above = components(claim.name, here[0].shape(claim.name))[claim.place]
+            below = components(claim.of, here[0].shape(claim.of))[claim.entry]
+            found.append(Diagnosis("transposed", f"yours is {above} / {below}: the indices are swapped"))
+    if claim.kind == "partial":
+        slices = [cut(q.total(claim.name, claim.of), claim) for q in points]
+        if same(mine, np.array(slices)):
+            found.append(Diagnosis("total", f"yours is the total derivative, along all paths; the partial holds "
+                                   f"{_others(here[0], claim)} still"))  # fmt: skip
+        found += _missing_uses(claim, points, mine)
+    elif claim.kind == "total":
+        if claim.of in points[0].parents(claim.name):
+            partials = np.array([cut(q.local(claim.name, claim.of), claim) for q in points])
+            if same(mine, partials) and not same(partials, np.zeros(partials.shape)):
+                found.append(Diagnosis("path", "yours is the partial derivative: all paths through other "
+                                       "quantities are missing"))  # fmt: skip
+        if not found and mine[0].size == 1:
+            found += _missing_paths(claim, points, mine)
+    if found and found[0].kind in ("transposed", "total", "path"):
+        return found
+    named = _candidates(points, claim, short)
+    flat, want = mine.reshape(len(mine), -1), right.reshape(len(right), -1)
+    factors = [factor_of(flat[:, k], want[:, k], named) for k in range(flat.shape[1])
+               if not same(flat[:, k], want[:, k])]  # fmt: skip
+    if factors and all(factors) and len({f[0].text for f in factors}) == 1:
+        found = factors[0] + found if factors[0][0].kind == "factor" else found + factors[0]
+    return found
+
+
+def _missing_uses(claim: Claim, points: Sequence[Quantities], mine: Any) -> list[Diagnosis]:
+    parts = [q.uses(claim.name, claim.of) for q in points]
+    count = len(parts[0])
+    if count < 2 or any(len(p) != count for p in parts):
         return []
-    logs: list[tuple[str, Numbers, Numbers]] = []
-    for name, values in named.items():
-        v = values[used]
-        if (v != 0.0).all() and np.isfinite(v).all() and not _steady(v):
-            logs.append((name, np.log(np.abs(v)), np.sign(v)))
-    target = np.log(np.abs(ratio))
-    for count in (1, 2, 3):
-        best: tuple[float, str] | None = None
-        for chosen in combinations(logs, count):
-            basis = np.stack([*(column for _, column, _ in chosen), np.ones(len(target))], 1)
-            if len(target) < count + 3:
-                continue
-            exponents, _, rank, _ = np.linalg.lstsq(basis, target, rcond=1e-10)
-            if rank < count + 1:
-                continue
-            whole = np.round(exponents[:-1] * 2.0) / 2.0
-            if (whole == 0.0).any() or (np.abs(whole) > 3.0).any() or np.abs(exponents[:-1] - whole).max() > 1e-5:
-                continue
-            monomial = np.ones(len(target))
-            for (_, column, sign), power in zip(chosen, whole, strict=True):
-                monomial = monomial * np.exp(column * power) * (sign if power % 2 == 1.0 else 1.0)
-            constant = ratio / monomial
-            if not _steady(constant):
-                continue
-            # Plain constants and few, short names first.
-            cost = (
-                float(np.abs(whole).sum())
-                + float((whole % 1.0 != 0.0).sum())
-                + sum(len(n) for n, _, _ in chosen) / 100.0
-            )
-            cost += 0.0 if abs(abs(constant[0]) - 1.0) < CLOSE else 1.0
-            text = _monomial([n for n, _, _ in chosen], whole, constant[0])
-            if best is None or cost < best[0]:
-                best = cost, text
-        if best is not None:
-            return [Diagnosis("monomial", f"yours = right {best[1]}")]
+    terms = [(str(k + 1), np.array([cut(p[k], claim) for p in parts]).ravel()) for k in range(count)]
+    missing = subset_missing(mine.ravel(), terms) if count > 2 else None
+    for _, term in terms if count == 2 else ():
+        if same(mine.ravel(), term):
+            missing = "missing", "one"
+    if missing and missing[0] != "sign":
+        return [Diagnosis("accumulation", f"{claim.of} is used in {count} places of {claim.name}; their "
+                          "contributions add up, and not all of them are in yours")]  # fmt: skip
     return []
 
 
-def _steady(values: Numbers) -> bool:
-    return bool(np.abs(values - values[0]).max() <= CLOSE * np.abs(values[0]))
+def _missing_paths(claim: Claim, points: Sequence[Quantities], mine: Any) -> list[Diagnosis]:
+    walks = list(islice(walk(points[0], claim.of, claim.place or 0, claim.name, claim.entry or 0), MOST_PATHS + 1))
+    if not 2 <= len(walks) <= MOST_PATHS:
+        return []
+
+    def value(q: Quantities, steps: Any) -> float:
+        found = 1.0
+        for (of, place), (name, entry) in pairwise(steps):
+            found *= float(q.local(name, of)[entry, place])
+        return found
+
+    terms = [(_spelled(points[0], steps), np.array([value(q, steps) for q in points])) for steps in walks]
+    flat = mine.ravel()
+    missing = subset_missing(flat, terms)
+    if missing is None:
+        # All paths through one quantity at once.
+        for name in points[0].vars:
+            through = [t for t, steps in zip(terms, walks, strict=True) if any(n == name for n, _ in steps[1:-1])]
+            rest = [t for t in terms if t not in through]
+            if through and rest and same(flat, sum(t for _, t in rest), sum(np.abs(t) for _, t in terms)):
+                return [Diagnosis("path", f"the paths through {name} are missing")]
+        return []
+    what, name = missing
+    if what == "sign":
+        return [Diagnosis("sign of a path", f"the path {name} has the wrong sign")]
+    if what == "only":
+        return [Diagnosis("path", f"only the path {name} is there, others are missing")]
+    return [Diagnosis("path", f"missing: {name}")]
 
 
-def _sign_words(ratio: float) -> str:
-    return ": the sign" if abs(ratio + 1.0) < CLOSE else ""
+def walk(q: Quantities, of: str, place: int, name: str, entry: int) -> Iterator[tuple[tuple[str, int], ...]]:
+    """All paths from an entry of one quantity to an entry of another: tuples of (quantity, entry)."""
+    if (of, place) == (name, entry):
+        yield ((name, entry),)
+        return
+    for parent in q.parents(name):
+        if parent != of and of not in q.above(parent):
+            continue
+        row = q.local(name, parent)[entry]
+        for k in range(len(row)) if parent != of else [place]:
+            if row[k] != 0.0:
+                for steps in walk(q, of, place, parent, k):
+                    yield (*steps, (name, entry))
 
 
-def number(x: float) -> str:
-    """A constant as people write it."""
-    sign = "-" if x < 0.0 else ""
-    for value, text in _FACTORS.items():
-        if abs(abs(x) - value) <= CLOSE * value:
-            return sign + text
-    if abs(abs(x) - round(abs(x))) <= CLOSE * abs(x) and abs(x) < 1e6:
-        return sign + str(round(abs(x)))
-    return f"{x:.6g}"
+def _spelled(q: Quantities, steps: Sequence[tuple[str, int]]) -> str:
+    return " > ".join(components(n, q.shape(n))[k] for n, k in steps)
 
 
-def _monomial(names: Sequence[str], powers: Numbers, constant: float) -> str:
-    over = [_power(n, p) for n, p in zip(names, powers, strict=True) if p > 0]
-    under = [_power(n, -p) for n, p in zip(names, powers, strict=True) if p < 0]
-    if abs(constant - 1.0) >= CLOSE:
-        over = [number(constant), *over]
-    text = "".join(f" * {part}" for part in over).lstrip() + "".join(f" / {part}" for part in under)
-    return text.strip() if text.strip().startswith(("*", "/")) else f"* {text.strip()}"
+def _others(q: Quantities, claim: Claim) -> str:
+    names = [n for n in q.parents(claim.name) if n != claim.of]
+    return " and ".join(names) or "nothing else"
 
 
-def _power(name: str, power: float) -> str:
-    if power == 1.0:
-        return name
-    if power == 0.5:
-        return f"sqrt({name})"
-    return f"{name}^{power:g}"
+def _candidates(points: Sequence[Quantities], claim: Claim, short: Mapping[str, Formula]) -> dict[str, Any]:
+    """Numbers that may be a factor too much or missing: entries of the quantities, and sines and the like of what the
+    left side is computed from."""
+    first = points[0]
+    near = [claim.of, claim.name, *first.parents(claim.name)]
+    if isinstance(claim.formula, Formula):
+        near += [n for n in first.vars if n.replace(" ", "_") in claim.formula.names]
+    names = [n for n in dict.fromkeys([*near, *first.vars]) if first.vars[n].size <= 12][:8]
+    found: dict[str, Any] = {}
+    for name in names:
+        values = np.array([np.ravel(q.value(name)) for q in points])
+        for k, text in enumerate(components(name, first.shape(name))):
+            found[text] = values[:, k]
+    if claim.entry is not None or first.vars[claim.name].size == 1:
+        between = first.above(claim.name) if claim.kind != "partial" else ()
+        below = [(f"(1 - {t})", 1.0 - found[t]) for t in components(claim.name, first.shape(claim.name))]
+        inside = [_inner(points, n, claim.entry or 0).items() for n in (claim.name, *between)]
+        for text, values in chain(below, *inside):
+            if not any(same(values, v) or same(values, -v) for v in found.values()):
+                found[text] = values
+    if len(found) > 24:
+        mine = [t for t in found if f"[{claim.place}]" in t or f"[{claim.entry}]" in t or "[" not in t]
+        found = {t: found[t] for t in [*mine, *(t for t in found if t not in mine)][:24]}
+    return found
 
 
-def same(a: Any, b: Any, scale: Any = 0.0) -> bool:
-    """Whether arrays agree at every point, relatively; `scale` is what is small beside it counts as nothing."""
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    if a.shape != b.shape:
-        return False
-    with np.errstate(all="ignore"):
-        return bool((np.abs(a - b) <= CLOSE * np.maximum(np.abs(a), np.abs(b)) + 1e-12 * np.asarray(scale)).all())
+def _inner(points: Sequence[Quantities], name: str, entry: int) -> dict[str, Any]:
+    """Values inside the formula of a quantity, and their sines and cosines, with words for them."""
+    found: dict[str, Any] = {}
+
+    def at(value: Any) -> float:
+        flat = np.ravel(value)
+        return float(flat[min(entry, len(flat) - 1)])
+
+    chains = [_chain(q, name) for q in points]
+    if any(len(c) != len(chains[0]) for c in chains):
+        return {}
+    words: dict[int, str] = {v.serial: n for n, v in points[0].vars.items()}
+    for k, node in enumerate(chains[0]):
+        values = np.array([at(c[k].value) for c in chains])
+        text = words.get(node.serial) or _phrase(node, words, entry)
+        words[node.serial] = text
+        if len(text) <= 40:
+            found.setdefault(text, values)
+        if node.op.name == "power":
+            base = np.array([at(_first(c[k])) for c in chains])
+            if (base > 0.0).all():
+                found.setdefault(f"log({text.partition(' ^')[0]})", np.log(base))
+        if node.op.name in ("sin", "cos", "tan"):
+            angle = np.array([at(_first(c[k])) for c in chains])
+            inner = text.partition("(")[2].removesuffix(")")
+            for trig, f in (("sin", np.sin), ("cos", np.cos), ("tan", np.tan)):
+                found.setdefault(f"{trig}({inner})", f(angle))
+    return found
 
 
-def subset_missing(yours: Numbers, terms: Sequence[tuple[str, Numbers]]) -> tuple[str, str] | None:
-    """Which of some terms what was given leaves out or has with the other sign: (what, its name); None if neither.
+def _first(node: Any) -> Any:
+    x = node.inputs[0]
+    return x.value if isinstance(x, Var) else x
 
-    yours: at each point, (n,). terms: name and value at each point; together they are right.
-    """
-    right = sum((t for _, t in terms), np.zeros(yours.shape))
-    scale = sum((np.abs(t) for _, t in terms), np.zeros(yours.shape))
-    for count in (1, 2):
-        if count >= len(terms):
-            break
-        for chosen in combinations(terms, count):
-            names = " and ".join(n for n, _ in chosen)
-            part = sum((t for _, t in chosen), np.zeros(yours.shape))
-            if (np.abs(part) <= 1e-12 * scale).all():
-                continue
-            if same(yours, right - part, scale):
-                return "missing", names
-            if count == 1 and same(yours, right - 2.0 * part, scale):
-                return "sign", names
-    for name, part in terms:
-        if len(terms) > 3 and same(yours, part, scale):
-            return "only", name
-    return None
+
+def _chain(q: Quantities, name: str) -> list[Any]:
+    """The Vars between a quantity and those just before it, in order."""
+    others = {v.serial for n, v in q.vars.items() if n != name}
+    found: dict[int, Any] = {}
+    pending = [q.vars[name]]
+    while pending:
+        var = pending.pop()
+        if var.op is None or var.serial in others or var.serial in found:
+            continue
+        found[var.serial] = var
+        pending += [x for x in var.inputs if isinstance(x, Var)]
+    return [found[s] for s in sorted(found)]
+
+
+def _phrase(node: Any, words: Mapping[int, str], entry: int) -> str:
+    def word(x: Any) -> str:
+        if isinstance(x, Var):
+            text = words.get(x.serial, "...")
+            return f"{text}[{entry}]" if x.size > 1 and text.isidentifier() else text
+        return tidy(plain(x)) if np.size(x) == 1 else "..."
+
+    texts = [word(x) for x in node.inputs]
+    sign = INFIX.get(node.op.name)
+    if sign and len(texts) == 2:
+        return " ".join((_bracket(texts[0]), sign, _bracket(texts[1])))
+    if node.op.name == "index":
+        return texts[0]
+    return f"{node.op.name}({', '.join(texts)})"
+
+
+def _bracket(text: str) -> str:
+    return f"({text})" if " " in text and not text.endswith(")") else text

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from diffrt.errors import InputError
 from diffrt.explain.graph import Graph, Node
-from diffrt.explain.paths import is_crossing
+from diffrt.explain.path import is_crossing
 from diffrt.explain.wording import tidy
 
 LARGEST = 300

@@ -3,7 +3,7 @@
 import itertools
 
 from diffrt.explain.graph import Graph, Node
-from diffrt.explain.paths import find_paths, is_crossing, through_crossings
+from diffrt.explain.path import find_paths, is_crossing, through_crossings
 from diffrt.explain.wording import component, tidy
 
 _SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#",

@@ -7,7 +7,8 @@ import numpy as np
 
 from diffrt.autograd.backward import reachable
 from diffrt.errors import InputError
-from diffrt.explain.derivation import Derivation, Domain
+from diffrt.explain.definitions import Domain
+from diffrt.explain.derivation import Derivation
 from diffrt.explain.quantities import plain
 from diffrt.explain.trace import trace
 from diffrt.scene import Scene

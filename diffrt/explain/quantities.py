@@ -65,6 +65,17 @@ class Quantities:
         """The quantities just before one."""
         return [n for n in self.vars if n in self._steps(name)]
 
+    def above(self, name: str) -> list[str]:
+        """The quantities that one depends on, directly or through others."""
+        found: dict[str, None] = {}
+        pending = [name]
+        while pending:
+            for parent in self.parents(pending.pop()):
+                if parent not in found:
+                    found[parent] = None
+                    pending.append(parent)
+        return list(found)
+
     def local(self, name: str, parent: str) -> Matrix:
         """The local derivative, entries by entries, in C order."""
         return self._steps(name)[parent]
@@ -238,6 +249,29 @@ class Quantities:
             return values.get(target.serial, target.value)
 
         return run
+
+
+def taylor_slope(run: Callable[[Any], Any], at: Any, slope: Callable[[Any], Any], seed: int = 0) -> float:
+    """How fast |f(x + h d) - f(x) - h f'(x) d| falls with h, as a power of h, along a random direction d.
+
+    run: f, from arrays to arrays. slope: from a direction to f'(x) d. It is 2 for a right derivative of a smooth
+    function and 1 for a wrong one; infinite where the function is linear as far as rounding shows.
+    """
+    at = np.array(at, float)
+    d = np.random.default_rng(seed).normal(size=at.shape) * np.maximum(np.abs(at), 1e-3)
+    start, first = np.asarray(run(at), float), np.asarray(slope(d), float)
+    sizes, remainders = [], []
+    for k in range(4, 24):
+        h = 2.0**-k
+        rest = float(np.linalg.norm(np.asarray(run(at + h * d), float) - start - h * first))
+        # Below this rounding is all that is left.
+        if rest <= 1e3 * EPSILON * (float(np.linalg.norm(start)) + h * float(np.linalg.norm(first))):
+            break
+        sizes.append(np.log(h))
+        remainders.append(np.log(rest))
+    if len(sizes) < 3:
+        return np.inf
+    return float(np.median(np.diff(remainders) / np.diff(sizes)))
 
 
 def rounding_of(result: Var, place: int = 0) -> float:

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from diffrt.errors import InputError, did_you_mean
-from diffrt.explain.derivation import Build, Derivation, Domain, by_formulas
+from diffrt.explain.definitions import Build, Domain, by_formulas
+from diffrt.explain.derivation import Derivation
 from diffrt.explain.formula import CONSTANTS, FUNCTIONS, Formula
 
 _TABLES = ("inputs", "definitions", "partials", "paths", "totals", "short", "readings", "scene")

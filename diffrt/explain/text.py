@@ -1,7 +1,7 @@
 """A derivative explained for a terminal: the steps, the paths, what moving edges adds."""
 
 from diffrt.explain.graph import Graph, Node
-from diffrt.explain.paths import find_paths, is_crossing, through_crossings
+from diffrt.explain.path import find_paths, is_crossing, through_crossings
 from diffrt.explain.wording import component, tidy
 
 

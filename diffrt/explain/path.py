@@ -9,10 +9,11 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import Any
 
 import numpy as np
 
-from diffrt.explain.graph import Edge, Graph, Matrix, Node, times
+from diffrt.explain.graph import Edge, Graph, Matrix, Node, graph_of, times
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,21 @@ def find_paths(graph: Graph, source: Node, entry: int | None = None, most: int =
         gradient = gradient[:, [entry]]
     listed = list(islice(all_paths(graph, source, entry, effort), min(most, total)))
     return Paths(total, listed, gradient, len(listed) == total)
+
+
+def paths(output: Any, input: Any, entry: int | None = None, most: int = 20) -> Paths:
+    """The largest paths from an input to an output.
+
+    output: a Var, or a Graph, whose output is meant. input: a Var or the name of one. entry: of the input, in C order,
+    all together if None. most: how many to list. Raises ValueError or KeyError for what is not in the graph.
+    """
+    graph = output if isinstance(output, Graph) else graph_of(output)
+    if isinstance(input, str):
+        return find_paths(graph, graph[input], entry, most)
+    for node in graph.nodes:
+        if node.var is input or node is input:
+            return find_paths(graph, node, entry, most)
+    raise ValueError("the output does not depend on the input")
 
 
 def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> tuple[Matrix, Matrix]:

@@ -1,0 +1,131 @@
+"""Claims of a derivation: what a line such as "y[i] / a" says, and of which quantities."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from diffrt.errors import InputError
+from diffrt.explain.formula import Formula
+from diffrt.explain.quantities import Quantities
+
+_LETTERS = "ijkmn"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of a derivation, for one entry: that `formula` is the derivative of `name` by `of`.
+
+    kind: "partial", "path" or "total". entry, place: of the two, in C order, None for all entries. steps: of a path,
+    quantities and entries from the first to the last. letters: what index letters stand for.
+    """
+
+    kind: str
+    text: str
+    name: str
+    entry: int | None
+    of: str
+    place: int | None
+    formula: Callable[..., Any]
+    letters: Mapping[str, int] = field(default_factory=dict)
+    steps: tuple[tuple[str, int], ...] = ()
+
+
+def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim]:
+    """The claims that a line stands for, one for each value of its index letters."""
+    sides = [s.strip() for s in text.split(">" if kind == "path" else "/")]
+    where = f"{kind} {text!r}"
+    if len(sides) < 2 or (kind != "path" and len(sides) != 2) or not all(sides):
+        needed = '"x > a > y"' if kind == "path" else '"y / a"'
+        raise InputError(f"{where}: needed: {needed}")
+    parsed = formula if callable(formula) else Formula(formula, where)
+    names = [_quantity(side, q, where) for side in sides]
+    letters: dict[str, int] = {}
+    for name, indices in names:
+        for index, size in zip(indices, q.shape(name), strict=False):
+            if isinstance(index, str):
+                letters[index] = min(letters.get(index, size), size)
+            elif not -size <= index < size:
+                raise InputError(f"{where}: the index {index} does not fit {name} of shape {q.shape(name)}")
+    claims = []
+    for chosen in product(*(range(n) for n in letters.values())):
+        at = dict(zip(letters, chosen, strict=True))
+        places = [_place(name, indices, at, q) for name, indices in names]
+        told = text
+        for letter, k in at.items():
+            told = told.replace(f"[{letter}", f"[{k}").replace(f", {letter}", f", {k}").replace(f",{letter}", f",{k}")
+        if kind == "path":
+            steps = tuple((n, k if k is not None else 0) for (n, _), k in zip(names, places, strict=True))
+            for (of, _), (name, _) in pairwise(steps):
+                _check_edge(q, name, of, where)
+            claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps))
+            continue
+        (name, _), (of, _) = names
+        if kind == "partial":
+            _check_edge(q, name, of, where)
+        elif of not in q.above(name):
+            raise InputError(f"{where}: {name} does not depend on {of}; it depends on {', '.join(q.above(name))}")
+        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at))
+    return claims
+
+
+def _check_edge(q: Quantities, name: str, of: str, where: str) -> None:
+    if of not in q.parents(name):
+        there = ", ".join(f"{name} / {p}" for p in q.parents(name)) or f"none, as {name} is an input"
+        raise InputError(f"{where}: there is no edge from {of} to {name}; the edges to {name}: {there}")
+
+
+def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...]]:
+    """The quantity and the indices of one side, such as y[0] or ball.center.x."""
+    name, bracket, rest = side.partition("[")
+    name = name.strip()
+    by_underscore = {n.replace(" ", "_"): n for n in q.vars}
+    indices: tuple[Any, ...] = ()
+    if bracket:
+        parts = [p.strip() for p in rest.rstrip().removesuffix("]").split(",")]
+        if not rest.rstrip().endswith("]") or not all(p.lstrip("-").isdigit() or p in _LETTERS for p in parts):
+            raise InputError(f"{where}: {side}: needed: an index such as [0] or one of the letters {_LETTERS}")
+        indices = tuple(int(p) if p.lstrip("-").isdigit() else p for p in parts)
+    name = by_underscore.get(name, name)
+    if name not in q.vars and name.rpartition(".")[2] in ("x", "y", "z") and not indices:
+        whole, _, axis = name.rpartition(".")
+        name, indices = by_underscore.get(whole, whole), ("xyz".index(axis),)
+    if name not in q.vars:
+        raise InputError(f"{where}: there is no quantity {name}; there are {', '.join(by_underscore)}")
+    if indices and len(indices) != len(q.shape(name)):
+        raise InputError(f"{where}: {name} has the shape {q.shape(name)}, which {side} does not fit")
+    return name, indices
+
+
+def _place(name: str, indices: tuple[Any, ...], letters: Mapping[str, int], q: Quantities) -> int | None:
+    if not indices:
+        return 0 if q.vars[name].size == 1 else None
+    plain_ones = [letters[i] if isinstance(i, str) else i for i in indices]
+    return int(np.ravel_multi_index([i % n for i, n in zip(plain_ones, q.shape(name), strict=True)], q.shape(name)))
+
+
+def cut(whole: Any, claim: Claim) -> Any:
+    rows = slice(None) if claim.entry is None else slice(claim.entry, claim.entry + 1)
+    columns = slice(None) if claim.place is None else slice(claim.place, claim.place + 1)
+    return whole[rows, columns]
+
+
+def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bool]:
+    """A claim's value as rows by columns; whether it has a shape that can be meant."""
+    array = np.asarray(value, float)
+    if array.shape in {right.shape, needed(q, claim)} or array.size == 1 == right.size:
+        return array.reshape(right.shape), True
+    if array.shape == right.shape[::-1]:
+        # Another layout; where it is not square it can only be that.
+        return array.T, True
+    if array.ndim == 1 and array.size == right.size and 1 in right.shape:
+        return array.reshape(right.shape), True
+    return array, False
+
+
+def needed(q: Quantities, claim: Claim) -> tuple[int, ...]:
+    above = q.shape(claim.name) if claim.entry is None else ()
+    below = q.shape(claim.of) if claim.place is None else ()
+    return (*above, *below)

@@ -1,0 +1,154 @@
+"""Factors and terms by which numbers differ, in words: guesses that are tested at every point.
+
+A guess counts only if it turns what was given into what is right at all points, to many digits, so that a chance hit
+is next to impossible.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+CLOSE = 1e-7
+"""How near, relatively, a guess must come at every point."""
+
+_FACTORS = {1 / 2: "1/2", 1 / 3: "1/3", 2 / 3: "2/3", 1 / 4: "1/4", 3 / 4: "3/4", 3 / 2: "3/2", np.pi: "pi",
+            1 / np.pi: "1/pi", 2 * np.pi: "2 pi", np.e: "e", np.log(2.0): "log(2)"}  # fmt: skip
+
+_POWERS = (1, -1, 2, -2, 3, -3)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What may be wrong. kind: "factor", "monomial", "total", "transposed", "path", "accumulation" or "sign of a
+    path". text: the words."""
+
+    kind: str
+    text: str
+
+
+def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> list[Diagnosis]:
+    """Whether what was given is the right value times a constant or a product of powers of quantities.
+
+    yours, right: at each point, (n,). named: quantities at each point, (n,) each.
+    """
+    used = (right != 0.0) & (yours != 0.0) & np.isfinite(yours)
+    if used.sum() < 3 or ((right == 0.0) != (yours == 0.0)).any():
+        return []
+    ratio = yours[used] / right[used]
+    if _steady(ratio):
+        return [Diagnosis("factor", f"yours = right * {number(ratio[0])}{_sign_words(ratio[0])}")]
+    if used.sum() < 5:
+        return []
+    logs: list[tuple[str, Numbers, Numbers]] = []
+    for name, values in named.items():
+        v = values[used]
+        if (v != 0.0).all() and np.isfinite(v).all() and not _steady(v):
+            logs.append((name, np.log(np.abs(v)), np.sign(v)))
+    target = np.log(np.abs(ratio))
+    for count in (1, 2, 3):
+        best: tuple[float, str] | None = None
+        for chosen in combinations(logs, count):
+            basis = np.stack([*(column for _, column, _ in chosen), np.ones(len(target))], 1)
+            if len(target) < count + 3:
+                continue
+            exponents, _, rank, _ = np.linalg.lstsq(basis, target, rcond=1e-10)
+            if rank < count + 1:
+                continue
+            whole = np.round(exponents[:-1] * 2.0) / 2.0
+            if (whole == 0.0).any() or (np.abs(whole) > 3.0).any() or np.abs(exponents[:-1] - whole).max() > 1e-5:
+                continue
+            monomial = np.ones(len(target))
+            for (_, column, sign), power in zip(chosen, whole, strict=True):
+                monomial = monomial * np.exp(column * power) * (sign if power % 2 == 1.0 else 1.0)
+            constant = ratio / monomial
+            if not _steady(constant):
+                continue
+            # Plain constants and few, short names first.
+            cost = (
+                float(np.abs(whole).sum())
+                + float((whole % 1.0 != 0.0).sum())
+                + sum(len(n) for n, _, _ in chosen) / 100.0
+            )
+            cost += 0.0 if abs(abs(constant[0]) - 1.0) < CLOSE else 1.0
+            text = _monomial([n for n, _, _ in chosen], whole, constant[0])
+            if best is None or cost < best[0]:
+                best = cost, text
+        if best is not None:
+            return [Diagnosis("monomial", f"yours = right {best[1]}")]
+    return []
+
+
+def _steady(values: Numbers) -> bool:
+    return bool(np.abs(values - values[0]).max() <= CLOSE * np.abs(values[0]))
+
+
+def _sign_words(ratio: float) -> str:
+    return ": the sign" if abs(ratio + 1.0) < CLOSE else ""
+
+
+def number(x: float) -> str:
+    """A constant as people write it."""
+    sign = "-" if x < 0.0 else ""
+    for value, text in _FACTORS.items():
+        if abs(abs(x) - value) <= CLOSE * value:
+            return sign + text
+    if abs(abs(x) - round(abs(x))) <= CLOSE * abs(x) and abs(x) < 1e6:
+        return sign + str(round(abs(x)))
+    return f"{x:.6g}"
+
+
+def _monomial(names: Sequence[str], powers: Numbers, constant: float) -> str:
+    over = [_power(n, p) for n, p in zip(names, powers, strict=True) if p > 0]
+    under = [_power(n, -p) for n, p in zip(names, powers, strict=True) if p < 0]
+    if abs(constant - 1.0) >= CLOSE:
+        over = [number(constant), *over]
+    text = "".join(f" * {part}" for part in over).lstrip() + "".join(f" / {part}" for part in under)
+    return text.strip() if text.strip().startswith(("*", "/")) else f"* {text.strip()}"
+
+
+def _power(name: str, power: float) -> str:
+    if power == 1.0:
+        return name
+    if power == 0.5:
+        return f"sqrt({name})"
+    return f"{name}^{power:g}"
+
+
+def same(a: Any, b: Any, scale: Any = 0.0) -> bool:
+    """Whether arrays agree at every point, relatively; `scale` is what is small beside it counts as nothing."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    if a.shape != b.shape:
+        return False
+    with np.errstate(all="ignore"):
+        return bool((np.abs(a - b) <= CLOSE * np.maximum(np.abs(a), np.abs(b)) + 1e-12 * np.asarray(scale)).all())
+
+
+def subset_missing(yours: Numbers, terms: Sequence[tuple[str, Numbers]]) -> tuple[str, str] | None:
+    """Which of some terms what was given leaves out or has with the other sign: (what, its name); None if neither.
+
+    yours: at each point, (n,). terms: name and value at each point; together they are right.
+    """
+    right = sum((t for _, t in terms), np.zeros(yours.shape))
+    scale = sum((np.abs(t) for _, t in terms), np.zeros(yours.shape))
+    for count in (1, 2):
+        if count >= len(terms):
+            break
+        for chosen in combinations(terms, count):
+            names = " and ".join(n for n, _ in chosen)
+            part = sum((t for _, t in chosen), np.zeros(yours.shape))
+            if (np.abs(part) <= 1e-12 * scale).all():
+                continue
+            if same(yours, right - part, scale):
+                return "missing", names
+            if count == 1 and same(yours, right - 2.0 * part, scale):
+                return "sign", names
+    for name, part in terms:
+        if len(terms) > 3 and same(yours, part, scale):
+            return "only", name
+    return None

@@ -1,0 +1,96 @@
+"""Marking derivatives of functions in Python."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffrt.autograd import Var, add, variable
+from diffrt.autograd.backward import reachable
+from diffrt.errors import InputError
+from diffrt.explain.claims import Claim
+from diffrt.explain.definitions import Domain
+from diffrt.explain.derivation import Derivation
+from diffrt.explain.marks import Line, Marked
+from diffrt.explain.quantities import Quantities, components, plain, taylor_slope
+from diffrt.explain.wording import tidy
+
+
+def verify(
+    function: Callable[..., Any],
+    by_hand: Mapping[str, Any],
+    domains: Mapping[str, Any],
+    paths: Mapping[str, Any] | None = None,
+    totals: Mapping[str, Any] | None = None,
+    points: Sequence[Mapping[str, Any]] = (),
+    seed: int = 0,
+) -> Marked:
+    """Mark partials that were worked out by hand for a function in Python.
+
+    function: called with its inputs by name, Vars; it computes with `diffrt.autograd`, calls `named(a, "a")` on what is
+    a quantity, and returns the output, which is called "output" if it has no name. by_hand: for each partial, such as
+    "y[0] / a", a formula or a function of the quantities (arguments by name, Vars). domains: of the inputs, (low, high)
+    or (low, high, shape). paths, totals: further claims. points: inputs to compare at besides those drawn.
+    Returns the marks; `.ok` says whether nothing is wrong. Raises InputError for a claim that cannot be compared.
+    """
+    inputs = {}
+    for name, told in domains.items():
+        low, high, *shape = told
+        inputs[name] = Domain(tuple(shape[0]) if shape else (), float(low), float(high))
+
+    def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
+        out = function(**leaves)
+        if not isinstance(out, Var):
+            raise InputError("the function returns a constant: it depends on no input")
+        found = {v.name: v for v in reachable([out]) if v.name}
+        return {**leaves, **found} if out.name else {**leaves, **found, "output": out}
+
+    return Derivation(build, inputs, points, by_hand, paths or {}, totals or {}, seed=seed).mark()
+
+
+def check_gradient(f: Callable[[Any], Any], x: Any, seed: int = 0) -> Marked:
+    """Whether the core's derivative of a function is that of its values.
+
+    f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. x: where, a number or an array.
+    Each entry of the result by each of x is compared with a complex step, or with one-sided differences extrapolated to
+    step zero, so that it needs no choice of a step or of a tolerance and knows no scale. An entry at a kink is right
+    between its one-sided derivatives. Raises InputError if f(x) is not finite or does not depend on x.
+    """
+    at = variable(x, "x")
+    out = f(at)
+
+    def run(value: Any) -> Any:
+        found = f(variable(value))
+        return found.value if isinstance(found, Var) else found
+
+    if not isinstance(out, Var) or at.serial not in {v.serial for v in reachable([out])}:
+        raise InputError("check_gradient: the result does not depend on x")
+    if not np.isfinite(out.value).all():
+        raise InputError(f"check_gradient: f is {tidy(plain(out.value))} at x = {tidy(plain(at.value))}")
+    out = add(out, 0.0)
+    q = Quantities({"x": at, "f": out})
+    right = q.total("f", "x")
+    lines = []
+    above, below = components("f", q.shape("f")), components("x", q.shape("x"))
+    for i, j in np.ndindex(*right.shape):
+        claim = Claim("total", f"{above[i]} / {below[j]}", "f", i, "x", j, lambda: None)
+        slopes = q.slopes("f", i, "x", j, False, run=run)
+        ours = float(right[i, j])
+        if slopes is None:
+            lines.append(Line(claim, "cannot tell", "an op in it cannot be replayed on numbers"))
+            continue
+        low, high = sorted((slopes.left, slopes.right))
+        reach = 1e-9 if slopes.complex_step else 1e-6
+        room = reach * max(abs(low), abs(high), abs(ours)) + 4.0 * slopes.doubt
+        room += 16.0 * q.rounding("f", i, "x", j, False)
+        if low - room <= ours <= high + room:
+            lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))
+        elif slopes.doubt > 1e-3 * max(abs(low), abs(high)):
+            lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
+        else:
+            lines.append(Line(claim, "wrong", point={"x": plain(at.value)}, yours=ours, right=slopes.left))
+
+    def along(d: Any) -> Any:
+        return right @ np.ravel(d)
+
+    return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along))

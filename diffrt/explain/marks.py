@@ -1,0 +1,78 @@
+"""Marks: what is said of each claim of a derivation."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from diffrt.explain.claims import Claim
+from diffrt.explain.factors import Diagnosis
+from diffrt.explain.wording import tidy
+
+
+@dataclass
+class Line:
+    """The mark of one claim.
+
+    verdict: "right", "wrong" or "cannot tell". detail: more words, such as "subgradient". diagnoses: what is wrong,
+    the likeliest first. point, yours, right: where the difference is largest. effect: by how much swapping it in
+    changes the gradient of the output, relative to it; share: of the error of all wrong partials together. reading:
+    another reading of the definitions for which it is right.
+    """
+
+    claim: Claim
+    verdict: str
+    detail: str = ""
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    point: dict[str, Any] = field(default_factory=dict)
+    yours: Any = None
+    right: Any = None
+    effect: float | None = None
+    share: float | None = None
+    reading: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict:<12} {self.claim.text}" + (f"   ({self.detail})" if self.detail else "")]
+        if self.verdict == "wrong":
+            at = ", ".join(f"{n} = {tidy(v)}" for n, v in list(self.point.items())[:4])
+            ratio = ""
+            if np.ndim(self.yours) == 0 and np.ndim(self.right) == 0 and self.right:
+                ratio = f", ratio {tidy(self.yours / self.right, 6)}"
+            lines.append(f"yours {tidy(self.yours, 6)}, right {tidy(self.right, 6)}{ratio}, at {at}")
+            lines += [d.text for d in self.diagnoses]
+            if not self.diagnoses:
+                lines.append("no simple reason was found")
+            if self.effect is not None:
+                share = "" if self.share is None else f", {self.share:.0%} of the error of all wrong partials"
+                lines.append(f"with it the gradient is off by {self.effect:.2%}{share}")
+        if self.reading:
+            lines.append(f"right for {self.reading}")
+        return ("\n" + " " * 13).join(lines)
+
+
+@dataclass
+class Marked:
+    """All marks of a derivation, in order.
+
+    slope: how fast the Taylor remainder of the output falls, from `taylor_slope`: 2 if the core's derivative is right;
+    None where it was not taken.
+    """
+
+    lines: list[Line]
+    slope: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(line.verdict != "wrong" for line in self.lines)
+
+    def __getitem__(self, text: str) -> Line:
+        """The line of a claim as written."""
+        return next(line for line in self.lines if line.claim.text == text)
+
+    def __str__(self) -> str:
+        counts = {v: sum(line.verdict == v for line in self.lines) for v in ("right", "wrong", "cannot tell")}
+        told = ", ".join(f"{n} {v}" for v, n in counts.items() if n)
+        if self.slope is not None:
+            told += f"; Taylor remainder {'none' if self.slope == float('inf') else f'falls as h^{self.slope:.2f}'}"
+        return "\n".join([*map(str, self.lines), told])
