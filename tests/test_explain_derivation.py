@@ -17,6 +17,7 @@ TWO = {"x": {"domain": [0.3, 1.7]}, "w": {"domain": [0.4, 1.9]}}
 CHAIN = {"u": "x^2", "v": "sin(u)", "y": "exp(v)"}
 DIAMOND = {"a": "sum(x)", "b": "sum(ln(x))", "y": "exp(x) * a / b", "L": "sum(y)"}
 MATRIX = {"A": {"shape": [2, 2], "domain": [0.3, 1.7]}, "x": {"shape": [2], "domain": [0.3, 1.7]}}
+WIDE = {"A": {"shape": [2, 3], "domain": [0.3, 1.7]}, "x": {"shape": [3], "domain": [0.3, 1.7]}}
 TWO_PATHS = {"a": "x^2", "b": "sin(x)", "y": "a * b"}
 SMALL = {"y": "1e-9 * x^3"}
 
@@ -79,6 +80,10 @@ CORPUS = [
     ("matrix times vector", MATRIX, {"y": "A @ x"}, "partials", "y / x", "A", "right", None),
     ("matrix times vector, transposed", MATRIX, {"y": "A @ x"}, "partials", "y / x", "transpose(A)", "wrong",
      "transposed"),
+    ("wide matrix, transposed", WIDE, {"y": "A @ x"}, "partials", "y / x", "transpose(A)", "wrong", "transposed"),
+    ("wide matrix", WIDE, {"y": "A @ x"}, "partials", "y / x", "A", "right", None),
+    ("wide matrix, an entry", WIDE, {"y": "A @ x"}, "partials", "y[i] / A[j, k]", "where(i == j, x[k], 0)", "right",
+     None),
     ("matrix times vector, an entry", MATRIX, {"y": "A @ x"}, "partials", "y[1] / A[1, 0]", "x[0]", "right", None),
     ("matrix, entries the wrong way", MATRIX, {"y": "A @ x"}, "partials", "y[0] / x[1]", "A[1, 0]", "wrong",
      "transposed"),
@@ -216,6 +221,7 @@ BAD = [
     ({"partials": {"y / x": "(" * 500 + "1" + ")" * 500}}, "nested"),
     ({"partials": {"y / x": "[1, 2, 3]"}}, "needed: ()"),
     ({"partials": {"y / x[0]": "1"}}, "does not fit"),
+    ({"partials": {"y / x": "[1, 2, 3] @ [1, 2]"}}, "shapes (3,) and (2,) do not fit"),
     ({"partials": {"y": "1"}}, 'needed: "y / a"'),
     ({"partials": {}}, "there is nothing to check"),
     ({"inputs": {"x": {"domain": [2, 1]}}}, "the smaller one first"),

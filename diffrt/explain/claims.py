@@ -113,19 +113,18 @@ def cut(whole: Any, claim: Claim) -> Any:
 
 
 def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bool]:
-    """A claim's value as rows by columns; whether it has a shape that can be meant."""
-    array = np.asarray(value, float)
-    if array.shape in {right.shape, needed(q, claim)} or array.size == 1 == right.size:
-        return array.reshape(right.shape), True
+    """A claim's value as rows by columns, and whether it was transposed to fit. Raises InputError if it does not."""
+    array, wanted = np.asarray(value, float), needed(q, claim)
+    row_or_column = array.ndim == 1 and array.size == right.size and 1 in right.shape
+    if array.shape in {right.shape, wanted} or array.size == 1 == right.size or row_or_column:
+        return array.reshape(right.shape), False
     if array.shape == right.shape[::-1]:
-        # Another layout; where it is not square it can only be that.
         return array.T, True
-    if array.ndim == 1 and array.size == right.size and 1 in right.shape:
-        return array.reshape(right.shape), True
-    return array, False
+    raise InputError(f"{claim.text}: the formula has the shape {array.shape}, needed: {wanted}")
 
 
 def needed(q: Quantities, claim: Claim) -> tuple[int, ...]:
+    """The shape of a claim's formula: entries of the quantity on the left, then of the one on the right."""
     above = q.shape(claim.name) if claim.entry is None else ()
     below = q.shape(claim.of) if claim.place is None else ()
     return (*above, *below)

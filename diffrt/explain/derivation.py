@@ -12,6 +12,7 @@ comparison knows no scale: what counts is the relative difference, and how far r
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value
 from diffrt.errors import InputError
-from diffrt.explain.claims import Claim, fitted, needed, read_claims
+from diffrt.explain.claims import Claim, fitted, read_claims
 from diffrt.explain.definitions import Build, Domain, draw_point
-from diffrt.explain.diagnosis import diagnose
+from diffrt.explain.diagnosis import TRANSPOSED, diagnose
+from diffrt.explain.factors import Diagnosis
 from diffrt.explain.formula import Formula
 from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
@@ -162,16 +164,16 @@ class Derivation:
               brief: bool = False) -> Line:  # fmt: skip
         yours, rights, errors, floors = [], [], [], []
         kinked = []
-        doubt = ""
+        doubt, turned = "", False
+        edges = [(claim.name, claim.of)] if claim.kind == "partial" else []
+        edges += [(name, of) for (of, _), (name, _) in pairwise(claim.steps)]
         for q in here:
-            if claim.kind == "partial" and claim.of not in q.parents(claim.name):
-                return Line(claim, "cannot tell", f"{claim.name} does not depend on {claim.of} in this reading")
+            missing = [f"{name} / {of}" for name, of in edges if of not in q.parents(name)]
+            if missing:
+                return Line(claim, "cannot tell", f"there is no {missing[0]} at one of the points")
             value, floor = self._values(claim, q)
             right = self._right(claim, q)
-            mine, ok = fitted(value, right, q, claim)
-            if not ok:
-                shape, wanted = np.shape(value), needed(q, claim)
-                raise InputError(f"{claim.text}: the formula has the shape {shape}, needed: {wanted}")
+            mine, turned = fitted(value, right, q, claim)
             floor = np.resize(floor, mine.shape) if floor.size == mine.size else np.full(mine.shape, floor.max())
             floor = floor + self._rounding(claim, q, right)
             yours.append(mine)
@@ -198,6 +200,10 @@ class Derivation:
             doubt = self._confirm(claim, here[0 if not kinked else -1])
         if doubt:
             return Line(claim, "cannot tell", doubt)
+        if turned and not wrong:
+            line = Line(claim, "wrong", point=dict(drawn[0]), diagnoses=[Diagnosis("transposed", TRANSPOSED)])
+            line.yours, line.right = yours[0].T, rights[0]
+            return line
         if not wrong:
             return Line(claim, "right", "a subgradient at a kink" if kinked else detail)
         worst = max(wrong, key=lambda k: float(errors[k].max() / max(np.abs(rights[k]).max(), 1e-300)))

@@ -13,6 +13,8 @@ from diffrt.explain.formula import Formula
 from diffrt.explain.quantities import Quantities, components, plain
 from diffrt.explain.wording import INFIX, tidy
 
+TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
+
 MOST_PATHS = 200
 """With more paths no missing one is looked for."""
 
@@ -34,8 +36,7 @@ def diagnose(
         return []
     rows, columns = right.shape[1:]
     if rows == columns > 1 and same(mine, right.transpose(0, 2, 1)):
-        found.append(Diagnosis("transposed", "yours is transposed: rows are entries of the quantity on the left, "
-                               "columns those of the one on the right"))  # fmt: skip
+        found.append(Diagnosis("transposed", TRANSPOSED))
     if claim.kind == "partial" and claim.entry is not None and claim.place is not None:
         whole = np.array([q.local(claim.name, claim.of) for q in points])
         square = whole.shape[1] == whole.shape[2] and claim.entry != claim.place

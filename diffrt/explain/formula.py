@@ -181,7 +181,7 @@ class Formula:
             return self._look_up(self._dotted(node), given, letters)
         try:
             if isinstance(node, ast.BinOp):
-                return _BINARY[type(node.op)](value(node.left), value(node.right))
+                return self._both(node, value(node.left), value(node.right))
             if isinstance(node, ast.UnaryOp):
                 operand = value(node.operand)
                 return ag.negative(operand) if isinstance(node.op, ast.USub) else operand
@@ -201,6 +201,14 @@ class Formula:
             raise
         except (TypeError, ValueError, IndexError) as fault:
             raise InputError(f"{self.where}: {ast.unparse(node)[:60]!r}: {fault}") from None
+
+    def _both(self, node: ast.BinOp, left: Any, right: Any) -> Any:
+        try:
+            return _BINARY[type(node.op)](left, right)
+        except ValueError:
+            raise InputError(
+                f"{self.where}: {ast.unparse(node)[:60]!r}: shapes {_shape(left)} and {_shape(right)} do not fit"
+            ) from None
 
     def _look_up(self, name: str, given: Mapping[str, Any], letters: Mapping[str, int]) -> Any:
         if name in given:
