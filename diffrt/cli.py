@@ -289,8 +289,11 @@ def fit(
         result = solve(problem, progress)
     write_result(problem, result, folder)
     width = max(map(len, result.components))
-    for name, start, value in zip(result.components, result.start, result.values, strict=True):
-        print(f"{name:<{width}}  {start:>12.6g}  ->  {value:>12.6g}")
+    for name, start, value, error in zip(result.components, result.start, result.values, result.stderr, strict=True):
+        sure = f"+- {error:.2g}" if 0.0 <= error < float("inf") else "not determined" if error > 0.0 else "at its bound"
+        print(f"{name:<{width}}  {start:>12.6g}  ->  {value:>12.6g}  {sure}")
+    for warning in result.warnings:
+        print(f"note: {warning}")
     state = "converged" if result.converged else "stopped"
     print(f"{state} after {result.evaluations} evaluations, {result.seconds:.1f} s, loss {result.loss:.4g}")
     print(f"scipy says: {result.message}")

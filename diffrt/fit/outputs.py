@@ -45,12 +45,15 @@ def write_result(problem: Problem, result: Result, folder: str | Path) -> None:
         "method": problem.method,
         "cells": problem.cells,
         "parameters": {
-            name: {"start": start, "value": value, "lower": _finite(lower), "upper": _finite(upper)}
-            for name, start, value, lower, upper in zip(
-                result.components, result.start.tolist(), result.values.tolist(),
+            name: {"start": start, "value": value, "stderr": _finite(error), "lower": _finite(lower),
+                   "upper": _finite(upper)}
+            for name, start, value, error, lower, upper in zip(
+                result.components, result.start.tolist(), result.values.tolist(), result.stderr.tolist(),
                 problem.lower.tolist(), problem.upper.tolist(), strict=True,
             )
         },
+        "correlation": [[_finite(c) for c in row] for row in result.correlation.tolist()],
+        "warnings": list(result.warnings),
         "loss": result.loss,
         "difference_scale": scale,
         "evaluations": result.evaluations,
@@ -63,5 +66,5 @@ def write_result(problem: Problem, result: Result, folder: str | Path) -> None:
 
 
 def _finite(bound: float) -> float | None:
-    """JSON has no infinity; null stands for no bound."""
+    """JSON has neither infinity nor nan; null stands for no bound, and for an error that is not known."""
     return bound if np.isfinite(bound) else None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import mean, value_and_grad
 from diffrt.fit.problem import BOUNDED, Problem
+from diffrt.fit.uncertainty import uncertainty
 from diffrt.render.renderer import jacobian, render
 from diffrt.scene import Scene
 
@@ -29,6 +30,8 @@ class Result:
     scene: with the values found. components, start, values: the path of each free number, where it started and
     where it ended, (n,). loss: mean squared residual. history: the best loss after each evaluation.
     seconds: wall-clock time. converged: whether the optimiser was content; message: its own words.
+    stderr: standard error of each number, (n,), infinite where the image does not determine it and nan at a bound;
+    correlation: (n, n); warnings: what the image cannot tell, in words. See `uncertainty.py`.
     """
 
     scene: Scene
@@ -41,6 +44,9 @@ class Result:
     seconds: float
     converged: bool
     message: str
+    stderr: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    warnings: tuple[str, ...]
 
 
 def solve(problem: Problem, progress: Progress | None = None) -> Result:
@@ -54,9 +60,14 @@ def solve(problem: Problem, progress: Progress | None = None) -> Result:
     search = _least_squares if problem.method == "least_squares" else _minimize
     converged, message = search(problem, start, tried)
     values = tried.best_at
+    scene, components = problem.scene.unpack(problem.free, values), problem.scene.components(problem.free)
+    off = np.asarray(render(scene, problem.cells)) - problem.target
+    slopes = jacobian(scene, problem.free, problem.cells).reshape(-1, len(values))
+    held = (values <= problem.lower) | (values >= problem.upper)
+    sure = uncertainty(slopes, off.ravel(), components, held)
     return Result(
-        problem.scene.unpack(problem.free, values), problem.scene.components(problem.free), start, values,
-        tried.best, tuple(tried.history), len(tried.history), time.perf_counter() - begin, converged, message,
+        scene, components, start, values, tried.best, tuple(tried.history), len(tried.history),
+        time.perf_counter() - begin, converged, message, sure.stderr, sure.correlation, sure.warnings,
     )  # fmt: skip
 
 
