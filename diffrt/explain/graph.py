@@ -287,16 +287,18 @@ def local_derivative(node: Node, position: int) -> Matrix:
     pair = [fresh, again]
     if rows < columns:
         found = [
-            pull_back(pair, {again.serial: _unit(again, k)}, recorded=False).get(fresh.serial, 0.0) for k in range(rows)
+            pull_back(pair, {again.serial: unit_entry(again, k)}, recorded=False).get(fresh.serial, 0.0)
+            for k in range(rows)
         ]
         return np.array([np.broadcast_to(f, fresh.shape).ravel() for f in found], float).reshape(rows, columns)
-    tangents = push_forward(pair, {fresh.serial: [_unit(fresh, k) for k in range(columns)]}, recorded=False)
+    tangents = push_forward(pair, {fresh.serial: [unit_entry(fresh, k) for k in range(columns)]}, recorded=False)
     got = tangents.get(again.serial) or [0.0] * columns
     parts = [np.broadcast_to(0.0 if t is None else t, again.shape).ravel() for t in got]
     return np.array(parts, float).T.reshape(rows, columns)
 
 
-def _unit(x: Var, k: int) -> Any:
+def unit_entry(x: Var, k: int) -> Any:
+    """An adjoint or a tangent of x that is 1 for entry k, in C order, and 0 for the others."""
     if not x.shape:
         return 1.0
     e = np.zeros(x.size)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.variable import Var
+from diffrt.explain.graph import unit_entry
 
 Matrix = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ class Quantities:
     def _swept(self, var: Var, kept: set[int]) -> dict[str, Matrix]:
         rows: dict[int, list[Any]] = {}
         for k in range(var.size):
-            found = pull_back(self._nodes, {var.serial: _unit(var, k)}, recorded=False, kept=kept)
+            found = pull_back(self._nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept)
             for serial, adjoint in found.items():
                 if serial in self._names and serial != var.serial:
                     rows.setdefault(serial, [None] * var.size)[k] = adjoint
@@ -115,7 +116,7 @@ class Quantities:
         unit in the last place of each would change (Linnainmaa, 1976). That computation is a graph too."""
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial} if local else {source.serial}
-        found = pull_back(self._nodes, {var.serial: Var(_unit(var, entry))}, recorded=True, kept=kept)
+        found = pull_back(self._nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
         slope = found.get(source.serial)
         if not isinstance(slope, Var):
             return 0.0
@@ -137,7 +138,7 @@ class Quantities:
             rows = []
             for k in range(var.size):
                 seen: dict[int, Any] = {}
-                pull_back(self._nodes, {var.serial: _unit(var, k)}, recorded=False, kept=kept, seen=seen)
+                pull_back(self._nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept, seen=seen)
                 if node.serial not in seen:
                     rows.append(np.zeros(source.size))
                     continue
@@ -278,7 +279,7 @@ def rounding_of(result: Var, place: int = 0) -> float:
     """How far rounding may put an entry of a result off, as in `Quantities.rounding`."""
     seen: dict[int, Any] = {}
     nodes = reachable([result])
-    ended = pull_back(nodes, {result.serial: _unit(result, place)}, recorded=False, seen=seen)
+    ended = pull_back(nodes, {result.serial: unit_entry(result, place)}, recorded=False, seen=seen)
     seen.update(ended)
     with np.errstate(all="ignore"):
         parts = [np.abs(np.asarray(seen[n.serial]) * n.value).sum() for n in nodes if n.serial in seen]
@@ -293,14 +294,6 @@ def plain(value: Any) -> Any:
 
 def _held(x: Any) -> Any:
     return x.value if type(x) is Var else x
-
-
-def _unit(x: Var, k: int) -> Any:
-    if not x.shape:
-        return 1.0
-    e = np.zeros(x.size)
-    e[k] = 1.0
-    return e.reshape(x.shape)
 
 
 def _picked(larger: bool) -> Callable[[Any, Any], Any]:
