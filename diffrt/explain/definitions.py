@@ -1,6 +1,6 @@
 """Where points are drawn, and how quantities are computed from formulas."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ def draw_point(inputs: Mapping[str, Domain], rng: np.random.Generator) -> dict[s
     return point
 
 
-def definitions_in_order(formulas: Mapping[str, Formula], inputs: Sequence[str]) -> list[str]:
+def definitions_in_order(formulas: Mapping[str, Formula]) -> list[str]:
     """Names of definitions such that each uses only earlier ones. Raises InputError for one that uses itself, also
     through others, and for an unknown name."""
     order: list[str] = []
@@ -73,9 +73,9 @@ def definitions_in_order(formulas: Mapping[str, Formula], inputs: Sequence[str])
     return order
 
 
-def by_formulas(formulas: Mapping[str, Formula], inputs: Sequence[str]) -> Build:
+def by_formulas(formulas: Mapping[str, Formula]) -> Build:
     """The quantities that formulas define."""
-    order = definitions_in_order(formulas, inputs)
+    order = definitions_in_order(formulas)
 
     def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
         found = dict(leaves)

@@ -162,7 +162,7 @@ class Derivation:
 
     def _mark(self, claim: Claim, drawn: Sequence[Mapping[str, Any]], here: Sequence[Quantities],
               brief: bool = False) -> Line:  # fmt: skip
-        yours, rights, errors, floors = [], [], [], []
+        yours, rights, errors = [], [], []
         kinked = []
         doubt, turned = "", False
         edges = [(claim.name, claim.of)] if claim.kind == "partial" else []
@@ -178,10 +178,9 @@ class Derivation:
             floor = floor + self._rounding(claim, q, right)
             yours.append(mine)
             rights.append(right)
-            floors.append(floor)
             with np.errstate(all="ignore"):
                 errors.append(np.abs(mine - right) - TOLERANCE * np.maximum(np.abs(mine), np.abs(right)) - 16.0 * floor)
-        detail, wrong, undefined = "", [], 0
+        wrong, undefined = [], 0
         for k, (mine, error) in enumerate(zip(yours, errors, strict=True)):
             if not np.isfinite(mine).all():
                 undefined += 1
@@ -205,7 +204,7 @@ class Derivation:
             line.yours, line.right = yours[0].T, rights[0]
             return line
         if not wrong:
-            return Line(claim, "right", "a subgradient at a kink" if kinked else detail)
+            return Line(claim, "right", "a subgradient at a kink" if kinked else "")
         worst = max(wrong, key=lambda k: float(errors[k].max() / max(np.abs(rights[k]).max(), 1e-300)))
         line = Line(claim, "wrong", point=dict(drawn[worst]))
         if len(wrong) < len(here):

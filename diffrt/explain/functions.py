@@ -48,7 +48,7 @@ def verify(
     return Derivation(build, inputs, points, by_hand, paths or {}, totals or {}, seed=seed).mark()
 
 
-def check_gradient(f: Callable[[Any], Any], x: Any, seed: int = 0) -> Marked:
+def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
     """Whether the core's derivative of a function is that of its values.
 
     f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. x: where, a number or an array.

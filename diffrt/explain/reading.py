@@ -80,12 +80,12 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
     for name, other in given.get("readings", {}).items():
         if not isinstance(other, dict):
             raise InputError(f"readings.{name}: needed: a table of definitions")
-        readings[name] = by_formulas({**formulas, **_formulas(f"readings.{name}", other, tuple(inputs))}, tuple(inputs))
+        readings[name] = by_formulas({**formulas, **_formulas(f"readings.{name}", other, tuple(inputs))})
     output = given.get("output", "")
     if output and output not in formulas:
         raise InputError(f"output: there is no quantity {output}; there are {', '.join(formulas)}")
     return Derivation(
-        by_formulas(formulas, tuple(inputs)), inputs, [_point(p, inputs) for p in points], output=output,
+        by_formulas(formulas), inputs, [_point(p, inputs) for p in points], output=output,
         readings=readings, define=lambda name, values: formulas[name](values),
         short=_formulas("short", given.get("short", {}), ()), **claims,
     )  # fmt: skip

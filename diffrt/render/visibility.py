@@ -140,10 +140,6 @@ class Visibility:
         mirror = np.append(self.tables.material_kind == list(MATERIALS).index("mirror"), True)
         return Signatures(shape.astype(np.int32), side.astype(np.int8), lit.astype(np.uint32), ~mirror[last])
 
-    def shape_of(self, number: int, values: Iterator[Any]) -> Any:
-        """A shape made of the fields of its kind."""
-        return row_of(SHAPES[self.kinds[number]], values)
-
 
 def signature(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> Any:
     """The signatures of image points as words (n,): digits of the bounces, 2 (shape + 1) + (side > 0), above the bits
