@@ -58,7 +58,7 @@ def reference(scene: Scene, path: str, step: float, side: int = 256) -> np.ndarr
     sides = [scene.replace({path: float(scene[path]) + sign * step}) for sign in (1.0, -1.0)]
     near = np.zeros(height * width, bool)
     for each in (scene, *sides):
-        near[lay_out(build_tables(each), each, Settings(2), choose_engine()).cells.mixed_pixel] = True
+        near[lay_out(build_tables(each), each, each.camera.size, Settings(2), choose_engine()).cells.mixed_pixel] = True
     found = np.zeros((height * width, 3))
     with np.errstate(all="ignore"):
         for which, points in ((near, side), (~near, 16)):

@@ -337,8 +337,11 @@ def profile(sizes: list[int]) -> None:
             cut = timed("regions", lambda cells=cells: regions.find_regions(cells))
             found = timed("crossings", lambda view=view, cells=cells, cut=cut:
                           crossings.find_crossings(view, cells.corners, cut.begin, cut.end))  # fmt: skip
-            layout = lay_out(plain, scene, settings, engine)
-            image = timed("shading and film, forward", lambda m=moved, la=layout: by_regions(m, la, scene, 1, engine))
+            layout = lay_out(plain, scene, scene.camera.size, settings, engine)
+            image = timed(
+                "shading and film, forward",
+                lambda m=moved, la=layout: by_regions(m, la, scene.camera.size, 1, engine),
+            )
             loss = timed("loss", lambda i=image: autograd.sum(i * weights))
             timed("reverse", lambda s=loss: s.backward())
             del found

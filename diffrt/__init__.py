@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from diffrt.errors import InputError as InputError
     from diffrt.explain import check_gradient as check_gradient
     from diffrt.explain import verify as verify
+    from diffrt.fit import fit as fit
     from diffrt.image import Image as Image
-    from diffrt.image import read_image as read_image
+    from diffrt.photograph import read_image as read_image
     from diffrt.render.renderer import jacobian as jacobian
     from diffrt.render.renderer import render as render
     from diffrt.scene import Scene as Scene
@@ -34,7 +35,7 @@ _HOMES = {
     "jacobian": "diffrt.render",
     "load_scene": "diffrt.scene",
     "parse_scene": "diffrt.scene",
-    "read_image": "diffrt.image",
+    "read_image": "diffrt.photograph",
     "verify": "diffrt.explain",
 }
 
@@ -45,6 +46,7 @@ __all__ = [
     "autograd",
     "check_gradient",
     "explain",
+    "fit",
     "jacobian",
     "load_scene",
     "parse_scene",
@@ -55,7 +57,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("autograd", "explain", "render"):  # packages; `render` can be called
+    if name in ("autograd", "explain", "fit", "render"):  # packages; `fit` and `render` can be called
         return import_module(f"diffrt.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

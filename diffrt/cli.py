@@ -20,7 +20,7 @@ from diffrt.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from diffrt.fit import Problem
+    from diffrt.fit.search import Step
     from diffrt.render.renderer import Report
 
 app = typer.Typer(
@@ -262,42 +262,59 @@ def fit(
         str, typer.Argument(metavar="FIT|SCENE", help="A fit file, or a scene with --target and --free.")
     ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder for the results.")],
-    target: Annotated[str | None, typer.Option(help="The image to fit: .png (sRGB) or .npy (linear).")] = None,
-    free: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A free parameter; may be repeated.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="The image to fit: .png or .jpg (sRGB), .npy or .exr (linear).")
+    ] = None,
+    free: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A free parameter, or a pattern; may be repeated.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="least_squares, or a gradient method of scipy's minimize.")] = None,
     cells: Annotated[int | None, typer.Option(help="Cells per pixel side.", min=1, max=64)] = None,
+    loss: Annotated[str | None, typer.Option(help="squared, huber or soft_l1.")] = None,
+    space: Annotated[str | None, typer.Option(help="What is compared: linear or srgb values.")] = None,
+    starts: Annotated[int | None, typer.Option(help="Points in the bounds that are tried.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of these points.", min=0)] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster that searches from them.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished fit in DIR.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print fit.json in place of the table.")] = False,
 ) -> None:
     """Recover parameters of a scene from an image.
 
+    Ctrl-C ends it with the best so far; `--resume` goes on from there, and after a crash too.
+
     Examples: `diffrt fit examples/still_life/fit.toml -o out`,
-    `diffrt fit scenes/still_life.toml --target photo.png --free lamp.position --free ball.center -o out`
+    `diffrt fit scenes/still_life.toml --target photo.png --free lamp.position --free 'ball.*' -o out`
     """
     from diffrt.fit import make_problem, read_problem, solve, write_result
-    from diffrt.fit.outputs import make_folder
-    from diffrt.image import read_image
+    from diffrt.fit.outputs import as_json as result_as_json
+    from diffrt.fit.solver import finish
+    from diffrt.photograph import read_photograph
     from diffrt.scene import load_scene
 
-    settings: dict[str, Any] = {k: v for k, v in (("method", method), ("cells", cells)) if v is not None}
+    given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
+    settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if target is None and not free:
         problem = read_problem(source, settings)
     elif target is None or not free:
         raise InputError("a fit of a scene needs both --target and --free; a fit file needs neither")
     else:
-        problem = make_problem(load_scene(source), read_image(target), free, **settings)
-    folder = make_folder(output)
-    with _progress(problem) as progress:
-        result = solve(problem, progress)
-    write_result(problem, result, folder)
-    width = max(map(len, result.components))
-    for name, start, value, error in zip(result.components, result.start, result.values, result.stderr, strict=True):
-        sure = f"+- {error:.2g}" if 0.0 <= error < float("inf") else "not determined" if error > 0.0 else "at its bound"
-        print(f"{name:<{width}}  {start:>12.6g}  ->  {value:>12.6g}  {sure}")
-    for warning in result.warnings:
-        print(f"note: {warning}")
-    state = "converged" if result.converged else "stopped"
-    print(f"{state} after {result.evaluations} evaluations, {result.seconds:.1f} s, loss {result.loss:.4g}")
-    print(f"scipy says: {result.message}")
-    print(f"written to {folder}: fitted.toml, comparison.png, result.png, target.png, fit.json")
+        problem = make_problem(load_scene(source), read_photograph(target), free, **settings)
+    with _signals() as stopped, _progress(quiet) as (progress, told), _cluster(dask) as executor:
+        result = solve(
+            problem, progress, folder=output, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told
+        )
+    written = write_result(result, output)
+    finish(result, output)
+    if as_json:
+        print(json.dumps(result_as_json(result), indent=2))
+    elif not quiet:
+        print(result)
+        print(f"scipy says: {result.message}")
+        print(f"written to {output}: {', '.join(written)}")
+    if stopped:
+        print(f"interrupted; go on with: diffrt fit {source} -o {output} --resume", file=sys.stderr)
+        raise SystemExit(128 + stopped[0])
 
 
 @app.command()
@@ -372,22 +389,68 @@ def _tell(report: "Report") -> None:
 
 
 @contextmanager
-def _progress(problem: "Problem") -> "Iterator[Callable[[int, float], None]]":
-    """Shows the evaluations: a bar on a terminal, plain lines in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda count, loss: print(f"evaluation {count}: loss {loss:.6g}", file=sys.stderr, flush=True)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+def _signals() -> "Iterator[list[int]]":
+    """The signals that asked to stop: Ctrl-C or SIGTERM. A second one ends the program at once."""
+    import signal
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[loss]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("evaluation 0", total=problem.iterations, loss="")
-        yield lambda count, loss: bar.update(
-            task, completed=count, description=f"evaluation {count}", loss=f"loss {loss:.4g}"
-        )
+    received: list[int] = []
+
+    def receive(number: int, frame: Any) -> None:
+        received.append(number)
+        for each, old in before.items():
+            signal.signal(each, old)
+
+    before = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for each, old in before.items():
+            signal.signal(each, old)
+
+
+@contextmanager
+def _cluster(address: str | None) -> "Iterator[Any]":
+    """An executor on a Dask cluster, None if there is no address."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--dask: needs the package distributed: pip install 'diffrt[distributed]'") from None
+    try:
+        client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as fault:
+        raise InputError(f"--dask: no cluster answers at {address}: {type(fault).__name__}") from None
+    with client:
+        yield client.get_executor(pure=False, retries=3)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _progress(
+    quiet: bool,
+) -> "Iterator[tuple[Callable[[Step], None] | None, Callable[[int, int, float], None] | None]]":
+    """Shows the evaluations of a search, or the searches from many starts: one line that changes on a terminal, lines
+    of their own in a pipe."""
+    if quiet:
+        yield None, None
+        return
+    live = sys.stderr.isatty()
+    ended = "\x1b[K\r" if live else "\n"
+
+    def put(line: str) -> None:
+        print(line, end=ended, file=sys.stderr, flush=True)
+
+    def step(s: "Step") -> None:
+        where = f"blur {s.blur:.3g}" if s.blur else "full image"
+        moved = f"{s.most} moved {s.moved:.2g}" if s.moved else "start"
+        put(f"evaluation {s.count}, {where}: loss {s.loss:.4g}, {moved}; at most {s.left:.0f} s left")
+
+    def told(done: int, all: int, least: float) -> None:
+        put(f"start {done} of {all}: least loss {least:.4g}")
+
+    try:
+        yield step, told
+    finally:
+        if live:
+            print("\x1b[K", end="", file=sys.stderr, flush=True)

@@ -88,6 +88,15 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         raise InputError(f"{source}: holds a number with too many digits, or a date that does not exist") from None
 
 
+def make_folder(folder: str | Path) -> Path:
+    """The folder, made if it is missing. Raises InputError if it cannot be."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise InputError(f"{folder}: cannot be made a folder: {fault.strerror}") from None
+    return Path(folder)
+
+
 def write_whole(path: str | Path, data: bytes) -> None:
     """Write a file entirely or not at all.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffrt.image import read_image
+from diffrt.photograph import read_image
 
 ROOT = Path(__file__).parents[1]
 STILL = ROOT / "scenes/still_life.toml"

@@ -173,7 +173,7 @@ def test_a_ball_too_small_for_the_smallest_cells_is_counted():
 @pytest.mark.parametrize("cells", [1, 3])
 def test_the_areas_of_each_pixel_sum_to_one(cells):
     scene = shipped("gallery", 24, 18)
-    layout = lay_out(build_tables(scene), scene, Settings(cells), REFERENCE)
+    layout = lay_out(build_tables(scene), scene, scene.camera.size, Settings(cells), REFERENCE)
     grid = (layout.cells.grid >= 0).reshape(18, cells, 24, cells).sum((1, 3)).ravel() / cells**2
     area = grid + np.bincount(layout.cells.pixel, layout.cells.size**2, 24 * 18)
     x, y, cut = place_regions(layout.cells, layout.regions, layout.crossings.s, REFERENCE)

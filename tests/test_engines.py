@@ -30,7 +30,8 @@ def compare(name, size):
     scene = scene_of(name, size)
     tables = build_tables(scene)
     prints = [
-        lay_out(tables, scene, Settings(), e).fingerprint(scene.camera.width) for e in (REFERENCE, Engine("llvm"))
+        lay_out(tables, scene, scene.camera.size, Settings(), engine).fingerprint(scene.camera.width)
+        for engine in (REFERENCE, Engine("llvm"))
     ]
     assert np.array_equal(*prints)
     (expected, slopes), (found, mine) = (gradient(scene, engine=name) for name in ("numpy", "llvm"))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Picture
 
 from diffrt.fit import make_problem, read_problem, solve
-from diffrt.image import read_image
+from diffrt.photograph import read_image
 from diffrt.render import jacobian, render
 from diffrt.scene import load_scene
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image as pillow
 
 from diffrt.errors import InputError
-from diffrt.image import Image, diverging, read_image, side_by_side, srgb_decode, srgb_encode
+from diffrt.image import Image, diverging, side_by_side, srgb_decode, srgb_encode
+from diffrt.photograph import read_image
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "still_life"
 

@@ -174,7 +174,7 @@ class Tracer:
         scene, camera = self.scene, self.scene.camera
         only = np.zeros((camera.height, camera.width), bool)
         only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
-        layout = lay_out(self.tables, scene, settings, REFERENCE, only)
+        layout = lay_out(self.tables, scene, scene.camera.size, settings, REFERENCE, only)
         cells, signatures = layout.cells, layout.crossings.signatures
         side, number = settings.cells, y * camera.width + x
         grid = np.flatnonzero(cells.grid >= 0)

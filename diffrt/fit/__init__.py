@@ -1,7 +1,23 @@
-"""Recovering parameters of a scene from an image."""
+"""Recovering parameters of a scene from images. `diffrt.fit(scene, target, free)` fits: the package is callable, so
+that it can share its name."""
 
+import sys
+from types import ModuleType
+from typing import Any
+
+from diffrt.fit.fitting import fit
 from diffrt.fit.outputs import write_result
-from diffrt.fit.problem import METHODS, Problem, make_problem, read_problem
-from diffrt.fit.solver import Result, solve
+from diffrt.fit.problem import METHODS, Problem, Settings, make_problem
+from diffrt.fit.reading import read_problem
+from diffrt.fit.result import Result
+from diffrt.fit.solver import solve
 
-__all__ = ["METHODS", "Problem", "Result", "make_problem", "read_problem", "solve", "write_result"]
+__all__ = ["METHODS", "Problem", "Result", "Settings", "fit", "make_problem", "read_problem", "solve", "write_result"]
+
+
+class _Callable(ModuleType):
+    def __call__(self, *args: Any, **kwargs: Any) -> Result:
+        return fit(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

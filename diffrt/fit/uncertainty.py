@@ -5,6 +5,9 @@ with variance s^2 = |r|^2 / (m - n), the covariance of the parameters is s^2 (J^
 Estimation, 1974). It is computed from the singular values of J with columns of length one, so that units do not matter.
 A direction of parameters with a singular value near zero does not change the image: its parameters have no finite
 error, and are named.
+
+That covariance is of the coordinates that the optimiser moves. With G the derivatives of the numbers by them, that of
+the numbers is G C G^T. For a robust loss J and r are those of the weighted residuals, and the errors are approximate.
 """
 
 from collections.abc import Sequence
@@ -24,7 +27,7 @@ TOGETHER = 0.9
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Of n numbers.
+    """Of n numbers that k coordinates stand for.
 
     stderr: standard errors, infinite where the image does not determine a number, (n,). correlation: (n, n), nan for
     those. sigma: standard deviation of the residuals. warnings: in words, worst first.
@@ -37,52 +40,79 @@ class Uncertainty:
 
 
 def uncertainty(
-    jacobian: Array, residual: Array, names: Sequence[str], held: NDArray[np.bool_] | None = None
+    jacobian: Array,
+    residual: Array,
+    names: Sequence[str],
+    held: NDArray[np.bool_] | None = None,
+    observations: int | None = None,
+    slopes: Array | None = None,
+    components: Sequence[str] | None = None,
 ) -> Uncertainty:
     """How sure numbers are.
 
-    jacobian: (m, n). residual: (m,). names: of the numbers, (n,). held: those at a bound, (n,), which are taken as
-    known.
+    jacobian: (m, k). residual: (m,). names: of the coordinates, (k,). held: those at a bound, (k,), which are taken as
+    known. observations: how many residuals there are, if J and r were folded into fewer rows. slopes: the derivatives
+    of the numbers by the coordinates, (n, k), if they are not the same; components: the names of the numbers, (n,).
     """
+    observations = len(residual) if observations is None else observations
+    slopes = np.eye(jacobian.shape[1]) if slopes is None else slopes
+    components = names if components is None else components
     count = jacobian.shape[1]
     free = np.ones(count, bool) if held is None else ~held
-    stderr, correlation = np.full(count, np.nan), np.full((count, count), np.nan)
     bound = [
         f"{name} is at its bound; the other errors hold for this value of it"
         for name, own in zip(names, free, strict=True)
         if not own
     ]
     chosen = np.flatnonzero(free)
-    own = jacobian[:, chosen]
-    more = len(residual) - len(chosen)
+    more = observations - len(chosen)
     sigma = float(np.sqrt((residual @ residual) / more)) if more > 0 else np.nan
-    length = np.linalg.norm(own, axis=0)
-    seen = length > 0.0
-    told = [f"{names[k]} has no influence on the image" for k in chosen[~seen]]
-    stderr[chosen[~seen]] = np.inf
-    own, chosen, length = own[:, seen], chosen[seen], length[seen]
+    length = np.linalg.norm(jacobian, axis=0)
+    told = [f"{name} has no influence on the image" for name in _once(names, free & (length == 0.0))]
+    loose = free & (length == 0.0)
+    chosen = np.flatnonzero(free & ~loose)
+    covariance = np.zeros((count, count))
     if len(chosen):
-        _, values, directions = np.linalg.svd(own / length, full_matrices=False)
+        _, values, directions = np.linalg.svd(jacobian[:, chosen] / length[chosen], full_matrices=False)
         flat = values <= FLAT * values[0]
-        loose = np.zeros(len(chosen), bool)
         for direction in directions[flat]:
-            members = np.abs(direction) > 0.1 * np.abs(direction).max()
+            members = np.zeros(count, bool)
+            members[chosen] = np.abs(direction) > 0.1 * np.abs(direction).max()
             loose |= members
-            told.append(f"the image cannot tell {_list([names[chosen[k]] for k in np.flatnonzero(members)])} apart")
-        if len(values) < len(chosen):
-            loose[:] = True
-            told.append(f"{len(chosen)} numbers are free, and the image has {len(residual)}")
-        spread = (directions[~flat].T / values[~flat]) @ (directions[~flat] / values[~flat][:, None])
-        error = np.sqrt(np.diag(spread))
-        stderr[chosen] = np.where(loose, np.inf, sigma * error / length)
-        with np.errstate(all="ignore"):
-            alike = spread / np.outer(error, error)
-        alike[loose] = alike[:, loose] = np.nan
-        correlation[np.ix_(chosen, chosen)] = alike
-        pairs = [(abs(alike[i, j]), i, j) for i in range(len(chosen)) for j in range(i) if abs(alike[i, j]) > TOGETHER]
-        told += [f"{names[chosen[j]]} and {names[chosen[i]]} move together, correlation {alike[i, j]:.3f}"
-                 for _, i, j in sorted(pairs, reverse=True)[:5]]  # fmt: skip
+            told.append(f"the image cannot tell {_list(_once(names, members))} apart")
+        if observations < len(chosen):
+            loose[chosen] = True
+            told.append(f"{len(chosen)} numbers are free, and the image has {observations}")
+        root = directions[~flat].T / values[~flat] / length[chosen, None]
+        covariance[np.ix_(chosen, chosen)] = root @ root.T
+    # From coordinates to numbers. A number is loose, or held, if a coordinate is that moves it.
+    moved = slopes != 0.0
+    variance = slopes @ covariance @ slopes.T
+    error = np.sqrt(np.maximum(np.diag(variance), 0.0))
+    unsure, known = (moved & loose).any(1), (moved & ~free).any(1)
+    stderr = np.where(unsure, np.inf, np.where(known, np.nan, sigma * error))
+    with np.errstate(all="ignore"):
+        correlation = variance / np.outer(error, error)
+    correlation[unsure | known] = np.nan
+    correlation[:, unsure | known] = np.nan
+    # Components of one direction depend on each other by what they are; only others are told.
+    own = [names[int(row.argmax())] for row in moved]
+    pairs = [
+        (abs(correlation[i, j]), i, j)
+        for i in range(len(components))
+        for j in range(i)
+        if own[i] != own[j] and abs(correlation[i, j]) > TOGETHER
+    ]
+    told += [
+        f"{components[j]} and {components[i]} move together, correlation {correlation[i, j]:.3f}"
+        for _, i, j in sorted(pairs, reverse=True)[:5]
+    ]
     return Uncertainty(stderr, correlation, sigma, (*told, *bound))
+
+
+def _once(names: Sequence[str], which: NDArray[np.bool_]) -> list[str]:
+    """The names of some coordinates, each once."""
+    return list(dict.fromkeys(name for name, chosen in zip(names, which, strict=True) if chosen))
 
 
 def _list(names: Sequence[str]) -> str:

@@ -39,6 +39,15 @@ def camera_vectors(scene: Scene) -> Any:
     return stack([position + corner, across, down, forward, zero, zero], 1)
 
 
+def from_row(camera: Any, row: int) -> Any:
+    """The vectors of a camera whose image begins at a row: it is the same one, with y counted from there.
+
+    camera: an array or a Var (3, 6).
+    """
+    o0, ox, oy, d0, dx, dy = (camera[:, i] for i in range(6))
+    return stack([o0 + float(row) * oy, ox, oy, d0 + float(row) * dy, dx, dy], 1)
+
+
 def rays(camera: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """Origins and unit directions (3, N) of the rays through image points.
 

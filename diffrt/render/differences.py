@@ -219,8 +219,8 @@ def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = No
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
         engine = choose_engine()
-        layout = lay_out(tables, scene, settings, engine, only)
-        image = np.asarray(by_regions(tables, layout, scene, settings.cells, engine))
+        layout = lay_out(tables, scene, scene.camera.size, settings, engine, only)
+        image = np.asarray(by_regions(tables, layout, scene.camera.size, settings.cells, engine))
     return image, layout.fingerprint(image.shape[1]).reshape(image.shape[:2])
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from diffrt.autograd import Var, pushforward
 from diffrt.compiler import Engine, choose_engine
 from diffrt.errors import InputError
 from diffrt.image import Image
+from diffrt.render.camera import from_row
 from diffrt.render.cells import SMALLEST, Cells, divide
 from diffrt.render.crossings import Crossings, differentiable, find_crossings
 from diffrt.render.film import develop
@@ -20,6 +21,9 @@ from diffrt.render.shading import shade
 from diffrt.render.tables import Tables, build_tables
 from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene
+
+AROUND = 4
+"""Rows of pixels above and below a strip of an image that are looked at too."""
 
 
 class EdgesIgnored(UserWarning):
@@ -132,24 +136,36 @@ def render(
     engine: str | None = None,
     threads: int | None = None,
     dtype: str = "float64",
+    rows: tuple[int, int] | None = None,
 ) -> Any:
     """The image of a scene.
 
     cells, edges, edge_depth, junction_depth: see Settings. engine: "llvm" or "numpy"; the first if None, where it can
     be loaded. threads: at the same time, all processors if None; the image does not depend on it. dtype: of shading,
-    "float64" or "float32".
+    "float64" or "float32". rows: the first row of the image, and the one after the last; all if None.
     Returns an Image (height, width, 3) of linear RGB radiance, or a Var of that shape if the scene holds Vars;
     with `report`, that and a Report. Raises InputError for settings that are not allowed.
     """
     settings = Settings(cells, edges, edge_depth, junction_depth)
     chosen = choose_engine(engine, threads, dtype)
+    width, height = scene.camera.width, scene.camera.height
+    first, last = (0, height) if rows is None else rows
+    if not 0 <= first < last <= height:
+        raise InputError(f"rows: found {rows}, allowed: a first row and a later one, from 0 to {height}")
+    # A cell is divided because of edges near it, so the cells around a strip are looked at too.
+    above, below = max(first - AROUND, 0), min(last + AROUND, height)
+    size = width, below - above
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
+        if rows is not None:
+            tables = replace(tables, camera=from_row(tables.camera, above))
         if settings.edges == "ignore":
-            image, told = _by_points(tables, scene, settings.cells, chosen)
+            image, told = _by_points(tables, scene, size, settings.cells, chosen)
         else:
-            layout = lay_out(tables.plain(), scene, settings, chosen)
-            image, told = by_regions(tables, layout, scene, settings.cells, chosen), layout.report(chosen)
+            layout = lay_out(tables.plain(), scene, size, settings, chosen)
+            image, told = by_regions(tables, layout, size, settings.cells, chosen), layout.report(chosen)
+    if rows is not None:
+        image = image[first - above : last - above]
     if isinstance(image, Var):
         if settings.edges == "ignore":
             warnings.warn(
@@ -195,10 +211,15 @@ def jacobian(
 
 
 def lay_out(
-    tables: Tables, scene: Scene, settings: Settings, engine: Engine, only: NDArray[np.bool_] | None = None
+    tables: Tables,
+    scene: Scene,
+    size: tuple[int, int],
+    settings: Settings,
+    engine: Engine,
+    only: NDArray[np.bool_] | None = None,
 ) -> Layout:
-    """The discrete part of an image. tables: of the scene, plain. only: the pixels to look at, (height, width)."""
-    size = scene.camera.width, scene.camera.height
+    """The discrete part of an image. tables: of the scene, plain. size: width and height in pixels. only: the pixels to
+    look at, (height, width)."""
     with np.errstate(all="ignore"):
         view = Visibility(tables, scene.reflection_depth, engine)
         cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
@@ -207,9 +228,9 @@ def lay_out(
     return Layout(cells, regions, crossings)
 
 
-def by_regions(tables: Tables, layout: Layout, scene: Scene, cells_per_side: int, engine: Engine) -> Any:
-    """The image (height, width, 3) from cells that are cut at their edges."""
-    width, height = scene.camera.width, scene.camera.height
+def by_regions(tables: Tables, layout: Layout, size: tuple[int, int], cells_per_side: int, engine: Engine) -> Any:
+    """The image (height, width, 3) from cells that are cut at their edges. size: width and height in pixels."""
+    width, height = size
     cells, regions, signatures = layout.cells, layout.regions, layout.crossings.signatures
     x, y = _middles(width, height, cells_per_side)
     grid = shade(tables, signatures, cells.grid, x, y, np.full(x.shape, 1.0 / cells_per_side**2), engine)
@@ -226,9 +247,9 @@ def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], 
     return np.tile(columns, len(rows)), np.repeat(rows, len(columns))
 
 
-def _by_points(tables: Tables, scene: Scene, cells: int, engine: Engine) -> tuple[Any, Report]:
+def _by_points(tables: Tables, scene: Scene, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, Report]:
     """The image from one point at the centre of each cell."""
-    width, height = scene.camera.width, scene.camera.height
+    width, height = size
     x, y = _middles(width, height, cells)
     view = Visibility(tables.plain(), scene.reflection_depth, engine)
     labels = view.labels(x, y)

@@ -17,6 +17,7 @@ class Parameter:
 
     path: its name. size: 1 or 3 numbers. components: the path of each number, the path itself if size is 1.
     minimum, maximum: natural bounds of each number, infinite if none. unit: such as "W/sr", "" if none.
+    is_direction: whether the length of the vector means nothing.
     """
 
     path: str
@@ -25,11 +26,12 @@ class Parameter:
     minimum: float
     maximum: float
     unit: str
+    is_direction: bool = False
 
     def component(self, index: int) -> "Parameter":
         """One number of a vector as a parameter of its own."""
         path = self.components[index]
-        return replace(self, path=path, size=1, components=(path,))
+        return replace(self, path=path, size=1, components=(path,), is_direction=False)
 
 
 def parameters_of(name: str, table: Table) -> Iterator[Parameter]:
@@ -44,4 +46,4 @@ def parameters_of(name: str, table: Table) -> Iterator[Parameter]:
             yield from parameters_of(path, value)
         elif isinstance(rule, Quantity):
             components = tuple(f"{path}.{letter}" for letter in rule.components) or (path,)
-            yield Parameter(path, len(components), components, rule.minimum, rule.maximum, rule.unit)
+            yield Parameter(path, len(components), components, rule.minimum, rule.maximum, rule.unit, rule.is_direction)

@@ -59,6 +59,11 @@ class Scene:
         return tuple(Light(name, light.type) for name, light in self.document.lights.items())
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the shapes and the lights."""
+        return (*self.document.shapes, *self.document.lights)
+
+    @property
     def reflection_depth(self) -> int:
         """The most mirror bounces of a light path."""
         return self.document.reflection_depth

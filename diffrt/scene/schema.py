@@ -32,12 +32,14 @@ class Quantity(Rule):
     """The rule of a parameter: a number, or a vector with one letter per component.
 
     minimum, maximum: natural bounds of each component, which an optimiser can keep to; infinite if none.
+    is_direction: whether the length of the vector means nothing.
     """
 
     components: str = ""
     minimum: float = -inf
     maximum: float = inf
     unit: str = ""
+    is_direction: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,11 @@ Point = Annotated[_Vector, Quantity("three numbers [x, y, z], each within -1e9 a
 Direction = Annotated[
     _Vector,
     AfterValidator(_has_length),
-    Quantity("a direction: three numbers [x, y, z], each within -1e9 and 1e9, of length 1e-9 or more", "xyz"),
+    Quantity(
+        "a direction: three numbers [x, y, z], each within -1e9 and 1e9, of length 1e-9 or more",
+        "xyz",
+        is_direction=True,
+    ),
 ]
 Length = Annotated[_Positive, Quantity("a number over 0, up to 1e9", minimum=1e-9, unit="scene units")]
 Exponent = Annotated[_Positive, Quantity("a number over 0, up to 1e9", minimum=1e-9)]

@@ -15,6 +15,11 @@ class Camera:
     width: int
     height: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
 
 @dataclass(frozen=True)
 class Shape:

@@ -1,0 +1,297 @@
+"""The search of a fit: scipy's optimisers, level by level.
+
+The default is `least_squares`, a trust region of Gauss-Newton steps (Branch, Coleman and Li, 1999) that keeps bounds.
+It is given what `evaluation.py` makes of the image: k + 1 residuals, with the same sums of squares as all of them. Two
+things keep it from running away:
+
+- Its first trust region is as large as its first point, so coordinates are counted from where a level begins, and
+  residuals are scaled such that the region is then one in which the image changes, to first order, by CAUTION of what
+  it is off by. It doubles with every step that keeps its promise.
+- A step after which a parameter has no influence on the image at all (a ball that has left the view, sunk into the
+  floor) would never be taken back, as nothing pulls any more. There the residual is infinite, which makes scipy try a
+  shorter step.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.errors import InputError
+from diffrt.fit.evaluation import Objective, Triangle
+from diffrt.fit.journal import Entry, Journal
+from diffrt.fit.level import Level
+from diffrt.fit.problem import BOUNDED, Problem
+from diffrt.fit.residual import sights
+
+Array = NDArray[np.float64]
+
+CAUTION = 1.0 / 0.03
+"""How many times smaller the first step's change of the image is than what the image is off by."""
+
+PULL = 1e-3
+"""A parameter has no pull if the cosine of the residual and its derivatives is smaller than this."""
+
+_COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS-B": {"ftol": 1e-5}}
+_FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
+         "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
+COARSE_ITERATIONS = 30
+
+
+@dataclass(frozen=True)
+class Step:
+    """An evaluation, as it is told.
+
+    count: its number, from 1. level: the number of its level, and blur: of that, in pixels. loss: mean over the pixel
+    values. best: the least loss of this level so far. moved, most: how far the values are from those of the last best
+    point, and whose number moved most. values: (n,). seconds: since the fit began. left: seconds that it takes at most.
+    """
+
+    count: int
+    level: int
+    blur: float
+    loss: float
+    best: float
+    moved: float
+    most: str
+    values: Array
+    seconds: float
+    left: float
+
+
+Progress = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The end of a search.
+
+    u: (k,), at `loss` on the level that was reached. finished: whether that is the full image. converged: whether the
+    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known.
+    """
+
+    u: Array
+    loss: float
+    finished: bool
+    converged: bool
+    message: str
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+    triangle: Triangle | None = None
+
+
+class _Stopped(Exception):
+    """The search was asked to stop."""
+
+
+@dataclass
+class Search:
+    """One search. stop: asked after each evaluation whether to end there."""
+
+    problem: Problem
+    journal: Journal
+    progress: Progress | None = None
+    stop: Callable[[], bool] | None = None
+
+    def run(self, start: Array) -> Found:
+        """Search from coordinates (k,), through all levels. Raises InputError if a parameter has no influence there."""
+        self.begin = perf_counter() - (self.journal.entries[-1].seconds if self.journal.entries else 0.0)
+        self.steps: list[Step] = []
+        self.notes: tuple[str, ...] = ()
+        u, converged, message = start, False, "interrupted"
+        settings = self.problem.settings
+        search = self._least_squares if settings.method == "least_squares" else self._minimize
+        levels = self.problem.levels
+        for number, level in enumerate(levels):
+            self.level, self.number = level, number
+            self.best, self.at, self.limit = np.inf, u, settings.iterations
+            self.triangle: Triangle | None = None
+            if not level.is_full:
+                self.limit = min(self.limit, COARSE_ITERATIONS)
+            self.objective = Objective(
+                self.problem.variables, sights(self.problem.views, level, settings.space, settings.cells),
+                settings.loss, settings.scale,
+            )  # fmt: skip
+            self.first = len(self.steps)
+            try:
+                converged, message = search(u)
+            except _Stopped:
+                return Found(self.at, self.best, False, False, message, tuple(self.steps), self.notes)
+            u = self.at
+        return Found(u, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle)
+
+    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False) -> None:
+        """Note an evaluation. Ends the search if that is asked."""
+        variables = self.problem.variables
+        values, before = variables.numbers(u), variables.numbers(self.at)
+        change = np.abs(values - before)
+        if loss < self.best and not refused:
+            self.best, self.at = loss, np.array(u)
+        done = len(self.steps) - self.first + 1
+        rate = seconds / (len(self.steps) + 1)
+        step = Step(
+            len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
+            variables.components[int(change.argmax())], values, seconds, rate * max(self.limit - done, 0),
+        )  # fmt: skip
+        self.steps.append(step)
+        if self.progress:
+            self.progress(step)
+        if self.stop and self.stop():
+            raise _Stopped
+
+    def _answer(self, u: Array, compute: Callable[[], Array]) -> tuple[Array, float]:
+        """What was found at u, from the journal or anew; and when, in seconds."""
+        known = self.journal.recall(self.number, u)
+        if known is None:
+            known = Entry(self.number, np.array(u), compute(), perf_counter() - self.begin)
+            self.journal.add(known)
+        return known.answer, known.seconds
+
+    def _least_squares(self, start: Array) -> tuple[bool, str]:
+        from scipy.optimize import least_squares
+
+        size = len(start)
+        kept: dict[bytes, tuple[Triangle, bool]] = {}
+        moving = np.zeros(len(self.problem.variables.free), bool)
+
+        def triangle(u: Array) -> tuple[Triangle, bool]:
+            """What is at u, and whether the step there is refused."""
+            key = u.tobytes()
+            if key not in kept:
+                kept.clear()
+                answer, seconds = self._answer(u, lambda: self._folded(u))
+                found = Triangle(answer[:-2].reshape(size + 1, size + 1), answer[-2], int(answer[-1]))
+                kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
+                if found.cost / self.objective.size < self.best and not kept[key][1]:
+                    self.triangle = found
+                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1])
+            return kept[key]
+
+        first, _ = triangle(start)
+        moving = self._influence(first) > 0.0
+        if self.number == 0:
+            self.notes = _pulls(self.problem, first)
+        scale = np.linalg.norm(first.residual) * CAUTION or 1.0
+
+        def residual(step: Array) -> Any:
+            try:
+                found, refused = triangle(start + step)
+            except InputError:  # such as a camera on its target: no scene is there
+                return np.full(size + 1, np.inf)
+            return np.full(size + 1, np.inf) if refused else found.residual / scale
+
+        lower, upper = self.problem.variables.bounds
+        done = least_squares(
+            residual, np.zeros(size), lambda step: triangle(start + step)[0].jacobian / scale,
+            bounds=(lower - start, upper - start), x_scale="jac", max_nfev=self.limit,
+            **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+        )  # fmt: skip
+        return bool(done.success), str(done.message)
+
+    def _folded(self, u: Array) -> Array:
+        found = self.objective.triangle(u)
+        if not self.steps:
+            check_influence(self.problem, found)
+        return np.concatenate([found.folded.ravel(), [found.cost, found.count]])
+
+    def _influence(self, triangle: Triangle) -> Array:
+        """How much the image changes with each free parameter."""
+        return np.array([np.linalg.norm(triangle.jacobian[:, at]) for at in _parts(self.problem)])
+
+    def _minimize(self, start: Array) -> tuple[bool, str]:
+        from scipy.optimize import Bounds, minimize
+
+        method = self.problem.settings.method
+        lower, upper = self.problem.variables.bounds
+        bounded = method in BOUNDED
+        if self.number == 0:
+            first = self.objective.triangle(start)
+            check_influence(self.problem, first)
+            self.notes = _pulls(self.problem, first)
+        # Numbers of a fit differ in size by orders of magnitude, and a gradient method does not see it.
+        unit = np.maximum(np.abs(start), 0.1)
+
+        kept: dict[bytes, Array] = {}
+
+        def evaluate(u: Array) -> tuple[float, Array]:
+            key = u.tobytes()
+            if key not in kept:
+                kept.clear()
+                kept[key], seconds = self._answer(u, lambda: np.append(*self.objective.gradient(u)[::-1]))
+                self._tell(u, float(kept[key][-1]), seconds)
+            return float(kept[key][-1]), kept[key][:-1]
+
+        # Relative to the start, so that the tolerances of every method mean the same for every target.
+        scale = 1.0 / max(evaluate(start)[0], 1e-300)
+
+        def loss(scaled: Array) -> tuple[float, Array]:
+            u = scaled * unit
+            if bounded:
+                u = np.clip(u, lower, upper)  # rounding may carry a bound over itself
+            elif (u < lower).any() or (u > upper).any():
+                # No scene is there. An infinite loss makes a line search take a shorter step.
+                return np.inf, np.zeros_like(u)
+            try:
+                value, slope = evaluate(u)
+            except InputError:
+                return np.inf, np.zeros_like(u)
+            return value * scale, slope * unit * scale
+
+        limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
+        most = "maxfun" if method == "TNC" else "maxiter"
+        options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
+        with np.errstate(invalid="ignore"):
+            done = minimize(loss, start / unit, jac=True, method=method, options=options, **limits)
+        return bool(done.success), str(done.message)
+
+
+def cheapest(problem: Problem, start: Array) -> float:
+    """The loss at coordinates (k,) on the coarsest level, infinite where there is no scene."""
+    settings = problem.settings
+    level: Level = problem.levels[0]
+    objective = Objective(
+        problem.variables, sights(problem.views, level, settings.space, 1), settings.loss, settings.scale
+    )
+    try:
+        return objective.value(start)
+    except InputError:
+        return np.inf
+
+
+def check_influence(problem: Problem, triangle: Triangle) -> None:
+    """Raises InputError, naming them, if free parameters do not change the image at all."""
+    idle = [
+        free.name
+        for free, at in zip(problem.variables.free, _parts(problem), strict=True)
+        if not triangle.jacobian[:, at].any()
+    ]
+    if idle:
+        does = "have" if len(idle) > 1 else "has"
+        raise InputError(
+            f"free: {', '.join(idle)} {does} no influence on the image at the start: out of view, behind something, "
+            "or a light behind every surface in view; give another start, or do not free it"
+        )
+
+
+def _pulls(problem: Problem, triangle: Triangle) -> tuple[str, ...]:
+    """Notes on parameters that change the image at the start, but not the loss."""
+    jacobian, residual = triangle.jacobian, triangle.residual
+    size = np.linalg.norm(residual)
+    if size**2 <= 1e-20 * max(triangle.count, 1):
+        return ()
+    notes = []
+    for free, at in zip(problem.variables.free, _parts(problem), strict=True):
+        length = np.linalg.norm(jacobian[:, at], axis=0)
+        cosine = np.abs(jacobian[:, at].T @ residual) / np.maximum(length * size, 1e-300)
+        if cosine.max() < PULL:
+            notes.append(f"at the start {free.name} has no pull: moving it a little does not change the loss")
+    return tuple(notes)
+
+
+def _parts(problem: Problem) -> list[slice]:
+    """Where the coordinates of each free parameter are."""
+    ends = np.cumsum([free.size for free in problem.variables.free]).tolist()
+    return [slice(end - free.size, end) for free, end in zip(problem.variables.free, ends, strict=True)]

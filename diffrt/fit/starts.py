@@ -1,0 +1,122 @@
+"""Many starts: points in the bounds, ranked by a look at the coarsest level, the best of them searched from.
+
+The points are Sobol's, scrambled (Owen, 1998), which cover a box more evenly than random ones do. The first of them is
+replaced by the start that was given. Whatever has the methods of `concurrent.futures.Executor` runs the work: processes
+of this machine, or a cluster.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.errors import InputError
+from diffrt.fit.journal import Journal
+from diffrt.fit.problem import Problem
+from diffrt.fit.search import Found, Search, Step, cheapest
+
+Array = NDArray[np.float64]
+
+Told = Callable[[int, int, float], None]
+"""Called after each search with how many have ended, how many there are, and the least loss so far."""
+
+
+def points(problem: Problem) -> Array:
+    """The starts, (starts, k), the given one first. Raises InputError for a free number without bounds."""
+    from scipy.stats import qmc
+
+    lower, upper = problem.variables.bounds
+    infinite = ~(np.isfinite(lower) & np.isfinite(upper))
+    endless = [label for label, unbound in zip(problem.variables.labels, infinite, strict=True) if unbound]
+    # A direction is anywhere on the sphere, so its coordinates are drawn from a half of it around the start.
+    turning = np.array([f.kind == "direction" for f in problem.variables.free for _ in range(f.size)])
+    missing = [label for label, turns in zip(endless, turning[infinite], strict=True) if not turns]
+    if missing:
+        raise InputError(f"starts: {', '.join(missing)} has no lower or no upper bound; points are drawn between them")
+    lower, upper = np.where(turning, -1.4, lower), np.where(turning, 1.4, upper)
+    count = problem.settings.starts
+    engine = qmc.Sobol(len(lower), seed=np.random.default_rng(problem.settings.seed))
+    drawn = engine.random_base2(int(np.ceil(np.log2(max(count, 2)))))[:count]
+    found: Array = lower + drawn * (upper - lower)
+    found[0] = problem.variables.start
+    return found
+
+
+def search_many(
+    problem: Problem,
+    journal: Journal,
+    executor: Executor | None = None,
+    told: Told | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Found:
+    """The best search of many; how each of them ended is in the journal.
+
+    executor: where the searches run; processes of this machine if None. Searches that are in the journal are not run
+    again. Raises InputError if no start leads anywhere.
+    """
+    starts = points(problem)
+    faults: list[InputError] = []
+    for attempt in range(2):
+        try:
+            with _workers(executor) as workers:
+                losses = np.array(list(workers.map(cheapest, [problem] * len(starts), list(starts))))
+                order = [int(n) for n in np.argsort(losses, kind="stable") if np.isfinite(losses[n])]
+                chosen = order[: problem.settings.refine]
+                waiting: dict[Future[Any], int] = {
+                    workers.submit(_refined, problem, starts[n]): n for n in chosen if n not in journal.ended
+                }
+                for done in as_completed(waiting):
+                    try:
+                        journal.end(waiting[done], done.result())
+                    except InputError as fault:  # a start without influence, say; others may lead on
+                        faults.append(fault)
+                    if told:
+                        told(len(journal.ended), len(chosen), _least(journal))
+                    if stop and stop():
+                        for future in waiting:
+                            future.cancel()
+                        break
+            break
+        except BrokenProcessPool:
+            # A process was killed, perhaps for memory. What has ended is in the journal; the rest is tried once more.
+            if attempt:
+                raise InputError("starts: processes were killed twice; is there enough memory?") from None
+    if not journal.ended:
+        raise faults[0] if faults else InputError("starts: at none of the points there is a scene; check the bounds")
+    best = journal.ended[min(journal.ended, key=lambda n: (journal.ended[n]["loss"], n))]
+    steps = tuple(Step(**{**step, "values": np.array(step["values"])}) for step in best["steps"])
+    finished = not (stop and stop())
+    message = best["message"] if finished else "interrupted"
+    return Found(np.array(best["u"]), best["loss"], finished, best["converged"] and finished, message, steps, ())
+
+
+def _refined(problem: Problem, start: Array) -> dict[str, Any]:
+    """A search from one start. What comes back is small, and JSON."""
+    found = Search(problem, Journal()).run(start)
+    steps = [{**vars(step), "values": step.values.tolist()} for step in found.steps]
+    return {"u": found.u.tolist(), "loss": found.loss, "converged": found.converged, "message": found.message,
+            "steps": steps}  # fmt: skip
+
+
+def _least(journal: Journal) -> float:
+    return min((found["loss"] for found in journal.ended.values()), default=np.inf)
+
+
+@contextmanager
+def _workers(executor: Executor | None) -> Iterator[Executor]:
+    if executor is not None:
+        yield executor
+        return
+    with _pool() as pool:
+        yield pool
+
+
+def _pool() -> ProcessPoolExecutor:
+    # Started afresh: a copy of this process would hold the locks of its threads.
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))

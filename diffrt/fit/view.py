@@ -1,0 +1,59 @@
+"""Views: a camera, and the photograph that it took. A fit has one or several of them, of one scene."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd import stack
+from diffrt.photograph import Photograph
+from diffrt.scene import Scene
+
+
+@dataclass(frozen=True)
+class View:
+    """One photograph of a scene.
+
+    name: what its own parameters begin with, "" for the only one. scene: with the view's camera. photograph: the
+    target. used: which pixels count, (height, width). own_camera: whether the camera is the view's own; its parameters
+    are then `name.camera.position` and so on.
+
+    A view has parameters besides those of its scene: `exposure`, a factor of every channel, and `white_balance`, the
+    factors of red and blue. They are 1 unless they are free.
+    """
+
+    name: str
+    scene: Scene
+    photograph: Photograph
+    used: NDArray[np.bool_]
+    own_camera: bool = False
+
+    def path(self, own: str) -> str:
+        """The path, in the fit, of what is this view's own, such as "exposure"."""
+        return f"{self.name}.{own}" if self.name else own
+
+    def placed(self, values: Mapping[str, Any]) -> Scene:
+        """The scene with the values of a fit's parameters, as this view's camera sees it."""
+        mine = {}
+        for path, value in values.items():
+            if self.own_camera and path.startswith(self.path("camera.")):
+                mine[path.removeprefix(f"{self.name}.")] = value
+            elif self._is_shared(path):
+                mine[path] = value
+        return self.scene.replace(mine)
+
+    def gain(self, values: Mapping[str, Any]) -> Any:
+        """The factors (3,) of red, green and blue, or one; None if there is nothing to multiply."""
+        exposure, balance = values.get(self.path("exposure")), values.get(self.path("white_balance"))
+        if balance is None:
+            return exposure
+        factors = stack([balance[0], balance[0] * 0.0 + 1.0, balance[1]])
+        return factors if exposure is None else factors * exposure
+
+    def _is_shared(self, path: str) -> bool:
+        name = path.partition(".")[0]
+        if name == "camera":
+            return not self.own_camera
+        return name in self.scene.names
