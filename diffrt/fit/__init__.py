@@ -7,9 +7,10 @@ from typing import Any
 
 from diffrt.fit.fitting import fit
 from diffrt.fit.outputs import write_result
-from diffrt.fit.problem import METHODS, Problem, Settings, make_problem
+from diffrt.fit.problem import Problem, make_problem
 from diffrt.fit.reading import read_problem
 from diffrt.fit.result import Result
+from diffrt.fit.settings import METHODS, Settings
 from diffrt.fit.solver import solve
 
 __all__ = ["METHODS", "Problem", "Result", "Settings", "fit", "make_problem", "read_problem", "solve", "write_result"]

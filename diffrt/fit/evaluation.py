@@ -5,10 +5,6 @@ triangular of k + 1 rows, |J p + r| = |R_J p + R_r| for every step p, where R_J 
 the last. So the image is taken in strips, whose [J r] are folded into R one after the other (Golub and Van Loan, Matrix
 Computations, 4th ed., section 5.2, applied to stacked blocks): what is kept is (k + 1)^2 numbers, however large the
 image. Unlike J^T J, whose condition is that of J squared, R has the condition of J: nothing is lost.
-
-A robust loss weighs the rows by rho'(z), which gives its exact gradient J^T r, and the positive part of its second
-derivatives (iteratively reweighted least squares; Huber, Robust Statistics, 1981, section 7.8). As rho is concave, the
-weighted |r|^2 is at most the loss, and what it lacks is added to the last number of R_r, so that |R_r|^2 is the loss.
 """
 
 from collections.abc import Mapping
@@ -20,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, pushforward, sum, value_and_grad
-from diffrt.fit.residual import Sight, rho, rho_slope
+from diffrt.fit.residual import Sight
 from diffrt.fit.variables import Variables
 
 Array = NDArray[np.float64]
@@ -29,22 +25,21 @@ STRIP = 1 << 23
 """Numbers of [J r] that are held at a time: 64 MiB."""
 
 
+FOLD = 2048
+"""Rows that are folded at a time: as many as the processor's cache holds."""
+
+
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,).
-
-    loss, scale: see `residual.py`.
-    """
+    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,)."""
 
     variables: Variables
     sights: tuple[Sight, ...]
-    loss: str = "squared"
-    scale: float = 1.0
 
     def triangle(self, u: Array) -> "Triangle":
         """The loss at u with its Jacobian, folded."""
         size = len(u)
-        folded, cost, count = np.zeros((0, size + 1)), 0.0, 0
+        folded, count = np.zeros((0, size + 1)), 0
         directions = [list(np.eye(size))]
         for sight in self.sights:
             for rows in strips(sight, size):
@@ -53,15 +48,12 @@ class Objective:
                 count += int(counted.sum())
                 block = np.stack([*columns, off], -1).reshape(-1, size + 1)
                 block = block[(counted | (off != 0.0)).ravel()]
-                z = (block[:, -1] / self.scale) ** 2
-                cost += float(np.sum(rho(self.loss, z))) * self.scale**2
-                if self.loss != "squared":
-                    block = block * np.sqrt(rho_slope(self.loss, z))[:, None]
-                folded = np.asarray(np.linalg.qr(np.concatenate([folded, block]), mode="r"))
+                for first in range(0, len(block), FOLD):
+                    part = block[first : first + FOLD]
+                    folded = np.asarray(np.linalg.qr(np.concatenate([folded, part]), mode="r"))
         full = np.zeros((size + 1, size + 1))
         full[: len(folded)] = folded
-        full[-1, -1] = np.sqrt(max(cost - float(full[:-1, -1] @ full[:-1, -1]), 0.0))
-        return Triangle(full, cost, count)
+        return Triangle(full, count)
 
     def _off(self, sight: Sight, rows: tuple[int, int] | None, u: Any) -> Any:
         return sight.off(self.variables.assign(u), rows)
@@ -82,10 +74,7 @@ class Objective:
 
     def total(self, values: Mapping[str, Any]) -> Any:
         """The loss at the values of the parameters, a number or a Var."""
-        parts = [
-            sum(rho(self.loss, (off / self.scale) * (off / self.scale))) * self.scale**2
-            for off in (sight.off(values) for sight in self.sights)
-        ]
+        parts = [sum(off * off) for off in (sight.off(values) for sight in self.sights)]
         total = parts[0]
         for part in parts[1:]:
             total = total + part
@@ -99,11 +88,15 @@ class Objective:
 
 @dataclass(frozen=True)
 class Triangle:
-    """R of [J r] = Q R, (k + 1, k + 1). cost: the loss, the sum over all residuals. count: how many say something."""
+    """R of [J r] = Q R, (k + 1, k + 1). count: how many residuals say something."""
 
     folded: Array
-    cost: float
     count: int
+
+    @property
+    def cost(self) -> float:
+        """The loss: the sum of the squares of all residuals."""
+        return float(self.residual @ self.residual)
 
     @property
     def jacobian(self) -> Array:

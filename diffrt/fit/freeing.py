@@ -15,6 +15,10 @@ from diffrt.scene import Scene
 
 Vector = NDArray[np.float64]
 
+REACH = 0.25
+"""How far a step may move a point, in distances from the camera to its target: the images of points are told by their
+derivatives only nearby."""
+
 _KEYS = ("start", "lower", "upper", "positive")
 
 
@@ -23,7 +27,7 @@ class Known:
     """A parameter that may be free: of the scene, of a view's own camera, or of a view.
 
     path, components: its names in the fit. now: its value, (n,). minimum, maximum: natural bounds. is_direction:
-    whether its length means nothing.
+    whether its length means nothing. reach: how far a step may move it.
     """
 
     path: str
@@ -32,6 +36,7 @@ class Known:
     minimum: float
     maximum: float
     is_direction: bool = False
+    reach: float = np.inf
 
     def component(self, index: int) -> "Known":
         """One number as a parameter of its own."""
@@ -44,14 +49,16 @@ def known_parameters(scene: Scene, views: Sequence[View]) -> dict[str, Known]:
     found: dict[str, Known] = {}
 
     def add(of: Scene, prefix: str, only: str) -> None:
+        distance = float(np.linalg.norm(of["camera.target"] - of["camera.position"]))
         for p in of.parameters():
             if p.path.startswith(only):
                 names = tuple(prefix + c for c in p.components)
+                reach = REACH * distance if p.unit == "scene units" else np.inf
                 found[prefix + p.path] = Known(
-                    prefix + p.path, names, of.pack([p.path]), p.minimum, p.maximum, p.is_direction
+                    prefix + p.path, names, of.pack([p.path]), p.minimum, p.maximum, p.is_direction, reach
                 )
 
-    if not all(view.own_camera for view in views):
+    if not views or not all(view.own_camera for view in views):
         add(scene, "", "camera.")
     for name in scene.names:
         add(scene, "", f"{name}.")
@@ -68,12 +75,12 @@ def choose_free(
     known: Mapping[str, Known],
     wanted: Mapping[str, Mapping[str, Any]],
     ties: Mapping[str, str],
-    bounded: bool,
+    boundless: str = "",
 ) -> tuple[Free, ...]:
     """The free parameters.
 
     wanted: for each name or pattern its start, lower, upper and positive, all optional. ties: for the name of a
-    parameter that of the free one that it equals. bounded: whether the method can keep bounds.
+    parameter that of the free one that it equals. boundless: the method, if it cannot keep bounds.
     Raises InputError with one line per mistake.
     """
     problems: list[str] = []
@@ -94,7 +101,7 @@ def choose_free(
     owner: dict[str, str] = {}
     for name, entry in entries.items():
         try:
-            one = _free(_find(name, known), entry, bounded)
+            one = _free(_find(name, known), entry, boundless)
         except InputError as fault:
             problems += [f"free: {problem}" for problem in fault.problems]
             continue
@@ -141,7 +148,7 @@ def _find(name: str, known: Mapping[str, Known]) -> Known:
     raise InputError(f"no parameter '{name}'; {did_you_mean(name, dict.fromkeys(names))}")
 
 
-def _free(known: Known, entry: Mapping[str, Any], bounded: bool) -> Free:
+def _free(known: Known, entry: Mapping[str, Any], boundless: str) -> Free:
     """A parameter with its start, bounds and coordinates. Raises InputError."""
     name, now = known.path, known.now
     problems = [f"{name}.{key}: unknown key; {did_you_mean(key, _KEYS)}" for key in entry if key not in _KEYS]
@@ -165,8 +172,8 @@ def _free(known: Known, entry: Mapping[str, Any], bounded: bool) -> Free:
         raise InputError(f"{name}: found a lower bound {lower.tolist()} that is not under the upper {upper.tolist()}")
     if given and known.is_direction:
         raise InputError(f"{name}: is a direction, which has no bounds; free single components to bound them")
-    if given and not bounded:
-        raise InputError(f"{name}: has bounds, which this method cannot keep; use least_squares or L-BFGS-B")
+    if given and boundless:
+        raise InputError(f'{name}: method "{boundless}" cannot keep bounds; use least_squares or L-BFGS-B')
     lower, upper = np.maximum(lower, known.minimum), np.minimum(upper, known.maximum)
     if ((start < lower) | (start > upper)).any():
         raise InputError(
@@ -178,4 +185,6 @@ def _free(known: Known, entry: Mapping[str, Any], bounded: bool) -> Free:
         return Free(name, known.components, "direction", start, lower, upper)
     if positive and (start <= 0.0).any():
         raise InputError(f"{name}: found a start {start.tolist()}, needed: numbers over 0, as it is positive")
-    return Free(name, known.components, "positive" if positive else "plain", start, lower, upper)
+    if positive:
+        return Free(name, known.components, "positive", start, lower, upper)
+    return Free(name, known.components, "plain", start, lower, upper, reach=known.reach)

@@ -52,7 +52,7 @@ def levels_of(blurs: Sequence[float], width: int, height: int) -> tuple[Level, .
     for blur in blurs:
         factor = 1
         while (
-            2 * factor <= blur / 2.0
+            2 * factor <= blur / 1.3
             and width % (2 * factor) == height % (2 * factor) == 0
             and min(width, height) // (2 * factor) >= SMALLEST
         ):

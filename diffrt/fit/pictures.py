@@ -1,7 +1,7 @@
 """Pictures of a fit: start, result, target, difference, the course of the search, and its loss."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +120,7 @@ def _course(history: tuple[Step, ...]) -> list[Step]:
 
 
 def _linear(result: Result, level: Level) -> tuple[Sight, ...]:
-    return sights(result.problem.views, level, "linear", result.problem.settings.cells)
+    return sights(result.problem.views, level, replace(result.problem.settings, space="linear"))
 
 
 def _image(result: Result, sight: Sight, numbers: Array) -> Array:

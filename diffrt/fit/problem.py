@@ -1,8 +1,7 @@
 """What a fit is asked, checked: views of a scene, the parameters that are free, and how to search."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,71 +9,14 @@ import numpy as np
 from diffrt.errors import InputError, did_you_mean
 from diffrt.fit.freeing import choose_free, known_parameters
 from diffrt.fit.level import Level, automatic_levels, levels_of
-from diffrt.fit.residual import LOSSES, SPACES
+from diffrt.fit.settings import BOUNDED, SETTINGS, Settings
 from diffrt.fit.variables import Variables
 from diffrt.fit.view import View
 from diffrt.image import Image
 from diffrt.photograph import Photograph
 from diffrt.scene import Scene
 
-BOUNDED = ("least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr")
-METHODS = (*BOUNDED, "BFGS", "CG", "Newton-CG")
-"""scipy's least_squares, and the methods of its minimize that work with a gradient."""
-
-_WHOLE = {"cells": (1, 64), "iterations": (1, 100_000), "starts": (1, 65_536), "refine": (1, 1024),
-          "seed": (0, 2**63 - 1)}  # fmt: skip
-_WORDS = {"method": METHODS, "loss": LOSSES, "space": SPACES}
 _VIEW_KEYS = ("target", "camera", "mask", "exposure", "white_balance")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a fit searches.
-
-    cells: per pixel side. method: one of METHODS. loss, scale: see `residual.py`; the scale is in units of the image.
-    space: what is compared, "linear" values or "srgb" encoded ones. iterations: the most evaluations (least_squares) or
-    iterations (others) at each level. levels: blurs in pixels from coarse to fine, before the full image; () for none,
-    None for automatic. starts: how many points in the bounds are tried; 1 is the start that is given. refine: how many
-    of them, the best, are searched from. seed: of these points.
-    Raises InputError, one line per mistake.
-    """
-
-    cells: int = 1
-    method: str = "least_squares"
-    loss: str = "squared"
-    scale: float = 0.05
-    space: str = "linear"
-    iterations: int = 200
-    levels: tuple[float, ...] | None = None
-    starts: int = 1
-    refine: int = 4
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        problems = []
-        for key, (least, most) in _WHOLE.items():
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-                problems.append(f"{key}: found {value!r:.60}, allowed: a whole number from {least} to {most}")
-        for key, allowed in _WORDS.items():
-            value = getattr(self, key)
-            if value not in allowed:
-                near = get_close_matches(str(value), allowed, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
-                problems.append(f"{key}: found {value!r:.60}, allowed: one of {', '.join(allowed)}{hint}")
-        if not (_is_number(self.scale) and 0.0 < self.scale < np.inf):
-            problems.append(f"scale: found {self.scale!r:.60}, allowed: a number over 0")
-        blurs = self.levels
-        if blurs is not None:
-            if isinstance(blurs, Sequence) and all(_is_number(b) and 0.0 < b <= 1e4 for b in blurs):
-                object.__setattr__(self, "levels", tuple(float(b) for b in blurs))
-            else:
-                problems.append(f"levels: found {blurs!r:.60}, allowed: blurs in pixels, from the coarsest")
-        if problems:
-            raise InputError(*problems)
-
-
-SETTINGS = tuple(f.name for f in fields(Settings))
 
 
 @dataclass(frozen=True)
@@ -93,6 +35,9 @@ class Problem:
     def levels(self) -> tuple[Level, ...]:
         """From coarse to fine."""
         sizes = [view.scene.camera.size for view in self.views]
+        if self.settings.levels is None and self.settings.loss != "squared":
+            # Outliers are few pixels of the full image, and in a blurred one they are everywhere.
+            return (Level(),)
         if self.settings.levels is None:
             # What is enough for the smallest image; a factor must suit every view.
             return min((automatic_levels(*size) for size in sizes), key=lambda levels: levels[0].blur)
@@ -144,12 +89,11 @@ def make_problem(
     if not wanted and not gains:
         problems.append("free: found no parameter, needed: at least one, such as lamp.position")
     variables = Variables(())
-    if len(views) or not problems:
-        try:
-            known = known_parameters(scene, views)
-            variables = Variables(choose_free(known, {**wanted, **gains}, ties or {}, chosen.method in BOUNDED))
-        except InputError as fault:
-            problems += fault.problems
+    try:
+        boundless = "" if chosen.method in BOUNDED else chosen.method
+        variables = Variables(choose_free(known_parameters(scene, views), {**wanted, **gains}, ties or {}, boundless))
+    except InputError as fault:
+        problems += fault.problems
     if problems:
         raise InputError(*problems)
     values = variables.assign(variables.start)
@@ -201,7 +145,3 @@ def _view(name: str, scene: Scene, given: Mapping[str, Any]) -> View:
     if not np.asarray(photograph.image)[used].any():
         raise InputError(f"{where}target: every pixel is black; nothing can be recovered from it")
     return View(name, scene, photograph, used, camera is not None)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -37,7 +37,8 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError, did_you_mean
 from diffrt.files import read_toml
-from diffrt.fit.problem import SETTINGS, Problem, make_problem
+from diffrt.fit.problem import Problem, make_problem
+from diffrt.fit.settings import SETTINGS
 from diffrt.photograph import ENCODINGS, Photograph, read_photograph
 from diffrt.scene import Scene, load_scene
 from diffrt.scene.checking import check_kind

@@ -1,15 +1,18 @@
 """The residual of a fit: what the image is off by, written once in the arithmetic of the autograd core.
 
-    residual = blur(used * bound(encode(gain * image) - target))
+    residual = blur(used * squash(bound(encode(gain * image) - target)))
 
 encode is the sRGB curve if the fit compares encoded values. bound takes a clipped pixel for what it is: where the
 target is at its lowest level, an image below is not off at all; likewise above the highest. blur is that of the level.
+The loss is the sum of the squares. squash makes it a robust one: with z = (d / scale)^2, the square of what it makes of
+a difference d is scale^2 rho(z), and
 
-A loss is the sum of s^2 rho(r^2 / s^2) / 2 over the residuals r, with a scale s:
+    squared   rho(z) = z,                       squash(d) = d
+    huber     rho(z) = z for z <= 1,            squash(d) = d
+                       2 sqrt(z) - 1 beyond,                sign(d) scale sqrt(2 |d| / scale - 1)
+    soft_l1   rho(z) = 2 (sqrt(1 + z) - 1),     squash(d) = d sqrt(2 / (1 + sqrt(1 + z)))
 
-    squared   rho(z) = z
-    huber     rho(z) = z for z <= 1, 2 sqrt(z) - 1 beyond        (Huber, Robust estimation of a location parameter,
-    1964) soft_l1   rho(z) = 2 (sqrt(1 + z) - 1)                       (Charbonnier et al., 1997)
+(Huber, Robust estimation of a location parameter, 1964; Charbonnier et al., 1997.)
 """
 
 from collections.abc import Mapping
@@ -19,8 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, maximum, power, reshape, sqrt, transpose, where
+from diffrt.autograd import Var, absolute, maximum, power, reshape, sign, sqrt, transpose, where
 from diffrt.fit.level import Level, gaussian, mean_of_blocks
+from diffrt.fit.settings import Settings
 from diffrt.fit.view import View
 from diffrt.image import srgb_encode
 from diffrt.render.renderer import render
@@ -28,23 +32,19 @@ from diffrt.scene import Scene
 
 Array = NDArray[np.float64]
 
-LOSSES = ("squared", "huber", "soft_l1")
-SPACES = ("linear", "srgb")
-
 
 @dataclass(frozen=True)
 class Sight:
     """A view at a level.
 
-    view: it. scene: its own, with the camera of the level's size. target: (height, width, 3), in the space of the fit,
-    with the bounds where a pixel is clipped. dark, bright: where it is. used: (height, width). blur: matrices for rows
-    and columns, or None.
+    view: it. scene: its own, with the camera of the level's size. settings: of the fit. target: (height, width, 3), in
+    its space, with the bounds where a pixel is clipped. dark, bright: where it is. used: (height, width). blur:
+    matrices for rows and columns, or None.
     """
 
     view: View
     scene: Scene
-    space: str
-    cells: int
+    settings: Settings
     target: Array
     dark: NDArray[np.bool_]
     bright: NDArray[np.bool_]
@@ -55,13 +55,13 @@ class Sight:
         """The image with the view's gain, in the space of the fit: rows of (height, width, 3)."""
         moved = self.view.placed(values)
         document = moved.document.model_copy(update={"camera": _resized(moved, self.scene.camera.size)})
-        image = render(Scene(document, moved.variables), self.cells, rows=rows)
+        image = render(Scene(document, moved.variables), self.settings.cells, rows=rows)
         if not isinstance(image, Var):
             image = np.asarray(image)
         gain = self.view.gain(values)
         if gain is not None:
             image = image * gain
-        return encode(image) if self.space == "srgb" else image
+        return encode(image) if self.settings.space == "srgb" else image
 
     def off(self, values: Mapping[str, Any], rows: tuple[int, int] | None = None) -> Any:
         """The residual of some rows, all if None: (height, width, 3), an array or a Var. A blurred one has all."""
@@ -72,6 +72,7 @@ class Sight:
         kept = (dark & (plain <= 0.0)) | (bright & (plain >= 0.0))
         if kept.any():
             off = where(kept, 0.0, off)
+        off = squash(self.settings.loss, self.settings.scale, off)
         if not used.all():
             off = off * used[..., None]
         return off if self.blur is None else _blurred(off, self.blur)
@@ -84,28 +85,20 @@ class Sight:
         return counted
 
 
-def sights(views: tuple[View, ...], level: Level, space: str, cells: int) -> tuple[Sight, ...]:
+def sights(views: tuple[View, ...], level: Level, settings: Settings) -> tuple[Sight, ...]:
     """Every view at a level."""
-    return tuple(_sight(view, level, space, cells) for view in views)
+    return tuple(_sight(view, level, settings) for view in views)
 
 
-def rho(loss: str, z: Any) -> Any:
-    """The loss of z = (r / s)^2; an array or a Var of any shape."""
+def squash(loss: str, scale: float, d: Any) -> Any:
+    """What a loss makes of differences: an array or a Var of any shape. Its square is the loss."""
     if loss == "huber":
-        far = z > 1.0
-        return where(far, 2.0 * sqrt(where(far, z, 1.0)) - 1.0, z)
+        size = absolute(d)
+        far = size > scale
+        return where(far, sign(d) * scale * sqrt(where(far, 2.0 / scale * size - 1.0, 1.0)), d)
     if loss == "soft_l1":
-        return 2.0 * (sqrt(1.0 + z) - 1.0)
-    return z
-
-
-def rho_slope(loss: str, z: Array) -> Array:
-    """The derivative of rho, which is the weight of a squared residual."""
-    if loss == "huber":
-        return 1.0 / np.sqrt(np.maximum(z, 1.0))
-    if loss == "soft_l1":
-        return 1.0 / np.sqrt(1.0 + z)
-    return np.ones_like(z)
+        return d * sqrt(2.0 / (1.0 + sqrt(1.0 + (d / scale) * (d / scale))))
+    return d
 
 
 def encode(linear: Any) -> Any:
@@ -114,7 +107,7 @@ def encode(linear: Any) -> Any:
     return where(linear <= 0.0031308, 12.92 * linear, curved)
 
 
-def _sight(view: View, level: Level, space: str, cells: int) -> Sight:
+def _sight(view: View, level: Level, settings: Settings) -> Sight:
     photograph, factor = view.photograph, level.factor
     used = view.used.astype(float)
     dark, bright = photograph.dark & view.used[..., None], photograph.bright & view.used[..., None]
@@ -127,13 +120,13 @@ def _sight(view: View, level: Level, space: str, cells: int) -> Sight:
         dark, bright = (mean_of_blocks(b.astype(float), factor) >= full - 1e-9 for b in (dark, bright))
         used = share[..., 0]
         dark, bright = dark & (share > 0.0), bright & (share > 0.0)
-    target = srgb_encode(linear) if space == "srgb" else np.asarray(linear)
+    target = srgb_encode(linear) if settings.space == "srgb" else np.asarray(linear)
     height, width = target.shape[:2]
     blur = None
     if level.blur > 0.0:
         blur = gaussian(height, level.blur / factor), gaussian(width, level.blur / factor)
     resized = Scene(view.scene.document.model_copy(update={"camera": _resized(view.scene, (width, height))}))
-    return Sight(view, resized, space, cells, target, dark, bright, used, blur)
+    return Sight(view, resized, settings, target, dark, bright, used, blur)
 
 
 def _resized(scene: Scene, size: tuple[int, int]) -> Any:

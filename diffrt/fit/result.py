@@ -107,8 +107,7 @@ class Result:
         """How sure the numbers are."""
         problem, u, found = self.problem, self.found.u, self.found.triangle
         if found is None:
-            views = sights(problem.views, Level(), problem.settings.space, problem.settings.cells)
-            found = Objective(problem.variables, views, problem.settings.loss, problem.settings.scale).triangle(u)
+            found = Objective(problem.variables, sights(problem.views, Level(), problem.settings)).triangle(u)
         lower, upper = problem.variables.bounds
         # An optimiser stops a little inside of a bound.
         near = 1e-8 * np.maximum(np.abs(u), 1e-3)

@@ -7,13 +7,13 @@ things keep it from running away:
 - Its first trust region is as large as its first point, so coordinates are counted from where a level begins, and
   residuals are scaled such that the region is then one in which the image changes, to first order, by CAUTION of what
   it is off by. It doubles with every step that keeps its promise.
-- A step after which a parameter has no influence on the image at all (a ball that has left the view, sunk into the
-  floor) would never be taken back, as nothing pulls any more. There the residual is infinite, which makes scipy try a
-  shorter step.
+- Where a step would lead out of what derivatives know, the residual is infinite, which makes scipy try a shorter one:
+  if it moves a point by more than its reach, and if a parameter has no influence on the image after it (a ball that has
+  left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from diffrt.errors import InputError
 from diffrt.fit.evaluation import Objective, Triangle
 from diffrt.fit.journal import Entry, Journal
-from diffrt.fit.level import Level
-from diffrt.fit.problem import BOUNDED, Problem
+from diffrt.fit.problem import Problem
 from diffrt.fit.residual import sights
+from diffrt.fit.settings import BOUNDED
 
 Array = NDArray[np.float64]
 
@@ -111,10 +111,7 @@ class Search:
             self.triangle: Triangle | None = None
             if not level.is_full:
                 self.limit = min(self.limit, COARSE_ITERATIONS)
-            self.objective = Objective(
-                self.problem.variables, sights(self.problem.views, level, settings.space, settings.cells),
-                settings.loss, settings.scale,
-            )  # fmt: skip
+            self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
             self.first = len(self.steps)
             try:
                 converged, message = search(u)
@@ -163,7 +160,7 @@ class Search:
             if key not in kept:
                 kept.clear()
                 answer, seconds = self._answer(u, lambda: self._folded(u))
-                found = Triangle(answer[:-2].reshape(size + 1, size + 1), answer[-2], int(answer[-1]))
+                found = Triangle(answer[:-1].reshape(size + 1, size + 1), int(answer[-1]))
                 kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
                 if found.cost / self.objective.size < self.best and not kept[key][1]:
                     self.triangle = found
@@ -176,7 +173,16 @@ class Search:
             self.notes = _pulls(self.problem, first)
         scale = np.linalg.norm(first.residual) * CAUTION or 1.0
 
+        accepted, reach = np.zeros(size), self.problem.variables.reach
+
+        def jacobian(step: Array) -> Any:
+            nonlocal accepted
+            accepted = np.array(step)
+            return triangle(start + step)[0].jacobian / scale
+
         def residual(step: Array) -> Any:
+            if (np.abs(step - accepted) > reach).any():
+                return np.full(size + 1, np.inf)
             try:
                 found, refused = triangle(start + step)
             except InputError:  # such as a camera on its target: no scene is there
@@ -185,9 +191,8 @@ class Search:
 
         lower, upper = self.problem.variables.bounds
         done = least_squares(
-            residual, np.zeros(size), lambda step: triangle(start + step)[0].jacobian / scale,
-            bounds=(lower - start, upper - start), x_scale="jac", max_nfev=self.limit,
-            **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+            residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
+            max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
         )  # fmt: skip
         return bool(done.success), str(done.message)
 
@@ -195,7 +200,7 @@ class Search:
         found = self.objective.triangle(u)
         if not self.steps:
             check_influence(self.problem, found)
-        return np.concatenate([found.folded.ravel(), [found.cost, found.count]])
+        return np.append(found.folded, found.count)
 
     def _influence(self, triangle: Triangle) -> Array:
         """How much the image changes with each free parameter."""
@@ -250,11 +255,8 @@ class Search:
 
 def cheapest(problem: Problem, start: Array) -> float:
     """The loss at coordinates (k,) on the coarsest level, infinite where there is no scene."""
-    settings = problem.settings
-    level: Level = problem.levels[0]
-    objective = Objective(
-        problem.variables, sights(problem.views, level, settings.space, 1), settings.loss, settings.scale
-    )
+    settings, level = replace(problem.settings, cells=1), problem.levels[0]
+    objective = Objective(problem.variables, sights(problem.views, level, settings))
     try:
         return objective.value(start)
     except InputError:

@@ -33,6 +33,7 @@ class Free:
 
     name: its path. components: the path of each number, (n,). kind: "plain", "positive" or "direction". start, lower,
     upper: (n,), bounds infinite where there are none. followers: the names of the parameters that are tied to it.
+    reach: how far one step may move each number, infinite if anywhere.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Free:
     lower: Vector
     upper: Vector
     followers: tuple[str, ...] = ()
+    reach: float = np.inf
 
     @property
     def size(self) -> int:
@@ -107,6 +109,11 @@ class Variables:
         """Of the coordinates, (k,) each."""
         lower, upper = zip(*(f.bounds for f in self.free), strict=True)
         return np.concatenate(lower), np.concatenate(upper)
+
+    @property
+    def reach(self) -> Vector:
+        """How far one step may move each coordinate, (k,)."""
+        return np.concatenate([np.full(f.size, f.reach) for f in self.free])
 
     @property
     def start(self) -> Vector:

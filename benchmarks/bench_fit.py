@@ -1,0 +1,147 @@
+"""What fits cost and how often they succeed.
+
+    python benchmarks/bench_fit.py still       # the still life from its PNG, its linear image, and without noise
+    python benchmarks/bench_fit.py starts      # 100 random starts in a box of side 3
+    python benchmarks/bench_fit.py large       # 640x480, 20 free numbers, its memory, and what folding loses
+    python benchmarks/bench_fit.py overhead    # of scipy and of what is around the image, at 64x48
+    python benchmarks/bench_fit.py mitsuba     # diffrt and an Adam loop with Mitsuba, to 1 % and to 0.1 %
+
+The last one needs Mitsuba 3 (the extra `bench`), and an LLVM that it finds.
+"""
+
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import diffrt
+from diffrt.fit import evaluation, make_problem, read_problem, solve
+from diffrt.fit.evaluation import Objective
+from diffrt.fit.level import Level
+from diffrt.fit.residual import sights
+from diffrt.scene import Scene, load_scene
+
+ROOT = Path(__file__).parents[1]
+STILL = ROOT / "examples/still_life"
+START = {
+    "lamp.position": {"start": [-1, 3, 2]},
+    "lamp.intensity.r": {"start": 15},
+    "ball.center": {"start": [-0.5, 1.0, 0.4]},
+    "ball.material.albedo": {"start": 0.5},
+}
+WHITE = {"lamp.intensity.g": "lamp.intensity.r", "lamp.intensity.b": "lamp.intensity.r"}
+
+
+def still() -> None:
+    """Time, evaluations and errors of the still life's fits."""
+    truth = load_scene(ROOT / "scenes/still_life.toml")
+    targets = {
+        "PNG by Mitsuba": diffrt.read_image(STILL / "target.png"),
+        "linear by Mitsuba": diffrt.read_image(STILL / "target_linear.npy"),
+        "linear, 4 cells": diffrt.read_image(STILL / "target_linear.npy"),
+        "without noise": diffrt.render(truth),
+    }
+    solve(make_problem(truth, targets["without noise"], START, WHITE))  # compiles
+    for name, target in targets.items():
+        cells = 4 if "cells" in name else 1
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            found = solve(make_problem(truth, target, START, WHITE, cells=cells))
+            times.append(time.perf_counter() - begin)
+        off = np.abs(found.values - truth.pack(found.components))
+        print(
+            f"{name:18} {statistics.median(times):5.2f} s, {found.evaluations} evaluations; off by at most: lamp "
+            f"{off[:3].max():.1e}, intensity {off[3]:.1e}, ball {off[4:7].max():.1e}, albedo {off[7:].max():.1e}"
+        )
+
+
+def starts(count: int = 100, seed: int = 0) -> None:
+    """How many random starts lead to the truth: lamp and ball in a box of side 3 around it, the rest as above."""
+    truth = load_scene(ROOT / "scenes/still_life.toml")
+    target = diffrt.render(truth)
+    rng = np.random.default_rng(seed)
+    good, evaluations = 0, []
+    for number in range(count):
+        free = {**START}
+        for name in ("lamp.position", "ball.center"):
+            free[name] = {"start": (truth[name] + rng.uniform(-1.5, 1.5, 3)).tolist()}
+        try:
+            found = solve(make_problem(truth, target, free, WHITE))
+        except diffrt.InputError as fault:
+            print(f"{number}: {fault}")
+            continue
+        off = np.abs(found.values - truth.pack(found.components)).max()
+        evaluations.append(found.evaluations)
+        good += off < 1e-4
+        if off >= 1e-4:
+            print(f"{number}: loss {found.loss:.2e}, ball at {np.round(found.values[4:7], 2)}, {found.message}")
+    print(f"{good} of {count} starts lead to the truth; evaluations: median {np.median(evaluations)}")
+
+
+def large() -> None:
+    """640x480, 20 free numbers: time, memory, and what the folded Jacobian loses."""
+    small = load_scene(ROOT / "scenes/still_life.toml")
+    camera = small.document.camera.model_copy(update={"width": 640, "height": 480})
+    truth = Scene(small.document.model_copy(update={"camera": camera}))
+    target = diffrt.render(truth)
+    free = {**START, "marble.center": {"start": [0.8, 0.7, 0.4]}, "marble.radius": {"start": 0.5},
+            "marble.material.albedo": {"start": 0.5}, "ball.radius": {"start": 0.7},
+            "floor.material.albedo.r": {"start": 0.5}, "camera.fov": {"start": 47}}  # fmt: skip
+    # With everything free, intensity and albedos are known only together; the lamp's intensity is given.
+    del free["lamp.intensity.r"]
+    free["floor.material.albedo"] = {"start": 0.5}
+    del free["floor.material.albedo.r"]
+    problem = make_problem(truth, target, free)
+    begin = time.perf_counter()
+    found = solve(problem)
+    seconds = time.perf_counter() - begin
+    off = np.abs(found.values - truth.pack(found.components)).max()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{len(found.values)} numbers, 640x480: {seconds:.1f} s, {found.evaluations} evaluations, off by {off:.1e}, "
+        f"peak {peak:.2f} GiB; the Jacobian would be {640 * 480 * 3 * 8 * len(found.values) / 2**30:.2f} GiB"
+    )
+    whole = Objective(problem.variables, sights(problem.views, Level(), problem.settings))
+    u = problem.variables.coordinates(found.values)
+    folded = whole.triangle(u).jacobian
+    evaluation.STRIP, before = 1 << 40, evaluation.STRIP
+    at_once = whole.triangle(u).jacobian
+    evaluation.STRIP = before
+    values, others = (np.linalg.svd(j, compute_uv=False) for j in (folded, at_once))
+    print(
+        f"singular values {values[0]:.3g} to {values[-1]:.3g}; strips change them by "
+        f"{np.abs(values / others - 1).max():.1e}; "
+        f"those of J^T J would be off by {2.2e-16 * (values[0] / values[-1]) ** 2:.1e}"
+    )
+
+
+def overhead() -> None:
+    """What a fit takes beside images and Jacobians, at 64x48."""
+    problem = read_problem(STILL / "fit.toml")
+    solve(problem)
+    shares = []
+    original = Objective.triangle
+    spent = 0.0
+
+    def timed(self: Objective, u: np.ndarray) -> evaluation.Triangle:
+        nonlocal spent
+        begin = time.perf_counter()
+        found = original(self, u)
+        spent += time.perf_counter() - begin
+        return found
+
+    Objective.triangle = timed
+    for _ in range(7):
+        spent, begin = 0.0, time.perf_counter()
+        solve(problem)
+        shares.append((time.perf_counter() - begin) / spent - 1.0)
+    Objective.triangle = original
+    print(f"a fit takes {100 * statistics.median(shares):.1f} % more than its images and Jacobians")
+
+
+if __name__ == "__main__":
+    {"still": still, "starts": starts, "large": large, "overhead": overhead}[sys.argv[1]](*map(int, sys.argv[2:]))
