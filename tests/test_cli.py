@@ -95,8 +95,20 @@ def test_wrong_words_for_check_and_edges_give_one_line(arguments, said):
 def test_fit_writes_everything(tmp_path):
     done = run("fit", ROOT / "examples/tiny/fit.toml", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert re.match(r"evaluation 1: loss 0\.00", done.stderr), "plain lines in a pipe"
-    names = {"fitted.toml", "comparison.png", "result.png", "target.png", "fit.json"}
+    first = r"evaluation 1, full image: loss 0\.00\d+, start; at most \d+ s left\n"
+    assert re.match(first, done.stderr), "plain lines in a pipe"
+    names = {
+        "fitted.toml",
+        "start.png",
+        "target.png",
+        "result.png",
+        "difference.png",
+        "comparison.png",
+        "convergence.webp",
+        "loss.svg",
+        "report.html",
+        "fit.json",
+    }
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     report = json.loads((tmp_path / "out/fit.json").read_text())
     assert report["parameters"]["lamp.position.y"]["value"] == pytest.approx(3.3, abs=1e-6)
@@ -110,6 +122,23 @@ def test_fit_of_a_scene_with_target_and_names(tmp_path):
     done = run("fit", TINY, "--target", target, "--free", "lamp.intensity", "--cells", 2, "-o", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "lamp.intensity.g" in done.stdout
+
+
+def test_fit_prints_nothing_or_json(tmp_path):
+    fit = ROOT / "examples/tiny/fit.toml"
+    quiet = run("fit", fit, "-o", tmp_path / "out", "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    told = json.loads(run("fit", fit, "-o", tmp_path / "out", "--json", "--quiet").stdout)
+    written = json.loads((tmp_path / "out/fit.json").read_text())
+    assert told["parameters"] == written["parameters"] and told["settings"]["seed"] == 0
+    assert set(written["versions"]) == {"diffrt", "numpy", "scipy"}
+    assert len(written["history"]) == written["evaluations"]
+
+
+def test_a_cluster_that_does_not_answer_is_told(tmp_path):
+    pytest.importorskip("distributed")
+    done = run("fit", ROOT / "examples/tiny/fit.toml", "-o", tmp_path, "--dask", "nowhere")
+    assert_refused(done, "--dask: no cluster answers at nowhere")
 
 
 def test_info_names_the_engine():

@@ -59,4 +59,4 @@ def test_every_gradient_method_goes_down(method):
     target = read_image(ROOT / "examples/tiny/target.npy")
     result = solve(make_problem(scene, target, ["lamp.intensity"], cells=2, method=method))
     assert result.values == pytest.approx([24.0] * 3, rel=1e-4)
-    assert result.history[0] == max(result.history)
+    assert result.loss < 1e-6 * result.history[0].loss

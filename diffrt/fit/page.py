@@ -11,12 +11,13 @@ from diffrt.fit.result import Result, error_text
 from diffrt.image import png_bytes
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #1c2733; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; } th, td { padding: .15rem .8rem; text-align: right; border-bottom: 1px solid
 #d9e0e7; } th:first-child, td:first-child { text-align: left; font-family: ui-monospace, monospace; }
-figure { display: inline-block; margin: 0 1rem 1rem 0; } figcaption { color: #567; font-size: .9rem; }
-img { display: block; width: 15rem; image-rendering: pixelated; } img.wide { width: 30rem; }
+figure { display: inline-block; vertical-align: top; margin: 0 1rem 1rem 0; } figcaption { color: #567; font-size: .9rem; }
+img { display: block; width: 16rem; image-rendering: pixelated; outline: 1px solid #d9e0e7; }
+figure, figcaption { max-width: 16rem; } figure:has(.wide) { max-width: none; } img.wide { width: 32rem; }
 td.c { text-align: center; font-variant-numeric: tabular-nums; font-size: .8rem; padding: .1rem .3rem; }
 .note { background: #fff6dd; padding: .3rem .8rem; margin: .3rem 0; border-left: 4px solid #e0a800; }
 svg { width: 40rem; max-width: 100%; }

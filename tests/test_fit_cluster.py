@@ -1,0 +1,59 @@
+"""A fit from many starts on a real cluster of two processes, one of which is killed half-way."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import diffrt
+from diffrt import load_scene, render
+
+ROOT = Path(__file__).parents[1]
+TINY = load_scene(ROOT / "scenes/tiny.toml")
+TARGET = np.asarray(render(TINY))
+BOUNDS = {"lamp.position": {"lower": [-2, 2, 0], "upper": [3, 6, 5]}, "ball.center.x": {"lower": -1, "upper": 1}}
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def cluster():
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+        yield local
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(cluster):
+    here = diffrt.fit(TINY, TARGET, BOUNDS, starts=32, refine=8)
+    with distributed.Client(cluster) as client:
+        workers = client.run(os.getpid)
+        killed = []
+
+        def told(done, count, least):
+            if not killed:
+                killed.append(next(iter(workers.values())))
+                os.kill(killed[0], signal.SIGKILL)
+
+        executor = client.get_executor(pure=False, retries=3)
+        problem = diffrt.fit.make_problem(TINY, TARGET, BOUNDS, starts=32, refine=8)
+        found = diffrt.fit.solve(problem, executor=executor, told=told)
+        assert killed and killed[0] not in client.run(os.getpid).values()
+    assert found.starts == here.starts and len(found.starts) == 8
+    assert found.values.tolist() == here.values.tolist()
+
+
+@pytest.mark.slow
+def test_the_command_line_uses_a_cluster(cluster, tmp_path):
+    np.save(tmp_path / "target.npy", TARGET)
+    TINY.save(tmp_path / "scene.toml")
+    free = "\n".join(f'[free."{n}"]\nlower = {b["lower"]}\nupper = {b["upper"]}' for n, b in BOUNDS.items())
+    (tmp_path / "fit.toml").write_text(f'scene = "scene.toml"\ntarget = "target.npy"\nstarts = 8\nrefine = 2\n{free}\n')
+    command = [sys.executable, "-m", "diffrt", "fit", tmp_path / "fit.toml", "-o", tmp_path / "out", "--dask",
+               cluster.scheduler_address]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "2 starts were searched from" in done.stdout and "start 2 of 2: least loss" in done.stderr
