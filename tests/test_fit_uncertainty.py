@@ -32,6 +32,15 @@ def test_what_cannot_be_told_is_named():
     assert np.isinf(uncertainty(rng.normal(size=(2, 3)), r[:2], ["p", "q", "s"]).stderr).all()
 
 
+def test_what_cannot_be_told_is_named_by_groups():
+    """Three channels, each with an intensity and an albedo that only their product matters of."""
+    rng = np.random.default_rng(5)
+    a = rng.normal(size=(3, 40))
+    names = [f"{what}.{c}" for what in ("lamp", "floor") for c in "rgb"]
+    found = uncertainty(np.concatenate([a, 2.0 * a]).T, rng.normal(size=40), names)
+    assert found.warnings == tuple(f"the image cannot tell lamp.{c} and floor.{c} apart" for c in "rgb")
+
+
 def test_a_bound_is_told():
     rng = np.random.default_rng(2)
     J, r = rng.normal(size=(30, 2)), rng.normal(size=30)

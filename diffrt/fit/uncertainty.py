@@ -75,9 +75,9 @@ def uncertainty(
     if len(chosen):
         _, values, directions = np.linalg.svd(jacobian[:, chosen] / length[chosen], full_matrices=False)
         flat = values <= FLAT * values[0]
-        for direction in directions[flat]:
+        for group in _groups(directions[flat]):
             members = np.zeros(count, bool)
-            members[chosen] = np.abs(direction) > 0.1 * np.abs(direction).max()
+            members[chosen[group]] = True
             loose |= members
             told.append(f"the image cannot tell {_list(_once(names, members))} apart")
         if observations < len(chosen):
@@ -108,6 +108,21 @@ def uncertainty(
         for _, i, j in sorted(pairs, reverse=True)[:5]
     ]
     return Uncertainty(stderr, correlation, sigma, (*told, *bound))
+
+
+def _groups(directions: Array) -> list[NDArray[np.intp]]:
+    """The coordinates that directions (d, n) mix, group by group.
+
+    Any basis of the directions would do, so they are judged by their projection, which has none: two coordinates belong
+    together if it maps one partly to the other.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    projection = np.abs(directions.T @ directions)
+    own = np.diag(projection)
+    count, label = connected_components(projection > 1e-3 * max(float(own.max(initial=0.0)), 1e-300), directed=False)
+    groups = [np.flatnonzero(label == number) for number in range(count)]
+    return [group for group in groups if own[group].max() > 1e-3]
 
 
 def _once(names: Sequence[str], which: NDArray[np.bool_]) -> list[str]:

@@ -1,0 +1,94 @@
+"""The examples in examples/recover, at half their size: each ends near its truth, or says why it cannot."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as pillow
+
+import diffrt
+from diffrt.files import read_toml
+from diffrt.fit import read_problem
+from diffrt.photograph import read_photograph
+from diffrt.scene import Scene, load_scene
+
+FOLDER = Path(__file__).parents[1] / "examples/recover"
+sys.path.insert(0, str(FOLDER))
+
+from targets import SIDE, photographs  # noqa: E402
+
+NAMES = sorted(path.parent.name for path in FOLDER.glob("*/fit.toml"))
+
+
+def halved(scene):
+    camera = scene.document.camera
+    smaller = camera.model_copy(update={"width": camera.width // 2, "height": camera.height // 2})
+    return Scene(scene.document.model_copy(update={"camera": smaller}))
+
+
+def fitted(name, tmp_path, **settings):
+    """The fit of an example at half its size."""
+    given = read_toml(FOLDER / name / "fit.toml")
+    scene = halved(load_scene(FOLDER / name / "scene.toml"))
+    targets = {}
+    for file, image in photographs(name, 2).items():
+        image.save(tmp_path / file)
+        targets[Path(file).stem] = read_photograph(tmp_path / file)
+    if "views" in given:
+        whole = read_problem(FOLDER / name / "fit.toml")
+        views = {v.name: {"target": targets[v.name]} for v in whole.views}
+        views["side"]["camera"] = halved(whole.views[1].scene)
+        return diffrt.fit(scene, views, given["free"], **settings)
+    return diffrt.fit(scene, targets["target"], given["free"], exposure=given.get("exposure", False), **settings)
+
+
+# How far from the truth at half the size; the fits themselves say how sure they are.
+NEAR = {"ball": 0.01, "ball_in_mirror": 0.03, "camera": 0.08, "light_from_shading": 0.02, "light_from_shadow": 0.01,
+        "matte_ball": 0.005, "no_overlap": 0.01, "two_views": 0.03, "wall_colour": 0.005}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_an_example_ends_at_its_truth(name, tmp_path):
+    found = fitted(name, tmp_path)
+    truth = load_scene(FOLDER / name / "truth.toml")
+    for path, value in found.parameters.items():
+        if path.startswith("side.camera"):
+            expected = SIDE["camera.position"]["xyz".index(path[-1])]
+        elif path == "exposure":
+            expected = {"matte_ball": 2.2, "light_from_shadow": 0.7}[name]
+        elif path.startswith("sun.direction"):
+            whole = truth["sun.direction"] * np.linalg.norm(found.scene["sun.direction"])
+            expected = (whole / np.linalg.norm(truth["sun.direction"]))["xyz".index(path[-1])]
+        else:
+            expected = truth[path]
+        assert value == pytest.approx(expected, abs=NEAR[name]), path
+        assert abs(value - expected) < 5.0 * found.stderr[path] + 0.002, path
+    assert found.converged
+
+
+def test_what_cannot_be_determined_is_reported(tmp_path):
+    found = fitted("undetermined", tmp_path)
+    for c in "rgb":
+        told = f"the image cannot tell floor.material.albedo.{c}, ball.material.albedo.{c} and lamp.intensity.{c} apart"
+        assert told in found.warnings
+    assert np.isinf(found.stderr["lamp.intensity.r"]) and np.isfinite(found.stderr["lamp.position.y"])
+    assert found.parameters["lamp.position.y"] == pytest.approx(4.0, abs=0.03)
+
+
+def test_the_start_without_overlap_is_lost_without_coarse_levels(tmp_path):
+    found = fitted("no_overlap", tmp_path, levels=())
+    assert np.abs(found.values - load_scene(FOLDER / "no_overlap/truth.toml")["ball.center"]).max() > 0.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_has_its_page_and_its_target(name, tmp_path):
+    page = (FOLDER / name / "README.md").read_text()
+    assert f"diffrt fit examples/recover/{name}/fit.toml" in page and "picture.png" in page
+    assert (FOLDER / name / "picture.png").exists() and "evaluations" in page
+    problem = read_problem(FOLDER / name / "fit.toml")
+    for file, image in photographs(name).items():
+        image.save(tmp_path / file)
+        stored, made = (np.asarray(pillow.open(folder / file), int) for folder in (FOLDER / name, tmp_path))
+        assert np.abs(stored - made).max() <= 1
+        assert stored.shape[:2] == problem.views[0].photograph.image.shape[:2]
