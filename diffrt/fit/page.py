@@ -15,7 +15,8 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem
 h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; } th, td { padding: .15rem .8rem; text-align: right; border-bottom: 1px solid
 #d9e0e7; } th:first-child, td:first-child { text-align: left; font-family: ui-monospace, monospace; }
-figure { display: inline-block; vertical-align: top; margin: 0 1rem 1rem 0; } figcaption { color: #567; font-size: .9rem; }
+figure { display: inline-block; vertical-align: top; margin: 0 1rem 1rem 0; }
+figcaption { color: #567; font-size: .9rem; }
 img { display: block; width: 16rem; image-rendering: pixelated; outline: 1px solid #d9e0e7; }
 figure, figcaption { max-width: 16rem; } figure:has(.wide) { max-width: none; } img.wide { width: 32rem; }
 td.c { text-align: center; font-variant-numeric: tabular-nums; font-size: .8rem; padding: .1rem .3rem; }
@@ -33,7 +34,7 @@ def page_of(result: Result, shown: Shown) -> str:
     for view, (pictures, scale) in zip(result.problem.views, shown.views, strict=True):
         if view.name:
             parts.append(f"<h3>{escape(view.name)}</h3>")
-        names = {"difference": f"result - target; full blue and red are -{scale:.2g} and {scale:.2g}"}
+        names = {"difference": f"result - target, where it counts; full blue and red are -{scale:.2g} and {scale:.2g}"}
         parts += [_figure(png_bytes(picture), "png", name, names.get(name, name)) for name, picture in pictures.items()]
     parts += [
         "<h2>Course</h2>",

@@ -40,12 +40,16 @@ def show(result: Result) -> Shown:
 
 
 def pictures_of(result: Result, view: int) -> tuple[dict[str, Image], float]:
-    """Start, target, result, and difference (result - target, mean of the channels, blue to red) of a view, by name;
-    and the difference that is full blue or red."""
+    """Start, target, result, and difference of a view, by name; and the difference that is full blue or red.
+
+    The difference is result - target as the fit counts it, the mean of the channels from blue to red: where a pixel is
+    masked, or clipped and its bound holds, it is 0.
+    """
     sight = _linear(result, Level())[view]
     target = np.asarray(result.problem.views[view].photograph.image)
     start, end = (_image(result, sight, numbers) for numbers in (result.start, result.values))
-    difference, scale = diverging((end - target).mean(-1))
+    values = result.problem.variables.assign(result.found.u)
+    difference, scale = diverging(np.asarray(sight.off(values)).mean(-1))
     return {"start": Image(start), "target": Image(target), "result": Image(end), "difference": difference}, scale
 
 
@@ -120,7 +124,7 @@ def _course(history: tuple[Step, ...]) -> list[Step]:
 
 
 def _linear(result: Result, level: Level) -> tuple[Sight, ...]:
-    return sights(result.problem.views, level, replace(result.problem.settings, space="linear"))
+    return sights(result.problem.views, level, replace(result.problem.settings, space="linear", loss="squared"))
 
 
 def _image(result: Result, sight: Sight, numbers: Array) -> Array:
