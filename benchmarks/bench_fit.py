@@ -41,12 +41,12 @@ def still() -> None:
     targets = {
         "PNG by Mitsuba": diffrt.read_image(STILL / "target.png"),
         "linear by Mitsuba": diffrt.read_image(STILL / "target_linear.npy"),
-        "linear, 4 cells": diffrt.read_image(STILL / "target_linear.npy"),
+        "linear, 2 cells": diffrt.read_image(STILL / "target_linear.npy"),
         "without noise": diffrt.render(truth),
     }
     solve(make_problem(truth, targets["without noise"], START, WHITE))  # compiles
     for name, target in targets.items():
-        cells = 4 if "cells" in name else 1
+        cells = 2 if "cells" in name else 1
         times = []
         for _ in range(5):
             begin = time.perf_counter()

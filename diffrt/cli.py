@@ -268,6 +268,8 @@ def fit(
     free: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A free parameter, or a pattern; may be repeated.")
     ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the target: srgb or linear.")] = None,
+    mask: Annotated[str | None, typer.Option(help="An image; pixels of the target that are white in it count.")] = None,
     method: Annotated[str | None, typer.Option(help="least_squares, or a gradient method of scipy's minimize.")] = None,
     cells: Annotated[int | None, typer.Option(help="Cells per pixel side.", min=1, max=64)] = None,
     loss: Annotated[str | None, typer.Option(help="squared, huber or soft_l1.")] = None,
@@ -288,6 +290,7 @@ def fit(
     """
     from diffrt.fit import make_problem, read_problem, solve, write_result
     from diffrt.fit.outputs import as_json as result_as_json
+    from diffrt.fit.reading import read_mask
     from diffrt.fit.solver import finish
     from diffrt.photograph import read_photograph
     from diffrt.scene import load_scene
@@ -295,11 +298,14 @@ def fit(
     given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
     settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if target is None and not free:
+        if encoding or mask:
+            raise InputError("--encoding and --mask go with --target; a fit file says both itself")
         problem = read_problem(source, settings)
     elif target is None or not free:
         raise InputError("a fit of a scene needs both --target and --free; a fit file needs neither")
     else:
-        problem = make_problem(load_scene(source), read_photograph(target), free, **settings)
+        counted = read_mask(mask) if mask else None
+        problem = make_problem(load_scene(source), read_photograph(target, encoding), free, mask=counted, **settings)
     with _signals() as stopped, _progress(quiet) as (progress, told), _cluster(dask) as executor:
         result = solve(
             problem, progress, folder=output, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told

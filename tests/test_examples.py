@@ -22,10 +22,25 @@ def test_the_still_life_gives_back_its_lamp_and_its_ball():
     assert problem.scene["lamp.position"].tolist() == [-1.0, 3.0, 2.0]
     assert problem.scene["ball.center"].tolist() == [-0.5, 1.0, 0.4]
     result = solve(problem)
+    assert result.evaluations <= 25 and len(result.values) == 10
     truth = load_scene(ROOT / "scenes/still_life.toml")
     for name, error in (("lamp.position", 0.005), ("ball.center", 0.005), ("ball.material.albedo", 0.005)):
         assert np.abs(result.scene[name] - truth[name]).max() < error, name
     assert result.scene["lamp.intensity"] == pytest.approx(truth["lamp.intensity"], rel=0.01)
+
+
+@pytest.mark.parametrize(("source", "cells", "error"), [("linear", 2, 0.002), ("itself", 1, 1e-6)])
+def test_the_still_life_is_found_from_better_images(source, cells, error):
+    given = read_problem(ROOT / "examples/still_life/fit.toml")
+    truth = load_scene(ROOT / "scenes/still_life.toml")
+    image = render(truth) if source == "itself" else read_image(ROOT / "examples/still_life/target_linear.npy")
+    free = {f.name: {"start": f.start} for f in given.variables.free}
+    ties = {"lamp.intensity.g": "lamp.intensity.r", "lamp.intensity.b": "lamp.intensity.r"}
+    result = solve(make_problem(truth, image, free, ties, cells=cells))
+    off = np.abs(result.values - truth.pack(result.components))
+    assert off[[0, 1, 2, 4, 5, 6]].max() < error
+    if source == "itself":
+        assert off.max() < error
 
 
 def test_twelve_pixels_give_back_six_numbers():

@@ -15,10 +15,10 @@ import pytest
 import diffrt
 from diffrt import load_scene, render
 from diffrt.errors import InputError
-from diffrt.fit import evaluation, make_problem, solve
+from diffrt.fit import evaluation, make_problem, search, solve
 from diffrt.fit.evaluation import Objective
 from diffrt.fit.journal import open_journal
-from diffrt.fit.level import Level, automatic_levels, levels_of
+from diffrt.fit.level import Level, automatic_blurs, level_of
 from diffrt.fit.residual import encode, sights, squash
 from diffrt.fit.settings import Settings
 from diffrt.image import Image, srgb_encode
@@ -28,6 +28,7 @@ from diffrt.scene import Scene
 ROOT = Path(__file__).parents[1]
 TINY = load_scene(ROOT / "scenes/tiny.toml")
 STILL = load_scene(ROOT / "scenes/still_life.toml")
+WHITE = {"lamp.intensity.g": "lamp.intensity.r", "lamp.intensity.b": "lamp.intensity.r"}
 FREE = {"lamp.position": {"start": [0.4, 3.4, 2.0]}, "ball.center.x": {"start": 0.1}}
 
 
@@ -106,13 +107,13 @@ def test_the_curve_of_a_residual_is_that_of_a_png():
 
 
 def test_levels_are_chosen_by_the_size_of_the_image():
-    assert automatic_levels(4, 3) == (Level(),)
+    assert automatic_blurs(3) == ()
     for width, height in ((64, 48), (640, 480), (1920, 1080), (97, 31)):
-        levels = automatic_levels(width, height)
-        blurs = [level.blur for level in levels]
-        assert blurs == sorted(blurs, reverse=True) and levels[-1] == Level() and len(levels) > 2
+        blurs = automatic_blurs(min(width, height))
+        assert blurs == tuple(sorted(blurs, reverse=True)) and len(blurs) > 1 and 1.5 <= blurs[-1] < 4.5
+        levels = [level_of(blur, width, height) for blur in blurs]
         assert all(width % level.factor == height % level.factor == 0 for level in levels)
-    assert [level.factor for level in levels_of([16, 4], 64, 48)] == [4, 2, 1]
+    assert [level_of(blur, 64, 48).factor for blur in (16, 4, 1)] == [4, 2, 1]
 
 
 def test_a_clipped_pixel_is_a_bound_and_not_a_value():
@@ -182,6 +183,19 @@ def test_a_start_without_overlap_needs_the_coarse_levels():
     coarse = diffrt.fit(SMALL, SMALL_IMAGE, start)
     assert coarse.values == pytest.approx(STILL["ball.center"], abs=1e-6)
     assert np.abs(fine.values - STILL["ball.center"]).max() > 0.1
+
+
+def test_a_wrong_turn_on_the_coarsest_level_is_taken_back(monkeypatch):
+    """From this start the ball leaves the view, and the lamp explains the rest; a wider blur pulls it back."""
+    free = {"lamp.position": {"start": [3.33, 3.1, 3.04]}, "ball.center": {"start": [-2.33, -0.21, 1.15]},
+            "lamp.intensity.r": {"start": 15}, "ball.material.albedo": {"start": 0.5}}  # fmt: skip
+    problem = make_problem(STILL, np.asarray(render(STILL)), free, WHITE)
+    found = solve(problem)
+    assert found.values == pytest.approx(STILL.pack(found.components), abs=1e-6)
+    assert max(step.blur for step in found.history) == 12.0
+    monkeypatch.setattr(search, "UNEXPLAINED", np.inf)
+    lost = solve(problem)
+    assert np.abs(lost.values - STILL.pack(found.components)).max() > 1.0
 
 
 def test_two_views_share_a_scene(tmp_path):
@@ -321,6 +335,16 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path):
     done = run("fit", "examples/tiny/fit.toml", "-o", tmp_path / "file")
     assert done.returncode == 2 and "cannot be made a folder" in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "file").read_text() == "mine" and time.perf_counter() - begin < 30
+
+
+@pytest.mark.parametrize("after", [1, 5, 8])
+def test_a_fit_that_is_stopped_has_the_best_so_far(after):
+    free = {"ball.center": {"start": [-0.6, 0.9, 0.3]}, "lamp.position": {"start": [1.5, 3.5, 2.5]}}
+    seen = []
+    found = solve(make_problem(SMALL, SMALL_IMAGE, free), seen.append, stop=lambda: len(seen) == after)
+    level = [step for step in found.history if step.level == found.history[-1].level]
+    assert found.evaluations == after and found.message == "interrupted" and not found.converged
+    assert found.loss == min(step.loss for step in level) and "interrupted after" in str(found)
 
 
 # Many starts.

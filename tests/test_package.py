@@ -22,11 +22,17 @@ def test_render_can_be_called_whatever_was_imported_first(first):
 
 def test_the_program_in_the_readme_runs(tmp_path):
     (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    program = program.replace('"scenes/', f'"{ROOT.as_posix()}/scenes/')
+    program = re.sub('"(scenes|examples)/', rf'"{ROOT.as_posix()}/\1/', program)
     program += "\nassert J.shape == (48, 64, 3, 6)"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "still_life.png").exists()
+    assert (tmp_path / "still_life.png").exists() and (tmp_path / "report.html").exists()
+
+
+def test_fit_can_be_called_whatever_was_imported_first():
+    program = "import diffrt.fit.search\nimport diffrt\nprint(callable(diffrt.fit), diffrt.fit.solve.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "True solve\n", done.stderr
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -81,6 +81,11 @@ class Objective:
         return total
 
     @property
+    def power(self) -> float:
+        """The mean square of what the residuals would be of a black image."""
+        return float(np.sum([np.sum(sight.power) for sight in self.sights])) / self.size
+
+    @property
     def size(self) -> int:
         """The number of pixel values that are compared."""
         return int(np.sum([3 * (s.used > 0.0).sum() for s in self.sights]))

@@ -6,7 +6,6 @@ levels: on each, image and target are made smaller by a whole factor (the mean o
 difference is blurred by a Gaussian. The last level is the full image without blur, and the answer is its.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,35 +29,28 @@ class Level:
         return self.factor == 1 and self.blur == 0.0
 
 
-def automatic_levels(width: int, height: int) -> tuple[Level, ...]:
-    """From a blur of a sixth of the shorter side, halved until it is about two pixels, to none.
-
-    Images with a side under 12 pixels have the full level only.
-    """
-    side = min(width, height)
+def automatic_blurs(side: int) -> tuple[float, ...]:
+    """The blurs of an image with a shorter side of so many pixels: from a sixth of it, each a third of the one before,
+    to about two pixels. None for a side under 12 pixels."""
     blurs = []
-    if side >= SMALLEST:
-        blur = side / 6.0
-        while blur >= 1.5:
-            blurs.append(blur)
-            blur /= 3.0
-    return levels_of(blurs, width, height)
+    blur = side / 6.0 if side >= SMALLEST else 0.0
+    while blur >= 1.5:
+        blurs.append(blur)
+        blur /= 3.0
+    return tuple(blurs)
 
 
-def levels_of(blurs: Sequence[float], width: int, height: int) -> tuple[Level, ...]:
-    """The levels of some blurs in pixels, and the full one. An image blurred by s pixels is made smaller by at most s /
-    2, so that nothing that the blur leaves is lost."""
-    found = []
-    for blur in blurs:
-        factor = 1
-        while (
-            2 * factor <= blur / 1.3
-            and width % (2 * factor) == height % (2 * factor) == 0
-            and min(width, height) // (2 * factor) >= SMALLEST
-        ):
-            factor *= 2
-        found.append(Level(factor, blur))
-    return (*found, Level())
+def level_of(blur: float, width: int, height: int) -> Level:
+    """The level of a blur in pixels. An image blurred by s pixels is made smaller by at most s / 1.3, so that hardly
+    anything that the blur leaves is lost."""
+    factor = 1
+    while (
+        2 * factor <= blur / 1.3
+        and width % (2 * factor) == height % (2 * factor) == 0
+        and min(width, height) // (2 * factor) >= SMALLEST
+    ):
+        factor *= 2
+    return Level(factor, blur)
 
 
 def gaussian(count: int, blur: float) -> NDArray[np.float64]:

@@ -18,7 +18,8 @@ table { border-collapse: collapse; } th, td { padding: .15rem .8rem; text-align:
 figure { display: inline-block; vertical-align: top; margin: 0 1rem 1rem 0; }
 figcaption { color: #567; font-size: .9rem; }
 img { display: block; width: 16rem; image-rendering: pixelated; outline: 1px solid #d9e0e7; }
-figure, figcaption { max-width: 16rem; } figure:has(.wide) { max-width: none; } img.wide { width: 32rem; }
+figure, figcaption { max-width: 16rem; } figure:has(.wide), .wide + figcaption { max-width: none; }
+img.wide { width: 32rem; }
 td.c { text-align: center; font-variant-numeric: tabular-nums; font-size: .8rem; padding: .1rem .3rem; }
 .note { background: #fff6dd; padding: .3rem .8rem; margin: .3rem 0; border-left: 4px solid #e0a800; }
 svg { width: 40rem; max-width: 100%; }

@@ -8,7 +8,7 @@ import numpy as np
 
 from diffrt.errors import InputError, did_you_mean
 from diffrt.fit.freeing import choose_free, known_parameters
-from diffrt.fit.level import Level, automatic_levels, levels_of
+from diffrt.fit.level import Level, automatic_blurs, level_of
 from diffrt.fit.settings import BOUNDED, SETTINGS, Settings
 from diffrt.fit.variables import Variables
 from diffrt.fit.view import View
@@ -34,15 +34,18 @@ class Problem:
     @property
     def levels(self) -> tuple[Level, ...]:
         """From coarse to fine."""
-        sizes = [view.scene.camera.size for view in self.views]
-        if self.settings.levels is None and self.settings.loss != "squared":
+        blurs = self.settings.levels
+        if blurs is None:
             # Outliers are few pixels of the full image, and in a blurred one they are everywhere.
-            return (Level(),)
-        if self.settings.levels is None:
-            # What is enough for the smallest image; a factor must suit every view.
-            return min((automatic_levels(*size) for size in sizes), key=lambda levels: levels[0].blur)
-        common = (int(np.gcd.reduce([w for w, _ in sizes])), int(np.gcd.reduce([h for _, h in sizes])))
-        return levels_of(self.settings.levels, *common)
+            side = min(min(view.scene.camera.size) for view in self.views)
+            blurs = automatic_blurs(side) if self.settings.loss == "squared" else ()
+        return (*map(self.level, blurs), Level())
+
+    def level(self, blur: float) -> Level:
+        """The level of a blur in pixels."""
+        sizes = [view.scene.camera.size for view in self.views]
+        # A factor must suit every view.
+        return level_of(blur, int(np.gcd.reduce([w for w, _ in sizes])), int(np.gcd.reduce([h for _, h in sizes])))
 
 
 def make_problem(

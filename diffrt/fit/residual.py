@@ -77,6 +77,12 @@ class Sight:
             off = off * used[..., None]
         return off if self.blur is None else _blurred(off, self.blur)
 
+    @property
+    def power(self) -> Array:
+        """The squares of the target where it counts, (height, width, 3), blurred before."""
+        target = self.target * self.used[..., None]
+        return np.asarray(target if self.blur is None else _blurred(target, self.blur)) ** 2
+
     def counted(self, off: Array, rows: tuple[int, int] | None = None) -> NDArray[np.bool_]:
         """Which residuals say something: those of used pixels, unless a bound holds."""
         which = slice(*(rows or (None,)))

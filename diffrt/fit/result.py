@@ -20,7 +20,7 @@ from diffrt.scene import Scene
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a fit found.
 
@@ -137,6 +137,9 @@ class Result:
             same = sum(loss <= self.loss * 1.01 + 1e-20 for loss in self.starts.values())
             lines.append(f"{len(self.starts)} starts were searched from; {same} of them ended at this loss")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in ("problem", "found", "seconds", "starts")}

@@ -1,12 +1,13 @@
 """The search of a fit: scipy's optimisers, level by level.
 
 The default is `least_squares`, a trust region of Gauss-Newton steps (Branch, Coleman and Li, 1999) that keeps bounds.
-It is given what `evaluation.py` makes of the image: k + 1 residuals, with the same sums of squares as all of them. Two
-things keep it from running away:
+It is given what `evaluation.py` makes of the image: k + 1 residuals, with the same sums of squares as all of them.
+Three things keep it from running away:
 
 - Its first trust region is as large as its first point, so coordinates are counted from where a level begins, and
   residuals are scaled such that the region is then one in which the image changes, to first order, by CAUTION of what
   it is off by. It doubles with every step that keeps its promise.
+- Where the coarsest level leaves much unexplained, it is tried a second time by way of a wider blur.
 - Where a step would lead out of what derivatives know, the residual is infinite, which makes scipy try a shorter one:
   if it moves a point by more than its reach, and if a parameter has no influence on the image after it (a ball that has
   left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from diffrt.errors import InputError
 from diffrt.fit.evaluation import Objective, Triangle
 from diffrt.fit.journal import Entry, Journal
+from diffrt.fit.level import Level
 from diffrt.fit.problem import Problem
 from diffrt.fit.residual import sights
 from diffrt.fit.settings import BOUNDED
@@ -39,6 +41,12 @@ _COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS
 _FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
          "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
 COARSE_ITERATIONS = 30
+
+UNEXPLAINED = 5e-4
+"""If more than this part of the target's power is left on the coarsest level, the search took a wrong turn there."""
+
+WIDER = 1.5
+"""Then it is tried once more, from a blur that is so many times wider."""
 
 
 @dataclass(frozen=True)
@@ -101,24 +109,35 @@ class Search:
         self.begin = perf_counter() - (self.journal.entries[-1].seconds if self.journal.entries else 0.0)
         self.steps: list[Step] = []
         self.notes: tuple[str, ...] = ()
-        u, converged, message = start, False, "interrupted"
+        self.number = -1
+        coarsest, *finer = self.problem.levels
+        try:
+            converged, message = self._search(coarsest, start)
+            if finer and self.best > UNEXPLAINED * self.objective.power:
+                self._try_wider(coarsest, start)
+            for level in finer:
+                converged, message = self._search(level, self.at)
+        except _Stopped:
+            return Found(self.at, self.best, False, False, "interrupted", tuple(self.steps), self.notes)
+        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle)
+
+    def _search(self, level: Level, start: Array) -> tuple[bool, str]:
+        """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
         settings = self.problem.settings
-        search = self._least_squares if settings.method == "least_squares" else self._minimize
-        levels = self.problem.levels
-        for number, level in enumerate(levels):
-            self.level, self.number = level, number
-            self.best, self.at, self.limit = np.inf, u, settings.iterations
-            self.triangle: Triangle | None = None
-            if not level.is_full:
-                self.limit = min(self.limit, COARSE_ITERATIONS)
-            self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
-            self.first = len(self.steps)
-            try:
-                converged, message = search(u)
-            except _Stopped:
-                return Found(self.at, self.best, False, False, message, tuple(self.steps), self.notes)
-            u = self.at
-        return Found(u, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle)
+        self.level, self.number, self.first = level, self.number + 1, len(self.steps)
+        self.best, self.at = np.inf, start
+        self.triangle: Triangle | None = None
+        self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
+        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
+        return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
+
+    def _try_wider(self, level: Level, start: Array) -> None:
+        """Search on a level once more, by way of a wider blur, and go on from the better end."""
+        best, at = self.best, self.at
+        self._search(self.problem.level(WIDER * level.blur), start)
+        self._search(level, self.at)
+        if self.best > best:
+            self.best, self.at = best, at
 
     def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False) -> None:
         """Note an evaluation. Ends the search if that is asked."""
