@@ -368,6 +368,29 @@ def test_starts_need_bounds():
         diffrt.fit(TINY, SMALL_TARGET, ["lamp.position"], starts=4)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal to a group of processes")
+def test_ctrl_c_ends_a_fit_from_many_starts(tmp_path):
+    np.save(tmp_path / "target.npy", SMALL_IMAGE)
+    SMALL.save(tmp_path / "scene.toml")
+    free = "".join(
+        f'[free."{n}"]\nlower = [-2, 0.3, -2]\nupper = [2, 5, 4]\n' for n in ("lamp.position", "ball.center")
+    )
+    (tmp_path / "fit.toml").write_text(f'scene = "scene.toml"\ntarget = "target.npy"\nstarts = 16\nrefine = 5\n{free}')
+    command = [sys.executable, "-m", "diffrt", "fit", str(tmp_path / "fit.toml"), "-o", str(tmp_path / "out")]
+    begun = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
+    for line in begun.stderr:
+        if line.startswith("start 1 of 5"):
+            os.killpg(begun.pid, signal.SIGINT)
+            break
+    out, err = begun.communicate(timeout=60)
+    assert begun.returncode == 130 and "interrupted after" in out and "Traceback" not in err, err
+    resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True, cwd=ROOT)
+    assert resumed.returncode == 0 and "starts were searched from" in resumed.stdout
+    assert "start 1 of 5" not in resumed.stderr and "start 5 of 5" in resumed.stderr
+
+
 def test_processes_of_this_machine_do_the_work_and_a_resumed_fit_does_not_repeat_it(tmp_path):
     found = diffrt.fit(TINY, SMALL_TARGET, BOUNDS, starts=4, refine=2)
     problem = make_problem(TINY, SMALL_TARGET, BOUNDS, starts=4, refine=2)

@@ -6,11 +6,13 @@ of this machine, or a cluster.
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ from diffrt.fit.problem import Problem
 from diffrt.fit.search import Found, Search, Step, cheapest
 
 Array = NDArray[np.float64]
+
+PATIENCE = 0.2
+"""Seconds between two questions whether to stop."""
 
 Told = Callable[[int, int, float], None]
 """Called after each search with how many have ended, how many there are, and the least loss so far."""
@@ -61,7 +66,9 @@ def search_many(
     again. Raises InputError if no start leads anywhere.
     """
     starts = points(problem)
+    journal.write()
     faults: list[InputError] = []
+    asked, others = False, active_children()
     for attempt in range(2):
         try:
             with _workers(executor) as workers:
@@ -71,29 +78,34 @@ def search_many(
                 waiting: dict[Future[Any], int] = {
                     workers.submit(_refined, problem, starts[n]): n for n in chosen if n not in journal.ended
                 }
-                for done in as_completed(waiting):
-                    try:
-                        journal.end(waiting[done], done.result())
-                    except InputError as fault:  # a start without influence, say; others may lead on
-                        faults.append(fault)
-                    if told:
-                        told(len(journal.ended), len(chosen), _least(journal))
-                    if stop and stop():
-                        for future in waiting:
-                            future.cancel()
-                        break
+                while waiting and not asked:
+                    for done in wait(waiting, PATIENCE, FIRST_COMPLETED).done:
+                        try:
+                            journal.end(waiting.pop(done), done.result())
+                        except InputError as fault:  # a start without influence, say; others may lead on
+                            faults.append(fault)
+                        if told:
+                            told(len(chosen) - len(waiting), len(chosen), _least(journal))
+                    asked = bool(stop and stop())
+                for future in waiting:
+                    future.cancel()
+                if asked and executor is None:
+                    _end(others)
             break
         except BrokenProcessPool:
             # A process was killed, perhaps for memory. What has ended is in the journal; the rest is tried once more.
+            if asked:
+                break
             if attempt:
                 raise InputError("starts: processes were killed twice; is there enough memory?") from None
     if not journal.ended:
+        if asked:  # the start that looked best, as it is
+            return Search(problem, Journal(), stop=lambda: True).run(starts[order[0]])
         raise faults[0] if faults else InputError("starts: at none of the points there is a scene; check the bounds")
     best = journal.ended[min(journal.ended, key=lambda n: (journal.ended[n]["loss"], n))]
     steps = tuple(Step(**{**step, "values": np.array(step["values"])}) for step in best["steps"])
-    finished = not (stop and stop())
-    message = best["message"] if finished else "interrupted"
-    return Found(np.array(best["u"]), best["loss"], finished, best["converged"] and finished, message, steps, ())
+    message = "interrupted" if asked else best["message"]
+    return Found(np.array(best["u"]), best["loss"], not asked, best["converged"] and not asked, message, steps, ())
 
 
 def _refined(problem: Problem, start: Array) -> dict[str, Any]:
@@ -113,10 +125,18 @@ def _workers(executor: Executor | None) -> Iterator[Executor]:
     if executor is not None:
         yield executor
         return
-    with _pool() as pool:
+    # Started afresh: a copy of this process would hold the locks of its threads.
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _deaf) as pool:
         yield pool
 
 
-def _pool() -> ProcessPoolExecutor:
-    # Started afresh: a copy of this process would hold the locks of its threads.
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+def _deaf() -> None:
+    """Ctrl-C goes to every process of a terminal; what is done then is for the first one to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end(others: list[BaseProcess]) -> None:
+    """End the processes of our pool in the middle of their work: all children of this one but some others."""
+    for child in active_children():
+        if child not in others:
+            child.terminate()
