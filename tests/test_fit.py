@@ -216,6 +216,16 @@ def test_a_normal_is_found_as_a_direction():
     assert np.isfinite(found.sure.stderr).all()
 
 
+def test_of_a_camera_s_up_only_the_roll_is_known():
+    rolled = SMALL.replace({"camera.up": [0.1, 1.0, 0.0]})
+    found = diffrt.fit(SMALL, np.asarray(render(rolled)), ["camera.up"], levels=())
+    up, expected = found.values, np.array([0.1, 1.0, 0.0])
+    forward = SMALL["camera.target"] - SMALL["camera.position"]
+    rights = [np.cross(forward, v) / np.linalg.norm(np.cross(forward, v)) for v in (up, expected)]
+    assert rights[0] == pytest.approx(rights[1], abs=1e-6)
+    assert "turning camera.up one way does not change the image" in found.warnings
+
+
 # What cannot be found.
 
 

@@ -29,6 +29,10 @@ FOLD = 2048
 """Rows that are folded at a time: as many as the processor's cache holds."""
 
 
+NOTHING = 1e-13
+"""A column of J that is shorter than this part of the longest is what rounding leaves of zero."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,)."""
@@ -53,6 +57,8 @@ class Objective:
                     folded = np.asarray(np.linalg.qr(np.concatenate([folded, part]), mode="r"))
         full = np.zeros((size + 1, size + 1))
         full[: len(folded)] = folded
+        length = np.linalg.norm(full[:, :-1], axis=0)
+        full[:, :-1][:, length <= NOTHING * length.max()] = 0.0
         return Triangle(full, count)
 
     def _off(self, sight: Sight, rows: tuple[int, int] | None, u: Any) -> Any:

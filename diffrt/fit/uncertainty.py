@@ -68,8 +68,13 @@ def uncertainty(
     more = observations - len(chosen)
     sigma = float(np.sqrt((residual @ residual) / more)) if more > 0 else np.nan
     length = np.linalg.norm(jacobian, axis=0)
-    told = [f"{name} has no influence on the image" for name in _once(names, free & (length == 0.0))]
     loose = free & (length == 0.0)
+    told = [
+        _turning(name)
+        if any(n == name and more for n, more in zip(names, length > 0.0, strict=True))
+        else f"{name} has no influence on the image"
+        for name in _once(names, loose)
+    ]
     chosen = np.flatnonzero(free & ~loose)
     covariance = np.zeros((count, count))
     if len(chosen):
@@ -79,7 +84,8 @@ def uncertainty(
             members = np.zeros(count, bool)
             members[chosen[group]] = True
             loose |= members
-            told.append(f"the image cannot tell {_list(_once(names, members))} apart")
+            alike = _once(names, members)
+            told.append(_turning(alike[0]) if len(alike) == 1 else f"the image cannot tell {_list(alike)} apart")
         if observations < len(chosen):
             loose[chosen] = True
             told.append(f"{len(chosen)} numbers are free, and the image has {observations}")
@@ -123,6 +129,11 @@ def _groups(directions: Array) -> list[NDArray[np.intp]]:
     count, label = connected_components(projection > 1e-3 * max(float(own.max(initial=0.0)), 1e-300), directed=False)
     groups = [np.flatnonzero(label == number) for number in range(count)]
     return [group for group in groups if own[group].max() > 1e-3]
+
+
+def _turning(name: str) -> str:
+    """Of a direction of which one coordinate is idle."""
+    return f"turning {name} one way does not change the image"
 
 
 def _once(names: Sequence[str], which: NDArray[np.bool_]) -> list[str]:
