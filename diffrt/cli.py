@@ -8,8 +8,6 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +16,6 @@ import typer
 from diffrt.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from diffrt.fit.search import Step
     from diffrt.render.renderer import Report
 
 app = typer.Typer(
@@ -289,11 +284,13 @@ def fit(
     `diffrt fit scenes/still_life.toml --target photo.png --free lamp.position --free 'ball.*' -o out`
     """
     from diffrt.fit import make_problem, read_problem, solve, write_result
+    from diffrt.fit.cluster import cluster
     from diffrt.fit.outputs import as_json as result_as_json
     from diffrt.fit.reading import read_mask
     from diffrt.fit.solver import finish
     from diffrt.photograph import read_photograph
     from diffrt.scene import load_scene
+    from diffrt.terminal import progress_lines, signals
 
     given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
     settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
@@ -306,7 +303,7 @@ def fit(
     else:
         counted = read_mask(mask) if mask else None
         problem = make_problem(load_scene(source), read_photograph(target, encoding), free, mask=counted, **settings)
-    with _signals() as stopped, _progress(quiet) as (progress, told), _cluster(dask) as executor:
+    with signals() as stopped, progress_lines(quiet) as (progress, told), cluster(dask) as executor:
         result = solve(
             problem, progress, folder=output, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told
         )
@@ -392,71 +389,3 @@ def _tell(report: "Report") -> None:
     """Say what is missing in an image or a derivative."""
     if report.unresolved:
         print(f"shapes too small to be resolved: {report.unresolved}")
-
-
-@contextmanager
-def _signals() -> "Iterator[list[int]]":
-    """The signals that asked to stop: Ctrl-C or SIGTERM. A second one ends the program at once."""
-    import signal
-
-    received: list[int] = []
-
-    def receive(number: int, frame: Any) -> None:
-        received.append(number)
-        for each, old in before.items():
-            signal.signal(each, old)
-
-    before = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for each, old in before.items():
-            signal.signal(each, old)
-
-
-@contextmanager
-def _cluster(address: str | None) -> "Iterator[Any]":
-    """An executor on a Dask cluster, None if there is no address."""
-    if address is None:
-        yield None
-        return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError("--dask: needs the package distributed: pip install 'diffrt[distributed]'") from None
-    try:
-        client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as fault:
-        raise InputError(f"--dask: no cluster answers at {address}: {type(fault).__name__}") from None
-    with client:
-        yield client.get_executor(pure=False, retries=3)  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def _progress(
-    quiet: bool,
-) -> "Iterator[tuple[Callable[[Step], None] | None, Callable[[int, int, float], None] | None]]":
-    """Shows the evaluations of a search, or the searches from many starts: one line that changes on a terminal, lines
-    of their own in a pipe."""
-    if quiet:
-        yield None, None
-        return
-    live = sys.stderr.isatty()
-    ended = "\x1b[K\r" if live else "\n"
-
-    def put(line: str) -> None:
-        print(line, end=ended, file=sys.stderr, flush=True)
-
-    def step(s: "Step") -> None:
-        where = f"blur {s.blur:.3g}" if s.blur else "full image"
-        moved = f"{s.most} moved {s.moved:.2g}" if s.moved else "start"
-        put(f"evaluation {s.count}, {where}: loss {s.loss:.4g}, {moved}; at most {s.left:.0f} s left")
-
-    def told(done: int, all: int, least: float) -> None:
-        put(f"start {done} of {all}: least loss {least:.4g}")
-
-    try:
-        yield step, told
-    finally:
-        if live:
-            print("\x1b[K", end="", file=sys.stderr, flush=True)

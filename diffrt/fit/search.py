@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fit.evaluation import Objective, Triangle
+from diffrt.fit.influence import check_influence, parts, pulls
 from diffrt.fit.journal import Entry, Journal
 from diffrt.fit.level import Level
 from diffrt.fit.problem import Problem
@@ -33,9 +34,6 @@ Array = NDArray[np.float64]
 
 CAUTION = 1.0 / 0.03
 """How many times smaller the first step's change of the image is than what the image is off by."""
-
-PULL = 1e-3
-"""A parameter has no pull if the cosine of the residual and its derivatives is smaller than this."""
 
 _COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS-B": {"ftol": 1e-5}}
 _FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
@@ -189,7 +187,7 @@ class Search:
         first, _ = triangle(start)
         moving = self._influence(first) > 0.0
         if self.number == 0:
-            self.notes = _pulls(self.problem, first)
+            self.notes = pulls(self.problem, first)
         scale = np.linalg.norm(first.residual) * CAUTION or 1.0
 
         accepted, reach = np.zeros(size), self.problem.variables.reach
@@ -223,7 +221,7 @@ class Search:
 
     def _influence(self, triangle: Triangle) -> Array:
         """How much the image changes with each free parameter."""
-        return np.array([np.linalg.norm(triangle.jacobian[:, at]) for at in _parts(self.problem)])
+        return np.array([np.linalg.norm(triangle.jacobian[:, at]) for at in parts(self.problem)])
 
     def _minimize(self, start: Array) -> tuple[bool, str]:
         from scipy.optimize import Bounds, minimize
@@ -234,7 +232,7 @@ class Search:
         if self.number == 0:
             first = self.objective.triangle(start)
             check_influence(self.problem, first)
-            self.notes = _pulls(self.problem, first)
+            self.notes = pulls(self.problem, first)
         # Numbers of a fit differ in size by orders of magnitude, and a gradient method does not see it.
         unit = np.maximum(np.abs(start), 0.1)
 
@@ -280,39 +278,3 @@ def cheapest(problem: Problem, start: Array) -> float:
         return objective.value(start)
     except InputError:
         return np.inf
-
-
-def check_influence(problem: Problem, triangle: Triangle) -> None:
-    """Raises InputError, naming them, if free parameters do not change the image at all."""
-    idle = [
-        free.name
-        for free, at in zip(problem.variables.free, _parts(problem), strict=True)
-        if not triangle.jacobian[:, at].any()
-    ]
-    if idle:
-        does = "have" if len(idle) > 1 else "has"
-        raise InputError(
-            f"free: {', '.join(idle)} {does} no influence on the image at the start: out of view, behind something, "
-            "or a light behind every surface in view; give another start, or do not free it"
-        )
-
-
-def _pulls(problem: Problem, triangle: Triangle) -> tuple[str, ...]:
-    """Notes on parameters that change the image at the start, but not the loss."""
-    jacobian, residual = triangle.jacobian, triangle.residual
-    size = np.linalg.norm(residual)
-    if size**2 <= 1e-20 * max(triangle.count, 1):
-        return ()
-    notes = []
-    for free, at in zip(problem.variables.free, _parts(problem), strict=True):
-        length = np.linalg.norm(jacobian[:, at], axis=0)
-        cosine = np.abs(jacobian[:, at].T @ residual) / np.maximum(length * size, 1e-300)
-        if cosine.max() < PULL:
-            notes.append(f"at the start {free.name} has no pull: moving it a little does not change the loss")
-    return tuple(notes)
-
-
-def _parts(problem: Problem) -> list[slice]:
-    """Where the coordinates of each free parameter are."""
-    ends = np.cumsum([free.size for free in problem.variables.free]).tolist()
-    return [slice(end - free.size, end) for free, end in zip(problem.variables.free, ends, strict=True)]
