@@ -43,7 +43,9 @@ def points(problem: Problem) -> Array:
     turning = np.array([f.kind == "direction" for f in problem.variables.free for _ in range(f.size)])
     missing = [label for label, turns in zip(endless, turning[infinite], strict=True) if not turns]
     if missing:
-        raise InputError(f"starts: {', '.join(missing)} has no lower or no upper bound; points are drawn between them")
+        raise InputError(
+            f"starts: points are drawn between bounds; give a lower and an upper one for {', '.join(missing)}"
+        )
     lower, upper = np.where(turning, -1.4, lower), np.where(turning, 1.4, upper)
     count = problem.settings.starts
     engine = qmc.Sobol(len(lower), seed=np.random.default_rng(problem.settings.seed))
