@@ -75,12 +75,11 @@ def choose_free(
     known: Mapping[str, Known],
     wanted: Mapping[str, Mapping[str, Any]],
     ties: Mapping[str, str],
-    boundless: str = "",
 ) -> tuple[Free, ...]:
     """The free parameters.
 
     wanted: for each name or pattern its start, lower, upper and positive, all optional. ties: for the name of a
-    parameter that of the free one that it equals. boundless: the method, if it cannot keep bounds.
+    parameter that of the free one that it equals.
     Raises InputError with one line per mistake.
     """
     problems: list[str] = []
@@ -101,7 +100,7 @@ def choose_free(
     owner: dict[str, str] = {}
     for name, entry in entries.items():
         try:
-            one = _free(_find(name, known), entry, boundless)
+            one = _free(_find(name, known), entry)
         except InputError as fault:
             problems += [f"free: {problem}" for problem in fault.problems]
             continue
@@ -148,7 +147,7 @@ def _find(name: str, known: Mapping[str, Known]) -> Known:
     raise InputError(f"no parameter '{name}'; {did_you_mean(name, dict.fromkeys(names))}")
 
 
-def _free(known: Known, entry: Mapping[str, Any], boundless: str) -> Free:
+def _free(known: Known, entry: Mapping[str, Any]) -> Free:
     """A parameter with its start, bounds and coordinates. Raises InputError."""
     name, now = known.path, known.now
     problems = [f"{name}.{key}: unknown key; {did_you_mean(key, _KEYS)}" for key in entry if key not in _KEYS]
@@ -172,8 +171,6 @@ def _free(known: Known, entry: Mapping[str, Any], boundless: str) -> Free:
         raise InputError(f"{name}: found a lower bound {lower.tolist()} that is not under the upper {upper.tolist()}")
     if given and known.is_direction:
         raise InputError(f"{name}: is a direction, which has no bounds; free single components to bound them")
-    if given and boundless:
-        raise InputError(f'{name}: method "{boundless}" cannot keep bounds; use least_squares or L-BFGS-B')
     lower, upper = np.maximum(lower, known.minimum), np.minimum(upper, known.maximum)
     if ((start < lower) | (start > upper)).any():
         raise InputError(

@@ -9,7 +9,7 @@ import numpy as np
 from diffrt.errors import InputError, did_you_mean
 from diffrt.fit.freeing import choose_free, known_parameters
 from diffrt.fit.level import Level, automatic_blurs, level_of
-from diffrt.fit.settings import BOUNDED, SETTINGS, Settings
+from diffrt.fit.settings import SETTINGS, Settings
 from diffrt.fit.variables import Variables
 from diffrt.fit.view import View
 from diffrt.image import Image
@@ -93,8 +93,7 @@ def make_problem(
         problems.append("free: found no parameter, needed: at least one, such as lamp.position")
     variables = Variables(())
     try:
-        boundless = "" if chosen.method in BOUNDED else chosen.method
-        variables = Variables(choose_free(known_parameters(scene, views), {**wanted, **gains}, ties or {}, boundless))
+        variables = Variables(choose_free(known_parameters(scene, views), {**wanted, **gains}, ties or {}))
     except InputError as fault:
         problems += fault.problems
     if problems:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.errors import InputError
+from diffrt.fit.bounds import Endless
 from diffrt.fit.evaluation import Objective, Triangle
 from diffrt.fit.influence import check_influence, parts, pulls
 from diffrt.fit.journal import Entry, Journal
@@ -233,8 +234,10 @@ class Search:
             first = self.objective.triangle(start)
             check_influence(self.problem, first)
             self.notes = pulls(self.problem, first)
+        endless = None if bounded else Endless(lower, upper)
+        begin = endless.outside(start) if endless else start
         # Numbers of a fit differ in size by orders of magnitude, and a gradient method does not see it.
-        unit = np.maximum(np.abs(start), 0.1)
+        unit = np.maximum(np.abs(begin), 0.1)
 
         kept: dict[bytes, Array] = {}
 
@@ -250,23 +253,19 @@ class Search:
         scale = 1.0 / max(evaluate(start)[0], 1e-300)
 
         def loss(scaled: Array) -> tuple[float, Array]:
-            u = scaled * unit
-            if bounded:
-                u = np.clip(u, lower, upper)  # rounding may carry a bound over itself
-            elif (u < lower).any() or (u > upper).any():
-                # No scene is there. An infinite loss makes a line search take a shorter step.
-                return np.inf, np.zeros_like(u)
+            # Rounding may carry a bound over itself.
+            u, moved = endless.inside(scaled * unit) if endless else (np.clip(scaled * unit, lower, upper), 1.0)
             try:
                 value, slope = evaluate(u)
-            except InputError:
+            except InputError:  # no scene is there; a line search takes a shorter step
                 return np.inf, np.zeros_like(u)
-            return value * scale, slope * unit * scale
+            return value * scale, slope * moved * unit * scale
 
         limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
         most = "maxfun" if method == "TNC" else "maxiter"
         options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
         with np.errstate(invalid="ignore"):
-            done = minimize(loss, start / unit, jac=True, method=method, options=options, **limits)
+            done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)
         return bool(done.success), str(done.message)
 
 

@@ -13,6 +13,8 @@ LOSSES = ("squared", "huber", "soft_l1")
 SPACES = ("linear", "srgb")
 
 BOUNDED = ("least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr")
+"""Methods that keep bounds by themselves."""
+
 METHODS = (*BOUNDED, "BFGS", "CG", "Newton-CG")
 """scipy's least_squares, and the methods of its minimize that work with a gradient."""
 
