@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from diffrt.errors import InputError
 from diffrt.scene import Scene, load_scene, parse_scene
 from diffrt.scene.checking import check_document
-from diffrt.scene.schema import CAMERAS, LIGHTS, MATERIALS, SHAPES, Quantity, Table, rule_of
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Quantity
+from diffrt.scene.schema import Table, rule_of, tables_of
 
 SCENES = sorted((Path(__file__).parent.parent / "scenes").glob("*.toml"))
 
@@ -31,7 +32,7 @@ def tables(draw: st.DrawFn, kinds: dict[str, type[Table]]) -> dict[str, Any]:
         if isinstance(rule, Quantity):
             table[field] = draw(quantities(rule))
         elif field == "material":
-            table[field] = draw(tables(MATERIALS))
+            table[field] = draw(tables(tables_of(MATERIALS)))
         elif field != "type":
             table[field] = draw(st.integers(1, 16384))
     return table
@@ -46,9 +47,9 @@ def scenes(draw: st.DrawFn) -> Scene:
     document, problems = check_document(
         {
             "reflection_depth": draw(st.integers(0, 8)),
-            "camera": draw(tables(CAMERAS)),
-            "shapes": {name: draw(tables(SHAPES)) for name in names[:split]},
-            "lights": {name: draw(tables(LIGHTS)) for name in names[split:]},
+            "camera": draw(tables(tables_of(CAMERAS))),
+            "shapes": {name: draw(tables(tables_of(SHAPES))) for name in names[:split]},
+            "lights": {name: draw(tables(tables_of(LIGHTS))) for name in names[split:]},
         }
     )
     assume(not problems)

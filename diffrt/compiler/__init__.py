@@ -1,21 +1,23 @@
 """Kernels: one function over millions of samples, as a single op; recorded, compiled, or run by numpy."""
 
+from .control import choose, cond, scan, while_loop
 from .engine import REFERENCE, Engine, EngineMissing, choose_engine, describe
-from .kernel import Case, kernel, search
-from .loops import fold, repeat, when
-from .runs import Runs
+from .kernel import kernel, search
+from .segments import Segments
+from .structures import Table
 
 __all__ = [
     "REFERENCE",
-    "Case",
     "Engine",
     "EngineMissing",
-    "Runs",
+    "Segments",
+    "Table",
+    "choose",
     "choose_engine",
+    "cond",
     "describe",
-    "fold",
     "kernel",
-    "repeat",
+    "scan",
     "search",
-    "when",
+    "while_loop",
 ]

@@ -1,6 +1,6 @@
-"""The LLVM engine: mappings as machine code, in threads over pieces.
+"""The LLVM engine: batched functions as machine code, in threads over blocks of samples.
 
-A piece is computed by one thread and leaves its own sums, which are added up in the order of the pieces. So neither
+A block is computed by one thread and leaves its own sums, which are added up in the order of the blocks. So neither
 the number of threads nor their speed can change a bit of the result.
 """
 
@@ -17,11 +17,10 @@ import numpy as np
 from diffrt.autograd import not_equal
 from diffrt.autograd.variable import recording
 from diffrt.compiler import native
+from diffrt.compiler.batched import BatchedFunction, Search
 from diffrt.compiler.engine import Engine
 from diffrt.compiler.llvm import Form, write
-from diffrt.compiler.mapping import Mapping, Search, own_slots
 from diffrt.compiler.program import (
-    ROW,
     SAMPLE,
     TABLE_FIELD,
     UNIFORM,
@@ -30,7 +29,8 @@ from diffrt.compiler.program import (
     abstract,
     as_nodes,
 )
-from diffrt.compiler.runs import Runs
+from diffrt.compiler.segments import Segments
+from diffrt.compiler.structures import Skeleton, take_apart
 
 ALONE = 65_536
 """With fewer samples the calling thread does them all, before another thread would be awake."""
@@ -45,12 +45,13 @@ MANY = 100_000
 @dataclass(frozen=True)
 class Spec:
     """An input of a program: its kind, its shape without the last axis, and whether it holds booleans. A table has the
-    specs of its fields."""
+    shapes of its fields, and the skeleton of its rows."""
 
     kind: str
     shape: tuple[int, ...] = ()
     boolean: bool = False
     fields: tuple[tuple[int, ...], ...] = ()
+    skeleton: Skeleton | None = None
 
 
 class Program:
@@ -93,7 +94,8 @@ class Program:
         inputs: list[Any] = []
         for spec in self._specs:
             if spec.kind == TABLE_FIELD:
-                inputs.append(TableInput(recorder, tables, place, spec.fields))
+                assert spec.skeleton is not None
+                inputs.append(TableInput(recorder, tables, place, spec.fields, spec.skeleton))
                 place, tables = place + len(spec.fields), tables + 1
                 continue
             array = abstract(recorder, spec.kind, place, spec.shape)
@@ -111,20 +113,22 @@ class Program:
         return write(recorder, self._kinds or (SAMPLE,) * len(nodes), nodes, form)
 
 
-def _name(function: Any) -> str | None:
-    """What tells a function of the package from every other one; None for a function from elsewhere."""
-    if is_dataclass(function):
-        parts = []
-        for f in fields(function):
-            value = getattr(function, f.name)
-            part = _name(value) if callable(value) else repr(value)
-            if part is None:
-                return None
-            parts.append(part)
-        return f"{type(function).__name__}({', '.join(parts)})"
-    if not function.__module__.startswith("diffrt."):
-        return None
-    return f"{function.__module__}.{function.__qualname__}"
+def _name(x: Any) -> str | None:
+    """What tells a function and its setting from every other one; None if something in it is from outside the package,
+    whose source may change without this one's."""
+    if is_dataclass(x) and not isinstance(x, type):
+        return _joined(type(x), [getattr(x, f.name) for f in fields(x)])
+    if isinstance(x, tuple):
+        return _joined(type(x), x)
+    if callable(x):
+        inside = (x.__module__ or "").startswith("diffrt.")
+        return f"{x.__module__}.{x.__qualname__}" if inside or x.__module__ == "builtins" else None
+    return repr(x)
+
+
+def _joined(kind: type, parts: Sequence[Any]) -> str | None:
+    names = [_name(kind), *map(_name, parts)]
+    return None if None in names else f"({', '.join(map(str, names))})"
 
 
 @cache
@@ -143,98 +147,87 @@ def form_of(engine: Engine, shading: bool, often: bool) -> Form:
     return Form("double", width, shading, effort=2 if often else 0)
 
 
-def run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, shading: bool) -> list[Any]:
-    """The results of a mapping."""
-    form = form_of(engine, shading, shading and len(runs.labels) >= MANY)
-    size = len(runs.labels)
-    order = runs.order
-    real = np.float32 if form.real == "float" else np.float64
-    slots = mapping.inputs
-    arrays = []
-    for slot, x in zip(slots, inputs, strict=True):
-        if slot.kind == SAMPLE and order is not None:
-            x = x[..., order]
-        arrays.append(np.ascontiguousarray(x, real))
+def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,
+        shading: bool) -> list[Any]:  # fmt: skip
+    """The results of a batched function."""
+    form = form_of(engine, shading, shading and len(segments.rows) >= MANY)
+    size, order, blocks = len(segments.rows), segments.order, segments.blocks
     count = size if order is None else len(order)
-    padded = max(count, form.width)
-    if padded > count:
-        arrays = [_padded(a, padded) if s.kind == SAMPLE else a for s, a in zip(slots, arrays, strict=True)]
-    results: list[Any] = [None] * len(mapping.results)
-    jobs = []
-    for case, function in enumerate(mapping.functions):
-        own, kept = own_slots(slots, case), own_slots(mapping.results, case)
-        specs = tuple(
-            Spec(slots[i].kind, np.shape(inputs[i]) if slots[i].kind == UNIFORM else arrays[i].shape[:-1],
-                 np.asarray(inputs[i]).dtype == bool)
-            for i in own
-        )  # fmt: skip
-        made = program(function, specs, tuple(mapping.results[i].kind for i in kept), form)
-        for place, shape, kind in zip(kept, made.shapes, made.kinds, strict=True):
-            if kind == SAMPLE and results[place] is None:
-                # Samples that are left out, and lanes of a vector beyond the last sample, are 0.
-                whole = runs.complete or order is not None
-                results[place] = (np.empty if whole and count else np.zeros)((*shape, padded), real)
-        outputs = [results[i] for i, kind in zip(kept, made.kinds, strict=True) if kind == SAMPLE]
-        jobs.append(Job(made, [arrays[i] for i in own], outputs, runs.pieces[case], [runs.rows[case]], padded))
-    execute(jobs, engine.threads)
-    for case, job in enumerate(jobs):
-        kept = own_slots(mapping.results, case)
-        column = 0
-        for place, shape, kind in zip(kept, job.program.shapes, job.program.kinds, strict=True):
-            if kind == SAMPLE:
-                continue
-            width = int(np.prod(shape))
-            sums = job.sums[:, column : column + width].astype(np.float64)
-            column += width
-            if kind == UNIFORM:
-                total = sums.sum(0).reshape(shape)
-            else:
-                rows = runs.rows[case]
-                lines = [np.bincount(job.pieces[:, 2], s, rows) for s in sums.T]
-                total = np.array(lines).reshape(*shape, rows)
-            results[place] = total if results[place] is None else results[place] + total
-    for i, slot in enumerate(mapping.results):
-        if slot.kind == SAMPLE:
-            found = results[i][..., :count]
-            if order is not None:
-                make = np.empty if runs.complete else np.zeros
-                back: Any = make((*found.shape[:-1], size), real)
-                back[..., order] = found
-                found = back
-            results[i] = found
+    real = np.float32 if form.real == "float" else np.float64
+    specs, arrays, padded = _arrays(batched.inputs, inputs, segments, form, real)
+    made = program(batched.function, specs, batched.results, form)
+    results: list[Any] = [None] * len(batched.results)
+    for place, (shape, kind) in enumerate(zip(made.shapes, made.kinds, strict=True)):
+        if kind == SAMPLE:
+            # Samples that are left out, and lanes of a vector beyond the last sample, are 0.
+            whole = segments.complete or order is not None
+            results[place] = (np.empty if whole and count else np.zeros)((*shape, padded), real)
+    outputs = [r for r, kind in zip(results, made.kinds, strict=True) if kind == SAMPLE]
+    job = Job(made, arrays, outputs, blocks, [segments.count], padded)
+    execute(job, engine.threads)
+    column = 0
+    for place, (shape, kind) in enumerate(zip(made.shapes, made.kinds, strict=True)):
+        if kind == SAMPLE:
+            results[place] = _in_place(results[place][..., :count], segments)
+            continue
+        width = int(np.prod(shape))
+        sums = job.sums[:, column : column + width].astype(np.float64)
+        column += width
+        if kind == UNIFORM:
+            results[place] = sums.sum(0).reshape(shape)
+        else:
+            lines = [np.bincount(blocks[:, 2], s, segments.count) for s in sums.T]
+            results[place] = np.array(lines).reshape(*shape, segments.count)
     return results
 
 
-def search(function: Search, inputs: Sequence[Any], runs: Runs, engine: Engine, often: bool) -> list[Any]:
-    """The results per sample of a function that may hold loops over tables; these inputs are lists of fields."""
+def search(function: Search, kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, engine: Engine,
+           often: bool) -> list[Any]:  # fmt: skip
+    """The results per sample of a function that may hold loops over tables."""
     form = form_of(engine, False, often)
-    size, order = len(runs.labels), runs.order
-    padded = max(size, form.width)
+    specs, arrays, padded = _arrays(kinds, inputs, segments, form, np.float64)
+    counts = [segments.count]
+    counts += [
+        take_apart(x.fields)[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD
+    ]
+    made = program(function, specs, None, form)
+    results = [np.empty((*shape, padded)) for shape in made.shapes]
+    execute(Job(made, arrays, results, segments.blocks, counts, padded), engine.threads)
+    return [_in_place(r[..., : len(segments.rows)], segments) for r in results]
+
+
+def _arrays(
+    kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, form: Form, real: Any
+) -> tuple[tuple[Spec, ...], list[Any], int]:
+    """What a program is told of its inputs, the arrays that it reads, and the number of samples with those that fill
+    up a vector."""
+    order = segments.order
+    count = len(segments.rows) if order is None else len(order)
+    padded = max(count, form.width)
     specs, arrays = [], []
-    counts = [runs.rows[0]]
-    last = function.uniforms + function.rows
-    for i, x in enumerate(inputs):
-        if i >= last + function.samples:
-            specs.append(Spec(TABLE_FIELD, fields=tuple(f.shape[:-1] for f in x)))
-            arrays += [np.ascontiguousarray(f, np.float64) for f in x]
-            counts.append(x[0].shape[-1])
+    for kind, x in zip(kinds, inputs, strict=True):
+        if kind == TABLE_FIELD:
+            skeleton, columns = take_apart(x.fields)
+            specs.append(Spec(kind, fields=tuple(f.shape[:-1] for f in columns), skeleton=skeleton))
+            arrays += [np.ascontiguousarray(f, real) for f in columns]
             continue
-        kind = UNIFORM if i < function.uniforms else ROW if i < last else SAMPLE
         boolean = np.asarray(x).dtype == bool
         if kind == SAMPLE and order is not None:
             x = x[..., order]
-        array = np.ascontiguousarray(x, np.float64)
+        array = np.ascontiguousarray(x, real)
         specs.append(Spec(kind, np.shape(x) if kind == UNIFORM else array.shape[:-1], boolean))
-        arrays.append(_padded(array, padded) if kind == SAMPLE and padded > size else array)
-    made = program(function, tuple(specs), None, form)
-    results = [np.empty((*shape, padded)) for shape in made.shapes]
-    execute([Job(made, arrays, results, runs.pieces[0], counts, padded)], engine.threads)
-    results = [r[..., :size] for r in results]
-    if order is not None:
-        for i, found in enumerate(results):
-            results[i] = np.empty_like(found)
-            results[i][..., order] = found
-    return results
+        arrays.append(_padded(array, padded) if kind == SAMPLE and padded > count else array)
+    return tuple(specs), arrays, padded
+
+
+def _in_place(found: Any, segments: Segments) -> Any:
+    """A result in the samples' own order, 0 for those that are left out."""
+    if segments.order is None:
+        return found
+    make = np.empty if segments.complete else np.zeros
+    back = make((*found.shape[:-1], len(segments.rows)), found.dtype)
+    back[..., segments.order] = found
+    return back
 
 
 def _padded(x: Any, size: int) -> Any:
@@ -245,28 +238,28 @@ def _padded(x: Any, size: int) -> Any:
 
 
 class Job:
-    """One program on its pieces."""
+    """One program on its blocks."""
 
-    def __init__(self, program: Program, inputs: list[Any], outputs: list[Any], pieces: Any, counts: list[int],
+    def __init__(self, program: Program, inputs: list[Any], outputs: list[Any], blocks: Any, counts: list[int],
                  samples: int) -> None:  # fmt: skip
-        self.program, self.pieces, self.samples = program, pieces, samples
-        self.sums = np.empty((len(pieces), program.columns + 1), np.float32 if program.form.real == "float" else float)
+        self.program, self.blocks, self.samples = program, blocks, samples
+        self.sums = np.empty((len(blocks), program.columns + 1), np.float32 if program.form.real == "float" else float)
         self._keep = inputs, outputs
         self._inputs = np.array([_address(a) for a in inputs] or [0], np.uint64)
         self._outputs = np.array([_address(a) for a in outputs] or [0], np.uint64)
         self._counts = np.array(counts, np.int64)
 
     def run(self, first: int, last: int, code: native.Native | None = None) -> None:
-        """Do some of the pieces."""
+        """Do some of the blocks."""
         (code or self.program.native).call(
-            self._inputs.ctypes.data, self._outputs.ctypes.data, self.sums.ctypes.data, self.pieces.ctypes.data,
+            self._inputs.ctypes.data, self._outputs.ctypes.data, self.sums.ctypes.data, self.blocks.ctypes.data,
             self._counts.ctypes.data, first, last, self.samples,
         )  # fmt: skip
 
     def again(self) -> None:
-        """Do the pieces again in which a nan stands where zero should have won."""
-        for piece in np.flatnonzero(self.sums[:, -1]).tolist() if len(self.sums) else ():
-            self.run(piece, piece + 1, self.program.exact)
+        """Do the blocks again in which a nan stands where zero should have won."""
+        for block in np.flatnonzero(self.sums[:, -1]).tolist() if len(self.sums) else ():
+            self.run(block, block + 1, self.program.exact)
 
 
 def _address(array: Any) -> int:
@@ -279,25 +272,20 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "diffrt")
 
 
-def execute(jobs: Sequence[Job], threads: int) -> None:
-    """Run programs on all their pieces."""
-    tasks = []
-    total = sum(int((j.pieces[:, 1] - j.pieces[:, 0]).sum()) for j in jobs)
-    for job in jobs:
-        if not len(job.pieces):
-            continue
-        if threads == 1 or total < ALONE:
-            job.run(0, len(job.pieces))
-            continue
-        done = np.cumsum(job.pieces[:, 1] - job.pieces[:, 0])
+def execute(job: Job, threads: int) -> None:
+    """Run a program on all its blocks."""
+    blocks = job.blocks
+    total = int((blocks[:, 1] - blocks[:, 0]).sum())
+    if threads == 1 or total < ALONE:
+        job.run(0, len(blocks))
+    else:
+        done = np.cumsum(blocks[:, 1] - blocks[:, 0])
         share = max(total / (8 * threads), SHARE)
         cuts = np.searchsorted(done, np.arange(share, done[-1], share)) + 1
-        bounds = np.unique([0, *cuts, len(job.pieces)]).tolist()
-        tasks += [(job, a, b) for a, b in pairwise(bounds)]
-    if tasks:
-        waiting = [_pool(threads).submit(job.run, a, b) for job, a, b in tasks[1:]]
-        tasks[0][0].run(*tasks[0][1:])
+        bounds = np.unique([0, *cuts, len(blocks)]).tolist()
+        tasks = list(pairwise(bounds))
+        waiting = [_pool(threads).submit(job.run, a, b) for a, b in tasks[1:]]
+        job.run(*tasks[0])
         for task in waiting:
             task.result()
-    for job in jobs:
-        job.again()
+    job.again()

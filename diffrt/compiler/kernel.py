@@ -1,13 +1,12 @@
 """A kernel: one function over many samples, as a single op of the autograd core.
 
-The function is module-level and closes over nothing. It is called as function(structure, uniforms, rows, samples),
-with numbers for some samples, for one, or without numbers to be recorded; see `mapping.py` for how numbers reach it.
-Nothing per sample is stored between the passes: the reverse pass runs the function again and sweeps back at once, and
-so does the forward mode.
+The function is module-level and closes over nothing. It is called as function(setting, uniforms, rows, samples), each of
+the three a structure with names of the caller's own (see `structures.py`), with numbers for some samples, for one, or
+without numbers to be recorded; `batched.py` says how numbers reach it. Nothing per sample is stored between the passes:
+the reverse pass runs the function again and sweeps back at once, and so does the forward mode.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,91 +14,86 @@ import numpy as np
 from diffrt.autograd import Op, concatenate, index, reshape
 from diffrt.autograd.variable import Var, apply
 from diffrt.compiler import compiled, reference
+from diffrt.compiler.batched import BatchedFunction, Formula, Search
 from diffrt.compiler.engine import Engine
-from diffrt.compiler.mapping import Formula, Mapping, Search, Slot
-from diffrt.compiler.program import ROW, SAMPLE, UNIFORM
-from diffrt.compiler.runs import Runs, one_run
+from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM
+from diffrt.compiler.segments import Segments, one_segment
+from diffrt.compiler.structures import take_apart
 
 COLUMNS = 4
 """Tangents that compiled code takes at once."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """Samples of one structure. structure: hashable. rows: fields (..., K) of a table, a Var or an array each."""
-
-    structure: Any
-    rows: Sequence[Any] = ()
-
-
 def kernel(
     function: Callable[..., Any],
-    uniforms: Sequence[Any],
-    cases: Sequence[Case],
-    samples: Sequence[Any],
+    setting: Any,
+    uniforms: Any,
+    rows: Any,
+    samples: Any,
     engine: Engine,
-    runs: Runs | None = None,
+    segments: Segments | None = None,
     shading: bool = False,
 ) -> Any:
     """Map a function over N samples.
 
-    function: called as function(structure, uniforms, rows, samples) with uniforms (..., 1), rows and samples (..., n)
-    of one case; it returns (..., n) or (..., 1). uniforms: (...). samples: (..., N).
-    runs: the label of each sample, with as many rows for each case as its fields have; all are of the one case, if
-    None. shading: whether the engine's dtype counts, and rounding may differ from numpy's in the last place.
+    function: called as function(setting, uniforms, rows, samples) with structures of uniforms (..., 1) and rows and
+    samples (..., n); it returns (..., n) or (..., 1). setting: hashable; what the function depends on besides numbers.
+    uniforms: a structure of arrays or Vars (...). rows: of (..., K). samples: of (..., N).
+    segments: the row of each sample; None if there are no rows. shading: whether the engine's dtype counts, and
+    rounding may differ from numpy's in the last place.
     Returns (..., N), 0 for samples that are left out; a Var if an input is one.
     """
-    runs = runs or one_run(_shape(samples[0])[-1])
-    rows = [field for case in cases for field in case.rows]
-    slots = (
-        *(Slot(UNIFORM) for _ in uniforms),
-        *(Slot(ROW, k) for k, case in enumerate(cases) for _ in case.rows),
-        *(Slot(SAMPLE) for _ in samples),
-    )
-    formulas = tuple(Formula(function, case.structure, len(uniforms), len(case.rows)) for case in cases)
-    inputs = [*uniforms, *rows, *samples]
-    settings = {"runs": runs, "engine": engine, "shading": shading}
-    mapping = Mapping(formulas, slots, (Slot(SAMPLE),))
-    return apply(_KERNEL, tuple(inputs), {"mapping": mapping, "shapes": None, **settings})
+    skeleton, inputs = take_apart((uniforms, rows, samples))
+    kinds = tuple(k for k, part in zip((UNIFORM, ROW, SAMPLE), skeleton.parts, strict=True) for _ in range(part.size))
+    segments = segments or one_segment(_shape(inputs[-1])[-1])
+    batched = BatchedFunction(Formula(function, setting, skeleton), kinds, (SAMPLE,))
+    settings = {"segments": segments, "engine": engine, "shading": shading}
+    return apply(_KERNEL, tuple(inputs), {"batched": batched, "shapes": None, **settings})
 
 
 def search(
     function: Callable[..., Any],
-    structure: Any,
-    uniforms: Sequence[Any],
-    rows: Sequence[Any],
-    samples: Sequence[Any],
-    tables: Sequence[Sequence[Any]],
+    setting: Any,
+    uniforms: Any,
+    rows: Any,
+    samples: Any,
+    tables: Any,
     engine: Engine,
-    runs: Runs | None = None,
+    segments: Segments | None = None,
     often: bool = False,
-) -> list[Any]:
+) -> Any:
     """Map a function with loops in it over N samples. It is not differentiated.
 
-    function: called as function(structure, uniforms, rows, samples, tables), where tables are for `fold`; it returns a
-    list of results (..., n). tables: the fields (..., K) of each. The rest is as for `kernel`, of one case and without
-    Vars; no sample is left out. often: whether it is worth the time to compile it well.
+    function: called as function(setting, uniforms, rows, samples, tables); it returns a structure of results (..., n).
+    tables: a structure of Tables, for `scan`. The rest is as for `kernel`, without Vars; no sample is left out.
+    often: whether it is worth the time to compile it well. Returns a list of the arrays of the results, (..., N) each.
     """
-    whole = Search(function, structure, len(uniforms), len(rows), len(samples))
-    inputs = [*uniforms, *rows, *samples, *tables]
-    runs = runs or one_run(_shape(samples[0])[-1])
+    skeleton, inputs = take_apart((uniforms, rows, samples, tables))
+    parts = zip((UNIFORM, ROW, SAMPLE, TABLE_FIELD), skeleton.parts, strict=True)
+    kinds = tuple(k for k, part in parts for _ in range(part.size))
+    size = next(_shape(x)[-1] for k, x in zip(kinds, inputs, strict=True) if k == SAMPLE)
+    segments = segments or one_segment(size)
+    formula = Search(function, setting, skeleton)
     if engine.name == "numpy":
-        return reference.search(whole, inputs, runs)
-    return compiled.search(whole, inputs, runs, engine, often)
+        return reference.search(formula, kinds, inputs, segments)
+    return compiled.search(formula, kinds, inputs, segments, engine, often)
 
 
-def _run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, shading: bool) -> list[Any]:
-    """The results of a mapping on plain inputs."""
+def _run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,
+         shading: bool) -> list[Any]:  # fmt: skip
+    """The results of a batched function on plain inputs."""
     if engine.name == "numpy":
-        return reference.run(mapping, inputs, runs)
-    return compiled.run(mapping, inputs, runs, engine, shading)
+        return reference.run(batched, inputs, segments)
+    return compiled.run(batched, inputs, segments, engine, shading)
 
 
-def _derived(mapping: Mapping, inputs: Sequence[Any], shapes: list[tuple[int, ...]], settings: Any) -> list[Any]:
-    """The results of a mapping, Vars where an input is one."""
+def _derived(
+    batched: BatchedFunction, inputs: Sequence[Any], shapes: list[tuple[int, ...]], settings: Any
+) -> list[Any]:
+    """The results of a batched function, Vars where an input is one."""
     if not any(isinstance(x, Var) for x in inputs):
-        return _run(mapping, inputs, **settings)
-    packed = apply(_KERNEL, tuple(inputs), {"mapping": mapping, "shapes": tuple(shapes), **settings})
+        return _run(batched, inputs, **settings)
+    packed = apply(_KERNEL, tuple(inputs), {"batched": batched, "shapes": tuple(shapes), **settings})
     return _unpacked(packed, shapes)
 
 
@@ -110,8 +104,8 @@ def _unpacked(packed: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     return [reshape(index(packed, slice(a, b)), s) for a, b, s in zip(ends, ends[1:], shapes, strict=False)]
 
 
-def _forward(*inputs: Any, mapping: Mapping, shapes: Any, **settings: Any) -> Any:
-    found = _run(mapping, inputs, **settings)
+def _forward(*inputs: Any, batched: BatchedFunction, shapes: Any, **settings: Any) -> Any:
+    found = _run(batched, inputs, **settings)
     return found[0] if len(found) == 1 else np.concatenate([np.ravel(r) for r in found])
 
 
@@ -119,15 +113,15 @@ def _shapes(out: Any, shapes: Any) -> list[tuple[int, ...]]:
     return [_shape(out)] if shapes is None or len(shapes) == 1 else list(shapes)
 
 
-def _vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], mapping: Mapping, shapes: Any,
+def _vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], batched: BatchedFunction, shapes: Any,
          **settings: Any) -> list[Any]:  # fmt: skip
     seeds = _unpacked(g, _shapes(out, shapes))
     kept = [_shape(x) for x, w in zip(inputs, wanted, strict=True) if w]
-    parts = iter(_derived(mapping.adjoint(tuple(wanted)), [*inputs, *seeds], kept, settings))
+    parts = iter(_derived(batched.adjoint(tuple(wanted)), [*inputs, *seeds], kept, settings))
     return [next(parts) if w else None for w in wanted]
 
 
-def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], mapping: Mapping, shapes: Any,
+def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], batched: BatchedFunction, shapes: Any,
          **settings: Any) -> list[Any]:  # fmt: skip
     results = _shapes(out, shapes)
     count = next(len(ts) for ts in tangents if ts is not None)
@@ -143,7 +137,7 @@ def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], mapping: Mapp
             given += [zero if tangents[i][k] is None else tangents[i][k] for k in some]
             given += [zero] * (size - len(some))
         kept = [s for s in results for _ in range(size)]
-        parts = _derived(mapping.tangent(moving, size), [*inputs, *given], kept, settings)
+        parts = _derived(batched.tangent(moving, size), [*inputs, *given], kept, settings)
         for j, k in enumerate(some):
             own = [reshape(p, (-1,)) for p in parts[j::size]] if len(results) > 1 else parts[j::size]
             columns[k] = concatenate(own) if len(own) > 1 else own[0]

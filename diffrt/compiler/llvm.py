@@ -14,13 +14,13 @@ Nothing is reordered: without `contract` every number is the one that numpy woul
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from diffrt.compiler.elementary import FUNCTIONS, definition
-from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, Loop, Node, Recorder, Scope
+from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, Choice, Loop, Node, Recorder, Scope
 
 NAME = "kernel"
 
@@ -79,6 +79,14 @@ class _Writer:
         self.homes: dict[Node, tuple[Loop, int]] = {
             c: (loop, i) for loop in recorder.loops for i, c in enumerate(loop.carried)
         }
+        # In a branch, what stands for a number from outside is another name for it.
+        self.aliases: dict[Node, Node] = {
+            c: g
+            for choice in recorder.choices
+            for own in choice.carried
+            for c, g in zip(own, choice.given, strict=True)
+        }
+        self.sinks: dict[Node, str] = {}
 
     # Lines.
     def line(self, text: str) -> None:
@@ -118,12 +126,19 @@ class _Writer:
 
     def of(self, node: Node, vector: bool) -> str:
         """The name of a node's value, as one number or as a vector."""
+        node = self.source(node)
         if node.op == "constant":
             plain = self.literal(node.setting)
             return f"splat ({self.type(node, False)} {plain})" if vector else plain
         if node.varies or not vector:
             return self.names[node]
         return self.splats[node]
+
+    def source(self, node: Node) -> Node:
+        """The node that another one is only a name for."""
+        while node in self.aliases:
+            node = self.aliases[node]
+        return node
 
     def spread(self, node: Node) -> None:
         """Make a vector of what is the same in all lanes."""
@@ -136,11 +151,13 @@ class _Writer:
     # The module.
     def module(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> str:
         self.live = self._live([node for nodes in results for node in nodes])
-        self.items: dict[Scope, list[Node | Loop]] = {}
-        loops = {id(loop): loop for n in self.live for loop in self._loops(n)}.values()
-        every: list[Node | Loop] = [*self.live, *loops]
+        self.items: dict[Scope, list[Node | Loop | Choice]] = {}
+        regions = {id(region): region for n in self.live if (region := self._region(n)) is not None}.values()
+        every: list[Node | Loop | Choice] = [*self.live, *regions]
         for item in sorted(every, key=lambda i: i.number):
-            home = item.scope.parent if isinstance(item, Loop) else item.scope
+            home = (
+                item.scope.parent if isinstance(item, Loop) else item.home if isinstance(item, Choice) else item.scope
+            )
             assert home is not None
             self.items.setdefault(home, []).append(item)
         self.spreads = self._spreads(results)
@@ -157,28 +174,32 @@ class _Writer:
             self.declared |= set(needed)
         return "\n".join([*parts, *sorted(self.declared), ""])
 
-    def _loops(self, node: Node) -> Iterator[Loop]:
+    def _region(self, node: Node) -> Loop | Choice | None:
+        """The loop or choice that a node comes out of, or is carried by."""
         if node.op == "result":
-            yield node.setting[0]
-        elif node.op == "carried":
-            yield self.homes[node][0]
+            region: Loop | Choice = node.setting[0]
+            return region
+        return self.homes[node][0] if node in self.homes else None
 
     def _live(self, roots: list[Node]) -> set[Node]:
         live: set[Node] = set()
         pending = list(roots)
         while pending:
-            node = pending.pop()
+            node = self.source(pending.pop())
             if node in live:
                 continue
             live.add(node)
             pending += node.operands
-            if node.op in ("result", "carried"):
-                loop, i = node.setting if node.op == "result" else self.homes[node]
-                pending += [loop.carried[i], loop.after[i], loop.given[i]]
-                if loop.kind == "repeat":
-                    pending += [loop.carried[0], loop.after[0], loop.given[0]]
-                if loop.mask is not None:
-                    pending.append(loop.mask)
+            if node.op not in ("result", "carried"):
+                continue
+            region, i = node.setting if node.op == "result" else self.homes[node]
+            if isinstance(region, Choice):
+                pending += [region.kind, *(after[i] for after in region.after)]
+                continue
+            pending += [region.carried[i], region.after[i], region.given[i]]
+            if region.kind == "while":
+                pending += [region.carried[0], region.after[0], region.given[0]]
+            pending += [n for n in (region.mask, region.need, region.following) if n is not None]
         return live
 
     def _spreads(self, results: Sequence[Sequence[Node]]) -> set[Node]:
@@ -187,12 +208,29 @@ class _Writer:
         for node in self.live:
             if node.varies:
                 wanted.update(node.operands)
-            for loop in self._loops(node):
-                wanted.update(loop.given)
-                wanted.update(loop.after)
-                if loop.mask is not None:
-                    wanted.add(loop.mask)
+            region = self._region(node)
+            if isinstance(region, Choice):
+                wanted.update(n for after in region.after for n in after)
+            elif region is not None:
+                wanted.update(region.given)
+                wanted.update(region.after)
+                wanted.update(n for n in (region.mask, region.need) if n is not None)
+        wanted = {self.source(n) for n in wanted}
         return {n for n in wanted if not n.varies and n.op != "constant" and n in self.live}
+
+    def _sinks(self, summed: Sequence[Node]) -> set[Node]:
+        """The results of choices that are only added up: a branch adds its own, and the others add nothing."""
+        found = {n for n in summed if n.op == "result" and isinstance(n.setting[0], Choice)
+                 and n.setting[0].home is self.recorder.sample}  # fmt: skip
+        found -= {n for n in summed if summed.count(n) > 1}
+        for node in self.live:
+            found.difference_update(map(self.source, node.operands))
+            region = self._region(node)
+            if isinstance(region, Choice):
+                found.difference_update(self.source(n) for after in region.after for n in after)
+            elif region is not None:
+                found.difference_update(map(self.source, [*region.given, *region.after]))
+        return found
 
     def body(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> None:
         width, vector, mask, real = self.form.width, self.vector, self.mask, self.form.real
@@ -205,6 +243,10 @@ class _Writer:
             place = node.setting[1]
             if place not in self.bases:
                 self.bases[place] = self.value(f"load ptr, ptr {self.at('ptr', '%inputs', str(place))}")
+        sinks = self._sinks(summed)
+        for node in summed:
+            if node in sinks:
+                self.sinks[node] = self.value(f"alloca {vector}, align {self.size * width}")
         self.scope(self.recorder.call)
         before = self.block
         self.line("br label %piece")
@@ -219,13 +261,16 @@ class _Writer:
             for k in range(3)
         )
         self.row = row
+        for slot in self.sinks.values():
+            self.line(f"store {vector} zeroinitializer, ptr {slot}, align {self.size * width}")
         self.scope(self.recorder.run)
         before = self.block
         self.line("br label %sample")
         self.start("sample")
         self.line(f"%i = phi i64 [ {begin}, %{before} ], [ %i.next, %latch ]")
         phis = len(self.lines)
-        sums = [f"%sum{k}" for k in range(len(summed))]
+        in_registers = [n for n in summed if n not in self.sinks]
+        names = {n: f"%sum{k}" for k, n in enumerate(in_registers)}
         self.line(f"%i.more = icmp slt i64 %i, {stop}")
         self.line("br i1 %i.more, label %compute, label %done")
         self.start("compute")
@@ -239,10 +284,10 @@ class _Writer:
         lane = self.value(f"add <{width} x i64> {self.wide('i64', self.first)}, {ascending}")
         early = self.value(f"icmp sge <{width} x i64> {lane}, {self.wide('i64', '%i')}")
         late = self.value(f"icmp slt <{width} x i64> {lane}, {self.wide('i64', stop)}")
-        valid = self.value(f"and {mask} {early}, {late}")
+        self.valid = valid = self.value(f"and {mask} {early}, {late}")
         self.scope(self.recorder.sample)
         after = []
-        for name, node in zip(sums, summed, strict=True):
+        for node, name in names.items():
             part = self.value(f"select {mask} {valid}, {vector} {self.of(node, True)}, {vector} zeroinitializer")
             after.append(self.value(f"fadd {vector} {name}, {part}"))
         nan = self.value(f"or {mask} %nan, zeroinitializer")
@@ -268,12 +313,13 @@ class _Writer:
         self.line("br label %sample")
         self.lines[phis:phis] = [
             f"  {name} = phi {vector} [ zeroinitializer, %{before} ], [ {a}, %latch ]"
-            for name, a in zip(sums, after, strict=True)
+            for name, a in zip(names.values(), after, strict=True)
         ] + [f"  %nan = phi {mask} [ zeroinitializer, %{before} ], [ {nan}, %latch ]"]
         self.start("done")
         base = self.value(f"mul i64 %p, {len(summed) + 1}")
         flag = self.any("%nan")
-        for k, name in enumerate(sums):
+        for k, node in enumerate(summed):
+            name = names.get(node) or self.value(f"load {vector}, ptr {self.sinks[node]}, align {self.size * width}")
             parts = [self.value(f"extractelement {vector} {name}, i64 {j}") for j in range(width)]
             while len(parts) > 1:  # pairs, in a fixed order
                 parts = [self.value(f"fadd {real} {a}, {b}") for a, b in zip(parts[::2], parts[1::2], strict=True)]
@@ -281,7 +327,7 @@ class _Writer:
             self.line(f"store {real} {parts[0]}, ptr {to}")
             if self.fast_chains():
                 flag = self.value(f"or i1 {flag}, {self.value(f'fcmp uno {real} {parts[0]}, {parts[0]}')}")
-        to = self.at(real, "%sums", self.value(f"add i64 {base}, {len(sums)}"))
+        to = self.at(real, "%sums", self.value(f"add i64 {base}, {len(summed)}"))
         self.line(f"store {real} {self.value(f'select i1 {flag}, {real} 1.0, {real} 0.0')}, ptr {to}")
         self.line("br label %stored")
         self.start("stored")
@@ -313,6 +359,8 @@ class _Writer:
         for item in self.items.get(scope, []):
             if isinstance(item, Loop):
                 self.loop(item)
+            elif isinstance(item, Choice):
+                self.choice(item)
             elif item.op not in ("constant", "carried", "result"):
                 self.names[item] = self.input(item) if item.op == "input" else self.operation(item)
                 if item in self.spreads:
@@ -396,7 +444,7 @@ class _Writer:
         begin = {i: self.of(loop.given[i], True) for i in wanted}
         before = self.block
         head, inside, done = (self.label(x) for x in ("head", "body", "done"))
-        if loop.kind == "when":
+        if loop.kind == "cond":
             assert loop.mask is not None
             some = self.any(self.of(loop.mask, True))
             self.line(f"br i1 {some}, label %{inside}, label %{done}")
@@ -415,7 +463,7 @@ class _Writer:
                 )
             return
         rows = ""
-        if loop.kind == "fold":
+        if loop.kind == "scan":
             rows = self.value(f"load i64, ptr {self.at('i64', '%counts', str(loop.table + 1))}")
         self.line(f"br label %{head}")
         self.start(head)
@@ -424,13 +472,17 @@ class _Writer:
         for i in wanted:
             self.names[loop.carried[i]] = f"%{self.label('carried')}"
         more = self.value(f"icmp slt i64 {turn}, {rows or loop.count}")
-        if loop.kind == "repeat":
+        if loop.kind == "while":
             more = self.value(f"and i1 {more}, {self.any(self.names[loop.carried[0]])}")
         self.line(f"br i1 {more}, label %{inside}, label %{done}")
         self.start(inside)
         self.at_row[loop.scope] = rows, turn
         self.scope(loop.scope)
         following = self.value(f"add i64 {turn}, 1")
+        if loop.need is not None and loop.following is not None:
+            needed = self.any(self.of(loop.need, True))
+            further = self.value(f"fptosi {self.form.real} {self.of(loop.following, False)} to i64")
+            following = self.value(f"select i1 {needed}, i64 {following}, i64 {further}")
         after = {i: self.of(loop.after[i], True) for i in wanted}
         end = self.block
         self.line(f"br label %{head}")
@@ -442,3 +494,35 @@ class _Writer:
         self.start(done)
         for i in wanted:
             self.names[loop.results[i]] = self.names[loop.carried[i]]
+
+    def choice(self, choice: Choice) -> None:
+        wanted = [i for i, r in enumerate(choice.results) if r in self.live]
+        kind = self.value(f"fptosi {self.form.real} {self.of(choice.kind, False)} to i32")
+        labels = [self.label("branch") for _ in choice.scopes]
+        done = self.label("done")
+        cases = " ".join(f"i32 {k}, label %{label}" for k, label in enumerate(labels) if k)
+        self.line(f"switch i32 {kind}, label %{labels[0]} [ {cases} ]")
+        ends: list[list[str]] = [[] for _ in wanted]
+        for label, scope, after in zip(labels, choice.scopes, choice.after, strict=True):
+            self.start(label)
+            self.scope(scope)
+            for k, i in enumerate(wanted):
+                slot = self.sinks.get(choice.results[i])
+                if slot is None:
+                    ends[k].append(f"[ {self.of(after[i], True)}, %{self.block} ]")
+                elif after[i].constant != 0.0:
+                    self.sink(slot, self.of(after[i], True))
+            self.line(f"br label %{done}")
+        self.start(done)
+        for k, i in enumerate(wanted):
+            result = choice.results[i]
+            if result not in self.sinks:
+                self.names[result] = self.value(f"phi {self.type(result, True)} {', '.join(ends[k])}")
+
+    def sink(self, slot: str, value: str) -> None:
+        """Add to a sum that is kept in memory."""
+        align = f"align {self.size * self.form.width}"
+        part = self.value(f"select {self.mask} {self.valid}, {self.vector} {value}, {self.vector} zeroinitializer")
+        old = self.value(f"load {self.vector}, ptr {slot}, {align}")
+        total = self.value(f"fadd {self.vector} {old}, {part}")
+        self.line(f"store {self.vector} {total}, ptr {slot}, {align}")

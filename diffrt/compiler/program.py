@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd.variable import TABLE, Abstract, Array, apply
+from diffrt.compiler.structures import Skeleton, put_together
 
 UNIFORM, ROW, SAMPLE, TABLE_FIELD = "uniform", "row", "sample", "table"
-"""How a number reaches a sample: one for all, by the row that its run takes, its own, or row by row in a `fold`."""
+"""How a number reaches a sample: one for all, by the row that its run takes, its own, or row by row in a `scan`."""
 
 
 class Scope:
@@ -39,9 +40,10 @@ class Scope:
 class Loop:
     """A loop, or a branch, in a program.
 
-    kind: "fold" over the rows of a table, "repeat" while lanes are active, at most `count` times, or "when" a lane
-    asks for it. given: the nodes with which the carried numbers begin. carried: these numbers inside. after: what the
-    body makes of them. mask: for "when". results: nodes for the numbers that come out. table: its number, for "fold".
+    kind: "scan" over the rows of a table, "while" lanes are active, at most `count` times, or "cond", if a lane asks
+    for it. given: the nodes with which the carried numbers begin. carried: these numbers inside. after: what the
+    body makes of them. mask: for "cond". results: nodes for the numbers that come out. table: its number, for "scan";
+    need, following: whether a lane needs the rows that follow, and the number of the row to go on with if none does.
     """
 
     kind: str
@@ -52,8 +54,35 @@ class Loop:
     mask: "Node | None" = None
     count: int = 0
     table: int = -1
+    need: "Node | None" = None
+    following: "Node | None" = None
     results: list["Node"] = field(default_factory=list)
     number: int = 0
+
+
+@dataclass(eq=False)
+class Choice:
+    """Branches of which one is computed, for a whole run of samples.
+
+    kind: the number of the branch, the same in all lanes. given: what the branches compute with. scopes: of the
+    branches. carried: for each branch, what stands for `given` inside of it. after: for each branch, what it makes of
+    that. results: nodes for the numbers that come out.
+    """
+
+    kind: "Node"
+    given: list["Node"]
+    scopes: list[Scope]
+    carried: list[list["Node"]] = field(default_factory=list)
+    after: list[list["Node"]] = field(default_factory=list)
+    results: list["Node"] = field(default_factory=list)
+    number: int = 0
+
+    @property
+    def home(self) -> Scope:
+        """The scope around it."""
+        parent = self.scopes[0].parent
+        assert parent is not None
+        return parent
 
 
 class Node(Abstract):
@@ -179,6 +208,7 @@ class Recorder:
         self.sample = Scope("sample", self.run)
         self._made: dict[Any, Node] = {}
         self.loops: list[Loop] = []
+        self.choices: list[Choice] = []
         self._count = 0
 
         self.inner = self.sample
@@ -207,9 +237,9 @@ class Recorder:
         """A number that a loop carries, inside of it."""
         return Node(self, "carried", (), None, scope, like.boolean, varies)
 
-    def result(self, loop: Loop, index: int, home: Scope) -> Node:
-        """A number that comes out of a loop."""
-        return Node(self, "result", (), (loop, index), home, loop.given[index].boolean, True)
+    def result(self, region: "Loop | Choice", index: int, home: Scope, boolean: bool) -> Node:
+        """A number that comes out of a loop or a choice."""
+        return Node(self, "result", (), (region, index), home, boolean, True)
 
     def make(self, name: str, *given: Any) -> Node:
         """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one."""
@@ -217,9 +247,9 @@ class Recorder:
         if name == "alias":  # the transforms' way to tell variables apart
             return nodes[0]
         if name in _ARITHMETIC:
-            nodes = [self._number(x) for x in nodes]
+            nodes = [self.number(x) for x in nodes]
         if name == "where" and nodes[1].boolean != nodes[2].boolean:
-            nodes[1:] = [self._number(x) for x in nodes[1:]]
+            nodes[1:] = [self.number(x) for x in nodes[1:]]
         if all(x.op == "constant" for x in nodes):
             return self.constant(apply(TABLE[name], tuple(x.setting for x in nodes)))
         simpler = _simpler(self, name, nodes)
@@ -239,7 +269,8 @@ class Recorder:
             found = self._made[key] = Node(self, name, tuple(nodes), None, scope, boolean, varies)
         return found
 
-    def _number(self, x: Node) -> Node:
+    def number(self, x: Node) -> Node:
+        """A node as a number: 1 for true, 0 for false."""
         return self.make("where", x, 1.0, 0.0) if x.boolean else x
 
     def _leaf(self, key: Any, op: str, setting: Any, scope: Scope, boolean: bool, varies: bool) -> Node:
@@ -340,18 +371,24 @@ def _chain(r: Recorder, g: Node, partial: Node) -> Node | None:
 
 @dataclass(frozen=True)
 class TableInput:
-    """A table whose rows a `fold` goes through; fields: the shape of each, without the axis of the rows."""
+    """A table whose rows a `scan` goes through.
+
+    number: among the tables. first: the place of its first field among the inputs. fields: the shape of each, without
+    the axis of the rows. skeleton: of the structure that a row is.
+    """
 
     recorder: Recorder
     number: int
     first: int
     fields: tuple[tuple[int, ...], ...]
+    skeleton: Skeleton
 
-    def row(self, scope: Scope) -> list[Array]:
-        """The fields of the row that the loop of that scope is at, (..., 1) each."""
-        return [
-            abstract(self.recorder, TABLE_FIELD, self.first + i, shape, scope) for i, shape in enumerate(self.fields)
-        ]
+    def row(self, scope: Scope) -> Any:
+        """The row that the loop of that scope is at; its fields are (..., 1)."""
+        return put_together(
+            self.skeleton,
+            [abstract(self.recorder, TABLE_FIELD, self.first + i, shape, scope) for i, shape in enumerate(self.fields)],
+        )
 
 
 def abstract(recorder: Recorder, kind: str, place: int, shape: tuple[int, ...], scope: Scope | None = None) -> Array:

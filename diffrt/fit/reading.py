@@ -41,8 +41,7 @@ from diffrt.fit.problem import Problem, make_problem
 from diffrt.fit.settings import SETTINGS
 from diffrt.photograph import ENCODINGS, Photograph, read_photograph
 from diffrt.scene import Scene, load_scene
-from diffrt.scene.checking import check_kind
-from diffrt.scene.schema import CAMERAS
+from diffrt.scene.checking import check_camera
 
 _SHOT = ("target", "encoding", "mask", "exposure", "white_balance")
 _KEYS = ("scene", "free", "ties", "views", *_SHOT, *SETTINGS)
@@ -129,7 +128,7 @@ def _camera(name: str, view: Mapping[str, Any], scene: Scene) -> dict[str, Scene
     """The scene with a view's own camera, if it has one."""
     if "camera" not in view:
         return {}
-    camera, problems = check_kind(f"views.{name}.camera", view["camera"], CAMERAS, "perspective")
+    camera, problems = check_camera(f"views.{name}.camera", view["camera"])
     if problems:
         raise InputError(*problems)
     return {"camera": Scene(scene.document.model_copy(update={"camera": camera}))}

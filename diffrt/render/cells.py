@@ -23,9 +23,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.render.shapes import Plane, Rectangle, Triangle
 from diffrt.render.tables import Tables
-from diffrt.render.visibility import Labels, Visibility, shapes_by_kind
+from diffrt.render.visibility import Labels, Visibility
 
 SMALLEST = 8
 """The level of the smallest cells; those of the grid have level 0."""
@@ -412,16 +411,18 @@ def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth:
         place = np.floor(x[inside] * cells * 2**level) + _ROW * np.floor(y[inside] * cells * 2**level)
         keys[level] += [place.astype(np.int64), (place.astype(np.int64) + _TOUCHING).ravel()]
 
-    for _, shape in shapes_by_kind(tables, np.arange(len(tables.shape_kind))):
-        if not isinstance(shape, Plane):
-            x, y, step, d = _projected(tables.camera, shape.extent(np.zeros((3, 1)))[0])
+    for number, kind in enumerate(tables.kinds.faces):
+        shape = kind.unpack(tables.shapes[:, tables.shape_of[tables.face_kind == number]])
+        seen_as = shape.extent(np.zeros((3, 1)))
+        if seen_as is not None:
+            x, y, step, d = _projected(tables.camera, seen_as[0])
             radius = shape.extent(d)[1] / step * cells
             for level in range(SMALLEST):
                 small = (2.0**-level > 0.5 * radius) & (radius > 0.0)
                 add(level, x[small], y[small])
             seen = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1])
             unresolved += int((seen & (0.5 * radius < 2.0**-SMALLEST) & (radius > 0.0)).sum())
-        for vertex in shape.vertices() if isinstance(shape, Rectangle | Triangle) else ():
+        for vertex in shape.vertices():
             x, y, _, _ = _projected(tables.camera, vertex)
             for level in range(junction_depth):
                 add(level, x, y)

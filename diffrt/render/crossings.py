@@ -23,14 +23,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, reshape, root, take
-from diffrt.compiler import Case, Engine, Runs, kernel, search
+from diffrt.autograd import root, take
+from diffrt.compiler import Engine, Segments, kernel, search
+from diffrt.compiler.structures import put_together, take_apart
 from diffrt.render.cells import Corners
-from diffrt.render.lights import LIGHTS
-from diffrt.render.shapes import SHAPES
-from diffrt.render.switching import DISTANCE, INSIDE, START, blockers, solve, switching
+from diffrt.render.switching import (
+    DISTANCE,
+    INSIDE,
+    START,
+    BlockerSetting,
+    CrossingRow,
+    Met,
+    Piece,
+    Place,
+    RayRow,
+    Segment,
+    blockers,
+    casting,
+    solve,
+    switching,
+)
 from diffrt.render.tables import Columns, Tables
-from diffrt.render.visibility import Labels, Signatures, Visibility
+from diffrt.render.visibility import Labels, Signatures, Visibility, alike
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -48,8 +62,8 @@ class Switches(Columns):
     """The switching functions of N crossings.
 
     bounce: the number of the ray in the path that changes. light: if not -1, the ray is the one from the end of
-    the path to this light. function: INSIDE, DISTANCE or START, of `shape`. other: whose distance is compared; -1
-    for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found: whether
+    the path to this light. function: INSIDE, DISTANCE or START, of the face `shape`. other: the face whose distance is
+    compared; -1 for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found: whether
     there is a switching function at all. All but side (N,).
     """
 
@@ -63,7 +77,7 @@ class Switches(Columns):
 
 
 @dataclass(frozen=True)
-class Segments(Columns):
+class Sides(Columns):
     """The sides of cells, N in number: from (x, y), by (dx, dy), in pixels, (N,) each."""
 
     x: Floats
@@ -73,7 +87,12 @@ class Segments(Columns):
 
     def at(self, s: Any) -> tuple[Any, Any]:
         """The points at the positions s, from 0 to 1."""
-        return self.x + s * self.dx, self.y + s * self.dy
+        return self.segment.at(s)
+
+    @property
+    def segment(self) -> Segment:
+        """The same for kernels."""
+        return Segment(self.x, self.y, self.dx, self.dy)
 
 
 @dataclass(frozen=True)
@@ -81,7 +100,7 @@ class Crossings:
     """N crossings: the sides that they are on, their positions there (N,), the labels of the signatures that hold the
     path up to the ray that changes, all signatures, and the switching functions."""
 
-    segments: Segments
+    segments: Sides
     s: Floats
     path: Labels
     signatures: Signatures
@@ -94,7 +113,7 @@ def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Int
     begin, end: ids of the corners of the sides, (N,). A crossing whose switching function is not found stays where
     bisection has it.
     """
-    segments = Segments(
+    segments = Sides(
         corners.x[begin], corners.y[begin], corners.x[end] - corners.x[begin], corners.y[end] - corners.y[begin]
     )
     before, after = corners.label[begin], corners.label[end]
@@ -118,7 +137,7 @@ def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Int
 class _Pieces(Columns):
     """Pieces of sides from low to high, with the labels of the signatures there."""
 
-    segments: Segments
+    segments: Sides
     low: Floats
     high: Floats
     before: Labels
@@ -132,11 +151,10 @@ def _no_switches(size: int) -> Switches:
 
 def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers]:
     """In what signatures differ first: the bounce, or else (then it is 0) the light, which is -1 for a bounce."""
-    differs = (a.shape != b.shape) | (a.side != b.side)
+    differs = (a.face != b.face) | (a.side != b.side)
     path = differs.any(0)
-    bits = a.lit ^ b.lit
-    lowest = np.maximum(bits & (~bits + np.uint32(1)), 1)
-    return np.where(path, np.argmax(differs, 0), 0), np.where(path, -1, np.log2(lowest).astype(np.int64))
+    light = np.argmax(a.lit != b.lit, 0) if len(a.lit) else np.zeros(len(path), np.int64)
+    return np.where(path, np.argmax(differs, 0), 0), np.where(path, -1, light)
 
 
 def _bisect(view: Visibility, pieces: _Pieces) -> None:
@@ -195,7 +213,7 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[Switches]:
         return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked & (shape >= 0))
 
     if path.any():
-        a, b = (np.where(path, found.shape[bounce, columns], -1).astype(np.int64) for found in (first, last))
+        a, b = (np.where(path, found.face[bounce, columns], -1).astype(np.int64) for found in (first, last))
         yield switches(INSIDE, a, none, path)
         yield switches(INSIDE, b, none, path)
         yield switches(DISTANCE, a, b, path & (b >= 0))
@@ -209,119 +227,86 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[Switches]:
                 yield switches(function, shape, none, ~path)
 
 
-def _alike(*columns: Any) -> tuple[Integers, Integers]:
-    """One member of each group of equal columns of whole numbers (N,), and the group of each."""
-    key = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        lowest = column.min(initial=0)
-        key = key * (int(column.max(initial=0)) - int(lowest) + 1) + (column - lowest)
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    return first, which.ravel()
-
-
-def structure_of(
-    tables: Tables, signatures: Signatures, label: int, switch: Switches
-) -> tuple[Any, list[int], int, list[float]]:
-    """What `switching` needs to know of one crossing: structure, shapes, light (-1 for none), and numbers.
-
-    label: of the signature that holds the path. The shapes are those that the path meets before the ray that changes,
-    then the one or two that change it.
-    """
-    light = int(switch.light[0])
-    hits = signatures.shape[:, label]
-    steps = [int(h) for h in hits[: (hits >= 0).sum() if light >= 0 else int(switch.bounce[0])]]
-    function = int(switch.function[0])
-    shape, other = int(switch.shape[0]), int(switch.other[0]) if function == DISTANCE else -1
-    shapes = [*steps, *(s for s in (shape, other) if s >= 0)]
-    names = list(SHAPES)
-    kinds = [names[tables.shape_kind[s]] for s in shapes]
-    light_kind = tables.lights[light][0] if light >= 0 else None
-    structure = tuple(kinds[: len(steps)]), function, light_kind, *[*kinds[len(steps) :], None][:2]
-    begin = steps[-1] if steps else -1
-    begin_side = float(signatures.side[len(steps) - 1, label]) if steps else 1.0
-    starts = [float(s >= 0 and s == begin) for s in (shape, other)]
-    path_sides = signatures.side[: len(steps), label].astype(float)
-    return structure, shapes, light, [*path_sides, *switch.side[:, 0], *starts, begin_side]
-
-
 @dataclass(frozen=True)
 class _Group:
-    """Crossings of one structure: it, the rows (..., K) for the kernel, the members (n,), and the row of each."""
+    """Crossings as a kernel takes them: their rows, those that have the same one sharing it, and the row of each."""
 
-    structure: Any
-    rows: list[Any]
-    members: Integers
-    row: Integers
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return int(self.rows[-1].shape[-1])
+    row: CrossingRow
+    segments: Segments
 
 
-def _groups(tables: Tables, signatures: Signatures, path: Labels, switches: Switches) -> Iterator[_Group]:
-    """Crossings by structure."""
+def _group(tables: Tables, signatures: Signatures, path: Labels, switches: Switches) -> _Group:
+    """Crossings by row. path: the labels of the signatures that hold the paths."""
     sides = (switches.side > 0).astype(np.int64)
-    first, which = _alike(
+    first, which = alike(
         path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, *sides
     )
-    found: dict[Any, list[tuple[int, list[int], list[float]]]] = {}
-    for number, at in enumerate(first.tolist()):
-        structure, shapes, light, numbers = structure_of(tables, signatures, path[at], switches[[at]])
-        found.setdefault((structure, light), []).append((number, shapes, numbers))
-    for (structure, light), rows in found.items():
-        ids = np.array([s for _, s, _ in rows]).reshape(len(rows), -1).T
-        columns = np.array([n for _, _, n in rows]).T
-        kinds = [*structure[0], *(k for k in structure[3:] if k)]
-        fields = [take(f, tables.shape_row[i], -1) for kind, i in zip(kinds, ids, strict=True)
-                  for f in tables.shapes[kind]]  # fmt: skip
-        lights = tables.lights[light][1] if light >= 0 else ()
-        shared = [take(reshape(f, (*_shape(f), 1)), np.zeros(len(rows), np.intp), -1) for f in lights]
-        position = np.full(len(first), -1)
-        position[[n for n, _, _ in rows]] = np.arange(len(rows))
-        members = np.flatnonzero(position[which] >= 0)
-        yield _Group(structure, [*shared, *fields, columns], members, position[which[members]])
+    return _Group(crossing_row(tables, signatures[path[first]], switches[first]), Segments(which, len(first)))
 
 
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
+def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> CrossingRow:
+    """What `switching` needs to know of crossings, with the fields of shapes from the tables.
+
+    paths: the signatures that hold the paths up to the rays that change.
+    """
+    bounces, columns = np.arange(len(paths.face))[:, None], np.arange(paths.face.shape[1])
+    to_light = switches.light >= 0
+    count = np.where(to_light, (paths.face >= 0).sum(0), switches.bounce)
+    face = np.where(bounces < count, paths.face, -1).astype(np.int64)
+    goes_on = bounces < count - to_light  # where a ray goes to a light, the last surface is no mirror
+    last = np.maximum(count - 1, 0)
+    start = np.where(count > 0, face[last, columns], -1)
+    start_side = np.where(count > 0, paths.side[last, columns], 1).astype(float)
+    kinds = tables.kinds
+    number = np.array([0, *(1 + casting(kinds).index(k) if not k.everywhere else 0 for k in kinds.lights)], float)
+    ray = RayRow(
+        tables.hits(face, paths.side, goes_on), number[switches.light + 1],
+        take(tables.lights, np.maximum(switches.light, 0), -1), start.astype(float), start_side,
+    )  # fmt: skip
+    other = np.where(switches.function == DISTANCE, switches.other, -1)
+    shape, other = (
+        _met(tables, f, side, start, start_side)
+        for f, side in zip((switches.shape, other), switches.side, strict=True)
+    )
+    return CrossingRow(ray, switches.function.astype(float), shape, other)
+
+
+def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats) -> Met:
+    """Faces that rays may meet; face: -1 for none."""
+    kind, shape = tables.face(face)
+    starts = (face >= 0) & (face == start)
+    again = [np.isin(start_side, f.meets_itself) for f in tables.kinds.faces]
+    meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
+    return Met(kind, shape, side, starts.astype(float), meets.astype(float))
 
 
 def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
     """Roots of switching functions in pieces, whether there are any, and the functions with their sides."""
-    roots, changes = np.zeros(len(pieces.low)), np.zeros(len(pieces.low), bool)
-    side = np.ones((2, len(pieces.low)))
-    for group in _groups(view.tables, view.signatures, pieces.before, switches):
-        at = group.members
-        segments = pieces.segments[at]
-        samples = [segments.x, segments.y, segments.dx, segments.dy, pieces.low[at], pieces.high[at]]
-        runs = Runs(group.row, (group.count,))
-        found = search(solve, group.structure, [view.tables.camera], group.rows, samples, [], view.engine, runs)
-        roots[at], changes[at], side[:, at] = found[0], found[1] > 0.5, np.array(found[2:])
-    return roots, changes, replace(switches, side=side)
+    if not len(pieces.low):
+        return pieces.low, np.zeros(0, bool), switches
+    tables = view.tables
+    group = _group(tables, view.signatures, pieces.before, switches)
+    piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
+    roots, changes, *side = search(
+        solve, tables.kinds, tables.camera, group.row, piece, None, view.engine, group.segments
+    )
+    return roots, changes > 0.5, replace(switches, side=np.array(side))
 
 
 def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Integers]:
-    """Two shapes that block the light at one end of each piece and not at the other, -1 for none."""
-    shapes = np.full((2, len(light)), -1)
+    """Two faces that block the light at one end of each piece and not at the other, -1 for none."""
+    found = np.full((2, len(light)), -1)
     asked = np.flatnonzero(light >= 0)
     none = np.zeros(len(asked), np.int64)
-    plain = Switches(none, light[asked], none + START, none, none - 1, np.ones((2, len(asked))), none == 0)
-    for group in _groups(view.tables, view.signatures, pieces.before[asked], plain):
-        at = asked[group.members]
-        segments = pieces.segments[at]
-        samples = [segments.x, segments.y, segments.dx, segments.dy, pieces.low[at], pieces.high[at]]
-        steps, _, light_kind, *_ = group.structure
-        # Of the rows only the path counts.
-        count = sum(len(c._fields) for c in (LIGHTS[light_kind], *(SHAPES[kind] for kind in steps)))
-        last = view.signatures.shape[len(steps) - 1, pieces.before[at]].astype(float) if steps else none - 1.0
-        runs = Runs(group.row, (group.count,))
-        found = search(
-            blockers, (steps, light_kind, view.kinds), [view.tables.camera],
-            [*group.rows[:count], group.rows[-1]], [*samples, last], view.shapes, view.engine, runs,
-        )  # fmt: skip
-        shapes[:, at] = np.array(found)
-    return list(shapes)
+    plain = Switches(none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none == 0)
+    tables = view.tables
+    group = _group(tables, view.signatures, pieces.before[asked], plain)
+    some = pieces[asked]
+    found[:, asked] = search(
+        blockers, BlockerSetting(tables.kinds, view.setting), tables.camera, group.row.ray,
+        Piece(some.low, some.high, some.segments.segment), view.scene, view.engine, group.segments,
+    )  # fmt: skip
+    return list(found)
 
 
 def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
@@ -332,24 +317,19 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
     known = np.flatnonzero(crossings.switches.found)
     if not known.size:
         return crossings.s
-    labels = np.full(len(crossings.s), -1)
-    cases: list[Case] = []
-    for group in _groups(tables, crossings.signatures, crossings.path[known], crossings.switches[known]):
-        labels[known[group.members]] = group.row + sum(case.rows[-1].shape[-1] for case in cases)
-        cases.append(Case(group.structure, group.rows))
-    segments = crossings.segments
-    samples = [segments.x, segments.y, segments.dx, segments.dy]
-    runs = Runs(labels, tuple(case.rows[-1].shape[-1] for case in cases))
-    counts = [len(case.rows) for case in cases]
+    group = _group(tables, crossings.signatures, crossings.path[known], crossings.switches[known])
+    rows = np.full(len(crossings.s), -1)
+    rows[known] = group.segments.rows
+    segments, segment = Segments(rows, group.segments.count), crossings.segments.segment
+    skeleton, fields = take_apart(group.row)
 
-    def g(s: Any, camera: Any, *rows: Any) -> Any:
-        fields = iter(rows)
-        own = [Case(case.structure, [next(fields) for _ in range(n)]) for case, n in zip(cases, counts, strict=True)]
-        return kernel(switching, [camera], own, [s, *samples], engine, runs)
+    def g(s: Any, camera: Any, *fields: Any) -> Any:
+        row = put_together(skeleton, fields)
+        return kernel(switching, tables.kinds, camera, row, Place(s, segment), engine, segments)
 
     # Where there is no switching function the slope of g is zero, and the root does not move.
-    return root(g, crossings.s, tables.camera, *(row for case in cases for row in case.rows))
+    return root(g, crossings.s, tables.camera, *fields)
 
 
-__all__ = ["DISTANCE", "INSIDE", "LIGHTS", "START", "Crossings", "Segments", "Switches", "differentiable",
+__all__ = ["DISTANCE", "INSIDE", "START", "Crossings", "Sides", "Switches", "crossing_row", "differentiable",
            "find_crossings"]  # fmt: skip

@@ -15,13 +15,13 @@ move with the scene.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import concatenate, greater, stack, take, where
-from diffrt.compiler import Case, Engine, kernel
+from diffrt.compiler import Engine, kernel
 from diffrt.render.cells import SIDES, Cells
 from diffrt.render.visibility import Labels
 
@@ -73,28 +73,40 @@ def place_regions(cells: Cells, regions: Regions, s: Any, engine: Engine) -> Any
     """
     corner = cells.at[0, regions.cell]
     padded = concatenate([s, [0.5]])
-    samples = [
-        *(take(padded, side) for side in regions.side),
+    cut = Cut(
+        tuple(take(padded, side) for side in regions.side),
         regions.side < len(regions.begin),
         regions.member,
         cells.corners.x[corner],
         cells.corners.y[corner],
         cells.mixed_size[regions.cell],
-    ]
-    return kernel(region, [], [Case(None)], samples, engine)
+    )
+    return kernel(region, None, None, None, cut, engine)
 
 
-def region(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
-    """Centroid and area (3, n) of one region of each of n cells.
+class Cut(NamedTuple):
+    """One region of each of n cells.
 
-    samples: the positions of the crossings on the top, right, bottom and left side; whether these sides have
-    a crossing, and whether the region holds the corners, (4, n); x, y of the top left corner, and the size.
+    crossings: the positions of those on the top, right, bottom and left side, (n,) each. crossed, member: whether these
+    sides have a crossing, and whether the region holds the corners, (4, n). x, y: of the top left corner; size: (n,).
+    """
+
+    crossings: tuple[Any, ...]
+    crossed: Any
+    member: Any
+    x: Any
+    y: Any
+    size: Any
+
+
+def region(setting: None, uniforms: None, rows: None, cut: Cut) -> Any:
+    """Centroid and area (3, n) of regions.
 
     At a corner let u run along the next side and v along the one before, with the points at (a, 0) and (0, b) and J
     at (j, k). The quadrilateral is two triangles at the corner, of areas a k / 2 and b j / 2, whose moments are these
     areas times (a + j, k) / 3 and (j, k + b) / 3.
     """
-    top, right, bottom, left, crossed, member, x, y, size = samples
+    (top, right, bottom, left), crossed, member, x, y, size = cut
     weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate((top, right, bottom, left))]
     total = weights[0] + weights[1] + weights[2] + weights[3]
     jx = (weights[0] * top + weights[1] + weights[2] * bottom) / total

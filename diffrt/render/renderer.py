@@ -17,7 +17,7 @@ from diffrt.render.cells import SMALLEST, Cells, divide
 from diffrt.render.crossings import Crossings, differentiable, find_crossings
 from diffrt.render.film import develop
 from diffrt.render.regions import Regions, find_regions, place_regions
-from diffrt.render.shading import shade
+from diffrt.render.shading import Samples, shade
 from diffrt.render.tables import Tables, build_tables
 from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene
@@ -101,7 +101,7 @@ class Layout:
         """
         cells, regions, switches = self.cells, self.regions, self.crossings.switches
         signatures = self.crossings.signatures
-        name = _mixed(*signatures.shape, *signatures.side, signatures.lit)
+        name = _mixed(*signatures.face, *signatures.side, *signatures.lit)
         place = np.arange(len(cells.grid))
         grid = np.where(cells.grid >= 0, _mixed(place, name[cells.grid]), np.uint64(0))
         side = self.cells.per_pixel
@@ -221,7 +221,7 @@ def lay_out(
     """The discrete part of an image. tables: of the scene, plain. size: width and height in pixels. only: the pixels to
     look at, (height, width)."""
     with np.errstate(all="ignore"):
-        view = Visibility(tables, scene.reflection_depth, engine)
+        view = Visibility(tables, engine)
         cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
         regions = find_regions(cells)
         crossings = find_crossings(view, cells.corners, regions.begin, regions.end)
@@ -233,11 +233,13 @@ def by_regions(tables: Tables, layout: Layout, size: tuple[int, int], cells_per_
     width, height = size
     cells, regions, signatures = layout.cells, layout.regions, layout.crossings.signatures
     x, y = _middles(width, height, cells_per_side)
-    grid = shade(tables, signatures, cells.grid, x, y, np.full(x.shape, 1.0 / cells_per_side**2), engine)
-    others = [(cells.pixel, shade(tables, signatures, cells.label, cells.x, cells.y, cells.size**2, engine))]
+    grid = shade(
+        tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine
+    )
+    others = [(cells.pixel, shade(tables, signatures, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
     if regions.cell.size:
         x, y, area = place_regions(cells, regions, differentiable(tables, layout.crossings, engine), engine)
-        others.append((cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, x, y, area, engine)))
+        others.append((cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine)))
     return develop(grid, others, height, width, cells_per_side)
 
 
@@ -251,7 +253,7 @@ def _by_points(tables: Tables, scene: Scene, size: tuple[int, int], cells: int, 
     """The image from one point at the centre of each cell."""
     width, height = size
     x, y = _middles(width, height, cells)
-    view = Visibility(tables.plain(), scene.reflection_depth, engine)
+    view = Visibility(tables.plain(), engine)
     labels = view.labels(x, y)
-    shaded = shade(tables, view.signatures, labels, x, y, np.full(x.shape, 1.0 / cells**2), engine)
+    shaded = shade(tables, view.signatures, labels, Samples(x, y, np.full(x.shape, 1.0 / cells**2)), engine)
     return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name)

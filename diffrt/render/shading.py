@@ -1,98 +1,106 @@
 """Shading: the radiance of an image point as a smooth formula, given its signature.
 
-The formula intersects the shapes that the signature names, one after the other, and shades the last one.
-Paths that meet the same kinds of shapes and materials are one case of the kernel; each signature is a row of it.
+The formula intersects the shapes that the signature names, one after the other, and shades the last one. Each signature
+is a row of the kernel; which kinds it meets are numbers in that row.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd import maximum, named, scope, take, where
-from diffrt.compiler import Case, Engine, Runs, kernel
+from diffrt.compiler import Engine, Segments, choose, kernel
+from diffrt.kinds import Material
+from diffrt.kinds.vectors import dot
 from diffrt.render.camera import rays
-from diffrt.render.lights import LIGHTS, AmbientLight
-from diffrt.render.materials import MATERIALS, Mirror
-from diffrt.render.path import advance, reflected
-from diffrt.render.shapes import SHAPES
-from diffrt.render.tables import Tables, row_of
-from diffrt.render.vectors import dot
+from diffrt.render.tables import Hit, Kinds, Tables
 from diffrt.render.visibility import Labels, Signatures
+from diffrt.render.walk import walk
 
 
-def shade(tables: Tables, signatures: Signatures, labels: Labels, x: Any, y: Any, area: Any, engine: Engine) -> Any:
+class Scenery(NamedTuple):
+    """What is the same for all samples: the camera's vectors (3, 6), and the lights (width, number)."""
+
+    camera: Any
+    lights: Any
+
+
+class LightPath(NamedTuple):
+    """The row of a signature: its surfaces, the number of the last one's material in `Kinds.scattering`, the numbers of
+    that material, and whether each light is seen from there."""
+
+    surfaces: tuple[Hit, ...]
+    scatters: Any
+    material: Any
+    lit: Any
+
+
+class Samples(NamedTuple):
+    """Image coordinates, and the area that each stands for, in pixels."""
+
+    x: Any
+    y: Any
+    area: Any
+
+
+def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Samples, engine: Engine) -> Any:
     """What image points add to their pixels, radiance * area, (3, N); a Var where anything is.
 
-    tables: of the scene. signatures: of all labels. labels: of the N points, -1 for one that adds nothing. x, y: (N,),
-    in pixels. area: that each stands for, in pixels, (N,).
+    tables: of the scene. signatures: of all labels. labels: of the N points, -1 for one that adds nothing.
     """
-    light_kinds = tuple(kind for kind, _ in tables.lights)
-    lights = [field for _, fields in tables.lights for field in fields]
-    cases, place, count = [], np.full(len(signatures.lit) + 1, -1, np.int32), 0
-    for path, members in _paths(tables, signatures):
-        rows: list[Any] = []
-        for bounce, (shape, material) in enumerate(path):
-            hit = signatures.shape[bounce, members]
-            rows += [take(field, tables.shape_row[hit], -1) for field in tables.shapes[shape]]
-            rows += [take(field, tables.material_row[hit], -1) for field in tables.materials[material]]
-        rows.append(signatures.side[: len(path), members].astype(float))
-        lit = (signatures.lit[members] >> np.arange(len(light_kinds), dtype=np.uint32)[:, None]) & 1
-        rows.append(lit.astype(bool))
-        cases.append(Case((path, light_kinds), rows))
-        place[members] = np.arange(count, count + len(members))
-        count += len(members)
-    if not cases:
+    used = np.flatnonzero(signatures.ended)
+    if not used.size:
         return np.zeros((3, len(labels)))
-    runs = Runs(place[labels], tuple(case.rows[-1].shape[-1] for case in cases))
-    return kernel(contribution, [tables.camera, *lights], cases, [x, y, area], engine, runs, shading=True)
+    rows = np.full(len(signatures.ended) + 1, -1, np.int32)
+    rows[used] = np.arange(len(used))
+    segments = Segments(rows[labels], len(used))
+    path, scenery = light_path(tables, signatures[used]), Scenery(tables.camera, tables.lights)
+    return kernel(weighted_radiance, tables.kinds, scenery, path, samples, engine, segments, shading=True)
 
 
-def contribution(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
-    """Radiance times area (3, n) of light paths of one structure: W / (m^2 sr) per colour channel, in pixels.
+def light_path(tables: Tables, signatures: Signatures) -> LightPath:
+    """The rows of signatures whose paths end on a surface."""
+    faces, steps = signatures.face, np.arange(signatures.face.shape[0])[:, None]
+    count = (faces >= 0).sum(0)
+    last = tables.shape_of[faces[count - 1, np.arange(faces.shape[1])]]
+    surfaces = tables.hits(faces, signatures.side, steps < count - 1)
+    return LightPath(surfaces, tables.scatters[last].astype(float), take(tables.materials, last, -1), signatures.lit)
 
-    structure: the kinds of shape and material at each bounce, and the kinds of the lights. uniforms: camera and
-    lights. rows: the fields of shape and material at each bounce, the side per bounce, lit per light. samples: x, y,
-    area.
-    """
-    path, light_kinds = structure
-    camera, *light_fields = uniforms
-    x, y, area = samples
-    *row, sides, lit = rows
-    fields, light_field = iter(row), iter(light_fields)
-    o, d = rays(camera, x, y)
-    o, d = named(o, "eye"), named(d, "ray direction")
-    throughput: Any = 1.0
-    for bounce, (shape_kind, material_kind) in enumerate(path):
-        shape, material = row_of(SHAPES[shape_kind], fields), row_of(MATERIALS[material_kind], fields)
-        with scope(f"hit {bounce + 1}"):
-            p, n = advance(shape, sides[bounce], o, d)
-        if isinstance(material, Mirror):
-            throughput = throughput * material.reflectance
-            o, d = p, named(reflected(d, n), "mirrored direction")
-    total: Any = np.zeros((3, 1))  # three channels without any light too
-    for number, kind in enumerate(light_kinds):
-        light = row_of(LIGHTS[kind], light_field)
+
+def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: Samples) -> Any:
+    """Radiance times area (3, n) of light paths: W / (m^2 sr) per colour channel, in pixels."""
+    o, d = rays(scenery.camera, samples.x, samples.y)
+    p, n, d, throughput = walk(kinds, path.surfaces, named(o, "eye"), named(d, "ray direction"))
+    lights = [kind.unpack(scenery.lights[:, number]) for number, kind in enumerate(kinds.lights)]
+    incident: list[Any] = []
+    for number, light in enumerate(lights):
+        if light.everywhere:
+            incident.append(light.radiance)
+            continue
         with scope(f"light {number + 1}"):
-            if isinstance(light, AmbientLight):
-                total = total + named(material.albedo * light.radiance, "ambient radiance")
-                continue
-            to_light, _, irradiance = light.seen_from(p)
+            to_light, _, irradiance = light.incident(p)
             named(to_light, "to light")
-            cosine = named(where(lit[number], maximum(dot(n, to_light), 0.0), 0.0), "cosine")
-            reflected_part = material.brdf(n, -d, to_light) * named(irradiance, "irradiance") * cosine
-            total = total + named(reflected_part, "reflected radiance")
-    return named(throughput * total, "radiance") * area
+            cosine = named(where(path.lit[number], maximum(dot(n, to_light), 0.0), 0.0), "cosine")
+        incident += [to_light, named(irradiance, "irradiance"), cosine]
+    everywhere = tuple(light.everywhere for light in lights)
+    branches = [_scatter(kind, everywhere) for kind in kinds.scattering]
+    (radiance,) = choose(path.scatters, branches, [n, d, path.material, *incident])
+    return named(throughput * radiance, "radiance") * samples.area
 
 
-def _paths(tables: Tables, signatures: Signatures) -> Iterator[tuple[tuple[tuple[str, str], ...], NDArray[np.intp]]]:
-    """The signatures of paths that end on a surface, by the kinds of shape and material that they meet on their way."""
-    shape_kinds, material_kinds = list(SHAPES), list(MATERIALS)
-    groups: dict[Any, list[int]] = {}
-    for label in np.flatnonzero(signatures.ended):
-        hits = [hit for hit in signatures.shape[:, label] if hit >= 0]
-        path = tuple((shape_kinds[tables.shape_kind[h]], material_kinds[tables.material_kind[h]]) for h in hits)
-        groups.setdefault(path, []).append(int(label))
-    for path, members in groups.items():
-        yield path, np.array(members)
+def _scatter(kind: type[Material], everywhere: tuple[bool, ...]) -> Any:
+    """A branch: what a material sends along -d of the light that reaches it."""
+
+    def scatter(n: Any, d: Any, row: Any, *incident: Any) -> list[Any]:
+        material, given = kind.unpack(row), iter(incident)
+        total: Any = np.zeros((3, 1))  # three channels without any light too
+        for number, all_around in enumerate(everywhere):
+            with scope(f"light {number + 1}"):
+                if all_around:
+                    total = total + named(material.ambient(n, -d) * next(given), "ambient radiance")
+                    continue
+                to_light, irradiance, cosine = next(given), next(given), next(given)
+                total = total + named(material.brdf(n, -d, to_light) * irradiance * cosine, "reflected radiance")
+        return [total]
+
+    return scatter

@@ -1,10 +1,11 @@
 """Switching functions: numbers that pass through zero where the signature of an image point changes.
 
-The ray that changes is the one that leaves the last shape of a path, whose shapes are known: no search. Here is its
-formula, which both finds the root on the side of a cell and is differentiated there.
+The ray that changes is the one that leaves the last surface of a path, whose surfaces are known: no search. Here is its
+formula, which both finds the root on the side of a cell and is differentiated there. Which kinds a crossing has to do
+with are numbers in its row, so one program serves all crossings of a scene.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,13 +23,21 @@ from diffrt.autograd import (
     not_equal,
     where,
 )
-from diffrt.compiler import fold, repeat
+from diffrt.compiler import choose, while_loop
+from diffrt.kinds import Light, Shape
 from diffrt.render.camera import rays
-from diffrt.render.lights import LIGHTS
-from diffrt.render.path import advance, reflected
-from diffrt.render.shapes import SHAPES, Sphere
-from diffrt.render.tables import row_of
-from diffrt.render.visibility import blocks, meet_from, start_side, towards
+from diffrt.render.tables import Hit, Kinds
+from diffrt.render.visibility import (
+    SearchSetting,
+    SearchTables,
+    meet_from,
+    missed,
+    occludes,
+    scan_faces,
+    shadow_ray,
+    side_at,
+)
+from diffrt.render.walk import walk
 
 INSIDE, DISTANCE, START = 0, 1, 2
 """Switching functions: `inside`, a distance against another one, the side that the ray starts on."""
@@ -40,74 +49,148 @@ STEPS = 100
 """The most evaluations that a root takes; one that converges takes about eight."""
 
 
-def switching(structure: Any, uniforms: Any, rows: Any, samples: Any) -> Any:
-    """The switching functions of crossings of one structure, (n,).
+class RayRow(NamedTuple):
+    """The row of a ray that leaves a path.
 
-    structure: the kinds of shape on the path; the function; the kind of light, of shape and of the other shape,
-    None where there is none. uniforms: the camera. rows: the fields of the light and of these shapes; and numbers:
-    the sides from which the path meets the shapes, those of shape and other shape, whether the ray starts on them, and
-    the side of what it starts on. samples: position, and the side of the cell as x, y, dx, dy.
+    surfaces: of the path. light_kind: 0 if the last surface is a mirror and the ray leaves it as the path has it, else 1 +
+    the number of the kind of the light that it goes to; light: the numbers of that. start: the number of the face that
+    it starts on, -1 for none; start_side: the side of that.
     """
-    path_kinds, function, light_kind, shape_kind, other_kind = structure
-    s, x, y, dx, dy = samples
-    *row, numbers = rows
-    fields = iter(row)
-    o, d, limit = ray(path_kinds, light_kind, uniforms, fields, numbers, x + s * dx, y + s * dy)
-    shape = row_of(SHAPES[shape_kind], fields)
-    sides = numbers[len(path_kinds) : len(path_kinds) + 2]
-    if function == START:
-        return shape.side(o)
-    t, inside = shape.intersect(o, d, sides[0])
-    if function == INSIDE:
-        return inside
-    if other_kind:
-        limit, _ = row_of(SHAPES[other_kind], fields).intersect(o, d, sides[1])
-    return t - limit
+
+    surfaces: tuple[Hit, ...]
+    light_kind: Any
+    light: Any
+    start: Any
+    start_side: Any
 
 
-def ray(path_kinds: Any, light_kind: Any, uniforms: Any, fields: Any, numbers: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """Origin and direction (3, n) of the ray that leaves the last shape of a path, to the light if there is one, and
-    the distance under which a shape blocks that, else 0."""
-    light: Any = row_of(LIGHTS[light_kind], fields) if light_kind else None
-    o, d = rays(uniforms[0], x, y)
-    for step, kind in enumerate(path_kinds):
-        o, n = advance(row_of(SHAPES[kind], fields), numbers[step], o, d)
-        d = reflected(d, n)
-    if light is None:
-        return o, d, 0.0
-    return o, *towards(light, o)
+class Met(NamedTuple):
+    """A face that a ray may meet, as a row: the number of its kind, that behind the last one if there is none; the
+    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all."""
+
+    face: Any
+    shape: Any
+    side: Any
+    starts: Any
+    meets: Any
 
 
-def solve(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> list[Any]:
-    """Roots of switching functions between two positions: root, 1 if there is one, the sides of shape and other, (n,).
+class CrossingRow(NamedTuple):
+    """The row of crossings that have all but their places in common: the ray, the switching function of `shape`, and
+    `other`, whose distance it is compared with."""
 
-    structure, uniforms, rows: as for `switching`; the sides in rows are not used but found at the first position.
-    samples: the side of the cell as x, y, dx, dy, and the two positions.
+    ray: RayRow
+    function: Any
+    shape: Met
+    other: Met
+
+
+class Segment(NamedTuple):
+    """The side of a cell: from (x, y), by (dx, dy), in pixels."""
+
+    x: Any
+    y: Any
+    dx: Any
+    dy: Any
+
+    def at(self, s: Any) -> tuple[Any, Any]:
+        """The points at the positions s, from 0 to 1."""
+        return self.x + s * self.dx, self.y + s * self.dy
+
+
+class Place(NamedTuple):
+    """A position on the side of a cell, from 0 to 1."""
+
+    s: Any
+    segment: Segment
+
+
+class Piece(NamedTuple):
+    """A part of the side of a cell, between two positions."""
+
+    low: Any
+    high: Any
+    segment: Segment
+
+
+def switching(kinds: Kinds, camera: Any, row: CrossingRow, place: Place) -> Any:
+    """The switching functions of crossings, (n,)."""
+    o, d, limit = ray(kinds, camera, row.ray, *place.segment.at(place.s))
+    return switching_of(kinds, row, o, d, limit, row.shape.side, row.other.side)
+
+
+def switching_of(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: Any, other_side: Any) -> Any:
+    """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the light."""
+    t, inside, start = choose(row.shape.face, [*map(_measure, kinds.faces), _nothing], [o, d, side, row.shape.shape])
+    branches = [*map(_distance, kinds.faces), _given]
+    (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
+    return where(equal(row.function, INSIDE), inside, where(equal(row.function, DISTANCE), t - other, start))
+
+
+def _measure(kind: type[Shape]) -> Any:
+    def measure(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+        face = kind.unpack(shape)
+        return [*face.intersect(o, d, side), face.side(o)]
+
+    return measure
+
+
+def _nothing(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+    return [0.0 * side] * 3
+
+
+def _distance(kind: type[Shape]) -> Any:
+    return lambda o, d, side, shape, limit: [kind.unpack(shape).intersect(o, d, side)[0]]
+
+
+def _given(o: Any, d: Any, side: Any, shape: Any, limit: Any) -> list[Any]:
+    return [limit]
+
+
+def ray(kinds: Kinds, camera: Any, row: RayRow, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Origin and direction (3, n) of the ray that leaves the path of image points, and the distance under which a shape
+    blocks it, 0 if it goes to no light."""
+    o, d = rays(camera, x, y)
+    p, _, d, _ = walk(kinds, row.surfaces, o, d)
+
+    def onward(p: Any, d: Any, light: Any) -> list[Any]:
+        return [p, d, 0.0 * p[0]]
+
+    def to(kind: type[Light]) -> Any:
+        def towards(p: Any, d: Any, light: Any) -> list[Any]:
+            to_light, limit = shadow_ray(kind.unpack(light), p)
+            return [p, to_light + 0.0 * p, limit + 0.0 * p[0]]
+
+        return towards
+
+    o, d, limit = choose(row.light_kind, [onward, *map(to, casting(kinds))], [p, d, row.light])
+    return o, d, limit
+
+
+def casting(kinds: Kinds) -> tuple[type[Light], ...]:
+    """The kinds of lights that cast shadows, each once."""
+    return tuple(dict.fromkeys(kind for kind in kinds.lights if not kind.everywhere))
+
+
+def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any) -> list[Any]:
+    """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, (n,).
+
+    The sides in rows are not used but found at the first position.
 
     Chandrupatla's method (1997): inverse quadratic interpolation where it is safe, bisection where it is not.
     """
-    path_kinds, function, light_kind, shape_kind, other_kind = structure
-    *segment, low, high = samples
-    x, y, dx, dy = segment
-    *row, numbers = rows
-    count = len(path_kinds)
-    starts, begin_side = numbers[count + 2 : count + 4], numbers[count + 4]
-    fields = iter(row)
-    kinds = [*path_kinds, *(kind for kind in (shape_kind, other_kind) if kind)]
-    if light_kind:
-        row_of(LIGHTS[light_kind], fields)
-    shapes = [row_of(SHAPES[kind], fields) for kind in kinds][count:]
+    low, high, segment = piece
 
-    def step(active: Any, turn: Any, at: Any, a: Any, b: Any, fa: Any, fb: Any, best: Any, *rest: Any) -> Any:
+    def step(active: Any, turn: Any, at: Any, a: Any, b: Any, fa: Any, fb: Any, best: Any, side: Any, other_side: Any,
+             found: Any) -> Any:  # fmt: skip
         # The first two turns take the values at the ends, so that the function stands here only once.
         first, second = equal(turn, 0.0), equal(turn, 1.0)
-        o, _, _ = ray(path_kinds, light_kind, uniforms, iter(row), numbers, x + at * dx, y + at * dy)
-        sides = tuple(
-            where(first, start_side(shape, o, greater(own, 0.5), begin_side), side)
-            for shape, own, side in zip(shapes, starts, rest, strict=False)
+        o, d, limit = ray(kinds, camera, row.ray, *segment.at(at))
+        side, other_side = (
+            where(first, _side(kinds, met, o, row.ray.start_side), old)
+            for met, old in ((row.shape, side), (row.other, other_side))
         )
-        told = [*numbers[:count], *sides, *numbers[count + len(sides) :]]
-        value = switching(structure, uniforms, [*row, told], [at, *segment])
+        value = switching_of(kinds, row, o, d, limit, side, other_side)
         positive, before = greater(value, 0.0), greater(fb, 0.0)
         changes = logical_and(
             logical_and(less(absolute(value), np.inf), less(absolute(fb), np.inf)),
@@ -137,50 +220,55 @@ def solve(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -
         best = where(less(absolute(fa), absolute(fb)), a, b)
         active = where(first, less(absolute(value), np.inf), where(second, changes, going))
         found = where(first, 0.0, where(second, where(changes, 1.0, 0.0), 1.0))
-        return active, turn + 1.0, where(first, high, a + t * (b - a)), a, b, fa, fb, best, *sides, found
+        at = where(first, high, a + t * (b - a))
+        return active, turn + 1.0, at, a, b, fa, fb, best, side, other_side, found
 
-    one = np.full(x.shape, 1.0)
-    asked: Any = np.full(x.shape, True)
-    # From the shape itself a ray meets nothing but the inside of a sphere.
-    for shape, own in zip(shapes, starts, strict=False):
-        if function != START:
-            starts_here = greater(own, 0.5)
-            never = logical_and(starts_here, greater(begin_side, 0.0)) if isinstance(shape, Sphere) else starts_here
-            asked = logical_and(asked, logical_not(never))
-    sides = [one] * len(shapes)
-
-    carry = [asked, 0.0 * one, low, high, low, 0.0 * one, 0.0 * one, high]
-    found = repeat(STEPS, step, [*carry, *sides, 0.0 * one])
-    return [found[7], found[-1], *found[8:-1], *[one] * (2 - len(sides))]
+    zero, one = np.full(low.shape, 0.0), np.full(low.shape, 1.0)
+    # A ray meets the face that it starts on only from some sides, but it may start on either of them.
+    meets = logical_and(greater(row.shape.meets, 0.5), greater(row.other.meets, 0.5))
+    asked = logical_or(equal(row.function, START), meets)
+    found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
+    return [found[7], found[10], found[8], found[9]]
 
 
-def blockers(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> list[Any]:
-    """The first two shapes that block the light at one of two positions and not at the other: ids, -1 for none, (n,).
+def _side(kinds: Kinds, met: Met, o: Any, start_side: Any) -> Any:
+    """The side of a face on which rays from o (3, n) start."""
 
-    structure: the kinds of shape on the path, of the light, and of the tables. rows: the fields of the light and of the
-    path's shapes, and numbers as for `switching`. samples: the side of the cell as x, y, dx, dy, the two positions, and
-    the id of the shape that the ray starts on. tables: of each kind of shape its fields and ids.
-    """
-    path_kinds, light_kind, kinds = structure
-    x, y, dx, dy, *ends, begin = samples
-    *row, numbers = rows
-    begin_side = numbers[len(path_kinds) + 4]
-    made = [ray(path_kinds, light_kind, uniforms, iter(row), numbers, x + s * dx, y + s * dy) for s in ends]
-    carry: list[Any] = [np.full(x.shape, np.inf), np.full(x.shape, np.inf)]
-    for kind, table in zip(kinds, tables, strict=True):
+    def of(kind: type[Shape]) -> Any:
+        return lambda o, shape, starts, start_side: [side_at(kind.unpack(shape), o, greater(starts, 0.5), start_side)]
 
-        def body(fields: Any, first: Any, second: Any, kind: str = kind) -> Any:
-            shape = row_of(SHAPES[kind], iter(fields))
-            number = fields[-2]
-            blocked = []
-            for o, d, limit in made:
-                t, inside, _ = meet_from(shape, o, d, equal(begin, number), begin_side)
-                blocked.append(blocks(t, inside, limit))
-            one, two = blocked
-            changes = logical_and(logical_or(one, two), logical_not(logical_and(one, two)))
-            mine = where(changes, number, np.inf)
-            # In the order of their ids.
-            return minimum(first, mine), minimum(second, maximum(first, mine))
+    def none(o: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
+        return [0.0 * o[0] + 1.0]
 
-        carry = fold(table, body, carry)
-    return [where(less(c, np.inf), c, -1.0) for c in carry]
+    (side,) = choose(met.face, [*map(of, kinds.faces), none], [o, met.shape, met.starts, start_side])
+    return side
+
+
+class BlockerSetting(NamedTuple):
+    """What `blockers` depends on besides numbers."""
+
+    kinds: Kinds
+    search: SearchSetting
+
+
+def blockers(setting: BlockerSetting, camera: Any, row: RayRow, piece: Piece, scene: SearchTables) -> list[Any]:
+    """The first two faces that block the light at one end of a piece and not at the other: numbers, -1 for none, (n,)."""
+    made = [ray(setting.kinds, camera, row, *piece.segment.at(s)) for s in (piece.low, piece.high)]
+
+    def box(bounds: Any, *rest: Any) -> Any:
+        one, two = (logical_not(missed(bounds, o, d, limit)) for o, d, limit in made)
+        return logical_or(one, two)
+
+    def block(face: Shape, number: Any, reflects: Any, first: Any, second: Any) -> Any:
+        blocked = []
+        for o, d, limit in made:
+            t, inside, _ = meet_from(face, o, d, equal(row.start, number), row.start_side)
+            blocked.append(occludes(t, inside, limit))
+        one, two = blocked
+        changes = logical_and(logical_or(one, two), logical_not(logical_and(one, two)))
+        mine = where(changes, number, np.inf)
+        # In the order of their numbers.
+        return [minimum(first, mine), minimum(second, maximum(first, mine))]
+
+    far = np.full(piece.low.shape, np.inf)
+    return [where(less(c, np.inf), c, -1.0) for c in scan_faces(setting.search, scene, box, block, [far, far])]

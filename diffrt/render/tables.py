@@ -1,56 +1,97 @@
-"""Tables: the scene as arrays. One array per field of each kind of shape and material, one row per shape.
+"""Tables: the scene as arrays, one column per shape, material or light, whatever their kinds.
 
-A field (3, K) or (K,) is a Var if a parameter in it is one, so that derivatives find their way to it through a
-gather. Fields are in the order of the class of the kind.
+A column holds the numbers of the fields of its kind in order, and nothing below them. A table (width, N) is a Var if a
+parameter in it is one, so that derivatives find their way to it through a gather.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, detach, stack
-from diffrt.render.camera import camera_vectors
-from diffrt.render.lights import LIGHTS
-from diffrt.render.materials import MATERIALS
-from diffrt.render.shapes import SHAPES
+from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Light, Material, Shape
+from diffrt.kinds.kind import REFLECT
 from diffrt.scene import Scene
 
-_PATHS = {"direction": "normal"}  # of flat shapes, where the class has a formula called normal
+Integers = NDArray[np.int64]
+
+
+class Kinds(NamedTuple):
+    """What is in a scene, as programs know it.
+
+    faces: the kinds of face. scattering, reflecting: the kinds of material at which a light path ends, and goes on.
+    lights: the kind of each light. bounces: the most surfaces on a light path.
+    """
+
+    faces: tuple[type[Shape], ...]
+    scattering: tuple[type[Material], ...]
+    reflecting: tuple[type[Material], ...]
+    lights: tuple[type[Light], ...]
+    bounces: int
+
+
+class Hit(NamedTuple):
+    """A surface on a light path, as a row for kernels.
+
+    face: the number of its kind in `Kinds.faces`; that behind the last one where the path has ended before. side: +1 or
+    -1, from which it is met. shape: the numbers of the shape. event: 0 where the path ends here, else 1 + the number of
+    the material's kind in `Kinds.reflecting`. material: its numbers.
+    """
+
+    face: Any
+    side: Any
+    shape: Any
+    event: Any
+    material: Any
 
 
 @dataclass(frozen=True)
 class Tables:
     """A scene as arrays.
 
-    camera: (3, 6). shapes, materials: by kind the fields, each (3, K) or (K,). lights: by light its kind and
-    fields, each (3,). shape_kind, material_kind: the kinds of each shape, as positions in SHAPES and MATERIALS;
-    shape_row, material_row: its rows there, each (number of shapes,).
+    kinds: what is in it. camera: (3, 6). shapes, materials: (width, number of shapes); lights: (width, number of
+    lights, at least one). Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its number in
+    `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in `kinds.scattering`, -1 for
+    one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters.
     """
 
+    kinds: Kinds
     camera: Any
-    shapes: dict[str, tuple[Any, ...]]
-    materials: dict[str, tuple[Any, ...]]
-    lights: tuple[tuple[str, tuple[Any, ...]], ...]
-    shape_kind: NDArray[np.intp]
-    shape_row: NDArray[np.intp]
-    material_kind: NDArray[np.intp]
-    material_row: NDArray[np.intp]
+    shapes: Any
+    materials: Any
+    lights: Any
+    shape_of: Integers
+    face_kind: Integers
+    scatters: Integers
+    reflects: Integers
 
     def plain(self) -> "Tables":
         """The same without Vars, for what is not differentiated."""
-        return Tables(
-            _value(self.camera),
-            {kind: tuple(map(_value, fields)) for kind, fields in self.shapes.items()},
-            {kind: tuple(map(_value, fields)) for kind, fields in self.materials.items()},
-            tuple((kind, tuple(map(_value, fields))) for kind, fields in self.lights),
-            self.shape_kind,
-            self.shape_row,
-            self.material_kind,
-            self.material_row,
-        )
+        parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "lights")}
+        return replace(self, **parts)
+
+    def hits(self, faces: Integers, sides: Any, goes_on: NDArray[np.bool_]) -> tuple[Hit, ...]:
+        """The rows of K light paths.
+
+        faces: (bounces, K), -1 where a path has ended. sides: (bounces, K). goes_on: whether a path is mirrored there.
+        """
+        found = []
+        for face, side, on in zip(faces, sides, goes_on, strict=True):
+            kind, shape = self.face(face)
+            number = self.shape_of[np.maximum(face, 0)]
+            event = np.where(on, self.reflects[number] + 1, 0)
+            material = take(self.materials, number, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
+            found.append(Hit(kind, side.astype(float), shape, event.astype(float), material))
+        return tuple(found)
+
+    def face(self, faces: Integers) -> tuple[Any, Any]:
+        """The numbers of the kinds of faces, that behind the last one for -1, and the numbers of their shapes."""
+        known = np.maximum(faces, 0)
+        kind = np.where(faces < 0, len(self.kinds.faces), self.face_kind[known]).astype(float)
+        return kind, take(self.shapes, self.shape_of[known], -1)
 
 
 class Columns:
@@ -71,44 +112,66 @@ class Columns:
                 mine[..., which] = part
 
 
-def row_of(kind: Any, values: Iterator[Any]) -> Any:
-    """One shape, material or light, made of the next values."""
-    return kind(*(next(values) for _ in kind._fields))
-
-
 def build_tables(scene: Scene) -> Tables:
     """The tables of a scene."""
-    shapes = {kind: [s.name for s in scene.shapes if s.type == kind] for kind in SHAPES}
-    materials = {kind: [s.name for s in scene.shapes if s.material_type == kind] for kind in MATERIALS}
+    shapes = [(s.name, SHAPES[s.type]) for s in scene.shapes]
+    materials = [(f"{s.name}.material", MATERIALS[s.material_type]) for s in scene.shapes]
+    lights = [(light.name, LIGHTS[light.type]) for light in scene.lights]
+    camera = CAMERAS[scene.camera.type]
+    view = camera(**{name: scene[f"camera.{name}"] for name in camera.quantities()})
+    faces = [(number, face) for number, (_, kind) in enumerate(shapes) for face in kind.faces or (kind,)]
+    kinds = Kinds(
+        _present(SHAPES, [face for _, face in faces]),
+        _present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
+        _present(MATERIALS, [m for _, m in materials if m.event == REFLECT]),
+        tuple(kind for _, kind in lights),
+        1,
+    )
+    if kinds.reflecting:
+        kinds = kinds._replace(bounces=scene.reflection_depth + 1)
 
-    def columns(prefix: str, classes: Any, names: dict[str, list[str]]) -> dict[str, tuple[Any, ...]]:
-        return {
-            kind: tuple(
-                stack([scene[f"{name}{prefix}.{path_of(kind, f)}"] for name in members], -1)
-                for f in classes[kind]._fields
-            )
-            for kind, members in names.items()
-            if members
-        }
-
-    def places(names: dict[str, list[str]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        found = {n: (k, r) for k, members in enumerate(names.values()) for r, n in enumerate(members)}
-        pairs = np.array([found[s.name] for s in scene.shapes], np.intp).reshape(-1, 2)
-        return pairs[:, 0], pairs[:, 1]
+    def places(among: Sequence[type[Material]]) -> Integers:
+        return np.array([among.index(m) if m in among else -1 for _, m in materials], np.int64)
 
     return Tables(
-        camera_vectors(scene),
-        columns("", SHAPES, shapes),
-        columns(".material", MATERIALS, materials),
-        tuple((li.type, tuple(scene[f"{li.name}.{f}"] for f in LIGHTS[li.type]._fields)) for li in scene.lights),
-        *places(shapes),
-        *places(materials),
+        kinds,
+        view.vectors(scene.camera.width, scene.camera.height),
+        _table(scene, shapes),
+        _table(scene, materials),
+        _table(scene, lights),
+        np.array([number for number, _ in faces], np.int64),
+        np.array([kinds.faces.index(face) for _, face in faces], np.int64),
+        places(kinds.scattering),
+        places(kinds.reflecting),
     )
 
 
-def path_of(kind: str, field: str) -> str:
-    """The end of the path of the parameter that a field of a class holds."""
-    return _PATHS.get(field, field) if kind in SHAPES else field
+def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple[type[Any], ...]:
+    """The kinds that are used, in an order that does not depend on where they are used."""
+    order = [part for kind in known.values() for part in (getattr(kind, "faces", ()) or (kind,))]
+    return tuple(kind for kind in dict.fromkeys(order) if kind in set(used))
+
+
+def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]]) -> Any:
+    """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none."""
+    width = max((kind.width() for _, kind in entries), default=0)
+    whole = np.zeros((width, max(len(entries), 1)))
+    variables: list[Any] = []
+    places: list[Integers] = []
+    for column, (path, kind) in enumerate(entries):
+        start = 0
+        for name, quantity in kind.quantities().items():
+            size = len(quantity.components) or 1
+            value = scene[f"{path}.{name}"]
+            if isinstance(value, Var):
+                variables.append(reshape(value, (-1,)))
+                places.append((np.arange(start, start + size) * whole.shape[1]) + column)
+            else:
+                whole[start : start + size, column] = value
+            start += size
+    if not variables:
+        return whole
+    return reshape(add_at(whole.ravel(), np.concatenate(places), concatenate(variables)), whole.shape)
 
 
 def _value(x: Any) -> Any:

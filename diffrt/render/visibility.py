@@ -1,19 +1,16 @@
 """Visibility: what the light path of an image point meets, and which lights it sees.
 
 These are discrete answers, found by a search that nothing differentiates. The answer is the *signature* of the
-point: for each bounce the shape and the side of it that was hit, and at the end one bit for each light that is
-not blocked. The search is a kernel like the others, with loops over the tables of shapes around their formulas.
+point: for each bounce the face and the side of it that was hit, and at the end whether each light is not blocked.
+The search is a kernel like the others, with loops over the table of faces around their formulas.
 
-There are no offsets that keep a ray from hitting the surface it starts on. Instead that shape is left out: a
-flat shape, or a sphere seen from outside, cannot be met again, and from inside a sphere it is the far root that
-counts, which is another point.
+There are no offsets that keep a ray from hitting the surface it starts on. Instead that face is left out, unless its
+kind says that a ray can meet it again: from inside a sphere it is the far root that counts, which is another point.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,23 +27,22 @@ from diffrt.autograd import (
     minimum,
     where,
 )
-from diffrt.compiler import Engine, fold, search, when
+from diffrt.compiler import Engine, Table, choose, cond, scan, search, while_loop
+from diffrt.kinds import Light, Shape
 from diffrt.render.camera import rays
-from diffrt.render.lights import LIGHTS, AmbientLight
-from diffrt.render.materials import MATERIALS
-from diffrt.render.path import reflected
-from diffrt.render.shapes import SHAPES, Shape, Sphere
-from diffrt.render.tables import Columns, Tables, row_of
+from diffrt.render.tables import Columns, Tables
+from diffrt.render.tree import find_tree, missed
+from diffrt.render.walk import reflected
 
 TIE = 1e-12
-"""Two hits whose distances differ by less, relatively, are one; it goes to the shape that comes first."""
+"""Two hits whose distances differ by less, relatively, are one; it goes to the face that comes first."""
 
 TOUCH = 1e-12
 """Surfaces that are closer than this, in scene units, touch: a point on the one does not shade itself by the other.
 A shape that is met within this part of the way from the light does not block it: the light is on it."""
 
-_EXACT = 2**53
-"""Whole numbers up to this are exact as floats."""
+WORD = 32
+"""Lights whose bits share a column of what the search returns."""
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -56,271 +52,349 @@ Labels = NDArray[np.int32]
 class Signatures(Columns):
     """What N light paths meet.
 
-    shape: (bounces, N), the id of the shape hit, -1 where the path has ended. side: (bounces, N), +1 or -1.
-    lit: (N,), bit i is set if light i is not blocked. ended: (N,), whether the path ends on a surface that
+    face: (bounces, N), the number of the face hit, -1 where the path has ended. side: (bounces, N), +1 or -1.
+    lit: (number of lights, N), whether the light is not blocked. ended: (N,), whether the path ends on a surface that
     scatters light; where it does not, the radiance is 0.
     """
 
-    shape: NDArray[np.int32]
+    face: NDArray[np.int32]
     side: NDArray[np.int8]
-    lit: NDArray[np.uint32]
+    lit: NDArray[np.bool_]
     ended: NDArray[np.bool_]
+
+
+class Face(NamedTuple):
+    """A row of the table that the search goes through: a face, or a box around those that follow.
+
+    kind: 0 for a box, else 1 + the number of the kind of face. following: the row behind those in the box, of a box;
+    the next row, of a face. number: of the face, -1 for a box. reflects: whether light paths go on here. shape: the
+    numbers of the shape; of a box the least and the largest coordinates.
+    """
+
+    kind: Any
+    following: Any
+    number: Any
+    reflects: Any
+    shape: Any
+
+
+class LightRow(NamedTuple):
+    """A row of the table of lights. kind: its number among the kinds of lights. word, bit: where its answer goes."""
+
+    kind: Any
+    word: Any
+    bit: Any
+    light: Any
+
+
+class SearchTables(NamedTuple):
+    """What the search goes through: Tables of Face and of LightRow."""
+
+    faces: Any
+    lights: Any
+
+
+class SearchSetting(NamedTuple):
+    """What the search depends on besides numbers.
+
+    faces, lights: the kinds that there are. bounces: the most surfaces on a path. words: columns of lights' bits. boxes:
+    whether there are any among the rows.
+    """
+
+    faces: tuple[type[Shape], ...]
+    lights: tuple[type[Light], ...]
+    bounces: int
+    words: int
+    boxes: bool
 
 
 class Visibility:
     """A scene as seen by the search, and the signatures found so far: each has a label, a small whole number."""
 
-    def __init__(self, tables: Tables, reflection_depth: int, engine: Engine) -> None:
-        """tables: of the scene, plain. reflection_depth: the most bounces off mirrors."""
+    def __init__(self, tables: Tables, engine: Engine) -> None:
+        """tables: of the scene, plain."""
         self.tables, self.engine = tables, engine
-        self.bounces = reflection_depth + 1 if "mirror" in tables.materials else 1
-        self._radix = 2 * (len(tables.shape_kind) + 1)
         self._known: dict[tuple[float, ...], int] = {}
         self._decoded: Signatures | None = None
-        mirror = tables.material_kind == list(MATERIALS).index("mirror")
-        self.kinds = tuple(tables.shapes)
-        self.shapes = []
-        for kind in self.kinds:
-            ids = np.flatnonzero(tables.shape_kind == list(SHAPES).index(kind))
-            self.shapes.append([*tables.shapes[kind], ids.astype(float), mirror[ids].astype(float)])
-        # As many bounces in one word as it can hold.
-        self._words: list[int] = []
-        room = _EXACT >> len(tables.lights)
-        for _ in range(self.bounces):
-            if not self._words or room < self._radix:
-                self._words.append(0)
-                room = room if len(self._words) == 1 else _EXACT
-            self._words[-1] += 1
-            room //= self._radix
+        faces, boxes = _face_table(tables)
+        kinds = tables.kinds
+        light_kinds = tuple(dict.fromkeys(kinds.lights))
+        count = len(kinds.lights)
+        number = np.arange(count)
+        lights = LightRow(
+            np.array([light_kinds.index(kind) for kind in kinds.lights], float),
+            (number // WORD).astype(float),
+            2.0 ** (number % WORD),
+            tables.lights[:, :count],
+        )
+        self.setting = SearchSetting(kinds.faces, light_kinds, kinds.bounces, max(-(-count // WORD), 1), boxes)
+        self.scene = SearchTables(Table(faces), Table(lights))
 
     def labels(self, x: Floats, y: Floats) -> Labels:
         """The labels of image points (N,), in pixels; equal labels mean equal signatures."""
         if not len(x):
             return np.zeros(0, np.int32)
-        lights = [field for _, fields in self.tables.lights for field in fields]
-        structure = self.kinds, tuple(kind for kind, _ in self.tables.lights), tuple(self._words)
-        words = search(
-            signature, structure, [self.tables.camera, float(self._radix), *lights], [], [x, y], self.shapes,
-            self.engine, often=True,
-        )  # fmt: skip
-        change = words[0][1:] != words[0][:-1]
-        for word in words[1:]:
-            change |= word[1:] != word[:-1]
+        columns = search(signature, self.setting, self.tables.camera, None, (x, y), self.scene, self.engine, often=True)
+        change = columns[0][1:] != columns[0][:-1]
+        for column in columns[1:]:
+            change |= column[1:] != column[:-1]
         starts = np.concatenate([[0], np.flatnonzero(change) + 1])
-        heads = np.array([word[starts] for word in words])
-        distinct, which = np.unique(heads[0] if len(heads) == 1 else heads, axis=-1, return_inverse=True)
+        heads = [column[starts].astype(np.int64) for column in columns]
+        first, which = alike(*heads)
         names = np.array(
-            [self._known.setdefault(tuple(key), len(self._known)) for key in np.atleast_2d(distinct).T.tolist()],
+            [self._known.setdefault(key, len(self._known)) for key in zip(*(h[first].tolist() for h in heads), strict=True)],
             np.int32,
         )
-        return np.repeat(names[which.ravel()], np.diff(np.append(starts, len(x))))
+        return np.repeat(names[which], np.diff(np.append(starts, len(x))))
 
     @property
     def signatures(self) -> Signatures:
         """The signature of every label."""
-        if self._decoded is None or len(self._decoded.lit) < len(self._known):
-            self._decoded = self._decode(np.array(list(self._known), float).reshape(len(self._known), -1).T)
+        if self._decoded is None or len(self._decoded.ended) < len(self._known):
+            self._decoded = self._decode(np.array(list(self._known), np.int64).reshape(len(self._known), -1).T)
         return self._decoded
 
-    def _decode(self, words: Floats) -> Signatures:
-        whole = words.astype(np.int64)
-        steps = []
-        for count, word in zip(self._words, whole, strict=True):
-            digits = []
-            for _ in range(count):
-                digits.append(word % self._radix)
-                word = word // self._radix
-            steps += reversed(digits)
-            if count is self._words[0] and len(steps) == count:
-                lit = word
-        digit = np.array(steps)
-        shape, side = digit // 2 - 1, np.where(digit % 2, 1, -1)
-        hits = shape >= 0
-        last = np.where(hits.any(0), shape[hits.sum(0) - 1, np.arange(shape.shape[1])], -1)
-        mirror = np.append(self.tables.material_kind == list(MATERIALS).index("mirror"), True)
-        return Signatures(shape.astype(np.int32), side.astype(np.int8), lit.astype(np.uint32), ~mirror[last])
+    def _decode(self, columns: NDArray[np.int64]) -> Signatures:
+        bounces, count = self.tables.kinds.bounces, len(self.tables.kinds.lights)
+        hits, words = columns[:bounces], columns[bounces:]
+        face, side = hits // 2 - 1, np.where(hits % 2, 1, -1)
+        number = np.arange(count)[:, None]
+        lit = (words[number[:, 0] // WORD] >> (number % WORD)) & 1
+        met = (face >= 0).sum(0)
+        last = face[np.maximum(met - 1, 0), np.arange(face.shape[1])]
+        ends = np.append(self.tables.scatters[self.tables.shape_of] >= 0, False)
+        return Signatures(face.astype(np.int32), side.astype(np.int8), lit.astype(bool), ends[last])
 
 
-def signature(structure: Any, uniforms: Any, rows: Any, samples: Any, tables: Any) -> Any:
-    """The signatures of image points as words (n,): digits of the bounces, 2 (shape + 1) + (side > 0), above the bits
-    of the lights in the first word.
+def alike(*columns: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One member of each group of equal columns of whole numbers (N,), and the group of each."""
+    key = np.zeros(len(columns[0]), np.int64)
+    most = 1
+    for column in columns:
+        lowest = int(column.min(initial=0))
+        size = int(column.max(initial=0)) - lowest + 1
+        if most * size >= 2**62:  # number the groups anew before the key overflows
+            key = np.unique(key, return_inverse=True)[1].ravel()
+            most = int(key.max(initial=0)) + 1
+        key, most = key * size + (column - lowest), most * size
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    return first, which.ravel()
 
-    structure: the kinds of the shapes, those of the lights, and how many bounces are in each word. uniforms: camera,
-    the radix of the digits, the lights. samples: x, y. tables: of each kind of shape its fields, ids, and whether they
-    are mirrors.
-    """
-    kinds, light_kinds, words = structure
-    camera, radix, *light_fields = uniforms
+
+def _face_table(tables: Tables) -> tuple[Face, bool]:
+    """The rows that the search goes through, and whether there are boxes among them."""
+    order, following, boxes = find_tree(tables)
+    face = np.maximum(order, 0)
+    shape = tables.shape_of[face]
+    is_box = order < 0
+    numbers = tables.shapes
+    if len(boxes):
+        numbers = np.zeros((max(len(tables.shapes), 6), len(order)))
+        numbers[: len(tables.shapes)] = tables.shapes[:, shape]
+        numbers[:, is_box] = 0.0
+        numbers[:6, is_box] = boxes.T
+    else:
+        numbers = tables.shapes[:, shape]
+    reflects = np.where(is_box, False, tables.reflects[shape] >= 0) if len(order) else np.zeros(0)
+    kind = np.where(is_box, 0, 1 + tables.face_kind[face]) if len(order) else np.zeros(0)
+    rows = Face(*(part.astype(float) for part in (kind, following, order, reflects)), numbers)
+    return rows, bool(len(boxes))
+
+
+def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scene: SearchTables) -> Any:
+    """The signatures of image points as columns of whole numbers (n,): for each bounce 0 where the path has ended, else
+    2 (face + 1) + (side > 0); then sums of bits of the lights that are seen."""
     x, y = samples
     o, d = rays(camera, x, y)
-    bounces = sum(words)
-    nowhere = np.full(x.shape, -1.0)
-    one = np.full(x.shape, 1.0)
-    going: Any = np.full(x.shape, True)
-    begin: Any = nowhere
-    begin_side: Any = one
-    lit: Any = np.full(x.shape, 0.0)
-    digits = []
-    for bounce in range(bounces):
+    nowhere, one, zero = np.full(x.shape, -1.0), np.full(x.shape, 1.0), np.full(x.shape, 0.0)
+    bounces = setting.bounces
 
-        def step(o: Any, d: Any, begin: Any, begin_side: Any, digit: Any, lit: Any, going: Any, *, last: bool) -> Any:
-            hit, side, t, mirror = nearest_hit(kinds, tables, o, d, begin, begin_side)
-            met = greater_equal(hit, 0.0)
-            goes_on = logical_and(met, greater(mirror, 0.5))
-            p = o + where(met, t, 0.0) * d
-            digit = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 1.0)
+    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> tuple[Any, ...]:
+        hit, side, t, mirror = nearest_hit(setting, scene, o, d, start, start_side)
+        met = greater_equal(hit, 0.0)
+        goes_on = logical_and(met, greater(mirror, 0.5))
+        p = o + where(met, t, 0.0) * d
+        code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
 
-            def look(p: Any, hit: Any, side: Any, lit: Any) -> Any:
-                return p, hit, side, lit_bits(kinds, tables, light_kinds, light_fields, p, hit, side)
+        def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
+            return p, hit, side, *lit_words(setting, scene, words, p, hit, side)
 
-            ends = logical_and(met, logical_not(goes_on))
-            lit = when(ends, look, [p, hit, side, lit])[3]
-            if not last:
+        words = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
+        return p, hit, side, code, goes_on, words
 
-                def turn(p: Any, d: Any, hit: Any, side: Any) -> Any:
-                    return p, reflected(d, normal_of(kinds, tables, p, hit, side)), hit, side
+    words: Any = [zero] * setting.words
+    if bounces == 1:
+        _, _, _, code, _, words = step(o, d, nowhere, one, words)
+        return [code, *words]
 
-                d = when(goes_on, turn, [p, d, hit, side])[1]
-            return p, d, hit, side, digit, lit, goes_on
+    def bounce(going: Any, turn: Any, o: Any, d: Any, start: Any, start_side: Any, *rest: Any) -> Any:
+        codes, words = rest[:bounces], rest[bounces:]
+        p, hit, side, code, goes_on, words = step(o, d, start, start_side, words)
 
-        carry = [o, d, begin, begin_side, one, lit, going]
-        last = bounce + 1 == bounces
-        carry = when(going, partial(step, last=last), carry) if bounce else step(*carry, last=last)
-        o, d, begin, begin_side, digit, lit = carry[:6]
-        # Where the path has ended before, it does not go on.
-        going = logical_and(going, carry[6])
-        digits.append(digit)
-    found = []
-    for number, count in enumerate(words):
-        word: Any = lit if number == 0 else 0.0
-        for digit in digits[:count]:
-            word = word * radix + digit
-        digits = digits[count:]
-        found.append(word)
-    return found
+        def turn_round(o: Any, d: Any, hit: Any, side: Any) -> Any:
+            return o, reflected(d, normal_of(setting, scene, o, hit, side)), hit, side
+
+        goes_on = logical_and(goes_on, less(turn, bounces - 1.0))
+        d = cond(goes_on, turn_round, [o, d, hit, side])[1]
+        codes = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
+        return goes_on, turn + 1.0, p, d, hit, side, *codes, *words
+
+    start = [np.full(x.shape, True), zero, o, d, nowhere, one, *[zero] * bounces, *words]
+    return while_loop(bounces, bounce, start)[6:]
 
 
-def nearest_hit(kinds: Any, tables: Any, o: Any, d: Any, begin: Any, begin_side: Any) -> tuple[Any, Any, Any, Any]:
-    """The shape that each ray meets first: its id (-1 for none), the side that is met, the distance, and whether it is
-    a mirror.
+def scan_faces(setting: SearchSetting, scene: SearchTables, box: Any, face: Any, carry: Any) -> list[Any]:
+    """Go through the faces. box: from the coordinates of a box to whether a lane needs what is in it. face: from a kind
+    to a function of the row and the carry."""
+    if not setting.faces:
+        return list(carry)
 
-    o, d: origins and unit directions (3, n). begin, begin_side: the id of the shape that each ray starts on (-1 for
+    def body(row: Face, *carry: Any) -> Any:
+        arguments = [row.shape, row.number, row.reflects, *carry]
+
+        def skip(shape: Any, number: Any, reflects: Any, *carry: Any) -> Any:
+            return [box(shape, *carry), *carry]
+
+        def visit(kind: Any) -> Any:
+            def branch(shape: Any, number: Any, reflects: Any, *carry: Any) -> Any:
+                return [np.full((1,), True), *face(kind.unpack(shape), number, reflects, *carry)]
+
+            return branch
+
+        branches = [visit(kind) for kind in setting.faces]
+        if not setting.boxes:
+            return choose(row.kind - 1.0, branches, arguments)[1:]
+        return choose(row.kind, [skip, *branches], arguments)
+
+    return scan(scene.faces, body, carry, (lambda row: row.following) if setting.boxes else None)
+
+
+def nearest_hit(
+    setting: SearchSetting, scene: SearchTables, o: Any, d: Any, start: Any, start_side: Any
+) -> tuple[Any, Any, Any, Any]:
+    """The face that each ray meets first: its number (-1 for none), the side that is met, the distance, and whether it
+    is a mirror.
+
+    o, d: origins and unit directions (3, n). start, start_side: the number of the face that each ray starts on (-1 for
     none) and the side of it, (n,).
     """
 
-    def distance(kind: str, fields: Any, o: Any, d: Any, begin: Any, begin_side: Any) -> tuple[Any, Any]:
-        shape = row_of(SHAPES[kind], iter(fields))
-        t, inside, side = meet_from(shape, o, d, equal(begin, fields[-2]), begin_side)
+    def distance(face: Shape, number: Any) -> tuple[Any, Any]:
+        t, inside, side = meet_from(face, o, d, equal(start, number), start_side)
         return where(logical_and(greater(inside, 0.0), greater(t, 0.0)), t, inf), side
 
-    far = np.full(begin.shape, inf)
-    least: list[Any] = [far, far, np.full(begin.shape, -1.0), np.full(begin.shape, 1.0), np.full(begin.shape, 0.0)]
-    for kind, table in zip(kinds, tables, strict=True):
+    def box(bounds: Any, nearest: Any, *rest: Any) -> Any:
+        return logical_not(missed(bounds, o, d, nearest * (1.0 + 2.0 * TIE)))
 
-        def body(fields: Any, nearest: Any, second: Any, hit: Any, side: Any, mirror: Any, kind: str = kind) -> Any:
-            t, own_side = distance(kind, fields, o, d, begin, begin_side)
-            closer = less(t, nearest)
-            return (
-                where(closer, t, nearest),
-                where(closer, nearest, minimum(second, t)),
-                where(closer, fields[-2], hit),
-                where(closer, own_side, side),
-                where(closer, fields[-1], mirror),
-            )
+    def closer(face: Shape, number: Any, reflects: Any, nearest: Any, second: Any, hit: Any, side: Any,
+               mirror: Any) -> Any:  # fmt: skip
+        t, own_side = distance(face, number)
+        is_closer = less(t, nearest)
+        return [
+            where(is_closer, t, nearest),
+            where(is_closer, nearest, minimum(second, t)),
+            where(is_closer, number, hit),
+            where(is_closer, own_side, side),
+            where(is_closer, reflects, mirror),
+        ]
 
-        least = fold(table, body, least)
-    nearest, second, hit, side, mirror = least
+    far, none = np.full(start.shape, inf), np.full(start.shape, -1.0)
+    carry = [far, far, none, np.full(start.shape, 1.0), np.full(start.shape, 0.0)]
+    nearest, second, hit, side, mirror = scan_faces(setting, scene, box, closer, carry)
 
-    def first_of_equals(o: Any, d: Any, begin: Any, begin_side: Any, limit: Any, hit: Any, side: Any, t: Any,
-                        mirror: Any) -> Any:  # fmt: skip
-        carry = [hit, side, t, mirror]
-        for kind, table in zip(kinds, tables, strict=True):
+    def first_of_equals(limit: Any, hit: Any, side: Any, t: Any, mirror: Any) -> Any:
+        def near(bounds: Any, *rest: Any) -> Any:
+            return logical_not(missed(bounds, o, d, limit))
 
-            def body(fields: Any, hit: Any, side: Any, t: Any, mirror: Any, kind: str = kind) -> Any:
-                own_t, own_side = distance(kind, fields, o, d, begin, begin_side)
-                first = logical_and(less_equal(own_t, limit), less(fields[-2], hit))
-                return (
-                    where(first, fields[-2], hit),
-                    where(first, own_side, side),
-                    where(first, own_t, t),
-                    where(first, fields[-1], mirror),
-                )
+        def earlier(face: Shape, number: Any, reflects: Any, hit: Any, side: Any, t: Any, mirror: Any) -> Any:
+            own_t, own_side = distance(face, number)
+            first = logical_and(less_equal(own_t, limit), less(number, hit))
+            return [
+                where(first, number, hit),
+                where(first, own_side, side),
+                where(first, own_t, t),
+                where(first, reflects, mirror),
+            ]
 
-            carry = fold(table, body, carry)
-        return o, d, begin, begin_side, limit, *carry
+        return limit, *scan_faces(setting, scene, near, earlier, [hit, side, t, mirror])
 
     limit = nearest * (1.0 + TIE)
     tie = logical_and(less_equal(second, limit), less(nearest, inf))
-    hit, side, t, mirror = when(tie, first_of_equals, [o, d, begin, begin_side, limit, hit, side, nearest, mirror])[5:]
+    hit, side, t, mirror = cond(tie, first_of_equals, [limit, hit, side, nearest, mirror])[1:]
     return hit, side, t, mirror
 
 
-def lit_bits(kinds: Any, tables: Any, light_kinds: Any, light_fields: Any, p: Any, begin: Any, begin_side: Any) -> Any:
-    """For points p (3, n) of surfaces, one bit for each light that no shape blocks, added up, (n,)."""
-    bits: Any = np.full(begin.shape, 0.0)
-    values = iter(light_fields)
-    for number, light_kind in enumerate(light_kinds):
-        light = row_of(LIGHTS[light_kind], values)
-        if isinstance(light, AmbientLight):
-            bits = bits + 2.0**number
-            continue
-        to_light, limit = towards(light, p)
-        carry: list[Any] = [np.full(begin.shape, False)]
-        for kind, table in zip(kinds, tables, strict=True):
+def lit_words(setting: SearchSetting, scene: SearchTables, words: Any, p: Any, start: Any, start_side: Any) -> list[Any]:
+    """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces."""
 
-            def body(fields: Any, blocked: Any, kind: str = kind, to_light: Any = to_light, limit: Any = limit) -> Any:
-                shape = row_of(SHAPES[kind], iter(fields))
-                t, inside, _ = meet_from(shape, p, to_light, equal(begin, fields[-2]), begin_side)
-                return [logical_or(blocked, blocks(t, inside, limit))]
+    if not setting.lights:
+        return list(words)
 
-            carry = fold(table, body, carry)
-        bits = bits + where(carry[0], 0.0, 2.0**number)
-    return bits
+    def visit(row: LightRow, *words: Any) -> Any:
+        (bit,) = choose(
+            row.kind, [_seen(setting, scene, kind) for kind in setting.lights],
+            [row.light, row.bit, p, start, start_side],
+        )  # fmt: skip
+        return [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
+
+    return scan(scene.lights, visit, list(words))
 
 
-def normal_of(kinds: Any, tables: Any, p: Any, hit: Any, side: Any) -> Any:
-    """The unit normals (3, n) at points of the mirrors that were hit."""
-    n: Any = np.full(p.shape, 0.0)
-    for kind, table in zip(kinds, tables, strict=True):
+def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any:
+    """A branch: the bit of a light of this kind where it is seen, else 0."""
 
-        def body(fields: Any, n: Any, kind: str = kind) -> Any:
-            shape = row_of(SHAPES[kind], iter(fields))
-            return [where(equal(hit, fields[-2]), shape.normal(p, side), n)]
+    def seen(light: Any, bit: Any, p: Any, start: Any, start_side: Any) -> Any:
+        if kind.everywhere:
+            return [bit + 0.0 * start]
+        to_light, limit = shadow_ray(kind.unpack(light), p)
 
-        (n,) = fold(table, body, [n])
-    return n
+        def box(bounds: Any, blocked: Any) -> Any:
+            return logical_not(logical_or(missed(bounds, p, to_light, limit), blocked))
+
+        def block(face: Shape, number: Any, reflects: Any, blocked: Any) -> Any:
+            t, inside, _ = meet_from(face, p, to_light, equal(start, number), start_side)
+            return [logical_or(blocked, occludes(t, inside, limit))]
+
+        (blocked,) = scan_faces(setting, scene, box, block, [np.full(start.shape, False)])
+        return [where(blocked, 0.0, bit)]
+
+    return seen
 
 
-def towards(light: Any, p: Any) -> tuple[Any, Any]:
+def normal_of(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> Any:
+    """The unit normals (3, n) at points p of the faces that were hit."""
+    still = np.full((3, 1), 1.0)
+
+    def box(bounds: Any, n: Any) -> Any:
+        return logical_not(missed(bounds, p, still, 0.0 * hit))
+
+    def own(face: Shape, number: Any, reflects: Any, n: Any) -> Any:
+        return [where(equal(hit, number), face.normal_at(p, side), n)]
+
+    return scan_faces(setting, scene, box, own, [np.full(p.shape, 0.0)])[0]
+
+
+def shadow_ray(light: Light, p: Any) -> tuple[Any, Any]:
     """From points p (3, n) the unit direction to a light, and the distance under which a shape blocks it."""
-    to_light, distance, _ = light.seen_from(p)
+    to_light, distance, _ = light.incident(p)
     return to_light, distance * (1.0 - TOUCH)
 
 
-def blocks(t: Any, inside: Any, limit: Any) -> Any:
+def occludes(t: Any, inside: Any, limit: Any) -> Any:
     """Whether a shape that a shadow ray meets at the distance t blocks it."""
     return logical_and(logical_and(greater(inside, 0.0), greater(t, TOUCH)), less(t, limit))
 
 
-def meet_from(shape: Shape, o: Any, d: Any, starts: Any, begin_side: Any) -> tuple[Any, Any, Any]:
-    """Distance, `inside` and side of a shape, for rays some of which start on it."""
-    side = start_side(shape, o, starts, begin_side)
-    t, inside = shape.intersect(o, d, side)
-    # Only the inside of a sphere can be met again from the shape itself.
-    out = logical_and(starts, greater(begin_side, 0.0)) if isinstance(shape, Sphere) else starts
-    return t, where(out, -1.0, inside), side
+def meet_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any) -> tuple[Any, Any, Any]:
+    """Distance, `inside` and side of a face, for rays some of which start on it."""
+    side = side_at(face, o, starts, start_side)
+    t, inside = face.intersect(o, d, side)
+    left_out = starts
+    for again in face.meets_itself:
+        left_out = logical_and(left_out, logical_not(equal(start_side, again)))
+    return t, where(left_out, -1.0, inside), side
 
 
-def start_side(shape: Shape, o: Any, starts: Any, begin_side: Any) -> Any:
-    """The side of a shape that the points o (3, n) are on; of the shape that a ray starts on it is known."""
-    return where(starts, begin_side, where(greater_equal(shape.side(o), -TOUCH), 1.0, -1.0))
-
-
-def shapes_by_kind(tables: Tables, ids: Any) -> Iterator[tuple[Any, Shape]]:
-    """For each kind of shape: the places where `ids` (N,) names one, and these shapes, with fields (..., n)."""
-    kinds = tables.shape_kind[ids]
-    for number, (kind, shape_class) in enumerate(SHAPES.items()):
-        members = np.flatnonzero((kinds == number) & (ids >= 0))
-        if members.size:
-            rows = tables.shape_row[ids[members]]
-            yield members, shape_class(*(f[..., rows] for f in tables.shapes[kind]))
+def side_at(face: Shape, o: Any, starts: Any, start_side: Any) -> Any:
+    """The side of a face that the points o (3, n) are on; of the face that a ray starts on it is known."""
+    return where(starts, start_side, where(greater_equal(face.side(o), -TOUCH), 1.0, -1.0))

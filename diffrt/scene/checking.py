@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffrt.errors import did_you_mean
-from diffrt.scene import schema
-from diffrt.scene.schema import Document, Table
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
+from diffrt.scene.schema import Document, Table, rule_of, table_of
 
 Problems = list[str]
 
@@ -28,8 +28,9 @@ def check_document(data: Mapping[str, Any]) -> tuple[Document | None, Problems]:
     parts: dict[str, Any] = {}
     problems: Problems = []
     if "camera" in data:
-        parts["camera"], problems = check_kind("camera", data["camera"], schema.CAMERAS, "perspective")
-    for group, kinds in (("shapes", schema.SHAPES), ("lights", schema.LIGHTS)):
+        parts["camera"], problems = check_camera("camera", data["camera"])
+    groups: tuple[tuple[str, Mapping[str, type[Kind]]], ...] = (("shapes", SHAPES), ("lights", LIGHTS))
+    for group, kinds in groups:
         if isinstance(data.get(group), dict):
             parts[group], faults = _check_group(group, data[group], kinds)
             problems += faults
@@ -40,8 +41,13 @@ def check_document(data: Mapping[str, Any]) -> tuple[Document | None, Problems]:
     return (None, problems) if problems else (document, [])
 
 
+def check_camera(path: str, data: Any) -> tuple[Any, Problems]:
+    """Check the table of a camera, which is of the first kind if it names none."""
+    return check_kind(path, data, CAMERAS, next(iter(CAMERAS)))
+
+
 def check_kind(
-    path: str, data: Any, kinds: Mapping[str, type[Table]], default: str | None = None
+    path: str, data: Any, kinds: Mapping[str, type[Kind]], default: str | None = None
 ) -> tuple[Any, Problems]:
     """Check one table that is of one of several kinds.
 
@@ -58,10 +64,10 @@ def check_kind(
         hint = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
         hint = f"; {hint}" if hint.startswith("did") else ""
         return None, [f"{path}.type: found {shown(kind)}, allowed: one of {_quoted(kinds)}{hint}"]
-    model = kinds[kind]
+    model = table_of(kinds[kind])
     if "material" not in model.model_fields or "material" not in data:
         return _check_fields(path, data, model, set())
-    material, problems = check_kind(f"{path}.material", data["material"], schema.MATERIALS)
+    material, problems = check_kind(f"{path}.material", data["material"], MATERIALS)
     broken = {"material"} if material is None else set()
     table, faults = _check_fields(path, {**data, "material": material}, model, broken)
     return table, faults + problems
@@ -95,7 +101,7 @@ def _fault(path: str, data: Mapping[str, Any], model: type[Table], field: str) -
     place = _join(path, field)
     if field not in model.model_fields:
         return f"{place}: unknown key; {did_you_mean(field, model.model_fields)}"
-    rule = schema.rule_of(model, field)
+    rule = rule_of(model, field)
     allowed = rule.allowed if rule else "nothing else"
     if field not in data:
         return f"{place}: missing; needed: {allowed}"
@@ -103,7 +109,7 @@ def _fault(path: str, data: Mapping[str, Any], model: type[Table], field: str) -
 
 
 def _check_group(
-    group: str, data: dict[str, Any], kinds: Mapping[str, type[Table]]
+    group: str, data: dict[str, Any], kinds: Mapping[str, type[Kind]]
 ) -> tuple[dict[str, Table] | None, Problems]:
     """Check the named tables of `shapes` or `lights`."""
     tables: dict[str, Table] = {}
@@ -116,8 +122,6 @@ def _check_group(
             problems.append(f'{path}: found the name "camera", allowed: another name; this one means the camera')
         tables[name], faults = check_kind(path, entry, kinds)
         problems += faults
-    if group == "lights" and len(data) > schema.MOST_LIGHTS:
-        problems.append(f"lights: found {len(data)} lights, allowed: at most {schema.MOST_LIGHTS}")
     return (None if problems else tables), problems
 
 

@@ -8,7 +8,8 @@ the quantity; one letter more names a component: `ball.center.x`, `lamp.intensit
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from diffrt.scene.schema import Quantity, Table, rule_of
+from diffrt.kinds import Quantity
+from diffrt.scene.schema import Table, rule_of
 
 
 @dataclass(frozen=True)

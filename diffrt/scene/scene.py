@@ -267,7 +267,7 @@ class Scene:
             target[last] = tuple(value) if len(value) > 1 else value[0]
         problems: list[str] = []
         for name, data in changed.items():
-            tables[name], faults = check_kind(name, data, {data["type"]: type(tables[name])})
+            tables[name], faults = check_kind(name, data, {data["type"]: tables[name].kind})
             problems += faults
         if problems:
             raise InputError(*problems)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from diffrt.autograd import cross, sqrt, sum
+from diffrt import autograd
+from diffrt.autograd import sqrt, sum
 
 
 def dot(a: Any, b: Any) -> Any:
@@ -15,11 +16,11 @@ def length(a: Any) -> Any:
     return sqrt(dot(a, a))
 
 
-def unit(a: Any) -> Any:
+def normalize(a: Any) -> Any:
     """The direction of a, with length 1, (3, N)."""
     return a / length(a)
 
 
-def product(a: Any, b: Any) -> Any:
+def cross(a: Any, b: Any) -> Any:
     """Cross product per sample, (3, N)."""
-    return cross(a, b, axis=0)
+    return autograd.cross(a, b, axis=0)

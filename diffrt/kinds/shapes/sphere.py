@@ -10,18 +10,24 @@ Computing q first, instead of b^2 - v . v + r^2, keeps the digits of small spher
 (Haines et al., "Precision improvements for ray/sphere intersection", Ray Tracing Gems, 2019).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from diffrt.autograd import greater, sqrt, where
-from diffrt.render.vectors import dot, unit
+from diffrt.kinds.fields import extent, point
+from diffrt.kinds.kind import Shape
+from diffrt.kinds.vectors import dot, normalize
 
 
-class Sphere(NamedTuple):
-    center: Any
-    radius: Any
+class Sphere(Shape):
+    """A ball, or a bubble seen from inside."""
+
+    type = "sphere"
+    center = point("the middle")
+    radius = extent("from the middle to the surface")
+
+    meets_itself = (-1.0,)  # from inside the far root counts, which is another point
 
     def side(self, o: Any) -> Any:
-        """Positive outside."""
         v = o - self.center
         return dot(v, v) - self.radius * self.radius
 
@@ -33,10 +39,12 @@ class Sphere(NamedTuple):
         # On a miss t is the closest approach.
         return b - side * where(greater(h, 0.0), sqrt(h), 0.0), h
 
-    def extent(self, d: Any) -> tuple[Any, Any]:
-        """The middle, and the radius as seen along d."""
-        return self.center, self.radius
-
-    def normal(self, p: Any, side: Any) -> Any:
+    def normal_at(self, p: Any, side: Any) -> Any:
         # Beside the sphere too, where p is the closest approach, this has length 1.
-        return unit(p - self.center) * side
+        return normalize(p - self.center) * side
+
+    def box(self) -> tuple[Any, Any]:
+        return self.center - self.radius, self.center + self.radius
+
+    def extent(self, d: Any) -> tuple[Any, Any]:
+        return self.center, self.radius

@@ -1,12 +1,10 @@
-"""Mappings: a function of one sample, over N samples, with what reaches it and what is kept of it.
+"""Batched functions: a function of one sample, over N samples, with what reaches it and what is kept of it.
 
 An input reaches a sample in one of three ways: *uniform*, the same number for all; *row*, a column of a table, by the
-label of the sample; *sample*, its own. A result is kept in the same three ways: per sample as it is, per row as the sum
+row of the sample; *sample*, its own. A result is kept in the same three ways: per sample as it is, per row as the sum
 over the samples of that row, uniform as the sum over all. This is closed under differentiation: the adjoint of an input
 is kept the way in which the input came, and the seed of a result comes the way in which the result was kept. So the
-derivative of a mapping is a mapping, to any order, and both engines know nothing but mappings.
-
-Samples may differ in structure: each *case* is a function and its own rows. Everything else is common to all cases.
+derivative of a batched function is a batched function, to any order, and both engines know nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,88 +15,58 @@ import numpy as np
 
 from diffrt.autograd import broadcast_to, pushforward, sum, vjp
 from diffrt.autograd.variable import Var
+from diffrt.compiler.structures import Skeleton, put_together, take_apart
 
-Function = Callable[..., list[Any]]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """How an input or a result goes: kind (uniform, row or sample), and the case that it belongs to, None for all."""
-
-    kind: str
-    case: int | None = None
+Function = Callable[[Sequence[Any]], list[Any]]
 
 
 @dataclass(frozen=True)
-class Mapping:
-    """What is computed: the function of each case, called with the list of its own and the common inputs."""
+class BatchedFunction:
+    """A function from a list of arrays to a list of arrays, and how each of them goes: uniform, row or sample."""
 
-    functions: tuple[Function, ...]
-    inputs: tuple[Slot, ...]
-    results: tuple[Slot, ...]
+    function: Function
+    inputs: tuple[str, ...]
+    results: tuple[str, ...]
 
-    def adjoint(self, wanted: Sequence[bool]) -> "Mapping":
+    def adjoint(self, wanted: Sequence[bool]) -> "BatchedFunction":
         """From the inputs and the seeds of the results to the adjoints of the wanted inputs."""
-        functions = []
-        for k, function in enumerate(self.functions):
-            own = own_slots(self.inputs, k)
-            numbers = tuple(i for i, place in enumerate(own) if wanted[place])
-            functions.append(_Adjoint(function, len(own), numbers))
-        kept = tuple(slot for slot, w in zip(self.inputs, wanted, strict=True) if w)
-        return Mapping(tuple(functions), (*self.inputs, *self.results), kept)
+        places = tuple(i for i, w in enumerate(wanted) if w)
+        function = _Adjoint(self.function, len(self.inputs), places)
+        return BatchedFunction(function, (*self.inputs, *self.results), tuple(self.inputs[i] for i in places))
 
-    def tangent(self, moving: Sequence[int], columns: int) -> "Mapping":
+    def tangent(self, moving: Sequence[int], columns: int) -> "BatchedFunction":
         """From the inputs, and for each that moves its tangents in all columns, to the tangents of the results."""
-        functions: list[Function] = []
-        for k, function in enumerate(self.functions):
-            own = own_slots(self.inputs, k)
-            numbers = tuple(i for i, place in enumerate(own) if place in moving)
-            functions.append(_Tangent(function, len(own), numbers, columns, len(own_slots(self.results, k))))
+        function = _Tangent(self.function, len(self.inputs), tuple(moving), columns, len(self.results))
         tangents = tuple(self.inputs[i] for i in moving for _ in range(columns))
-        return Mapping(
-            tuple(functions), (*self.inputs, *tangents), tuple(s for s in self.results for _ in range(columns))
+        return BatchedFunction(
+            function, (*self.inputs, *tangents), tuple(s for s in self.results for _ in range(columns))
         )
-
-
-def own_slots(slots: Sequence[Slot], case: int) -> list[int]:
-    """The places of what one case has to do with."""
-    return [i for i, slot in enumerate(slots) if slot.case in (None, case)]
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A kernel's function for one structure; uniforms, rows: how many of the inputs are of these kinds."""
+    """A kernel's function for one setting, on a list of arrays that fill the skeleton of its arguments."""
 
     function: Callable[..., Any]
-    structure: Any
-    uniforms: int
-    rows: int
+    setting: Any
+    arguments: Skeleton
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
-        middle = self.uniforms + self.rows
-        samples = inputs[middle:]
-        found = self.function(self.structure, inputs[: self.uniforms], inputs[self.uniforms : middle], samples)
-        size = _shape(samples[0])[-1]
+        found = self.function(self.setting, *put_together(self.arguments, inputs))
+        size = _shape(inputs[-1])[-1]
         return [found if _shape(found)[-1] == size else broadcast_to(found, (*_shape(found)[:-1], size))]
 
 
 @dataclass(frozen=True)
 class Search:
-    """A function with loops for one structure; uniforms, rows, samples: how many of the inputs are of these kinds, the
-    others are tables."""
+    """A function with loops for one setting, on a list of arrays and tables that fill the skeleton of its arguments."""
 
     function: Callable[..., Any]
-    structure: Any
-    uniforms: int
-    rows: int
-    samples: int
+    setting: Any
+    arguments: Skeleton
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
-        first, last = self.uniforms, self.uniforms + self.rows
-        end = last + self.samples
-        found: list[Any] = self.function(
-            self.structure, inputs[:first], inputs[first:last], inputs[last:end], inputs[end:]
-        )
+        _, found = take_apart(self.function(self.setting, *put_together(self.arguments, inputs)))
         return found
 
 

@@ -1,0 +1,26 @@
+"""The orthographic camera. With the axes forward f, right r and up u, a view height h and an image of W x H pixels, a
+pixel has the size s = h / H everywhere, and the ray of image coordinates x, y goes in the direction f from the position +
+(x - W / 2) s r - (y - H / 2) s u."""
+
+from typing import Any
+
+import numpy as np
+
+from diffrt.autograd import stack
+from diffrt.kinds.cameras.view import View
+from diffrt.kinds.fields import extent
+
+
+class OrthographicCamera(View):
+    """Parallel rays, as in a plan."""
+
+    type = "orthographic"
+    view_height = extent("from the lower to the upper border of the image")
+
+    def vectors(self, width: int, height: int) -> Any:
+        forward, right, upward = self.axes()
+        size = self.view_height / height
+        across, down = right * size, upward * -size
+        corner = across * (-0.5 * width) + down * (-0.5 * height)
+        zero = np.zeros(3)
+        return stack([self.position + corner, across, down, forward, zero, zero], 1)

@@ -1,0 +1,163 @@
+"""The fields of a kind: what a number is, in words, which values it may have, in which unit, and its default.
+
+A field's *rule* says in words what is allowed; that text is what a user reads when a value is not. The *quantity* of a
+field is the rule of a continuous number or vector, something that an image can be differentiated by: it adds the names
+of the components, the natural bounds and the unit. A *relation* is a rule between several fields of one kind: a camera
+must not stand on its target.
+
+Lengths are in scene units, and light is in units that go with them: with a scene in metres, W/sr and W/m^2.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import AfterValidator, BeforeValidator
+from pydantic import Field as Within
+from pydantic import Strict
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a field may hold, in words that follow "allowed:"."""
+
+    allowed: str
+
+
+@dataclass(frozen=True)
+class Quantity(Rule):
+    """The rule of a parameter: a number, or a vector with one letter per component.
+
+    minimum, maximum: natural bounds of each component, which an optimiser can keep to; infinite if none.
+    is_direction: whether the length of the vector means nothing.
+    """
+
+    components: str = ""
+    minimum: float = -inf
+    maximum: float = inf
+    unit: str = ""
+    is_direction: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a value."""
+        return (len(self.components),) if self.components else ()
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A rule between fields: `holds(*values of fields)`; if not, `blamed` is the field that is reported."""
+
+    fields: tuple[str, ...]
+    blamed: str
+    holds: Callable[..., bool]
+    allowed: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a kind.
+
+    words: what it is. rule: what it may hold. check: a type for pydantic that holds values to the rule. default: None if
+    a value must be given.
+    """
+
+    words: str
+    rule: Rule
+    check: Any
+    default: Any = None
+
+
+def sine(a: ArrayLike, b: ArrayLike) -> float:
+    """The sine of the angle between two vectors (3,), without sign; 0 if one of them is zero."""
+    u, v = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if not (u.any() and v.any()):
+        return 0.0
+    u, v = u / np.abs(u).max(), v / np.abs(v).max()  # so that no square underflows
+    return float(np.linalg.norm(np.cross(u, v)) / (np.linalg.norm(u) * np.linalg.norm(v)))
+
+
+def apart(a: ArrayLike, b: ArrayLike) -> bool:
+    """Whether two points are 1e-9 scene units or more from each other."""
+    return float(np.linalg.norm(np.subtract(a, b))) >= 1e-9
+
+
+def _has_length(direction: tuple[float, ...]) -> tuple[float, ...]:
+    if not apart(direction, (0.0, 0.0, 0.0)):
+        raise ValueError("a direction without length")  # the rule of the field says it to the user
+    return direction
+
+
+def _gray(colour: Any) -> Any:
+    """One number means gray."""
+    return (colour,) * 3 if isinstance(colour, int | float) else colour
+
+
+# Strict: an integer passes for a float, a boolean or a string does not.
+_Finite = Annotated[float, Strict(), Within(allow_inf_nan=False)]
+_Coordinate = Annotated[_Finite, Within(ge=-1e9, le=1e9)]
+_Fraction = Annotated[_Finite, Within(ge=0.0, le=1.0)]
+_Strength = Annotated[_Finite, Within(ge=0.0, le=1e12)]
+_Positive = Annotated[_Finite, Within(gt=0.0, le=1e9)]
+_Vector = tuple[_Coordinate, _Coordinate, _Coordinate]
+_Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_gray)]
+_STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
+
+
+def point(words: str, default: Any = None) -> Any:
+    """A place in space, (3,) in scene units."""
+    rule = Quantity("three numbers [x, y, z], each within -1e9 and 1e9", "xyz", unit="scene units")
+    return Field(words, rule, _Vector, default)
+
+
+def direction(words: str, default: Any = None) -> Any:
+    """A vector (3,) whose length means nothing."""
+    allowed = "a direction: three numbers [x, y, z], each within -1e9 and 1e9, of length 1e-9 or more"
+    rule = Quantity(allowed, "xyz", is_direction=True)
+    return Field(words, rule, Annotated[_Vector, AfterValidator(_has_length)], default)
+
+
+def extent(words: str, default: Any = None) -> Any:
+    """A length over 0, in scene units."""
+    return Field(words, Quantity("a number over 0, up to 1e9", minimum=1e-9, unit="scene units"), _Positive, default)
+
+
+def exponent(words: str, default: Any = None) -> Any:
+    """A number over 0 without unit."""
+    return Field(words, Quantity("a number over 0, up to 1e9", minimum=1e-9), _Positive, default)
+
+
+def angle(words: str, default: Any = None) -> Any:
+    """An angle in degrees, between 0 and 180."""
+    rule = Quantity("degrees over 0 and under 180", minimum=1e-9, maximum=180.0 - 1e-9, unit="degrees")
+    return Field(words, rule, Annotated[_Finite, Within(gt=0.0, lt=180.0)], default)
+
+
+def reflectance(words: str, default: Any = None) -> Any:
+    """A share of light per colour channel, (3,) from 0 to 1."""
+    rule = Quantity("three numbers [r, g, b], or one for gray, each from 0 to 1", "rgb", minimum=0.0, maximum=1.0)
+    return Field(words, rule, Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_gray)], default)
+
+
+def intensity(words: str, default: Any = None) -> Any:
+    """Power per solid angle and colour channel, (3,) in W/sr."""
+    return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/sr"), _Strengths, default)
+
+
+def irradiance(words: str, default: Any = None) -> Any:
+    """Power per area and colour channel, (3,) in W/m^2."""
+    return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/m^2"), _Strengths, default)
+
+
+def radiance(words: str, default: Any = None) -> Any:
+    """Power per area, solid angle and colour channel, (3,) in W/(m^2 sr)."""
+    return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/(m^2 sr)"), _Strengths, default)
+
+
+def pixels(words: str, default: Any = None) -> Any:
+    """A number of pixels."""
+    check = Annotated[int, Strict(), Within(ge=1, le=16384)]
+    return Field(words, Rule("a whole number from 1 to 16384"), check, default)

@@ -1,0 +1,157 @@
+"""What every kind of shape, material, light and camera is: fields with their rules, and formulas of them.
+
+    class Sphere(Shape):
+        type = "sphere"
+        center = point("the middle")
+        radius = extent("from the middle to the surface")
+
+An object of a kind holds the values of its fields, arrays or Vars, for one sample or for many; a formula reads them as
+`self.center`. Fields are given in the order of the class.
+"""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from diffrt.kinds.fields import Field, Quantity, Relation
+
+
+class Kind:
+    """The base of all kinds.
+
+    type: the name in scene files. fields: by name, in order. relations: rules between them. group: what it is a kind of.
+    """
+
+    group: ClassVar[str] = ""
+    type: ClassVar[str] = ""
+    fields: ClassVar[dict[str, Field]] = {}
+    relations: ClassVar[tuple[Relation, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+        for name in own:
+            delattr(cls, name)  # what an object holds under this name is a value
+        cls.fields = {**cls.fields, **own}
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for a name that is neither a field nor a formula."""
+        raise AttributeError(f"{type(self).__name__} has no {name}; its fields are {', '.join(self.fields)}")
+
+    @classmethod
+    def quantities(cls) -> dict[str, Quantity]:
+        """The rules of those fields that an image can be differentiated by."""
+        return {name: f.rule for name, f in cls.fields.items() if isinstance(f.rule, Quantity)}
+
+    @classmethod
+    def width(cls) -> int:
+        """How many numbers an object holds."""
+        return sum(int(np.prod(q.shape)) for q in cls.quantities().values())
+
+    @classmethod
+    def unpack(cls, row: Any) -> Self:
+        """An object from its numbers in order, (width or more, ...)."""
+        values, start = {}, 0
+        for name, quantity in cls.quantities().items():
+            size = len(quantity.components)
+            values[name] = row[start : start + size] if size else row[start]
+            start += size or 1
+        return cls(**values)
+
+
+class Shape(Kind):
+    """A surface, made of one face or more. A face is a kind of its own, with these formulas; a shape with one face has
+    them itself.
+
+    - side(o): a number that is positive where the point o is on the outer side (outside a ball, in front of a plane),
+      negative on the other. Only its sign is used, and it is not differentiated: it is given back to the formulas below
+      as `side`, +1 or -1.
+    - intersect(o, d, side) -> (t, inside): the distance t along the unit direction d to the point that the ray from o
+      meets first, and a continuous function that is positive where the ray meets the face. t is finite and has finite
+      derivatives where inside <= 0 too.
+    - normal_at(p, side): the unit normal at the point p of the surface, on the side that the ray came from.
+
+    Points and directions are (3, N), the rest is (N,).
+
+    faces: the classes of the faces, with the same fields; empty for a shape that is its own face. meets_itself: the
+    sides (of +1, -1) that a ray can leave and meet the same face again.
+    """
+
+    group = "shapes"
+    faces: ClassVar[tuple[type["Shape"], ...]] = ()
+    meets_itself: ClassVar[tuple[float, ...]] = ()
+
+    def side(self, o: Any) -> Any:
+        raise NotImplementedError
+
+    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        raise NotImplementedError
+
+    def normal_at(self, p: Any, side: Any) -> Any:
+        raise NotImplementedError
+
+    # What helps the search; none of it is differentiated.
+    def box(self) -> tuple[Any, Any] | None:
+        """The least and the largest coordinates, (3, N) each; None if the shape has no end."""
+        return None
+
+    def extent(self, d: Any) -> tuple[Any, Any] | None:
+        """The middle, and the radius of the largest circle around it that the shape fills as seen along the unit
+        direction d, (3, N) and (N,); None for a shape that is never small."""
+        return None
+
+    def vertices(self) -> tuple[Any, ...]:
+        """Its corners, (3, N) each."""
+        return ()
+
+
+END, REFLECT = "end", "reflect"
+"""The events of a light path at a surface: it ends there, or goes on in the mirrored direction."""
+
+
+class Material(Kind):
+    """How a surface turns incident light into radiance.
+
+    event: what happens to a light path: END, where the surface scatters light and answers with `brdf` and `ambient`, or
+    REFLECT, where the path goes on with the share `reflectance` of its radiance. Surfaces have two equal sides.
+    """
+
+    group = "materials"
+    event: ClassVar[str] = END
+
+    def brdf(self, n: Any, to_eye: Any, to_light: Any) -> Any:
+        """Radiance per irradiance (3, N) in 1/sr, for unit directions (3, N) to the eye and to the light."""
+        raise NotImplementedError
+
+    def ambient(self, n: Any, to_eye: Any) -> Any:
+        """Radiance per radiance that comes evenly from everywhere, (3, N)."""
+        raise NotImplementedError
+
+
+class Light(Kind):
+    """What a point of a surface sees of a light.
+
+    everywhere: whether it comes evenly from all directions and casts no shadow; such a light has a field `radiance`, and
+    no formula.
+    """
+
+    group = "lights"
+    everywhere: ClassVar[bool] = False
+
+    def incident(self, p: Any) -> tuple[Any, Any, Any]:
+        """The unit direction (3, N) from points p (3, N) to the light, the distance to it (N,), and the irradiance
+        (3, N) in W/m^2 on a surface that faces it."""
+        raise NotImplementedError
+
+
+class Camera(Kind):
+    """From image coordinates to rays: see `View`, in `cameras`, for the fields that all cameras have."""
+
+    group = "cameras"
+
+    def vectors(self, width: int, height: int) -> Any:
+        """The vectors o0, ox, oy, d0, dx, dy as (3, 6), scene units: image coordinates x, y have the ray with the origin
+        o0 + x ox + y oy and the direction of d0 + x dx + y dy."""
+        raise NotImplementedError

@@ -1,0 +1,26 @@
+"""A point that shines evenly in all directions; the irradiance is intensity / distance^2."""
+
+from typing import Any
+
+from diffrt.autograd import maximum, named, sqrt
+from diffrt.kinds.fields import intensity, point
+from diffrt.kinds.kind import Light
+from diffrt.kinds.vectors import dot
+
+CLOSEST = 1e-18
+"""The least squared distance to a light, in scene units."""
+
+
+class PointLight(Light):
+    """A point that shines evenly in all directions."""
+
+    type = "point"
+    position = point("where it is")
+    intensity = intensity("how strong it is")
+
+    def incident(self, p: Any) -> tuple[Any, Any, Any]:
+        v = self.position - p
+        # At the light itself there is no direction to it; this keeps the numbers finite.
+        square = maximum(dot(v, v), CLOSEST)
+        distance = named(sqrt(square), "distance")
+        return v / distance, distance, self.intensity * named(1.0 / square, "falloff")

@@ -1,0 +1,40 @@
+"""The disk of radius r around the point c in the plane with normal n.
+
+The ray meets the plane at p; it meets the disk if r^2 - |p - c|^2 > 0.
+"""
+
+from typing import Any
+
+from diffrt.autograd import absolute, maximum, minimum, sqrt
+from diffrt.kinds.fields import direction, extent, point
+from diffrt.kinds.kind import Shape
+from diffrt.kinds.shapes.plane import meet
+from diffrt.kinds.vectors import dot, normalize
+
+
+class Disk(Shape):
+    """A flat, round shape."""
+
+    type = "disk"
+    center = point("the middle")
+    normal = direction("at right angles to it, to its front")
+    radius = extent("from the middle to the border")
+
+    def side(self, o: Any) -> Any:
+        return dot(o - self.center, self.normal)
+
+    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        t, descent = meet(self.center, normalize(self.normal), o, d, side)
+        q = o + t * d - self.center
+        return t, minimum(self.radius * self.radius - dot(q, q), descent)
+
+    def normal_at(self, p: Any, side: Any) -> Any:
+        return normalize(self.normal) * side
+
+    def box(self) -> tuple[Any, Any]:
+        n = normalize(self.normal)
+        half = self.radius * sqrt(maximum(1.0 - n * n, 0.0))
+        return self.center - half, self.center + half
+
+    def extent(self, d: Any) -> tuple[Any, Any]:
+        return self.center, self.radius * absolute(dot(normalize(self.normal), d))

@@ -1,0 +1,65 @@
+"""The rectangle of given width and height around the point c in the plane with normal n.
+
+`up` is made orthogonal to n: v = up - (up . n) n, normalised, points to the middle of the upper side, and
+u = v x n to that of the right side as seen from in front. With q = p - c, where p is the point in the plane,
+the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides.
+"""
+
+from typing import Any
+
+from diffrt.autograd import absolute, minimum
+from diffrt.kinds.fields import Relation, direction, extent, point, sine
+from diffrt.kinds.kind import Shape
+from diffrt.kinds.shapes.plane import meet
+from diffrt.kinds.vectors import cross, dot, normalize
+
+
+class Rectangle(Shape):
+    """A flat shape with four right angles."""
+
+    type = "rectangle"
+    center = point("the middle")
+    normal = direction("at right angles to it, to its front")
+    up = direction("to the middle of its upper side", (0.0, 1.0, 0.0))
+    width = extent("from left to right")
+    height = extent("from bottom to top")
+    relations = (
+        Relation(
+            ("normal", "up"),
+            "up",
+            lambda normal, up: sine(normal, up) >= 1e-9,
+            "a direction that is not along normal; it points to the middle of the upper side",
+        ),
+    )
+
+    def side(self, o: Any) -> Any:
+        return dot(o - self.center, self.normal)
+
+    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        u, v = self._axes()
+        t, descent = meet(self.center, normalize(self.normal), o, d, side)
+        q = o + t * d - self.center
+        margin = minimum(0.5 * self.width - absolute(dot(q, u)), 0.5 * self.height - absolute(dot(q, v)))
+        return t, minimum(margin, descent)
+
+    def _axes(self) -> tuple[Any, Any]:
+        n = normalize(self.normal)
+        v = normalize(self.up - dot(self.up, n) * n)
+        return cross(v, n), v
+
+    def normal_at(self, p: Any, side: Any) -> Any:
+        return normalize(self.normal) * side
+
+    def box(self) -> tuple[Any, Any]:
+        u, v = self._axes()
+        half = 0.5 * self.width * absolute(u) + 0.5 * self.height * absolute(v)
+        return self.center - half, self.center + half
+
+    def extent(self, d: Any) -> tuple[Any, Any]:
+        return self.center, 0.5 * minimum(self.width, self.height) * absolute(dot(normalize(self.normal), d))
+
+    def vertices(self) -> tuple[Any, ...]:
+        u, v = self._axes()
+        across, upward = 0.5 * self.width * u, 0.5 * self.height * v
+        c = self.center
+        return c - across - upward, c + across - upward, c + across + upward, c - across + upward

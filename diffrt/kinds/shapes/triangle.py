@@ -1,0 +1,66 @@
+"""The triangle a, b, c, counterclockwise as seen from in front.
+
+With e = b - a and f = c - a the plane has the normal m = e x f, whose length is twice the area. A point
+p = a + q of the plane has the barycentric coordinates (Moeller and Trumbore, 1997)
+
+    beta = (q x f) . m / m . m,    gamma = (e x q) . m / m . m,    alpha = 1 - beta - gamma
+
+and is in the triangle if the smallest of the three is positive.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from diffrt.autograd import absolute, maximum, minimum
+from diffrt.kinds.fields import Relation, point, sine
+from diffrt.kinds.kind import Shape
+from diffrt.kinds.shapes.plane import meet
+from diffrt.kinds.vectors import cross, dot, length, normalize
+
+
+class Triangle(Shape):
+    """A flat shape with three corners."""
+
+    type = "triangle"
+    a = point("the first corner")
+    b = point("the second corner, counterclockwise as seen from in front")
+    c = point("the third corner")
+    relations = (
+        Relation(
+            ("a", "b", "c"),
+            "c",
+            lambda a, b, c: sine(np.subtract(b, a), np.subtract(c, a)) >= 1e-9,
+            "a, b and c that do not lie on one line",
+        ),
+    )
+
+    def side(self, o: Any) -> Any:
+        return dot(o - self.a, cross(self.b - self.a, self.c - self.a))
+
+    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        e, f = self.b - self.a, self.c - self.a
+        m = cross(e, f)
+        t, descent = meet(self.a, normalize(m), o, d, side)
+        q = o + t * d - self.a
+        square = dot(m, m)
+        beta = dot(cross(q, f), m) / square
+        gamma = dot(cross(e, q), m) / square
+        return t, minimum(minimum(minimum(beta, gamma), 1.0 - beta - gamma), descent)
+
+    def normal_at(self, p: Any, side: Any) -> Any:
+        return normalize(cross(self.b - self.a, self.c - self.a)) * side
+
+    def box(self) -> tuple[Any, Any]:
+        return minimum(minimum(self.a, self.b), self.c), maximum(maximum(self.a, self.b), self.c)
+
+    def extent(self, d: Any) -> tuple[Any, Any]:
+        # The middle of the circle inscribed, and its smaller radius as seen along d.
+        sides = length(self.b - self.c), length(self.c - self.a), length(self.a - self.b)
+        around = sides[0] + sides[1] + sides[2]
+        m = cross(self.b - self.a, self.c - self.a)
+        centre = (sides[0] * self.a + sides[1] * self.b + sides[2] * self.c) / around
+        return centre, absolute(dot(m, d)) / around
+
+    def vertices(self) -> tuple[Any, ...]:
+        return self.a, self.b, self.c
