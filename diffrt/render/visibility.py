@@ -231,11 +231,11 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         codes, words = rest[:bounces], rest[bounces:]
         p, hit, side, code, goes_on, words = step(o, d, start, start_side, words)
 
-        def turn_round(o: Any, d: Any, hit: Any, side: Any) -> Any:
-            return o, reflected(d, normal_of(setting, scene, o, hit, side)), hit, side
+        def turn_round(p: Any, d: Any, hit: Any, side: Any) -> Any:
+            return p, reflected(d, normal_of(setting, scene, p, hit, side)), hit, side
 
         goes_on = logical_and(goes_on, less(turn, bounces - 1.0))
-        d = cond(goes_on, turn_round, [o, d, hit, side])[1]
+        d = cond(goes_on, turn_round, [p, d, hit, side])[1]
         codes = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
         return goes_on, turn + 1.0, p, d, hit, side, *codes, *words
 
