@@ -45,7 +45,7 @@ def point_image(scene: Scene, pixels: np.ndarray, side: int) -> np.ndarray:
     for i, pixel in enumerate(pixels):
         row, column = divmod(int(pixel), scene.camera.width)
         x, y = np.tile(column + places, side), np.repeat(row + places, side)
-        view = Visibility(tables, scene.reflection_depth, choose_engine())
+        view = Visibility(tables, choose_engine())
         labels = view.labels(x, y)
         area = np.full(x.shape, 1.0 / side**2)
         colours[i] = shade(tables, view.signatures, labels, x, y, area, view.engine).sum(1)

@@ -259,7 +259,7 @@ def kernel(sizes: list[int]) -> None:
         for dtype in ("float64", "float32"):
             for threads in (1, 2):
                 engine = Engine("llvm", threads, dtype)
-                view = Visibility(build_tables(scene), 0, engine)
+                view = Visibility(build_tables(scene), engine)
                 labels = view.labels(x, y)
                 moved = build_tables(scene.unpack(names, autograd.variable(scene.pack(names))))
                 plain = build_tables(scene)
@@ -281,7 +281,7 @@ def balls(sizes: list[int]) -> None:
         scene = scene_of(sizes[0], made)
         engine = Engine()
         plain = build_tables(scene)
-        view = Visibility(plain, 0, engine)
+        view = Visibility(plain, engine)
         x, y = _middles(sizes[0], sizes[0], 1)
         search = median(lambda: view.labels(x, y), 3)
         labels, area = view.labels(x, y), np.ones(len(x))
@@ -330,7 +330,7 @@ def profile(sizes: list[int]) -> None:
             v = autograd.variable(scene.pack(names))
             moved = timed("tables", lambda v=v: build_tables(scene.unpack(names, v)))
             plain = moved.plain()
-            view = Visibility(plain, 0, engine)
+            view = Visibility(plain, engine)
             x, y = _middles(size + 1, size + 1, 1)
             timed("search of the grid (again)", lambda view=view: view.labels(x - 0.5, y - 0.5))
             cells = timed("cells (with search)", lambda view=view: cells_module.divide(view, (size, size), 1, 2, 4))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffrt import autograd
-from diffrt.compiler import Case, Engine, kernel
+from diffrt.compiler import Engine, kernel
 
 BAR = 4.0
 """Units in the last place."""
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def apply(structure, uniforms, rows, samples):
-    return getattr(autograd, structure)(*samples)
+def apply(name, uniforms, rows, samples):
+    return getattr(autograd, name)(*samples)
 
 
 def compiled(name: str, *x: np.ndarray, dtype: str = "float64") -> np.ndarray:
-    return kernel(apply, [], [Case(name)], list(x), Engine("llvm", 2, dtype), shading=dtype == "float32")
+    return kernel(apply, name, None, None, x, Engine("llvm", 2, dtype), shading=dtype == "float32")
 
 
 def draw(rng: np.random.Generator, size: int = 30_000) -> np.ndarray:

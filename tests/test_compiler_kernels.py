@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,15 +12,16 @@ from diffrt import autograd
 from diffrt.autograd import exp, greater, hessian, maximum, sqrt, variable, where
 from diffrt.compiler import (
     REFERENCE,
-    Case,
     Engine,
     EngineMissing,
-    Runs,
+    Segments,
+    Table,
+    choose,
     choose_engine,
     compiled,
-    fold,
     kernel,
     native,
+    scan,
     search,
 )
 from diffrt.compiler import engine as engine_module
@@ -28,23 +30,41 @@ from diffrt.errors import InputError
 LLVM = Engine("llvm", 2)
 
 
-def formula(structure, uniforms, rows, samples):
-    (a,), (r,), (x, y) = uniforms, rows, samples
-    h = a * x - r[0] * y
-    return autograd.stack([where(greater(h, 0.0), sqrt(h), 0.0) * x, exp(-r[1] * x * x) + maximum(x, y) * structure])
+class Row(NamedTuple):
+    kind: Any
+    numbers: Any
+
+
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+def formula(setting, a, row, point):
+    def one(x, y, a, r):
+        h = a * x - r[0] * y
+        return [where(greater(h, 0.0), sqrt(h), 0.0) * x]
+
+    def other(x, y, a, r):
+        return [exp(-r[1] * x * x) + maximum(x, y) * setting * a]
+
+    (h,) = choose(row.kind, [one, other], [*point, a, row.numbers])
+    return autograd.stack([h * point.y, h + row.numbers[1]])
 
 
 def inputs(size: int):
     rng = np.random.default_rng(0)
-    return 1.3, rng.random((2, 3)), rng.random((2, 2)), rng.random(size), rng.random(size)
+    return 1.3, rng.random((2, 5)), rng.random(size), rng.random(size)
+
+
+KINDS = np.array([0.0, 1.0, 1.0, 0.0, 0.0])
 
 
 def run(engine: Engine, labels: np.ndarray) -> list[np.ndarray]:
-    a, first, second, x, y = (variable(v) for v in inputs(len(labels)))
-    cases = [Case(2.0, [first]), Case(-1.0, [second])]
-    out = kernel(formula, [a], cases, [x, y.value], engine, Runs(labels, (3, 2)))
+    a, numbers, x, y = (variable(v) for v in inputs(len(labels)))
+    out = kernel(formula, 2.0, a, Row(KINDS, numbers), Point(x, y.value), engine, Segments(labels, 5))
     out.backward(np.random.default_rng(1).random(out.shape))
-    return [np.asarray(v) for v in (out.value, a.grad, first.grad, second.grad, x.grad)]
+    return [np.asarray(v) for v in (out.value, a.grad, numbers.grad, x.grad)]
 
 
 LABELS = {
@@ -53,7 +73,7 @@ LABELS = {
     "long runs": np.repeat([0, 3, 1, 4], [5000, 3, 9001, 20_000]),
     "some left out": np.repeat([0, -1, 3, -1, 1], [1001, 40, 7, 1, 3000]),
     "no order": np.random.default_rng(5).integers(-1, 5, 20_001),
-    "a case without samples": np.zeros(100, int),
+    "rows without samples": np.zeros(100, int),
     "none at all": np.full(50, -1),
 }
 
@@ -75,10 +95,10 @@ def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
 
 def test_float32_is_near():
     labels = LABELS["long runs"]
-    a, first, second, x, y = inputs(len(labels))
-    cases = [Case(2.0, [first]), Case(-1.0, [second])]
+    a, numbers, x, y = inputs(len(labels))
+    segments = Segments(labels, 5)
     exact, short = (
-        kernel(formula, [a], cases, [x, y], Engine("llvm", 2, dtype), Runs(labels, (3, 2)), shading=True)
+        kernel(formula, 2.0, a, Row(KINDS, numbers), Point(x, y), Engine("llvm", 2, dtype), segments, shading=True)
         for dtype in ("float64", "float32")
     )
     assert short.dtype == np.float32
@@ -86,8 +106,7 @@ def test_float32_is_near():
     assert np.quantile(np.abs(short - exact), 0.99) < 1e-6
 
 
-def cubic(structure, uniforms, rows, samples):
-    (a,), (x,) = uniforms, samples
+def cubic(setting, a, rows, x):
     return a[0] * a[0] * a[1] * x * x + sqrt(a[1] + x)
 
 
@@ -96,7 +115,7 @@ def test_second_derivatives_of_uniforms(engine):
     x = np.random.default_rng(2).random(1000)
 
     def total(a):
-        return autograd.sum(kernel(cubic, [a], [Case(None)], [x], engine))
+        return autograd.sum(kernel(cubic, None, a, None, x, engine))
 
     a, b = 1.2, 0.7
     root = -0.25 * np.sum((b + x) ** -1.5)
@@ -104,8 +123,8 @@ def test_second_derivatives_of_uniforms(engine):
     assert hessian(total)(np.array([a, b])) == pytest.approx(truth, rel=1e-12)
 
 
-def by_row(structure, uniforms, rows, samples):
-    return rows[0] * rows[0] * samples[0] * samples[0]
+def by_row(setting, uniforms, row, sample):
+    return row * row * sample * sample
 
 
 @pytest.mark.parametrize("engine", [REFERENCE, LLVM], ids=["numpy", "llvm"])
@@ -113,7 +132,7 @@ def test_second_derivatives_of_rows_and_samples(engine):
     labels = np.array([0, 0, 1, 1, 1, 0])
 
     def total(v):
-        return autograd.sum(kernel(by_row, [], [Case(None, [v[:2]])], [v[2:]], engine, Runs(labels, (2,))))
+        return autograd.sum(kernel(by_row, None, None, v[:2], v[2:], engine, Segments(labels, 2)))
 
     v = np.array([0.5, 2.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     truth = np.zeros((8, 8))
@@ -125,57 +144,55 @@ def test_second_derivatives_of_rows_and_samples(engine):
     assert hessian(total)(v) == pytest.approx(truth, rel=1e-12)
 
 
-def length(structure, uniforms, rows, samples):
-    return sqrt(samples[0] * samples[0])
+def length(setting, uniforms, rows, x):
+    return sqrt(x * x)
 
 
 def test_zero_wins_over_inf_in_compiled_code_too():
     """The partial of sqrt at 0 is inf, and x * x does not move there: the product is 0, not nan."""
     x = variable(np.array([0.0, 2.0, -3.0, 0.0, 1.0, 0.0]))
-    kernel(length, [], [Case(None)], [x], LLVM).backward(np.ones(6))
+    kernel(length, None, None, None, x, LLVM).backward(np.ones(6))
     assert x.grad.tolist() == [0.0, 1.0, -1.0, 0.0, 1.0, 0.0]
 
 
-def branching(structure, uniforms, rows, samples):
-    if samples[0] > 0.0:
-        return samples[0]
-    return -samples[0]
+def branching(setting, uniforms, rows, x):
+    if x > 0.0:
+        return x
+    return -x
 
 
 def test_a_branch_on_a_value_is_refused_and_the_line_is_named():
-    with pytest.raises(
-        TypeError, match=r"use diffrt\.autograd\.where.*test_compiler_kernels\.py, line \d+: if samples"
-    ):
-        kernel(branching, [], [Case(None)], [np.ones(5)], LLVM)
+    with pytest.raises(TypeError, match=r"use diffrt\.autograd\.where.*test_compiler_kernels\.py, line \d+: if x"):
+        kernel(branching, None, None, None, np.ones(5), LLVM)
 
 
-def floating(structure, uniforms, rows, samples):
-    return samples[0] * float(samples[0][0])
+def floating(setting, uniforms, rows, x):
+    return x * float(x[0])
 
 
 def test_a_value_as_a_float_is_refused_and_the_line_is_named():
-    with pytest.raises(TypeError, match=r"no value yet.*line \d+: return samples"):
-        kernel(floating, [], [Case(None)], [np.ones(5)], LLVM)
+    with pytest.raises(TypeError, match=r"no value yet.*line \d+: return x"):
+        kernel(floating, None, None, None, np.ones(5), LLVM)
 
 
-def largest(structure, uniforms, rows, samples, tables):
-    def body(fields, best, place):
-        value = fields[0] * samples[0]
+def largest(setting, uniforms, rows, x, table):
+    def body(row, best, place):
+        value = row["factor"] * x
         more = greater(value, best)
-        return where(more, value, best), where(more, fields[1], place)
+        return where(more, value, best), where(more, row["place"], place)
 
-    return fold(tables[0], body, [np.full(samples[0].shape, -np.inf), np.full(samples[0].shape, -1.0)])
+    return scan(table, body, [np.full(x.shape, -np.inf), np.full(x.shape, -1.0)])
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5, 100])
-def test_a_fold_goes_through_all_rows_of_a_table_of_any_length(rows):
+def test_a_scan_goes_through_all_rows_of_a_table_of_any_length(rows):
     rng = np.random.default_rng(rows)
-    table, x = [rng.standard_normal(rows), np.arange(rows, dtype=float)], rng.standard_normal(37)
+    table, x = {"factor": rng.standard_normal(rows), "place": np.arange(rows, dtype=float)}, rng.standard_normal(37)
     for engine in (REFERENCE, LLVM):
-        value, place = search(largest, None, [], [], [x], [table], engine)
+        value, place = search(largest, None, None, None, x, Table(table), engine)
         if rows:
-            assert np.array_equal(value, (table[0][:, None] * x).max(0))
-            assert np.array_equal(place, (table[0][:, None] * x).argmax(0))
+            assert np.array_equal(value, (table["factor"][:, None] * x).max(0))
+            assert np.array_equal(place, (table["factor"][:, None] * x).argmax(0))
         else:
             assert (place == -1.0).all()
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from diffrt import autograd
 from diffrt.autograd import TABLE, variable
 from diffrt.autograd.variable import apply
-from diffrt.compiler import REFERENCE, Case, Engine, kernel
+from diffrt.compiler import REFERENCE, Engine, Segments, kernel
 
 EXACT = ["add", "subtract", "multiply", "divide", "negative", "abs", "sqrt", "minimum", "maximum", "where"]
 """Ops whose bits are the same everywhere."""
@@ -40,10 +40,10 @@ def programs(draw, ops):
     return tuple(lines)
 
 
-def evaluate(lines, uniforms, rows, samples):
+def evaluate(lines, uniform, row, samples):
     """A program on three inputs: one uniform, one by row, one per sample. Every number goes through `noise`, a factor
     of nearly 1 that is 1 in the kernels."""
-    *values, noise = uniforms[0], rows[0], *samples
+    *values, noise = uniform, row, *samples
     for i, (name, operands, comparison, compared) in enumerate(lines):
         given = [values[o] for o in operands]
         if name == "where":
@@ -58,10 +58,8 @@ def evaluate(lines, uniforms, rows, samples):
 def both(lines, engine, inputs, noise):
     """Value and adjoints."""
     uniform, row, sample = (variable(x) for x in inputs)
-    from diffrt.compiler import Runs
-
-    runs = Runs(np.arange(SAMPLES) % 2, (2,))
-    out = kernel(evaluate, [uniform], [Case(lines, [row])], [sample, noise], engine, runs)
+    segments = Segments(np.arange(SAMPLES) % 2, 2)
+    out = kernel(evaluate, lines, uniform, row, (sample, noise), engine, segments)
     if not isinstance(out, autograd.Var):
         return [out]
     out.backward(np.linspace(0.5, 1.5, SAMPLES))

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import diffrt.autograd as ag
-from diffrt.compiler import REFERENCE, Case, Engine, Runs, kernel
+from diffrt.compiler import REFERENCE, Engine, Segments, kernel
 from diffrt.errors import InputError
 from diffrt.image import Image
+from diffrt.kinds import SHAPES
+from diffrt.kinds.shapes import Disk, Plane, Rectangle, Sphere, Triangle
 from diffrt.render import jacobian, render
-from diffrt.render.shapes import SHAPES, Disk, Plane, Rectangle, Sphere, Triangle
 from diffrt.render.tables import build_tables
 from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene, load_scene, parse_scene
@@ -37,10 +38,10 @@ def signatures(scene: Scene) -> np.ndarray:
     """What each pixel's centre meets, as one row of numbers per pixel."""
     width, height = scene.camera.width, scene.camera.height
     x, y = np.tile(np.arange(width) + 0.5, height), np.repeat(np.arange(height) + 0.5, width)
-    view = Visibility(build_tables(scene).plain(), scene.reflection_depth, REFERENCE)
+    view = Visibility(build_tables(scene).plain(), REFERENCE)
     labels = view.labels(x, y)
     found = view.signatures[labels]
-    return np.concatenate([found.shape, found.side, found.lit[None]]).T
+    return np.concatenate([found.face, found.side, found.lit]).T
 
 
 def differences(scene: Scene, path: str) -> tuple[np.ndarray, np.ndarray]:
@@ -209,7 +210,7 @@ def test_a_ray_meets_a_shape_where_geometry_says(kind):
     t, inside = shape.intersect(o, d, side)
     assert inside[0] > 0.0
     assert t[0] == pytest.approx(distance, rel=1e-14)
-    n = shape.normal(o + t * d, side)
+    n = shape.normal_at(o + t * d, side)
     assert np.sum(n * n) == pytest.approx(1.0, rel=1e-14)
     assert np.sum(n * d) < 0.0, "the normal is on the side that the ray came from"
 
@@ -235,11 +236,10 @@ def test_from_inside_a_ball_the_far_side_is_met():
     t, _ = ball.intersect(o, d, side)
     assert side[0] == -1.0
     assert t[0] == pytest.approx(1.5)
-    assert ball.normal(o + t * d, side)[:, 0] == pytest.approx([-1.0, 0.0, 0.0])
+    assert ball.normal_at(o + t * d, side)[:, 0] == pytest.approx([-1.0, 0.0, 0.0])
 
 
-def _poly(structure, uniforms, rows, samples):
-    (a,), (b,), (x,) = uniforms, rows, samples
+def _poly(setting, a, b, x):
     return ag.stack([a * x * x + b, ag.sin(b * x)])
 
 
@@ -252,10 +252,10 @@ def test_a_kernel_is_an_op_like_any_other_over_many_chunks(engine):
     weights = rng.normal(size=(2, size))
 
     def by_kernel(a, table, x):
-        return ag.sum(kernel(_poly, [a], [Case(None, [table])], [x], engine, Runs(ids, (4,))) * weights)
+        return ag.sum(kernel(_poly, None, a, table, x, engine, Segments(ids, 4)) * weights)
 
     def direct(a, table, x):
-        return ag.sum(_poly(None, [a], [ag.take(table, ids)], [x]) * weights)
+        return ag.sum(_poly(None, a, ag.take(table, ids), x) * weights)
 
     found, expected = (ag.grad(f, (0, 1, 2))(a, table, x) for f in (by_kernel, direct))
     for mine, other in zip(found, expected, strict=True):

@@ -229,7 +229,7 @@ def test_an_unknown_table() -> None:
 
 def test_an_unknown_key_of_the_camera() -> None:
     assert problem("[camera]", "[camera]\nlens = 2.0") == (
-        "camera.lens: unknown key; known: 'position', 'target', 'up', 'width', 'height', 'type', 'fov'"
+        "camera.lens: unknown key; known: 'type', 'position', 'target', 'up', 'width', 'height', 'fov'"
     )
 
 
@@ -316,11 +316,6 @@ def test_a_shape_named_camera() -> None:
 def test_a_name_that_is_no_plain_identifier(name: str) -> None:
     line = problem("[shapes.ball]", f'[shapes."{name}"]')
     assert line.endswith(f'found the name "{name}", allowed: a letter or _, then letters, digits or _')
-
-
-def test_more_than_32_lights() -> None:
-    lights = "".join(f'[lights.l{i}]\ntype="ambient"\nradiance=0\n' for i in range(30))
-    assert problems(SCENE + lights) == ("lights: found 33 lights, allowed: at most 32",)
 
 
 # Numbers

@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from diffrt.errors import InputError
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Quantity
 from diffrt.scene import Scene, load_scene, parse_scene
 from diffrt.scene.checking import check_document
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Quantity
 from diffrt.scene.schema import Table, rule_of, tables_of
 
 SCENES = sorted((Path(__file__).parent.parent / "scenes").glob("*.toml"))

@@ -24,9 +24,9 @@ def scan(table: Any, body: Body, carry: Sequence[Any], skip: Callable[[Any], Any
 
     table: a Table, as a kernel is given it. body: called as body(row, *carry), the fields of one
     row as (..., 1); it returns the new carry. carry: arrays (..., n).
-    skip: from a row to the number of the row to go on with where no lane needs what comes between; the body then returns
-    that need, booleans (n,), before the new carry. What is skipped must leave the carry as it is: on numpy every row is
-    looked at.
+    skip: from a row to the number of the row to go on with where no lane needs what comes between; the body then
+    returns that need, booleans (n,), before the new carry. What is skipped must leave the carry as it is: on numpy
+    every row is looked at.
     """
     if isinstance(table, TableInput):
         return _record("scan", table.recorder, lambda scope: lambda *c: body(table.row(scope), *c), carry, table=table,

@@ -1,9 +1,9 @@
 """A kernel: one function over many samples, as a single op of the autograd core.
 
-The function is module-level and closes over nothing. It is called as function(setting, uniforms, rows, samples), each of
-the three a structure with names of the caller's own (see `structures.py`), with numbers for some samples, for one, or
-without numbers to be recorded; `batched.py` says how numbers reach it. Nothing per sample is stored between the passes:
-the reverse pass runs the function again and sweeps back at once, and so does the forward mode.
+The function is module-level and closes over nothing. It is called as function(setting, uniforms, rows, samples), each
+of the three a structure with names of the caller's own (see `structures.py`), with numbers for some samples, for one,
+or without numbers to be recorded; `batched.py` says how numbers reach it. Nothing per sample is stored between the
+passes: the reverse pass runs the function again and sweeps back at once, and so does the forward mode.
 """
 
 from collections.abc import Callable, Sequence

@@ -17,17 +17,14 @@ from diffrt.compiler import REFERENCE
 from diffrt.errors import InputError
 from diffrt.explain.graph import Graph, Node, graph_of
 from diffrt.explain.wording import AXES
-from diffrt.render.camera import camera_vectors
-from diffrt.render.crossings import Crossings, structure_of
-from diffrt.render.lights import LIGHTS
-from diffrt.render.materials import MATERIALS
-from diffrt.render.regions import region
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
+from diffrt.render.crossings import DISTANCE, INSIDE, Crossings, crossing_row
+from diffrt.render.regions import Cut, region
 from diffrt.render.renderer import Layout, Settings, lay_out
-from diffrt.render.shading import contribution
-from diffrt.render.shapes import SHAPES
-from diffrt.render.switching import DISTANCE, INSIDE, switching
-from diffrt.render.tables import Tables, build_tables, path_of
-from diffrt.render.visibility import Visibility
+from diffrt.render.shading import Samples, Scenery, light_path, weighted_radiance
+from diffrt.render.switching import CrossingRow, Place, switching
+from diffrt.render.tables import Hit, Tables, build_tables
+from diffrt.render.visibility import Signatures, Visibility
 from diffrt.scene import Scene
 
 CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": (0.2126, 0.7152, 0.0722)}
@@ -104,27 +101,41 @@ class Tracer:
     def camera(self) -> Any:
         """The camera's vectors, (3, 6, 1)."""
         if self._camera is None:
-            names = [p.path for p in self.scene.parameters() if p.path.startswith("camera.")]
-            moved = self.scene.replace({n: variable(self.scene[n], n) for n in names})
+            view = self.scene.camera
+            kind = CAMERAS[view.type]
             with scope("camera"):
-                vectors = camera_vectors(moved)
+                names = kind.quantities()
+                values = {n: variable(self.scene[f"camera.{n}"], f"camera.{n}") for n in names}
+                vectors = kind(**values).vectors(*view.size)
                 self._camera = named(reshape(vectors, (*vectors.shape, 1)), "camera")
         return self._camera
 
-    def shape(self, number: int) -> list[Any]:
-        """The fields of a shape."""
-        kind, name = list(SHAPES)[self.tables.shape_kind[number]], self.scene.shapes[number].name
-        return [self.leaf(f"{name}.{path_of(kind, f)}") for f in SHAPES[kind]._fields]
+    def _object(self, kind: type[Kind], path: str) -> Kind:
+        """A shape, material or light whose fields are leaves."""
+        return kind(**{name: self.leaf(f"{path}.{name}") for name in kind.quantities()})
 
-    def material(self, number: int) -> list[Any]:
-        """The fields of the material of a shape."""
-        kind, name = list(MATERIALS)[self.tables.material_kind[number]], self.scene.shapes[number].name
-        return [self.leaf(f"{name}.material.{f}") for f in MATERIALS[kind]._fields]
+    def shape(self, face: int) -> Kind:
+        """The shape of a face."""
+        shape = self.scene.shapes[self.tables.shape_of[face]]
+        own = SHAPES[shape.type]
+        return self._object(own, shape.name)
 
-    def light(self, number: int) -> list[Any]:
-        """The fields of a light."""
+    def material(self, face: int) -> Kind:
+        """The material of a face."""
+        shape = self.scene.shapes[self.tables.shape_of[face]]
+        return self._object(MATERIALS[shape.material_type], f"{shape.name}.material")
+
+    def light(self, number: int) -> Kind:
+        """A light."""
         light = self.scene.lights[number]
-        return [self.leaf(f"{light.name}.{f}") for f in LIGHTS[light.type]._fields]
+        return self._object(LIGHTS[light.type], light.name)
+
+    def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
+        """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
+        return tuple(
+            hit._replace(shape=self.shape(face), material=self.material(face))
+            for hit, face in zip(hits, faces, strict=False)
+        )
 
     def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
         """The value of a pixel in a channel; a plain number if nothing is seen there."""
@@ -144,18 +155,13 @@ class Tracer:
         """What the samples of one signature add to the pixel, (3,); None if the light path ends nowhere."""
         if not signature.ended.item():
             return None
-        hits = [int(h) for h in signature.shape[:, 0] if h >= 0]
-        shape_kinds, material_kinds = list(SHAPES), list(MATERIALS)
-        path = tuple((shape_kinds[self.tables.shape_kind[h]], material_kinds[self.tables.material_kind[h]])
-                     for h in hits)  # fmt: skip
-        rows: list[Any] = [field for h in hits for field in (*self.shape(h), *self.material(h))]
-        rows.append(signature.side[: len(hits)].astype(float))
-        count = len(self.scene.lights)
-        rows.append(((signature.lit >> np.arange(count, dtype=np.uint32)[:, None]) & 1).astype(bool))
-        lights = [field for number in range(count) for field in self.light(number)]
-        kinds = tuple(light.type for light in self.scene.lights)
-        with scope(" to ".join(["light from", *(self.scene.shapes[h].name for h in hits[::-1])][1:])):
-            added = contribution((path, kinds), [self.camera, *lights], rows, [x, y, area])
+        faces = [int(f) for f in signature.face[:, 0] if f >= 0]
+        path = light_path(self.tables, signature)
+        path = path._replace(surfaces=self.surfaces(path.surfaces, faces), material=self.material(faces[-1]))
+        lights = tuple(self.light(number) for number in range(len(self.scene.lights)))
+        names = [self.scene.shapes[self.tables.shape_of[f]].name for f in faces[::-1]]
+        with scope(" to ".join(["light from", *names][1:])):
+            added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
             return sum(added, axis=1)
 
     def _points(self, x: int, y: int, settings: Settings) -> Any:
@@ -163,7 +169,7 @@ class Tracer:
         side = settings.cells
         at = (np.arange(side) + 0.5) / side
         px, py = x + np.tile(at, side), y + np.repeat(at, side)
-        view = Visibility(self.tables, self.scene.reflection_depth, REFERENCE)
+        view = Visibility(self.tables, REFERENCE)
         labels = view.labels(px, py)
         for label in np.unique(labels):
             here = labels == label
@@ -213,10 +219,10 @@ class Tracer:
         corner = cells.at[0, regions.cell[which]]
         with scope("cuts"):
             s = concatenate([*self._crossings(layout.crossings, asked), [0.5]])
-            return region(None, [], [], [
-                *(take(s, p) for p in place), there, regions.member[:, which], cells.corners.x[corner],
+            return region(None, None, None, Cut(
+                tuple(take(s, p) for p in place), there, regions.member[:, which], cells.corners.x[corner],
                 cells.corners.y[corner], cells.mixed_size[regions.cell[which]],
-            ])  # fmt: skip
+            ))  # fmt: skip
 
     def _crossings(self, crossings: Crossings, which: NDArray[np.intp]) -> list[Any]:
         """The positions of some crossings, in order, each (1,)."""
@@ -226,27 +232,52 @@ class Tracer:
             if not switches.found.item():
                 found.append(crossings.s[[number]])
                 continue
-            structure, shapes, light, numbers = structure_of(
-                self.tables, crossings.signatures, crossings.path[number], switches
-            )
-            fields = [] if light < 0 else self.light(light)
-            fields += [field for shape in shapes for field in self.shape(shape)]
-            segment = crossings.segments[[number]]
-            constants = [segment.x, segment.y, segment.dx, segment.dy]
+            signature = crossings.signatures[crossings.path[[number]]]
+            row, place = self._row(signature, switches), Place(None, crossings.segments[[number]].segment)
+            objects = [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape]
+            fields = [value for thing in objects for value in _values(thing)]
 
-            def g(s: Any, camera: Any, *rows: Any, told: Any = (structure, numbers, constants)) -> Any:
-                structure, numbers, constants = told
-                return switching(structure, [camera], [*rows, np.array(numbers)[:, None]], [s, *constants])
+            def g(s: Any, camera: Any, *fields: Any, row: CrossingRow = row, place: Place = place) -> Any:
+                values = iter(fields)
+                surfaces = tuple(hit._replace(shape=_filled(hit.shape, values)) for hit in row.ray.surfaces)
+                ray = row.ray._replace(surfaces=surfaces, light=_filled(row.ray.light, values))
+                shape, other = (m._replace(shape=_filled(m.shape, values)) for m in (row.shape, row.other))
+                moved = CrossingRow(ray, row.function, shape, other)
+                return switching(self.tables.kinds, camera, moved, place._replace(s=s))
 
-            found.append(named(root(g, crossings.s[[number]], self.camera, *fields), self._what(structure, shapes,
-                                                                                               light)))  # fmt: skip
+            found.append(named(root(g, crossings.s[[number]], self.camera, *fields), self._what(switches)))
         return found
 
-    def _what(self, structure: Any, shapes: Sequence[int], light: int) -> str:
+    def _row(self, signature: Signatures, switches: Any) -> CrossingRow:
+        """The row of a crossing with leaves in place of numbers."""
+        row = crossing_row(self.tables, signature, switches)
+        light, shape = int(switches.light[0]), int(switches.shape[0])
+        other = int(switches.other[0]) if switches.function[0] == DISTANCE else -1
+        count = int((signature.face >= 0).sum()) if light >= 0 else int(switches.bounce[0])
+        ray = row.ray._replace(surfaces=self.surfaces(row.ray.surfaces, [int(f) for f in signature.face[:count, 0]]))
+        if light >= 0:
+            ray = ray._replace(light=self.light(light))
+        row = row._replace(ray=ray, shape=row.shape._replace(shape=self.shape(shape)))
+        return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
+
+    def _what(self, switches: Any) -> str:
         """What a crossing is one of."""
-        names = [self.scene.shapes[s].name for s in shapes[len(structure[0]) :]]
-        if structure[1] == DISTANCE and len(names) > 1:
-            what = f"{names[0]} meets {names[1]}"
+        shape, other = (
+            self.scene.shapes[self.tables.shape_of[int(f[0])]].name for f in (switches.shape, switches.other)
+        )
+        light = int(switches.light[0])
+        if switches.function[0] == DISTANCE and switches.other[0] >= 0:
+            what = f"{shape} meets {other}"
         else:
-            what = f"{'outline' if structure[1] == INSIDE else 'border'} of {names[0]}"
+            what = f"{'outline' if switches.function[0] == INSIDE else 'border'} of {shape}"
         return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.scene.lights[light].name}"
+
+
+def _values(thing: Any) -> list[Any]:
+    """The fields of an object of a kind; nothing of a row of numbers."""
+    return list(vars(thing).values()) if isinstance(thing, Kind) else []
+
+
+def _filled(thing: Any, values: Any) -> Any:
+    """The same object with the next values in its fields."""
+    return type(thing)(**{name: next(values) for name in vars(thing)}) if isinstance(thing, Kind) else thing

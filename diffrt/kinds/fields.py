@@ -15,9 +15,8 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Strict
 from pydantic import Field as Within
-from pydantic import Strict
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,8 @@ class Relation:
 class Field:
     """A field of a kind.
 
-    words: what it is. rule: what it may hold. check: a type for pydantic that holds values to the rule. default: None if
-    a value must be given.
+    words: what it is. rule: what it may hold. check: a type for pydantic that holds values to the rule. default: None
+    if a value must be given.
     """
 
     words: str

@@ -19,7 +19,8 @@ from diffrt.kinds.fields import Field, Quantity, Relation
 class Kind:
     """The base of all kinds.
 
-    type: the name in scene files. fields: by name, in order. relations: rules between them. group: what it is a kind of.
+    type: the name in scene files. fields: by name, in order. relations: rules between them. group: what it is a kind
+    of.
     """
 
     group: ClassVar[str] = ""
@@ -33,8 +34,9 @@ class Kind:
             delattr(cls, name)  # what an object holds under this name is a value
         cls.fields = {**cls.fields, **own}
 
-    def __init__(self, **values: Any) -> None:
-        self.__dict__.update(values)
+    def __init__(self, *values: Any, **named: Any) -> None:
+        """An object with these values, in the order of the fields or by name."""
+        self.__dict__.update(zip(self.fields, values, strict=False), **named)
 
     def __getattr__(self, name: str) -> Any:
         """Only for a name that is neither a field nor a formula."""
@@ -52,7 +54,10 @@ class Kind:
 
     @classmethod
     def unpack(cls, row: Any) -> Self:
-        """An object from its numbers in order, (width or more, ...)."""
+        """An object from its numbers in order, (width or more, ...), or from the object of a kind with the same
+        fields."""
+        if isinstance(row, Kind):
+            return cls(**vars(row))
         values, start = {}, 0
         for name, quantity in cls.quantities().items():
             size = len(quantity.components)
@@ -97,10 +102,13 @@ class Shape(Kind):
         """The least and the largest coordinates, (3, N) each; None if the shape has no end."""
         return None
 
-    def extent(self, d: Any) -> tuple[Any, Any] | None:
-        """The middle, and the radius of the largest circle around it that the shape fills as seen along the unit
-        direction d, (3, N) and (N,); None for a shape that is never small."""
+    def middle(self) -> Any:
+        """A point around which a circle fits into the shape as it is seen, (3, N); None if it is never small."""
         return None
+
+    def breadth(self, d: Any) -> Any:
+        """The radius (N,) of the largest such circle, as seen along the unit direction d."""
+        raise NotImplementedError
 
     def vertices(self) -> tuple[Any, ...]:
         """Its corners, (3, N) each."""
@@ -133,8 +141,8 @@ class Material(Kind):
 class Light(Kind):
     """What a point of a surface sees of a light.
 
-    everywhere: whether it comes evenly from all directions and casts no shadow; such a light has a field `radiance`, and
-    no formula.
+    everywhere: whether it comes evenly from all directions and casts no shadow; such a light has a field `radiance`,
+    and no formula.
     """
 
     group = "lights"
@@ -152,6 +160,6 @@ class Camera(Kind):
     group = "cameras"
 
     def vectors(self, width: int, height: int) -> Any:
-        """The vectors o0, ox, oy, d0, dx, dy as (3, 6), scene units: image coordinates x, y have the ray with the origin
-        o0 + x ox + y oy and the direction of d0 + x dx + y dy."""
+        """The vectors o0, ox, oy, d0, dx, dy as (3, 6), scene units: image coordinates x, y have the ray with the
+        origin o0 + x ox + y oy and the direction of d0 + x dx + y dy."""
         raise NotImplementedError

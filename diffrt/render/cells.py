@@ -413,10 +413,10 @@ def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth:
 
     for number, kind in enumerate(tables.kinds.faces):
         shape = kind.unpack(tables.shapes[:, tables.shape_of[tables.face_kind == number]])
-        seen_as = shape.extent(np.zeros((3, 1)))
-        if seen_as is not None:
-            x, y, step, d = _projected(tables.camera, seen_as[0])
-            radius = shape.extent(d)[1] / step * cells
+        middle = shape.middle()
+        if middle is not None:
+            x, y, step, d = _projected(tables.camera, middle)
+            radius = shape.breadth(d) / step * cells
             for level in range(SMALLEST):
                 small = (2.0**-level > 0.5 * radius) & (radius > 0.0)
                 add(level, x[small], y[small])

@@ -63,8 +63,8 @@ class Switches(Columns):
 
     bounce: the number of the ray in the path that changes. light: if not -1, the ray is the one from the end of
     the path to this light. function: INSIDE, DISTANCE or START, of the face `shape`. other: the face whose distance is
-    compared; -1 for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found: whether
-    there is a switching function at all. All but side (N,).
+    compared; -1 for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found:
+    whether there is a switching function at all. All but side (N,).
     """
 
     bounce: Integers
@@ -263,10 +263,10 @@ def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> Cross
         tables.hits(face, paths.side, goes_on), number[switches.light + 1],
         take(tables.lights, np.maximum(switches.light, 0), -1), start.astype(float), start_side,
     )  # fmt: skip
-    other = np.where(switches.function == DISTANCE, switches.other, -1)
+    compared = np.where(switches.function == DISTANCE, switches.other, -1)
     shape, other = (
         _met(tables, f, side, start, start_side)
-        for f, side in zip((switches.shape, other), switches.side, strict=True)
+        for f, side in zip((switches.shape, compared), switches.side, strict=True)
     )
     return CrossingRow(ray, switches.function.astype(float), shape, other)
 

@@ -233,13 +233,13 @@ def by_regions(tables: Tables, layout: Layout, size: tuple[int, int], cells_per_
     width, height = size
     cells, regions, signatures = layout.cells, layout.regions, layout.crossings.signatures
     x, y = _middles(width, height, cells_per_side)
-    grid = shade(
-        tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine
-    )
+    grid = shade(tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
     others = [(cells.pixel, shade(tables, signatures, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
     if regions.cell.size:
         x, y, area = place_regions(cells, regions, differentiable(tables, layout.crossings, engine), engine)
-        others.append((cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine)))
+        others.append(
+            (cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine))
+        )
     return develop(grid, others, height, width, cells_per_side)
 
 

@@ -19,10 +19,10 @@ from diffrt.render.walk import walk
 
 
 class Scenery(NamedTuple):
-    """What is the same for all samples: the camera's vectors (3, 6), and the lights (width, number)."""
+    """What is the same for all samples: the camera's vectors (3, 6), and the numbers of each light."""
 
     camera: Any
-    lights: Any
+    lights: tuple[Any, ...]
 
 
 class LightPath(NamedTuple):
@@ -54,7 +54,8 @@ def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Sampl
     rows = np.full(len(signatures.ended) + 1, -1, np.int32)
     rows[used] = np.arange(len(used))
     segments = Segments(rows[labels], len(used))
-    path, scenery = light_path(tables, signatures[used]), Scenery(tables.camera, tables.lights)
+    lights = tuple(tables.lights[:, number] for number in range(len(tables.kinds.lights)))
+    path, scenery = light_path(tables, signatures[used]), Scenery(tables.camera, lights)
     return kernel(weighted_radiance, tables.kinds, scenery, path, samples, engine, segments, shading=True)
 
 
@@ -63,7 +64,7 @@ def light_path(tables: Tables, signatures: Signatures) -> LightPath:
     faces, steps = signatures.face, np.arange(signatures.face.shape[0])[:, None]
     count = (faces >= 0).sum(0)
     last = tables.shape_of[faces[count - 1, np.arange(faces.shape[1])]]
-    surfaces = tables.hits(faces, signatures.side, steps < count - 1)
+    surfaces = tables.hits(faces.astype(np.int64), signatures.side, steps < count - 1)
     return LightPath(surfaces, tables.scatters[last].astype(float), take(tables.materials, last, -1), signatures.lit)
 
 
@@ -71,7 +72,7 @@ def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: 
     """Radiance times area (3, n) of light paths: W / (m^2 sr) per colour channel, in pixels."""
     o, d = rays(scenery.camera, samples.x, samples.y)
     p, n, d, throughput = walk(kinds, path.surfaces, named(o, "eye"), named(d, "ray direction"))
-    lights = [kind.unpack(scenery.lights[:, number]) for number, kind in enumerate(kinds.lights)]
+    lights = [kind.unpack(row) for kind, row in zip(kinds.lights, scenery.lights, strict=True)]
     incident: list[Any] = []
     for number, light in enumerate(lights):
         if light.everywhere:

@@ -27,11 +27,11 @@ from diffrt.compiler import choose, while_loop
 from diffrt.kinds import Light, Shape
 from diffrt.render.camera import rays
 from diffrt.render.tables import Hit, Kinds
+from diffrt.render.tree import missed
 from diffrt.render.visibility import (
     SearchSetting,
     SearchTables,
     meet_from,
-    missed,
     occludes,
     scan_faces,
     shadow_ray,
@@ -52,9 +52,9 @@ STEPS = 100
 class RayRow(NamedTuple):
     """The row of a ray that leaves a path.
 
-    surfaces: of the path. light_kind: 0 if the last surface is a mirror and the ray leaves it as the path has it, else 1 +
-    the number of the kind of the light that it goes to; light: the numbers of that. start: the number of the face that
-    it starts on, -1 for none; start_side: the side of that.
+    surfaces: of the path. light_kind: 0 if the last surface is a mirror and the ray leaves it as the path has it,
+    else 1 + the number of the kind of the light that it goes to; light: the numbers of that. start: the number of the
+    face that it starts on, -1 for none; start_side: the side of that.
     """
 
     surfaces: tuple[Hit, ...]
@@ -120,7 +120,8 @@ def switching(kinds: Kinds, camera: Any, row: CrossingRow, place: Place) -> Any:
 
 
 def switching_of(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: Any, other_side: Any) -> Any:
-    """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the light."""
+    """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the
+    light."""
     t, inside, start = choose(row.shape.face, [*map(_measure, kinds.faces), _nothing], [o, d, side, row.shape.shape])
     branches = [*map(_distance, kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
@@ -252,7 +253,8 @@ class BlockerSetting(NamedTuple):
 
 
 def blockers(setting: BlockerSetting, camera: Any, row: RayRow, piece: Piece, scene: SearchTables) -> list[Any]:
-    """The first two faces that block the light at one end of a piece and not at the other: numbers, -1 for none, (n,)."""
+    """The first two faces that block the light at one end of a piece and not at the other: numbers, -1 for none,
+    (n,)."""
     made = [ray(setting.kinds, camera, row, *piece.segment.at(s)) for s in (piece.low, piece.high)]
 
     def box(bounds: Any, *rest: Any) -> Any:

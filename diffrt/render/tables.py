@@ -53,9 +53,9 @@ class Tables:
     """A scene as arrays.
 
     kinds: what is in it. camera: (3, 6). shapes, materials: (width, number of shapes); lights: (width, number of
-    lights, at least one). Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its number in
-    `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in `kinds.scattering`, -1 for
-    one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters.
+    lights, at least one). Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its
+    number in `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in
+    `kinds.scattering`, -1 for one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters.
     """
 
     kinds: Kinds

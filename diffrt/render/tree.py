@@ -80,8 +80,8 @@ def face_boxes(tables: Tables) -> tuple[NDArray[np.float64], NDArray[np.float64]
 def missed(bounds: Any, o: Any, d: Any, limit: Any) -> Any:
     """Whether rays o + t d surely meet nothing in a box for 0 <= t <= limit, (n,).
 
-    bounds: least and largest coordinates (6 or more, 1). A comparison with a nan, where a ray runs in a side of the box,
-    is false, and the box counts as met.
+    bounds: least and largest coordinates (6 or more, 1). A comparison with a nan, where a ray runs in a side of the
+    box, is false, and the box counts as met.
     """
     inverse = 1.0 / d
     first, second = (bounds[:3] - o) * inverse, (bounds[3:6] - o) * inverse
@@ -89,6 +89,4 @@ def missed(bounds: Any, o: Any, d: Any, limit: Any) -> Any:
     enters = maximum(maximum(near[0], near[1]), near[2])
     leaves = minimum(minimum(far[0], far[1]), far[2])
     room = SLACK * (absolute(enters) + absolute(leaves))
-    return logical_or(
-        logical_or(greater(enters, leaves + room), less(leaves, -room)), greater(enters - room, limit)
-    )
+    return logical_or(logical_or(greater(enters, leaves + room), less(leaves, -room)), greater(enters - room, limit))

@@ -97,8 +97,8 @@ class SearchTables(NamedTuple):
 class SearchSetting(NamedTuple):
     """What the search depends on besides numbers.
 
-    faces, lights: the kinds that there are. bounces: the most surfaces on a path. words: columns of lights' bits. boxes:
-    whether there are any among the rows.
+    faces, lights: the kinds that there are. bounces: the most surfaces on a path. words: columns of lights' bits.
+    boxes: whether there are any among the rows.
     """
 
     faces: tuple[type[Shape], ...]
@@ -142,7 +142,10 @@ class Visibility:
         heads = [column[starts].astype(np.int64) for column in columns]
         first, which = alike(*heads)
         names = np.array(
-            [self._known.setdefault(key, len(self._known)) for key in zip(*(h[first].tolist() for h in heads), strict=True)],
+            [
+                self._known.setdefault(key, len(self._known))
+                for key in zip(*(h[first].tolist() for h in heads), strict=True)
+            ],
             np.int32,
         )
         return np.repeat(names[which], np.diff(np.append(starts, len(x))))
@@ -197,8 +200,8 @@ def _face_table(tables: Tables) -> tuple[Face, bool]:
         numbers = tables.shapes[:, shape]
     reflects = np.where(is_box, False, tables.reflects[shape] >= 0) if len(order) else np.zeros(0)
     kind = np.where(is_box, 0, 1 + tables.face_kind[face]) if len(order) else np.zeros(0)
-    rows = Face(*(part.astype(float) for part in (kind, following, order, reflects)), numbers)
-    return rows, bool(len(boxes))
+    kind, following, order, reflects = (part.astype(float) for part in (kind, following, order, reflects))
+    return Face(kind, following, order, reflects, numbers), bool(len(boxes))
 
 
 def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scene: SearchTables) -> Any:
@@ -209,7 +212,7 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
     nowhere, one, zero = np.full(x.shape, -1.0), np.full(x.shape, 1.0), np.full(x.shape, 0.0)
     bounces = setting.bounces
 
-    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> tuple[Any, ...]:
+    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
         hit, side, t, mirror = nearest_hit(setting, scene, o, d, start, start_side)
         met = greater_equal(hit, 0.0)
         goes_on = logical_and(met, greater(mirror, 0.5))
@@ -219,17 +222,17 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
             return p, hit, side, *lit_words(setting, scene, words, p, hit, side)
 
-        words = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
-        return p, hit, side, code, goes_on, words
+        seen = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
+        return p, hit, side, code, goes_on, seen
 
     words: Any = [zero] * setting.words
     if bounces == 1:
-        _, _, _, code, _, words = step(o, d, nowhere, one, words)
-        return [code, *words]
+        _, _, _, code, _, seen = step(o, d, nowhere, one, words)
+        return [code, *seen]
 
     def bounce(going: Any, turn: Any, o: Any, d: Any, start: Any, start_side: Any, *rest: Any) -> Any:
         codes, words = rest[:bounces], rest[bounces:]
-        p, hit, side, code, goes_on, words = step(o, d, start, start_side, words)
+        p, hit, side, code, goes_on, seen = step(o, d, start, start_side, words)
 
         def turn_round(p: Any, d: Any, hit: Any, side: Any) -> Any:
             return p, reflected(d, normal_of(setting, scene, p, hit, side)), hit, side
@@ -237,7 +240,7 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         goes_on = logical_and(goes_on, less(turn, bounces - 1.0))
         d = cond(goes_on, turn_round, [p, d, hit, side])[1]
         codes = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
-        return goes_on, turn + 1.0, p, d, hit, side, *codes, *words
+        return goes_on, turn + 1.0, p, d, hit, side, *codes, *seen
 
     start = [np.full(x.shape, True), zero, o, d, nowhere, one, *[zero] * bounces, *words]
     return while_loop(bounces, bounce, start)[6:]
@@ -324,7 +327,9 @@ def nearest_hit(
     return hit, side, t, mirror
 
 
-def lit_words(setting: SearchSetting, scene: SearchTables, words: Any, p: Any, start: Any, start_side: Any) -> list[Any]:
+def lit_words(
+    setting: SearchSetting, scene: SearchTables, words: Any, p: Any, start: Any, start_side: Any
+) -> list[Any]:
     """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces."""
 
     if not setting.lights:

@@ -20,8 +20,9 @@ def walk(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> tuple[Any, Any, A
     """Follow a path to its last surface.
 
     path: rows of its surfaces. o, d: origin and unit direction of the first ray, (3, N).
-    Returns the last point and the unit normal there, the direction of the ray that leaves it if it is a mirror there and
-    of the ray that arrives if not, (3, N) each, and the share of radiance (3, N) that the mirrors before it let through.
+    Returns the last point and the unit normal there, the direction of the ray that leaves it if it is a mirror there
+    and of the ray that arrives if not, (3, N) each, and the share of radiance (3, N) that the mirrors before it let
+    through.
     """
     n: Any = np.zeros((3, 1))
     throughput: Any = np.ones((3, 1))

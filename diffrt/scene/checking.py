@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from diffrt.errors import did_you_mean
 from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
-from diffrt.scene.schema import Document, Table, rule_of, table_of
+from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of
 
 Problems = list[str]
 
@@ -78,7 +78,7 @@ def shown(value: Any) -> str:
     return _SHOWN.repr(value)
 
 
-def _check_fields(path: str, data: Mapping[str, Any], model: type[Table], broken: set[str]) -> tuple[Any, Problems]:
+def _check_fields(path: str, data: Mapping[str, Any], model: type[Checked], broken: set[str]) -> tuple[Any, Problems]:
     """Check the fields of a table and their relations; `broken` are fields reported already."""
     table, faulty = None, set(broken)
     try:
@@ -97,7 +97,7 @@ def _check_fields(path: str, data: Mapping[str, Any], model: type[Table], broken
     return (None if problems else table), problems
 
 
-def _fault(path: str, data: Mapping[str, Any], model: type[Table], field: str) -> str:
+def _fault(path: str, data: Mapping[str, Any], model: type[Checked], field: str) -> str:
     place = _join(path, field)
     if field not in model.model_fields:
         return f"{place}: unknown key; {did_you_mean(field, model.model_fields)}"

@@ -45,18 +45,19 @@ class Scene:
 
     @property
     def camera(self) -> Camera:
-        camera = self.document.camera
+        camera: Any = self.document.camera
         return Camera(camera.type, camera.width, camera.height)
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """The shapes in file order."""
-        return tuple(Shape(name, s.type, s.material.type) for name, s in self.document.shapes.items())
+        tables: Mapping[str, Any] = self.document.shapes
+        return tuple(Shape(name, s.type, s.material.type) for name, s in tables.items())
 
     @property
     def lights(self) -> tuple[Light, ...]:
         """The lights in file order."""
-        return tuple(Light(name, light.type) for name, light in self.document.lights.items())
+        return tuple(Light(name, light.kind.type) for name, light in self.document.lights.items())
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ found too: a table is made when a kind is first met.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, create_model
@@ -13,18 +12,35 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, creat
 from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule
 
 
-class Table(BaseModel):
-    """A table of a scene file, checked field by field; it never changes."""
+class Checked(BaseModel):
+    """What is checked field by field, and never changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: ClassVar[type[Kind]]
     relations: ClassVar[tuple[Relation, ...]] = ()
 
 
-@cache
+class Table(Checked):
+    """A table of a scene file, of which `kind` is the kind. Its fields are those of the kind."""
+
+    kind: ClassVar[type[Kind]]
+
+    def __reduce__(self) -> Any:
+        """The classes of tables are made, so that what is pickled is the kind."""
+        return _restore, (self.kind, dict(self), self.model_fields_set)
+
+
+_MADE: dict[type[Kind], type[Table]] = {}
+
+
 def table_of(kind: type[Kind]) -> type[Table]:
     """The table of a kind."""
-    fields: dict[str, Any] = {"type": (Literal[kind.type], kind.type)}  # type: ignore[valid-type]
+    if kind not in _MADE:
+        _MADE[kind] = _make(kind)
+    return _MADE[kind]
+
+
+def _make(kind: type[Kind]) -> type[Table]:
+    fields: dict[str, Any] = {"type": (Literal[kind.type], kind.type)}
     for name, field in kind.fields.items():
         fields[name] = Annotated[field.check, field.rule], ... if field.default is None else field.default
     if kind.group == "shapes":
@@ -32,6 +48,10 @@ def table_of(kind: type[Kind]) -> type[Table]:
     made: type[Table] = create_model(kind.__name__, __base__=Table, __module__=__name__, **fields)
     made.kind, made.relations = kind, kind.relations
     return made
+
+
+def _restore(kind: type[Kind], values: dict[str, Any], given: set[str]) -> Table:
+    return table_of(kind).model_construct(given, **values)
 
 
 def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
@@ -49,7 +69,7 @@ def _example() -> str:
 _Bounces = Annotated[int, Strict(), Field(ge=0, le=8), Rule("a whole number from 0 to 8")]
 
 
-class Document(Table):
+class Document(Checked):
     """A whole scene file. Shapes and lights are in file order, by name."""
 
     reflection_depth: _Bounces = 4
@@ -58,7 +78,7 @@ class Document(Table):
     lights: Annotated[dict[str, SerializeAsAny[Table]], Rule("tables such as [lights.lamp]")] = {}
 
 
-def rule_of(model: type[Table], field: str) -> Rule | None:
+def rule_of(model: type[Checked], field: str) -> Rule | None:
     """The rule of a field of a table, if it has one; the field `type` has none."""
     return next((m for m in model.model_fields[field].metadata if isinstance(m, Rule)), None)
 

@@ -1,6 +1,6 @@
 """The orthographic camera. With the axes forward f, right r and up u, a view height h and an image of W x H pixels, a
-pixel has the size s = h / H everywhere, and the ray of image coordinates x, y goes in the direction f from the position +
-(x - W / 2) s r - (y - H / 2) s u."""
+pixel has the size s = h / H everywhere, and the ray of image coordinates x, y goes in the direction f from the
+position + (x - W / 2) s r - (y - H / 2) s u."""
 
 from typing import Any
 

@@ -26,9 +26,7 @@ class View(Camera):
             ("position", "target", "up"),
             "up",
             # A camera on its target has no view; the relation above says so.
-            lambda position, target, up: (
-                not apart(position, target) or sine(np.subtract(target, position), up) >= 1e-9
-            ),
+            lambda position, target, up: not apart(position, target) or sine(np.subtract(target, position), up) >= 1e-9,
             "a direction that is not along the view, from position to target",
         ),
     )

@@ -36,5 +36,8 @@ class Disk(Shape):
         half = self.radius * sqrt(maximum(1.0 - n * n, 0.0))
         return self.center - half, self.center + half
 
-    def extent(self, d: Any) -> tuple[Any, Any]:
-        return self.center, self.radius * absolute(dot(normalize(self.normal), d))
+    def middle(self) -> Any:
+        return self.center
+
+    def breadth(self, d: Any) -> Any:
+        return self.radius * absolute(dot(normalize(self.normal), d))

@@ -55,8 +55,11 @@ class Rectangle(Shape):
         half = 0.5 * self.width * absolute(u) + 0.5 * self.height * absolute(v)
         return self.center - half, self.center + half
 
-    def extent(self, d: Any) -> tuple[Any, Any]:
-        return self.center, 0.5 * minimum(self.width, self.height) * absolute(dot(normalize(self.normal), d))
+    def middle(self) -> Any:
+        return self.center
+
+    def breadth(self, d: Any) -> Any:
+        return 0.5 * minimum(self.width, self.height) * absolute(dot(normalize(self.normal), d))
 
     def vertices(self) -> tuple[Any, ...]:
         u, v = self._axes()

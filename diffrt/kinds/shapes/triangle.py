@@ -54,13 +54,17 @@ class Triangle(Shape):
     def box(self) -> tuple[Any, Any]:
         return minimum(minimum(self.a, self.b), self.c), maximum(maximum(self.a, self.b), self.c)
 
-    def extent(self, d: Any) -> tuple[Any, Any]:
-        # The middle of the circle inscribed, and its smaller radius as seen along d.
-        sides = length(self.b - self.c), length(self.c - self.a), length(self.a - self.b)
-        around = sides[0] + sides[1] + sides[2]
-        m = cross(self.b - self.a, self.c - self.a)
-        centre = (sides[0] * self.a + sides[1] * self.b + sides[2] * self.c) / around
-        return centre, absolute(dot(m, d)) / around
+    def middle(self) -> Any:
+        # Of the circle inscribed (the incentre).
+        bc, ca, ab = self._sides()
+        return (bc * self.a + ca * self.b + ab * self.c) / (bc + ca + ab)
+
+    def breadth(self, d: Any) -> Any:
+        bc, ca, ab = self._sides()
+        return absolute(dot(cross(self.b - self.a, self.c - self.a), d)) / (bc + ca + ab)
+
+    def _sides(self) -> tuple[Any, Any, Any]:
+        return length(self.b - self.c), length(self.c - self.a), length(self.a - self.b)
 
     def vertices(self) -> tuple[Any, ...]:
         return self.a, self.b, self.c
