@@ -21,6 +21,7 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
         "sqrt",
         "exp",
         "log",
+        "log1p",
         "sin",
         "cos",
         "tan",
