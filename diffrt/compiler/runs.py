@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.autograd.variable import freeze
+
 Integers = NDArray[np.int64]
 
 BLOCK = 4096
@@ -25,6 +27,9 @@ class Runs:
 
     labels: NDArray[np.integer]
     rows: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", freeze(self.labels))
 
     @cached_property
     def ends(self) -> Integers:
