@@ -24,12 +24,13 @@ ANALYTIC = [
     "sqrt",
     "exp",
     "log",
+    "log1p",
     "sin",
     "cos",
     "tan",
     "tanh",
 ]
-POSITIVE = {"power", "sqrt", "log", "divide", "arctan2"}
+POSITIVE = {"power", "sqrt", "log", "log1p", "divide", "arctan2"}
 SHAPES = [((), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (2, 1)), ((), (4,)), ((2, 1, 3), (4, 1))]
 UNARY = [name for name in TABLE if TABLE[name].partials is not None and len(TABLE[name].partials) == 1]
 BINARY = [name for name in TABLE if TABLE[name].partials is not None and len(TABLE[name].partials) == 2]
@@ -245,3 +246,52 @@ def test_jacobian_has_the_shape_of_the_result_and_the_argument():
     assert ag.jacobian(lambda x: ag.stack([x, x * x]))(3.0).tolist() == [1.0, 6.0]
     assert ag.jacobian(lambda x: x * x)(3.0) == 6.0
     assert isinstance(ag.variable(1.0), Var)
+
+
+LONG = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 60, reason="this processor's long double is no better than a double"
+)
+
+
+def long_softmax(x):
+    """Probabilities along the last axis, and what is missing of each to 1, as a sum of the others."""
+    x = np.asarray(x, np.longdouble)
+    raised = np.exp(x - x.max(-1, keepdims=True))
+    others = raised @ (1.0 - np.eye(x.shape[-1], dtype=np.longdouble))
+    return raised / raised.sum(-1, keepdims=True), others / raised.sum(-1, keepdims=True)
+
+
+@LONG
+def test_a_small_probability_has_no_digits():
+    x = np.concatenate([np.linspace(-700.0, 700.0, 281), [-40.0, -1e-9, 0.0, 1e-300, 37.0]])
+    p, rest = long_softmax(np.stack([x, 0.0 * x], -1))
+    p, rest = p[:, 0], rest[:, 0]
+    agree(ag.sigmoid(x), p, 4e-16)
+    agree([ag.sigmoid(float(z)) for z in x], p, 4e-16)
+    slope = ag.grad(lambda x: ag.sum(ag.sigmoid(x)))
+    agree(slope(x), p * rest, 1e-15)
+    agree(ag.jvp(ag.sigmoid, (x,), (np.ones(len(x)),))[1], p * rest, 1e-15)
+    far = x[np.abs(x) > 1.0]
+    agree(ag.hvp(lambda x: ag.sum(ag.sigmoid(x)), far, np.ones(len(far))),
+          (p * rest * (rest - p))[np.abs(x) > 1.0], 1e-14)  # fmt: skip
+    assert ag.grad(ag.grad(ag.sigmoid))(0.0) == 0.0
+    assert ag.grad(ag.grad(ag.grad(ag.sigmoid)))(0.0) == -0.125
+    assert ag.sigmoid(np.array([-np.inf, np.inf])).tolist() == [0.0, 1.0]
+    agree(ag.sigmoid(np.array([-40.0], np.float32)), [np.exp(-40.0)], 1e-6)
+    agree(ag.grad(ag.tanh)(30.0), 4.0 * np.exp(-60.0), 1e-15)
+
+
+@LONG
+@pytest.mark.parametrize("spread", [1.0, 40.0, 300.0])
+def test_a_sure_softmax_has_no_digits_in_its_derivative(spread):
+    rng = np.random.default_rng(9)
+    for x in (*(spread * rng.normal(size=(4, 5))), [spread, 0.0], [0.0, 0.0, -spread], [1.0, 1.0, 1.0]):
+        p, rest = long_softmax(x)
+        slopes = np.diag(p * rest) - np.outer(p, p) * (1.0 - np.eye(len(p)))
+        agree(ag.softmax(np.array(x)), p, 1e-15 * max(spread, 4.0))
+        agree(ag.jacobian(ag.softmax)(np.array(x)), slopes, 1e-15 * max(spread, 10.0))
+        rows = [ag.vjp(ag.softmax, np.array(x))[1](e)[0] for e in np.eye(len(p))]
+        agree(rows, slopes, 1e-15 * max(spread, 10.0))
+        agree(ag.jacobian(ag.log_softmax)(np.array(x)), np.diag(rest) - p * (1.0 - np.eye(len(p))), 1e-13)
+        logarithm = np.where(p > 0.5, np.log1p(-np.minimum(rest, 0.9)), np.log(p))
+        agree(ag.log_softmax(np.array(x)), logarithm, 1e-14)

@@ -46,7 +46,7 @@ def units_off(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.where(special, np.where(same | edge, 0.0, np.inf), off.astype(float))
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "sin", "cos", "tan", "tanh"])
+@pytest.mark.parametrize("name", ["exp", "log", "log1p", "sin", "cos", "tan", "tanh"])
 def test_function_is_within_4_units_in_the_last_place(name):
     x = draw(np.random.default_rng(1))
     if name in ("sin", "cos", "tan"):
@@ -85,7 +85,7 @@ def test_far_angles_are_asked_of_the_c_library():
         assert compiled(name, x) == pytest.approx(getattr(np, name)(x), rel=1e-15)
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "sin", "cos", "tan", "tanh"])
+@pytest.mark.parametrize("name", ["exp", "log", "log1p", "sin", "cos", "tan", "tanh"])
 def test_float32_computes_in_double(name):
     x = np.random.default_rng(3).uniform(0.1, 20.0, 1000).astype(np.float32).astype(float)
     exact = getattr(np, name)(x)

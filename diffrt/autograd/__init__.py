@@ -17,6 +17,7 @@ from .operations import (
     less,
     less_equal,
     log,
+    log1p,
     logical_and,
     logical_not,
     logical_or,
@@ -66,7 +67,7 @@ from .variable import TABLE, Op, Var, detach, no_grad, variable
 __all__ = [
     "TABLE", "Op", "Var", "absolute", "add", "add_at", "arctan2", "batch_norm", "broadcast_to", "checkpoint", "clip",
     "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
-    "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log_softmax",
+    "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log1p", "log_softmax",
     "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
     "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "power", "pushforward", "relu",
     "reshape", "root", "scatter_add", "scope", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum",

@@ -30,7 +30,7 @@ def backward(output: Var, seed: Numeric | None = None) -> None:
     for node in nodes:
         if node.op is None and node.serial in adjoints:
             total = adjoints[node.serial] if node.grad is None else node.grad + adjoints[node.serial]
-            node.grad = total if isinstance(total, float) else freeze(np.array(total, dtype=node.dtype))
+            node.grad = total if isinstance(total, float) else freeze(np.asarray(total, dtype=node.dtype))
 
 
 def seed_of(output: Var, seed: Numeric | None) -> Any:

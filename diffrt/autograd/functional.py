@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from .operations import divide, exp, log, multiply, sqrt, subtract, tanh, where
-from .structure import Axis, index, matmul, max, mean, stack, sum
+import numpy as np
+
+from .operations import divide, exp, greater_equal, log1p, multiply, negative, sqrt, subtract, where
+from .structure import Axis, index, matmul, mean, stack, sum
 from .variable import Numeric, Var, as_value
 
 
@@ -40,16 +42,36 @@ def normalize(x: Numeric, axis: int = 0) -> Any:
 
 
 def softmax(x: Numeric, axis: int = -1) -> Any:
-    """exp(x) divided by its sum along `axis`, without overflow."""
-    # The softmax does not change when a constant is taken off, so the largest entry needs no derivative.
-    raised = exp(subtract(x, max(as_value(x), axis, keepdims=True)))
-    return divide(raised, sum(raised, axis, keepdims=True))
+    """exp(x) divided by its sum along `axis`, without overflow; its derivative loses no digits either."""
+    _, raised, rest = _below_the_largest(x, axis)
+    return divide(raised, 1.0 + rest)
 
 
 def log_softmax(x: Numeric, axis: int = -1) -> Any:
     """Logarithm of the softmax along `axis`, without overflow or loss of digits."""
-    shifted = subtract(x, max(as_value(x), axis, keepdims=True))
-    return subtract(shifted, log(sum(exp(shifted), axis, keepdims=True)))
+    below, _, rest = _below_the_largest(x, axis)
+    return subtract(below, log1p(rest))
+
+
+def _below_the_largest(x: Numeric, axis: int) -> tuple[Any, Any, Any]:
+    """d = x - max x along `axis`, exp d, and the sum of exp d over all entries but the largest.
+
+    At the largest entry d is the constant 0: what belongs to it in the sums is 1, or 0, and has no derivative. So no
+    small difference of large numbers is taken, neither in log(1 + rest) nor in a derivative such as p (1 - p). Of
+    entries that tie, the first is the largest; it makes no difference to the result.
+    """
+    value = np.asarray(as_value(x))
+    if not value.ndim:
+        raise ValueError(
+            "softmax of a scalar: it needs an array with an axis to add up along; use sigmoid for one number"
+        )
+    if -value.ndim <= axis < value.ndim and not value.shape[axis]:
+        raise ValueError(f"softmax of nothing: an array of shape {value.shape} has no entries along axis {axis}")
+    largest = np.zeros(value.shape, bool)
+    np.put_along_axis(largest, np.argmax(value, axis, keepdims=True), True, axis)
+    below = where(largest, 0.0, subtract(x, sum(where(largest, x, 0.0), axis, keepdims=True)))
+    raised = exp(below)
+    return below, raised, sum(where(largest, 0.0, raised), axis, keepdims=True)
 
 
 def batch_norm(x: Numeric, axis: Axis = 0, epsilon: float = 1e-5) -> Any:
@@ -59,8 +81,14 @@ def batch_norm(x: Numeric, axis: Axis = 0, epsilon: float = 1e-5) -> Any:
 
 
 def sigmoid(x: Numeric) -> Any:
-    """1 / (1 + exp(-x)), as a tanh so that it cannot overflow."""
-    return multiply(tanh(multiply(x, 0.5)), 0.5) + 0.5
+    """1 / (1 + exp(-x)), without overflow; small values keep all their digits, and so does the derivative.
+
+    With e = exp(-|x|) it is 1 / (1 + e) for x >= 0 and e / (1 + e) below. |x| is a `where`, so that at 0 the
+    derivatives of every order are those of the branch, not of the kink of an absolute value.
+    """
+    right = greater_equal(x, 0.0)
+    raised = exp(where(right, negative(x), x))
+    return divide(where(right, 1.0, raised), 1.0 + raised)
 
 
 def relu(x: Numeric) -> Any:

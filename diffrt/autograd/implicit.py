@@ -21,7 +21,7 @@ def root(g: Function, x: Any, *inputs: Any) -> Any:
 
     g: called as g(x, *inputs); it gives an array of the shape of x, and each entry of it depends on that entry of
     x only. x: the root, found elsewhere, (n,). inputs: what g depends on besides, of any shapes; whatever has a
-    derivative must be among them.
+    derivative must be among them, and whatever may change before a derivative is asked for.
     Returns x, a Var if an input is one. Where the derivative of g by x is zero, that of the root is taken as zero.
     """
     return apply(_ROOT, inputs, {"g": g, "x": x})

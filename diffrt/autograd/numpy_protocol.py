@@ -21,6 +21,7 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
         "sqrt",
         "exp",
         "log",
+        "log1p",
         "sin",
         "cos",
         "tan",
@@ -41,22 +42,32 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     ]
 } | {np.matmul: structure.matmul, np.positive: lambda x: x, np.square: lambda x: operations.multiply(x, x)}
 
+
+def _reduced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction with numpy's third argument, a dtype or an array to write to, left out."""
+    return lambda a, axis=None, *, keepdims=False: function(a, axis, keepdims)
+
+
+def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
+    return structure.take(structure.reshape(a, (-1,)), indices) if axis is None else structure.take(a, indices, axis)
+
+
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: structure.sum,
-    np.mean: structure.mean,
-    np.max: structure.max,
-    np.min: structure.min,
+    np.sum: _reduced(structure.sum),
+    np.mean: _reduced(structure.mean),
+    np.max: _reduced(structure.max),
+    np.min: _reduced(structure.min),
     np.reshape: structure.reshape,
     np.transpose: structure.transpose,
     np.broadcast_to: structure.broadcast_to,
     np.stack: structure.stack,
     np.concatenate: structure.concatenate,
-    np.take: structure.take,
+    np.take: _take,
     np.where: operations.where,
     np.clip: operations.clip,
     np.dot: functional.dot,
-    np.cross: functional.cross,
-    np.linalg.norm: lambda x, axis=None, keepdims=False: functional.norm(x, axis, keepdims),
+    np.cross: lambda a, b, *, axis=-1: functional.cross(a, b, axis),
+    np.linalg.norm: lambda x, *, axis=None, keepdims=False: functional.norm(x, axis, keepdims),
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
     np.size: lambda x: x.size,

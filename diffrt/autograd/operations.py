@@ -83,6 +83,7 @@ def _sign(x: float) -> float:
 
 # The columns: name, forward rule, one partial per input, symbol, the same on Python floats.
 _ELEMENTWISE: tuple[tuple[Any, ...], ...] = (
+    ("alias", lambda x: x, (1.0,), "", lambda x: x),
     ("add", np.add, (1.0, 1.0), "+", operator.add),
     ("subtract", np.subtract, (1.0, -1.0), "-", operator.sub),
     ("multiply", np.multiply, (lambda out, x, y: y, lambda out, x, y: x), "*", operator.mul),
@@ -109,6 +110,7 @@ _ELEMENTWISE: tuple[tuple[Any, ...], ...] = (
     ("sqrt", np.sqrt, (lambda out, x: _over(0.5, out),), "sqrt", math.sqrt),
     ("exp", np.exp, (lambda out, x: out,), "exp", math.exp),
     ("log", np.log, (lambda out, x: _over(1.0, x),), "log", math.log),
+    ("log1p", np.log1p, (lambda out, x: _over(1.0, 1.0 + x),), "log1p", math.log1p),
     ("sin", np.sin, (lambda out, x: cos(x),), "sin", math.sin),
     ("cos", np.cos, (lambda out, x: -sin(x),), "cos", math.cos),
     ("tan", np.tan, (lambda out, x: 1.0 + out * out,), "tan", math.tan),
@@ -222,6 +224,11 @@ def exp(x: Numeric) -> Any:
 def log(x: Numeric) -> Any:
     """Natural logarithm."""
     return apply(TABLE["log"], (x,))
+
+
+def log1p(x: Numeric) -> Any:
+    """Natural logarithm of 1 + x, which keeps its digits where x is small."""
+    return apply(TABLE["log1p"], (x,))
 
 
 def sin(x: Numeric) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .operations import chain, equal, multiply
-from .variable import TABLE, Array, Numeric, Op, Var, apply
+from .variable import TABLE, Array, Numeric, Op, Var, apply, as_index
 
 Axis = int | tuple[int, ...] | None
 
@@ -26,13 +26,20 @@ def sum(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def mean(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Arithmetic mean over `axis`."""
+    """Arithmetic mean over `axis`. Raises ValueError where there is no entry to take it of."""
     total = sum(x, axis, keepdims)
-    return total * (_size(total) / _size(x))
+    number = _number_of_entries("mean", _shape(x), axis, math.prod(_shape(total)))
+    return total * (1.0 / number)
 
 
-def _size(x: Any) -> int:
-    return math.prod(_shape(x))
+def _number_of_entries(what: str, shape: tuple[int, ...], axis: Axis, results: int) -> int:
+    """How many entries each of the results is made of."""
+    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    number = math.prod(shape[a] for a in axes)
+    if not number and results:
+        along = "" if axis is None else f" along axis {axis}"
+        raise ValueError(f"{what} of nothing: an array of shape {shape} has no entries{along}; give it at least one")
+    return number or 1
 
 
 def max(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -67,16 +74,18 @@ def stack(parts: Sequence[Numeric], axis: int = 0) -> Any:
     return apply(TABLE["stack"], tuple(parts), {"axis": axis})
 
 
-def concatenate(parts: Sequence[Numeric], axis: int = 0) -> Any:
-    """Parts one after another along an axis that they have."""
+def concatenate(parts: Sequence[Numeric], axis: int | None = 0) -> Any:
+    """Parts one after another along an axis that they have; all entries in one line if it is None."""
     if not parts:
         raise ValueError("concatenate needs at least one part")
+    if axis is None:
+        parts, axis = [reshape(part, (-1,)) for part in parts], 0
     return apply(TABLE["concatenate"], tuple(parts), {"axis": axis})
 
 
 def index(x: Numeric, where: Any) -> Any:
     """x[where]: integers, slices, None, ..., and arrays of integers or booleans, as in numpy."""
-    return apply(TABLE["index"], (x,), {"index": where})
+    return apply(TABLE["index"], (x,), {"index": as_index(where)})
 
 
 def take(x: Numeric, indices: Any, axis: int = 0) -> Any:
@@ -134,6 +143,22 @@ def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 def _shape(x: Any) -> tuple[int, ...]:
     return x.shape if isinstance(x, Var) else np.shape(x)
+
+
+def _largest(x: Any, axis: Axis, keepdims: bool) -> Any:
+    return _extreme("max", np.max, x, axis, keepdims)
+
+
+def _smallest(x: Any, axis: Axis, keepdims: bool) -> Any:
+    return _extreme("min", np.min, x, axis, keepdims)
+
+
+def _extreme(what: str, function: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    if not np.size(x):
+        left = np.sum(x, axis, keepdims=keepdims)
+        _number_of_entries(what, np.shape(x), axis, left.size)
+        return left
+    return function(x, axis=axis, keepdims=keepdims)
 
 
 def _spread(g: Any, x: Any, axis: Axis) -> Any:
@@ -267,8 +292,8 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),  # np.sum without its detours
      (lambda g, out, x, axis, keepdims: _spread(g, x, axis),),
      (lambda t, out, x, axis, keepdims: sum(t, axis, keepdims),), "sum"),
-    ("max", np.max, (_extreme_vjp,), (_extreme_jvp,), "max"),
-    ("min", np.min, (_extreme_vjp,), (_extreme_jvp,), "min"),
+    ("max", _largest, (_extreme_vjp,), (_extreme_jvp,), "max"),
+    ("min", _smallest, (_extreme_vjp,), (_extreme_jvp,), "min"),
     ("reshape", np.reshape,
      (lambda g, out, x, shape: reshape(g, _shape(x)),),
      (lambda t, out, x, shape: reshape(t, shape),), "reshape"),

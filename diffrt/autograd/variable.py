@@ -7,15 +7,17 @@ x * x has two edges.
 Three habits keep the graph true to what was computed:
 
 - Scalars are held as Python floats: immutable, and much cheaper than 0-d arrays.
-- Arrays are frozen once they are part of a graph. An in-place edit after that is numpy's error
-  "assignment destination is read-only", not a wrong gradient.
+- What a graph holds cannot change. A rule reads its inputs and settings again in the backward pass, so an array that
+  somebody could still write to is copied when it becomes part of a graph, a mask or an index like a factor. One that is
+  read-only, and owned by nobody who could write, is kept as it is. `freeze` is the place.
 - Every Var carries a serial number. An op can only use what exists already, so ascending serial
   numbers are a topological order, and no search of the graph needs recursion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -57,9 +59,31 @@ class Op:
     scalar: Callable[..., Any] | None = None
     differentiable: bool = True
 
+    def __copy__(self) -> Op:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Op:
+        return self
+
+    def __reduce__(self) -> Any:
+        if TABLE.get(self.name) is not self:
+            raise TypeError(
+                f"a Var that the op '{self.name}' made cannot be pickled, because that op is not in the op table; "
+                "pickle its .value, or .detach() of it"
+            )
+        return _table_row, (self.name,)
+
 
 TABLE: dict[str, Op] = {}
 """Every op by name. `operations.py` fills it; the operators of `Var` look their row up here."""
+
+ARGUMENT = Op(
+    "argument of a transform", lambda *x: x[0], "",
+    vjp=lambda g, out, inputs, wanted: [g for _ in inputs], jvp=lambda tangents, out, inputs: tangents[0],
+)  # fmt: skip
+"""What made the variables that a transform gives to its function, while that runs: of nothing, or of a Var that was
+given. They are nobody's leaves, so `backward` leaves no derivative at them, and a copy of one is itself, because it is
+by this one that the transform differentiates."""
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _serial = count()
@@ -73,12 +97,16 @@ class Var:
     what the op was told besides its inputs (an axis, a shape), `name` is for people. `grad` is None, or,
     on a leaf after `backward`, the sum of all adjoints so far, shaped like `value`. `tracked` is False
     for constants: no derivative goes through them.
+
+    copy.copy of a leaf is another leaf of the same value, name and grad; what an op made is its own copy. copy.deepcopy
+    and pickle make the whole graph again, down to new leaves; a leaf that is met twice in one of them stays one leaf.
     """
 
     __slots__ = ("__weakref__", "_value", "grad", "inputs", "name", "op", "serial", "settings", "tracked")
 
     def __init__(self, value: Value, name: str | None = None, tracked: bool = True) -> None:
-        self._value = value
+        plain = as_value(value)
+        self._value: Value = plain if type(plain) is float else freeze(plain)  # type: ignore[arg-type]
         self.op: Op | None = None
         self.inputs: tuple[Any, ...] = ()
         self.settings: dict[str, Any] | None = None
@@ -135,6 +163,29 @@ class Var:
     def item(self) -> float:
         """The value of a Var of one entry, as a float that has no derivative."""
         return float(np.asarray(self._value).item())
+
+    def __copy__(self) -> Var:
+        return self if self.op else _again(self, ())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Var:
+        for node in _graph_of(self, memo):
+            inputs = tuple(memo.get(id(x), x) if type(x) is Var else x for x in node.inputs)
+            memo[id(node)] = node if node.op is ARGUMENT else _again(node, inputs)
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> Any:
+        if self.op is None:
+            return _leaf, (self._value, self.name, self.tracked, self.grad)
+        # Leaves are pickled as Vars, so that they stay the same for all that is pickled with them. What ops made is
+        # a list of rows, in which a whole number stands for an earlier row, so that no depth needs recursion.
+        made = [node for node in _graph_of(self) if node.op]
+        place = {node.serial: i for i, node in enumerate(made)}
+        rows = [
+            (node.op, tuple(place.get(x.serial, x) if type(x) is Var else x for x in node.inputs), node.settings,
+             node._value, node.name)
+            for node in made
+        ]  # fmt: skip
+        return _made, (rows,)
 
     # Arithmetic. Each line is one row of the table; with a Var among the inputs, `apply` gives a Var.
     def __add__(self, other: Numeric) -> Var:
@@ -204,7 +255,7 @@ class Var:
     __hash__ = object.__hash__  # a Var is itself; == compares values, as in numpy
 
     def __getitem__(self, index: Any) -> Var:
-        return _var(TABLE["index"], (self,), {"index": index})
+        return _var(TABLE["index"], (self,), {"index": as_index(index)})
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -254,8 +305,9 @@ class Var:
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Var:
         """Mean over `axis` (all axes if None)."""
-        total = self.sum(axis, keepdims)
-        return total * (max(total.size, 1) / self.size)
+        from .structure import mean
+
+        return mean(self, axis, keepdims)  # type: ignore[no-any-return]
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Var:
         """Largest entry over `axis` (all axes if None)."""
@@ -299,7 +351,7 @@ def variable(value: Any, name: str | None = None) -> Var:
     if isinstance(value, Var):
         raise TypeError("variable() was given a Var; use it as it is, or variable(x.value) for a new leaf")
     plain = as_value(value)
-    return Var(plain if type(plain) is float else freeze(np.array(plain)), name)
+    return Var(plain, name)
 
 
 def as_value(x: Any) -> Value:
@@ -310,13 +362,18 @@ def as_value(x: Any) -> Value:
     if type(x) is float:
         return x
     if isinstance(x, (int, np.floating)):
-        return float(x)
+        try:
+            return float(x)
+        except OverflowError:
+            raise ValueError("a whole number beyond 1.8e308 was given; the largest float is needed at most") from None
     if isinstance(x, Var):
         return x._value
     if isinstance(x, list | tuple) and any(isinstance(entry, Var) for entry in x):
         raise TypeError("a list of Vars is no array; make one Var of them with diffrt.autograd.stack")
     if isinstance(x, Abstract):
         return np.array(x, object)
+    if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
+        raise TypeError("an array with masked entries was given, whose mask would be lost; fill it, or use where")
     try:
         array = np.asarray(x)
     except ValueError as fault:
@@ -337,15 +394,92 @@ def as_value(x: Any) -> Value:
 
 
 def freeze(array: Array) -> Array:
-    """`array`, read-only from now on; a copy if somebody could still write to it through another view."""
-    if array.flags.writeable:
-        if array.base is not None:
-            array = array.copy()
-        array.flags.writeable = False
-    elif isinstance(array.base, np.ndarray) and array.base.flags.writeable:
-        array = array.copy()
-        array.flags.writeable = False
-    return array
+    """The same numbers in an array that nobody can write to: `array` itself if it is one, else a copy."""
+    owner = array if array.base is None else array.base
+    own = type(array) is type(owner) is np.ndarray and owner.flags.owndata
+    if own and not (array.flags.writeable or owner.flags.writeable):
+        return array
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
+
+
+def frozen(setting: Any) -> Any:
+    """A setting of an op as the graph keeps it: arrays frozen, lists and dicts its own."""
+    kind = type(setting)
+    if isinstance(setting, np.ndarray):
+        return freeze(setting)
+    if kind is tuple or kind is list:
+        return kind(map(frozen, setting))
+    if kind is dict:
+        return {key: frozen(value) for key, value in setting.items()}
+    return setting
+
+
+def as_index(index: Any) -> Any:
+    """An index as numpy reads it, made of integers, slices of integers, None, ... and arrays.
+
+    Raises TypeError for a Var in it, whose derivative would be lost.
+    """
+    return tuple(map(_index_part, index)) if isinstance(index, tuple) else _index_part(index)
+
+
+def _index_part(part: Any) -> Any:
+    if part is None or part is Ellipsis or isinstance(part, int | np.bool_ | np.ndarray):
+        return part
+    if isinstance(part, Var):
+        raise TypeError(f"a Var cannot be an index, because an index has no derivative; use its value: {part!r:.80}")
+    if isinstance(part, slice):
+        ends = (part.start, part.stop, part.step)
+        return slice(*(None if end is None else operator.index(end) for end in ends))
+    if hasattr(part, "__index__"):
+        return operator.index(part)
+    array = np.asarray(part)
+    return array if array.size else array.astype(np.intp)
+
+
+def _again(node: Var, inputs: tuple[Any, ...]) -> Var:
+    """A new Var like `node`, computed from these inputs."""
+    twin = Var.__new__(Var)
+    for slot in ("_value", "op", "settings", "name", "grad", "tracked"):
+        setattr(twin, slot, getattr(node, slot))
+    twin.inputs = inputs
+    twin.serial = next(_serial)
+    return twin
+
+
+def _graph_of(node: Var, known: Container[int] = ()) -> list[Var]:
+    """What it was computed from, and itself, in order of computation; not what has an id that is known."""
+    found: dict[int, Var] = {}
+    pending = [node]
+    while pending:
+        x = pending.pop()
+        if x.serial not in found and id(x) not in known:
+            found[x.serial] = x
+            if x.op is not ARGUMENT:
+                pending += [y for y in x.inputs if type(y) is Var]
+    return [found[serial] for serial in sorted(found)]
+
+
+def _table_row(name: str) -> Op:
+    return TABLE[name]
+
+
+def _leaf(value: Value, name: str | None, tracked: bool, grad: Value | None) -> Var:
+    leaf = Var(value, name, tracked)
+    leaf.grad = frozen(grad)
+    return leaf
+
+
+def _made(rows: Sequence[tuple[Any, ...]]) -> Var:
+    """The last Var of a pickled graph."""
+    nodes: list[Var] = []
+    for op, inputs, settings, value, name in rows:
+        node = Var(value, name)
+        node.op, node.settings = op, frozen(settings)
+        node.inputs = tuple(nodes[x] if type(x) is int else frozen(x) for x in inputs)
+        nodes.append(node)
+    return nodes[-1]
 
 
 def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = None) -> Any:
@@ -389,7 +523,7 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
         value.setflags(write=False)
     out = Var.__new__(Var)
     out._value = value
-    out.settings = settings
+    out.settings = None
     out.name = None
     out.grad = None
     out.serial = next(_serial)
@@ -397,6 +531,8 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
         out.tracked = True
         out.op = op
         out.inputs = _frozen_constants(inputs, values) if constants else inputs
+        if settings:
+            out.settings = frozen(settings)
     else:
         out.tracked = False
         out.op = None
@@ -446,9 +582,9 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
 def _constant(x: Any) -> Any:
     """A plain input of an op as a float, a float array, or a boolean array (for `where`)."""
     if isinstance(x, np.ndarray) and x.dtype.kind in "fbO":
-        if x.dtype.char == "O":
+        if x.dtype.char == "O" or isinstance(x, np.ma.MaskedArray):
             return as_value(x)
-        return x if x.ndim else x.item()
+        return np.asarray(x) if x.ndim else x.item()
     if isinstance(x, np.bool_):
         return bool(x)
     return as_value(x)
@@ -456,10 +592,7 @@ def _constant(x: Any) -> Any:
 
 def _frozen_constants(inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
     """The inputs as the graph keeps them: Vars as they are, constant arrays frozen."""
-    return tuple(
-        x if type(x) is Var else freeze(value) if isinstance(value, np.ndarray) else value
-        for x, value in zip(inputs, values, strict=True)
-    )
+    return tuple(x if type(x) is Var else frozen(value) for x, value in zip(inputs, values, strict=True))
 
 
 @contextmanager

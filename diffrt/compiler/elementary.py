@@ -1,4 +1,4 @@
-"""exp, log, power, sin, cos, tan, tanh and arctan2 of vectors, as text of LLVM's language.
+"""exp, log, log1p, power, sin, cos, tan, tanh and arctan2 of vectors, as text of LLVM's language.
 
 Each is correct to a few units in the last place (tests/test_compiler_elementary.py measures them). Reductions and
 polynomials: the coefficients are those of fdlibm (Sun Microsystems, 1993), that of tanh of Cephes (Moshier, 1989).
@@ -200,6 +200,14 @@ def _log(t: Text, x: Lanes) -> Lanes:
     return t.choose(x.is_not(x), x, found)
 
 
+def _log1p(t: Text, x: Lanes) -> Lanes:
+    """log(u) + r / u, where u is 1 + x rounded and r what rounding took from it."""
+    u, rest = _sum(t.known(1.0, "double"), x)
+    found = _log(t, u) + rest / u
+    found = t.choose(u.is_(0.0), -inf, t.choose(x.is_(inf), inf, found))
+    return t.choose(x.is_(0.0) | x.is_not(x), x, found)
+
+
 def _sum(a: Lanes, b: Lanes) -> tuple[Lanes, Lanes]:
     """a + b and what rounding took from it (Knuth)."""
     s = a + b
@@ -328,7 +336,7 @@ def _arctan2(t: Text, y: Lanes, x: Lanes) -> Lanes:
 
 
 FUNCTIONS: dict[str, Callable[..., Lanes]] = {
-    "exp": _exp, "log": _log, "power": _power, "sin": _sin, "cos": _cos, "tan": _tan, "tanh": _tanh,
+    "exp": _exp, "log": _log, "log1p": _log1p, "power": _power, "sin": _sin, "cos": _cos, "tan": _tan, "tanh": _tanh,
     "arctan2": _arctan2
 }  # fmt: skip
 

@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.autograd.variable import freeze
+
 Integers = NDArray[np.int64]
 
 BLOCK = 4096
@@ -24,6 +26,9 @@ class Segments:
 
     rows: NDArray[np.integer]
     count: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", freeze(self.rows))
 
     @cached_property
     def members(self) -> Integers | slice:

@@ -20,8 +20,18 @@ from diffrt.explain.wording import operation, tidy
 Matrix = NDArray[np.float64]
 
 
+class Reading:
+    """What is read off a computation. A copy or a pickle of it is refused: the computation itself is what to copy."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a {type(self).__name__} of an explained graph cannot be copied or pickled; copy or pickle the output, "
+            "a Var, and explain that again"
+        )
+
+
 @dataclass(eq=False)
-class Node:
+class Node(Reading):
     """One step of the computation.
 
     number: its place in the order of computation, from 1. var: None for a constant. value: a float or an array.
@@ -67,7 +77,7 @@ class Node:
 
 
 @dataclass(eq=False)
-class Edge:
+class Edge(Reading):
     """`target` was computed from `source`: as input `position` of its op, or, in a graph of named steps, by all that
     lies between them; then position is -1."""
 
@@ -85,7 +95,7 @@ class Edge:
 
 
 @dataclass(eq=False)
-class Graph:
+class Graph(Reading):
     """The computation of one output.
 
     nodes: in order of computation, constants among them. output: the last of them. Of the leaves, `inputs` are those

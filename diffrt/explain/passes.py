@@ -9,7 +9,7 @@ _RULES = {
     "add": "passes it on", "subtract": "passes it on, to the second with a minus", "negative": "turns its sign",
     "multiply": "multiplies it by the other factor", "divide": "divides it by the denominator, or for the denominator "
     "multiplies it by -quotient / denominator", "exp": "multiplies it by the value itself",
-    "log": "divides it by the input",
+    "log": "divides it by the input", "log1p": "divides it by one plus the input",
     "tanh": "multiplies it by tanh' = 1 - tanh^2", "sin": "multiplies it by cos", "cos": "multiplies it by -sin",
     "sqrt": "divides it by twice the root", "sum": "spreads it over the entries", "index": "puts it in its place",
     "stack": "takes it apart", "concatenate": "takes it apart", "reshape": "puts it in the old shape",

@@ -60,9 +60,12 @@ def component(node: "Node", place: int) -> str:
 
 
 def _index(index: Any) -> str:
-    parts = index if isinstance(index, tuple) else (index,)
-    return ", ".join(
-        ":" if p == slice(None) else "..." if p is Ellipsis else f"{p.start or ''}:{p.stop or ''}"
-        if isinstance(p, slice) else "..." if isinstance(p, np.ndarray) else str(p)
-        for p in parts
-    )  # fmt: skip
+    return ", ".join(map(_index_part, index if isinstance(index, tuple) else (index,)))
+
+
+def _index_part(part: Any) -> str:
+    if isinstance(part, slice):
+        return f"{'' if part.start is None else part.start}:{'' if part.stop is None else part.stop}"
+    if isinstance(part, np.ndarray):
+        return str(part.tolist()) if part.size <= 6 else "..."
+    return "..." if part is Ellipsis else str(part)

@@ -222,7 +222,7 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
             return p, hit, side, *lit_words(setting, scene, words, p, hit, side)
 
-        seen = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
+        seen: Any = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
         return p, hit, side, code, goes_on, seen
 
     words: Any = [zero] * setting.words
@@ -239,8 +239,8 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
 
         goes_on = logical_and(goes_on, less(turn, bounces - 1.0))
         d = cond(goes_on, turn_round, [p, d, hit, side])[1]
-        codes = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
-        return goes_on, turn + 1.0, p, d, hit, side, *codes, *seen
+        kept = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
+        return goes_on, turn + 1.0, p, d, hit, side, *kept, *seen
 
     start = [np.full(x.shape, True), zero, o, d, nowhere, one, *[zero] * bounces, *words]
     return while_loop(bounces, bounce, start)[6:]
