@@ -19,6 +19,7 @@ Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,8 @@ SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
 class Corners:
     """The lattice points whose signatures are known: first those of the grid, row by row, then those found since.
 
-    x, y: in pixels, (N,). label: of the signature, -1 for a point of the grid that nobody asked for, (N,).
+    They are read-only views: what is known of a point stays. x, y: in pixels, (N,). label: of the signature, -1 for a
+    point of the grid that nobody asked for, (N,).
     """
 
     def __init__(
@@ -75,15 +77,15 @@ class Corners:
 
     @property
     def x(self) -> Floats:
-        return self._x[: self._count]
+        return _frozen(self._x[: self._count])
 
     @property
     def y(self) -> Floats:
-        return self._y[: self._count]
+        return _frozen(self._y[: self._count])
 
     @property
     def label(self) -> Labels:
-        return self._label[: self._count]
+        return _frozen(self._label[: self._count])
 
     def _append(self, x: Floats, y: Floats, label: Labels) -> None:
         """Add points. The arrays have room for more, so that they are seldom copied."""
@@ -173,8 +175,8 @@ class _Grid:
 
     def labels(self) -> Labels:
         """Of the cells that are samples as they are; -1 for the others."""
-        found: Labels = self._first.ravel()
-        found[self.mixed | self.divided] = -1
+        other = (self.mixed | self.divided).reshape(self.rows, self.columns)
+        found: Labels = np.where(other, np.int32(-1), self._first).ravel()
         return found
 
 
@@ -447,6 +449,12 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
         step = np.linalg.norm(ox) + 0.0 * z
     d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
     return x, y, step, d / np.linalg.norm(d, axis=0)
+
+
+def _frozen(view: NDArray[Any]) -> NDArray[Any]:
+    """A view that nothing can be written through."""
+    view.flags.writeable = False
+    return view
 
 
 def _sorted(keys: Integers) -> Integers:
