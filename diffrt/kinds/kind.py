@@ -97,6 +97,11 @@ class Shape(Kind):
     def normal_at(self, p: Any, side: Any) -> Any:
         raise NotImplementedError
 
+    def again(self, o: Any, d: Any, side: Any) -> Any:
+        """`inside` for rays that leave the points o of the face itself, on a side that is among `meets_itself`. It is to
+        pass through zero where such a ray grazes the face, and not to touch it."""
+        return self.intersect(o, d, side)[1]
+
     # What helps the search; none of it is differentiated.
     def box(self) -> tuple[Any, Any] | None:
         """The least and the largest coordinates, (3, N) each; None if the shape has no end."""

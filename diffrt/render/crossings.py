@@ -14,10 +14,16 @@ first end's signature at one end of the piece, and searched again.
 
 The crossing s is then the root of g(s; p), p the scene's parameters, and `root` of the autograd core gives it the
 derivative -g_p / g_s, the implicit function theorem, to any order.
+
+That needs a slope g_s that is not zero. Where g touches zero (the outline of a ball, seen from a point on it) or is
+zero all along (surfaces that coincide), what is computed for the slope is rounding. It is known by what becomes of it
+when the numbers of the scene change in their last place: the slope of a crossing with a derivative stays, to six
+digits or more in all scenes that we know, and one that is rounding is another number altogether. A crossing without a
+slope is counted as one without a switching function.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +80,7 @@ class Switches(Columns):
     other: Integers
     side: Floats
     found: NDArray[np.bool_]
+    steady: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Int
         low[pending], high[pending], after[pending] = pieces.low, pieces.high, pieces.after
         switches.put(pending, found)
         pending = pending[~found.found]
-    return Crossings(segments, s, before, view.signatures, switches)
+    return Crossings(segments, s, before, view.signatures, replace(switches, found=switches.found & switches.steady))
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,8 @@ class _Pieces(Columns):
 
 def _no_switches(size: int) -> Switches:
     bounce, light, function, shape, other = np.zeros((5, size), np.int64)
-    return Switches(bounce, light, function, shape, other, np.ones((2, size)), np.zeros(size, bool))
+    no = np.zeros(size, bool)
+    return Switches(bounce, light, function, shape, other, np.ones((2, size)), no, no.copy())
 
 
 def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers]:
@@ -175,32 +183,37 @@ def _solve(view: Visibility, pieces: _Pieces) -> tuple[Floats, Switches]:
     """
     s, switches = 0.5 * (pieces.low + pieces.high), _no_switches(len(pieces.low))
     open_ = np.ones(len(s), bool)
-    for candidate in _candidates(view, pieces):
-        places = np.flatnonzero(candidate.found & open_)
-        roots, changes, mine = _roots(view, pieces[places], candidate[places])
-        places, mine, roots = places[changes], mine[changes], roots[changes]
-        if not places.size:
-            continue
-        here = pieces[places]
+    for candidates in _candidates(view, pieces):
+        # All candidates are solved in one call, and looked beside in another one.
+        places = [np.flatnonzero(c.found & open_) for c in candidates]
+        where_, tried = np.concatenate(places), _joined([c[p] for c, p in zip(candidates, places, strict=True)])
+        number = np.repeat(np.arange(len(candidates)), [len(p) for p in places])
+        roots, changes, tried = _roots(view, pieces[where_], tried)
+        where_, tried, roots, number = where_[changes], tried[changes], roots[changes], number[changes]
+        here = pieces[where_]
         below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
-        count = len(places)
+        count = len(where_)
         beside = view.labels(*here.segments[np.tile(np.arange(count), 2)].at(np.append(below, above)))
         under, over = beside[:count], beside[count:]
         parts = (under == here.before) & (over != here.before)
         signatures = view.signatures
         bounce, light = _first_difference(signatures[here.before], signatures[over])
-        good = parts & (bounce == mine.bounce) & (light == mine.light)
-        s[places[good]] = roots[good]
-        switches.put(places[good], mine[good])
-        off = parts & ~good
-        pieces.high[places[off]] = above[off]
-        pieces.after[places[off]] = over[off]
-        open_[places[parts]] = False
+        good = parts & (bounce == tried.bounce) & (light == tried.light)
+        for k in range(len(candidates)):
+            mine = (number == k) & parts & open_[where_]
+            right, off = mine & good, mine & ~good
+            s[where_[right]] = roots[right]
+            switches.put(where_[right], tried[right])
+            pieces.high[where_[off]] = above[off]
+            pieces.after[where_[off]] = over[off]
+            open_[where_[mine]] = False
+        if not open_.any():
+            break
     return s, switches
 
 
-def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[Switches]:
-    """The switching functions that may be the right ones; `found` says for which pieces."""
+def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
+    """The switching functions that may be the right ones, those first that mostly are; `found` says for which pieces."""
     signatures = view.signatures
     first, last = signatures[pieces.before], signatures[pieces.after]
     columns = np.arange(len(pieces.low))
@@ -210,21 +223,29 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[Switches]:
 
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
         kind = np.full(len(columns), function)
-        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked & (shape >= 0))
+        asked = asked & (shape >= 0)
+        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked, asked)
 
-    if path.any():
-        a, b = (np.where(path, found.face[bounce, columns], -1).astype(np.int64) for found in (first, last))
-        yield switches(INSIDE, a, none, path)
-        yield switches(INSIDE, b, none, path)
-        yield switches(DISTANCE, a, b, path & (b >= 0))
-        yield switches(START, a, none, path)
-        yield switches(START, b, none, path)
-    if not path.all():
-        # The shapes that block the light at one end and not at the other; two of them are tried.
-        shapes = _blockers(view, pieces, light)
-        for function in (INSIDE, DISTANCE, START):
-            for shape in shapes:
-                yield switches(function, shape, none, ~path)
+    a, b = (np.where(path, found.face[bounce, columns], -1).astype(np.int64) for found in (first, last))
+    # The faces that block the light at one end and not at the other; two of them are tried.
+    one, two = _blockers(view, pieces, light) if not path.all() else (none, none)
+    yield [
+        switches(INSIDE, a, none, path),
+        switches(INSIDE, b, none, path),
+        switches(INSIDE, one, none, ~path),
+        switches(INSIDE, two, none, ~path),
+    ]
+    yield [
+        switches(DISTANCE, a, b, path & (b >= 0)),
+        switches(START, a, none, path),
+        switches(START, b, none, path),
+        *(switches(function, shape, none, ~path) for function in (DISTANCE, START) for shape in (one, two)),
+    ]
+
+
+def _joined(parts: list[Switches]) -> Switches:
+    """The columns of all parts, one after the other."""
+    return Switches(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Switches)))
 
 
 @dataclass(frozen=True)
@@ -287,10 +308,10 @@ def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Float
     tables = view.tables
     group = _group(tables, view.signatures, pieces.before, switches)
     piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
-    roots, changes, *side = search(
+    roots, changes, *side, steady = search(
         solve, tables.kinds, tables.camera, group.row, piece, None, view.engine, group.segments
     )
-    return roots, changes > 0.5, replace(switches, side=np.array(side))
+    return roots, changes > 0.5, replace(switches, side=np.array(side), steady=steady > 0.5)
 
 
 def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Integers]:
@@ -298,7 +319,9 @@ def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Intege
     found = np.full((2, len(light)), -1)
     asked = np.flatnonzero(light >= 0)
     none = np.zeros(len(asked), np.int64)
-    plain = Switches(none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none == 0)
+    plain = Switches(
+        none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none == 0, none == 0
+    )
     tables = view.tables
     group = _group(tables, view.signatures, pieces.before[asked], plain)
     some = pieces[asked]

@@ -21,9 +21,11 @@ from diffrt.autograd import (
     maximum,
     minimum,
     not_equal,
+    pushforward,
     where,
 )
 from diffrt.compiler import choose, while_loop
+from diffrt.compiler.structures import put_together, take_apart
 from diffrt.kinds import Light, Shape
 from diffrt.render.camera import rays
 from diffrt.render.tables import Hit, Kinds
@@ -31,6 +33,7 @@ from diffrt.render.tree import missed
 from diffrt.render.visibility import (
     SearchSetting,
     SearchTables,
+    inside_from,
     meet_from,
     occludes,
     scan_faces,
@@ -47,6 +50,17 @@ EPSILON = 2.0**-43
 
 STEPS = 100
 """The most evaluations that a root takes; one that converges takes about eight."""
+
+
+STEADY = 1e-3
+"""By how much a slope may change, relatively, when the scene changes in its last place: three digits of it are known.
+In 600 random scenes, many with surfaces that coincide, it was under 1e-8 or over 0.1."""
+
+ROUNDING = 2.0**-50
+"""A change in the last place, relatively, of a few sizes: those of one size would cancel in scenes of round numbers."""
+
+ROUNDED = 3
+"""The number of scenes that are compared, each changed in its last place."""
 
 
 class RayRow(NamedTuple):
@@ -116,27 +130,30 @@ class Piece(NamedTuple):
 def switching(kinds: Kinds, camera: Any, row: CrossingRow, place: Place) -> Any:
     """The switching functions of crossings, (n,)."""
     o, d, limit = ray(kinds, camera, row.ray, *place.segment.at(place.s))
-    return switching_of(kinds, row, o, d, limit, row.shape.side, row.other.side)
+    return _function(kinds, row, o, d, limit, row.shape.side, row.other.side)
 
 
-def switching_of(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: Any, other_side: Any) -> Any:
+def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: Any, other_side: Any) -> Any:
     """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the
     light."""
-    t, inside, start = choose(row.shape.face, [*map(_measure, kinds.faces), _nothing], [o, d, side, row.shape.shape])
+    measures = [*map(_measure, kinds.faces), _nothing]
+    given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side]
+    t, inside, start = choose(row.shape.face, measures, given)
     branches = [*map(_distance, kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
     return where(equal(row.function, INSIDE), inside, where(equal(row.function, DISTANCE), t - other, start))
 
 
 def _measure(kind: type[Shape]) -> Any:
-    def measure(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+    def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
         face = kind.unpack(shape)
-        return [*face.intersect(o, d, side), face.side(o)]
+        t, inside = face.intersect(o, d, side)
+        return [t, inside_from(face, o, d, greater(starts, 0.5), start_side, inside), face.side(o)]
 
     return measure
 
 
-def _nothing(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+def _nothing(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
     return [0.0 * side] * 3
 
 
@@ -174,7 +191,8 @@ def casting(kinds: Kinds) -> tuple[type[Light], ...]:
 
 
 def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any) -> list[Any]:
-    """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, (n,).
+    """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, 1 if the slope at the
+    root is more than rounding, (n,).
 
     The sides in rows are not used but found at the first position.
 
@@ -191,7 +209,7 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
             where(first, _side(kinds, met, o, row.ray.start_side), old)
             for met, old in ((row.shape, side), (row.other, other_side))
         )
-        value = switching_of(kinds, row, o, d, limit, side, other_side)
+        value = _function(kinds, row, o, d, limit, side, other_side)
         positive, before = greater(value, 0.0), greater(fb, 0.0)
         changes = logical_and(
             logical_and(less(absolute(value), np.inf), less(absolute(fb), np.inf)),
@@ -225,11 +243,49 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
         return active, turn + 1.0, at, a, b, fa, fb, best, side, other_side, found
 
     zero, one = np.full(low.shape, 0.0), np.full(low.shape, 1.0)
-    # A ray meets the face that it starts on only from some sides, but it may start on either of them.
+    # A ray is on no side of the face that it starts on, and meets it only from some sides.
     meets = logical_and(greater(row.shape.meets, 0.5), greater(row.other.meets, 0.5))
-    asked = logical_or(equal(row.function, START), meets)
+    asked = where(equal(row.function, START), less(row.shape.starts, 0.5), meets)
     found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
-    return [found[7], found[10], found[8], found[9]]
+    s, side, other_side, there = found[7:]
+    return [s, there, side, other_side, _steady(kinds, camera, row, Place(s, segment), side, other_side, there)]
+
+
+def _steady(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any, other_side: Any, there: Any) -> Any:
+    """1 where the slope of a switching function at its root stays if the numbers of the scene change in their last place,
+    else 0: where the function touches zero, or is zero all along, its slope is rounding."""
+    random = np.random.default_rng(0)
+    skeleton, arrays = take_apart(
+        (camera, [hit.shape for hit in row.ray.surfaces], row.ray.light, row.shape.shape, row.other.shape)
+    )
+    changes = [random.uniform(-1.0, 1.0, (ROUNDED, *np.shape(x)[:-1], 1)) for x in arrays]
+
+    def step(active: Any, turn: Any, s: Any, first: Any, steady: Any) -> Any:
+        moved = []
+        for x, own in zip(arrays, changes, strict=True):
+            change = own[0]
+            for number in range(1, ROUNDED):
+                change = where(equal(turn, float(number)), own[number], change)
+            moved.append(x * (1.0 + ROUNDING * change))
+        camera, shapes, light, shape, other = put_together(skeleton, moved)
+        surfaces = tuple(hit._replace(shape=own) for hit, own in zip(row.ray.surfaces, shapes, strict=True))
+        here = CrossingRow(
+            row.ray._replace(surfaces=surfaces, light=light), row.function,
+            row.shape._replace(shape=shape), row.other._replace(shape=other),
+        )  # fmt: skip
+
+        def g(s: Any) -> Any:
+            o, d, limit = ray(kinds, camera, here.ray, *place.segment.at(s))
+            return _function(kinds, here, o, d, limit, side, other_side)
+
+        value, (slope,) = pushforward(g, [s], [[np.full(s.shape, 1.0)]])
+        first = where(equal(turn, 0.0), slope, first)
+        steady = where(less(absolute(slope - first), STEADY * absolute(first)), steady, 0.0)
+        # To the root in that scene by a step of Newton's method; without a slope it leads anywhere.
+        return greater(steady, 0.5), turn + 1.0, s - divide(value, slope), first, steady
+
+    zero = np.full(there.shape, 0.0)
+    return while_loop(ROUNDED, step, [greater(there, 0.5), zero, place.s, zero, there])[4]
 
 
 def _side(kinds: Kinds, met: Met, o: Any, start_side: Any) -> Any:

@@ -394,10 +394,15 @@ def meet_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any) -> tupl
     """Distance, `inside` and side of a face, for rays some of which start on it."""
     side = side_at(face, o, starts, start_side)
     t, inside = face.intersect(o, d, side)
-    left_out = starts
-    for again in face.meets_itself:
-        left_out = logical_and(left_out, logical_not(equal(start_side, again)))
-    return t, where(left_out, -1.0, inside), side
+    return t, inside_from(face, o, d, starts, start_side, inside), side
+
+
+def inside_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any, inside: Any) -> Any:
+    """`inside` of a face, for rays some of which start on it."""
+    again: Any = -1.0
+    for side in face.meets_itself:
+        again = where(equal(start_side, side), face.again(o, d, start_side), again)
+    return where(starts, again, inside)
 
 
 def side_at(face: Shape, o: Any, starts: Any, start_side: Any) -> Any:

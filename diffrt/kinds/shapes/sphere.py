@@ -43,6 +43,10 @@ class Sphere(Shape):
         # Beside the sphere too, where p is the closest approach, this has length 1.
         return normalize(p - self.center) * side
 
+    def again(self, o: Any, d: Any, side: Any) -> Any:
+        # Positive where the ray heads into the ball; h is the square of that, and only touches zero.
+        return dot(d, self.normal_at(o, side))
+
     def box(self) -> tuple[Any, Any]:
         return self.center - self.radius, self.center + self.radius
 
