@@ -1,8 +1,4 @@
-"""Kernels: both engines, threads, runs, derivatives of derivatives, recording, and the cache of programs."""
-
-import os
-import subprocess
-import sys
+"""Kernels: both engines, threads, runs, derivatives of derivatives and recording."""
 
 import numpy as np
 import pytest
@@ -19,7 +15,6 @@ from diffrt.compiler import (
     compiled,
     fold,
     kernel,
-    native,
     search,
 )
 from diffrt.compiler import engine as engine_module
@@ -178,73 +173,6 @@ def test_a_fold_goes_through_all_rows_of_a_table_of_any_length(rows):
             assert np.array_equal(place, (table[0][:, None] * x).argmax(0))
         else:
             assert (place == -1.0).all()
-
-
-# The cache.
-TEXT = (
-    f"define void @{native.NAME}(ptr %a, ptr %b, ptr %c, ptr %d, ptr %e, i64 %f, i64 %g, i64 %h) {{\n  ret void\n}}\n"
-)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "cache")
-    return tmp_path / "cache"
-
-
-def compilations(monkeypatch) -> list[str]:
-    done = []
-    compile_text = native.compile_text
-    monkeypatch.setattr(native, "compile_text", lambda text, effort: done.append(text) or compile_text(text, effort))
-    return done
-
-
-def test_code_is_kept_for_the_next_time(folder, monkeypatch):
-    done = compilations(monkeypatch)
-    native.Native(native.compiled(TEXT, 0))
-    native.Native(native.compiled(TEXT, 0))
-    assert len(done) == 1 and len(list(folder.iterdir())) == 1
-    native.Native(native.compiled(TEXT, 2))
-    assert len(done) == 2
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]]
-)
-def test_a_damaged_file_is_compiled_again(folder, monkeypatch, damage):
-    native.Native(native.compiled(TEXT, 0))
-    (path,) = folder.iterdir()
-    whole = path.read_bytes()
-    path.write_bytes(damage(whole))
-    done = compilations(monkeypatch)
-    native.Native(native.compiled(TEXT, 0))
-    assert len(done) == 1 and path.read_bytes() == whole
-
-
-def test_the_cache_is_bounded_and_the_oldest_go_first(folder, monkeypatch):
-    monkeypatch.setattr(native, "LIMIT", 3000)
-    folder.mkdir()
-    for number in range(5):
-        (folder / f"old{number}").write_bytes(b"x" * 900)
-        os.utime(folder / f"old{number}", (number, number))
-    native.Native(native.compiled(TEXT, 0))
-    names = sorted(p.name for p in folder.iterdir())
-    assert "old0" not in names and "old4" in names
-    assert sum(p.stat().st_size for p in folder.iterdir()) <= 3000
-
-
-def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "file" / "cache")
-    native.Native(native.compiled(TEXT, 0))
-
-
-def test_two_processes_share_the_cache(tmp_path):
-    code = "import diffrt; s = diffrt.load_scene('scenes/tiny.toml'); print(diffrt.render(s).tobytes().hex())"
-    home = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path), "HOME": str(tmp_path)}
-    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=home) for _ in range(2)]
-    first, second = (p.communicate()[0] for p in both)
-    assert first and first == second
 
 
 # Which engine.
