@@ -135,6 +135,7 @@ def test_a_key_that_others_may_know_is_replaced_and_what_it_signed_is_compiled_a
     done = compilations(monkeypatch)
     native.compiled(TEXT, 0)
     assert done == [TEXT]
+    assert len((folder / "key").read_bytes()) == 32
     assert (folder / "key").stat().st_mode & 0o777 == 0o600 and not (folder / "key").is_symlink()
     another_process()
     native.compiled(TEXT, 0)

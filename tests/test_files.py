@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import pytest
 
+import diffrt
 from diffrt.errors import InputError, did_you_mean
 from diffrt.files import parse_toml, read_bytes, read_text, read_toml, write_whole
 
@@ -42,6 +43,19 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as fault:
         read_bytes(path)
     assert complaint(fault) == f"{path}: no permission to read it"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files here")
+@pytest.mark.timeout(20)
+def test_a_pipe_or_a_device_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.toml").symlink_to("/dev/zero")
+    for path in (tmp_path / "pipe.png", tmp_path / "link.toml", "/dev/zero", "/dev/tty"):
+        with pytest.raises(InputError) as fault:
+            read_bytes(path)
+        assert "cannot be read: it is a pipe, a device or a socket; a file is needed" in complaint(fault)
+    with pytest.raises(InputError, match="a file is needed"):
+        diffrt.read_image(tmp_path / "pipe.png")
 
 
 def test_a_name_that_no_file_can_have() -> None:
