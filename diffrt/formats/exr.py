@@ -128,8 +128,8 @@ def _checked(path: str | Path, data: bytes) -> list[_Channel]:
         (size,) = struct.unpack_from("<i", data, at + len(head)) if at < len(data) else (-1,)
         if size < 0 or data[at : at + len(head)] != head or at + len(head) + 4 + size > len(data):
             raise ValueError("a part of the picture is missing")
-        total += size
-    if total > len(data):  # the same bytes would be read for several parts
+        total += len(head) + 4 + size
+    if total > len(data) - (place + 1 + 8 * chunks):  # the same bytes would be read for several parts
         raise ValueError("parts of the picture overlap")
     return channels
 
