@@ -1,10 +1,13 @@
 """Kernels: both engines, threads, runs, derivatives of derivatives and recording."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from diffrt import autograd
-from diffrt.autograd import exp, greater, hessian, maximum, sqrt, variable, where
+from diffrt.autograd import Op, exp, greater, hessian, maximum, sqrt, variable, where
+from diffrt.autograd.variable import apply
 from diffrt.compiler import (
     REFERENCE,
     Case,
@@ -21,6 +24,7 @@ from diffrt.compiler import engine as engine_module
 from diffrt.errors import InputError
 
 LLVM = Engine("llvm", 2)
+kernel_module = sys.modules["diffrt.compiler.kernel"]
 
 
 def formula(structure, uniforms, rows, samples):
@@ -184,6 +188,43 @@ def test_without_llvmlite_numpy_runs_and_says_so_in_one_line(monkeypatch):
     with pytest.raises(InputError, match='"numpy" needs no compiler'):
         choose_engine("llvm")
     assert choose_engine("numpy").name == "numpy"
+
+
+SOFTPLUS = Op("softplus", lambda x: np.logaddexp(0.0, x), "softplus", partials=(lambda out, x: 1.0 / (1.0 + exp(-x)),))
+FALSE_SIN = Op("sin", np.cos, "sin", partials=(lambda out, x: -autograd.sin(x),))
+FLOORED = Op("floored", np.floor, "floor", vjp=(lambda g, out, x: 0.5 * g,))
+
+
+def own_op(op, uniforms, rows, samples):
+    return apply(op, (samples[0] * uniforms[0],))
+
+
+def own_op_in_a_loop(op, uniforms, rows, samples, tables):
+    return fold(tables[0], lambda fields, total: [total + apply(op, (samples[0] * fields[0],))], [samples[0]])
+
+
+@pytest.mark.parametrize("op", [SOFTPLUS, FALSE_SIN, FLOORED], ids=lambda op: op.name)
+def test_an_op_without_machine_code_is_run_by_numpy_and_one_line_says_so(op):
+    kernel_module._tell.cache_clear()
+    x = np.random.default_rng(0).standard_normal(37)
+
+    def both(engine):
+        factor, sample = variable(0.7), variable(x)
+        out = kernel(own_op, [factor], [Case(op)], [sample], engine)
+        out.backward(np.linspace(1.0, 2.0, 37))
+        return out.value, factor.grad, sample.grad
+
+    with pytest.warns(EngineMissing, match=f"the op {op.name} cannot be compiled; numpy runs") as told:
+        found = [both(LLVM), both(LLVM)]
+    assert len(told) == 1
+    np.testing.assert_array_equal(found[0][0], op.forward(0.7 * x))
+    for each in found:
+        for a, b in zip(each, both(REFERENCE), strict=True):
+            np.testing.assert_array_equal(a, b)
+    (value,), (expected,) = (
+        search(own_op_in_a_loop, op, [], [], [x], [[np.arange(3.0)]], engine) for engine in (LLVM, REFERENCE)
+    )
+    np.testing.assert_array_equal(value, expected)
 
 
 @pytest.mark.parametrize("wrong", [{"name": "cuda"}, {"threads": 0}, {"threads": 1.5}, {"dtype": "float16"}])

@@ -25,6 +25,7 @@ from diffrt.compiler.program import (
     SAMPLE,
     TABLE_FIELD,
     UNIFORM,
+    NoMachineCode,
     Recorder,
     TableInput,
     abstract,
@@ -127,12 +128,25 @@ def _name(function: Any) -> str | None:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-@cache
 def program(
     function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
 ) -> Program:
-    """The program of a function, the same one for the same structure."""
-    return Program(function, specs, kinds, form)
+    """The program of a function, the same one for the same structure. Raises NoMachineCode."""
+    made = _program(function, specs, kinds, form)
+    if isinstance(made, NoMachineCode):
+        raise made
+    return made
+
+
+@cache
+def _program(
+    function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
+) -> Program | NoMachineCode:
+    """A failure is kept too, so that it is not found again in every call."""
+    try:
+        return Program(function, specs, kinds, form)
+    except NoMachineCode as fault:
+        return fault.with_traceback(None)
 
 
 def form_of(engine: Engine, shading: bool, often: bool) -> Form:

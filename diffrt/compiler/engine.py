@@ -9,7 +9,7 @@ from diffrt.errors import InputError
 
 
 class EngineMissing(UserWarning):
-    """The compiler cannot be loaded, so that numpy runs the kernels."""
+    """The compiler cannot be loaded, or cannot compile an op of the user's own, so that numpy runs the kernels."""
 
 
 def _processors() -> int:
