@@ -6,6 +6,7 @@ step, so that whoever reads the file at any moment finds the old content or the 
 leaves that is killed in between, the next one that writes into that folder removes.
 """
 
+import io
 import os
 import re
 import secrets
@@ -13,10 +14,13 @@ import stat
 import sys
 import time
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from diffrt.errors import InputError
 
@@ -60,6 +64,17 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     if not data:
         raise InputError(f"{path}: the file is empty")
     return data
+
+
+def unpack_npz(data: bytes) -> dict[str, Any]:
+    """The arrays in the content of a .npz file as `numpy.savez` writes it: without compression, so that they take no
+    more than the file. Raises whatever numpy and zipfile do for anything else, and ValueError."""
+    file = io.BytesIO(data)
+    with zipfile.ZipFile(file) as packed:
+        if sum(member.file_size for member in packed.infolist()) > len(data):
+            raise ValueError("it is compressed")
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def read_text(path: str | Path, limit: int = 4 * MIB) -> str:
