@@ -151,7 +151,7 @@ REFUSED = {
     "scans.jpg": (lambda: scans(2000), "has 2000 scans; 64 are read"),
     "large.jpg": (lambda: scans(3, 16384, 16384), "16777216 in all are read"),
     "arithmetic.jpg": (lambda: scans(3, frame=0xCA), "save it as a usual JPEG"),
-    "hidden.jpg": (lambda: small_jpeg(b"\xff\x02\xff\xfe" + scans(60)[2:]), "not a JPEG file"),
+    "hidden.jpg": (lambda: small_jpeg(b"\xff\x02\0\2" + scans(60)[2:]), "not a JPEG file"),
     "marks.jpg": (lambda: b"\xff\xd8" + b"\xff" * 3_900_000 + b"\0", "it holds no picture"),
     "segments.jpg": (lambda: small_jpeg(b"\xff\xe0\0\2" * 900_000), "its header is damaged"),
     "large.exr": (lambda: exr(16384, 16384), "16777216 in all are read"),
@@ -236,6 +236,14 @@ def test_the_exr_made_by_hand_is_one(tmp_path):
     whole[at + 4 : at + 8] = struct.pack("<i", 500)  # reaches into the next
     (tmp_path / "a.exr").write_bytes(whole + bytes(100))
     with pytest.raises(InputError, match="parts of the picture overlap"):
+        read_image(tmp_path / "a.exr")
+
+
+def test_an_exr_of_coarser_colors_is_refused(tmp_path):
+    pytest.importorskip("OpenEXR")
+    data = exr(8, 16, chunks=[(bytes(4), zlib.compress(bytes(16 * 8 * 6)))])
+    (tmp_path / "a.exr").write_bytes(data.replace(struct.pack("<Iii", 0, 1, 1), struct.pack("<Iii", 0, 2, 2), 1))
+    with pytest.raises(InputError, match="has channels of fewer pixels than the picture"):
         read_image(tmp_path / "a.exr")
 
 
