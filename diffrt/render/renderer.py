@@ -74,7 +74,7 @@ def require_memory_for(size: tuple[int, int], settings: Settings, derivatives: i
     cells = settings.cells**2
     per_pixel, per_cell = BYTES_PER_DERIVATIVE
     each = BYTES_PER_PIXEL + BYTES_PER_CELL[settings.edges] * cells + derivatives * (per_pixel + per_cell * cells)
-    what = f"an image of {width} x {height} pixels with {cells} cells each"
+    what = f"an image of {width} x {height} pixels and {width * height * cells} cells"
     if derivatives:
         what += f" and its derivatives by {derivatives} numbers"
     require_memory(
