@@ -6,8 +6,10 @@ Nothing per sample is stored between the passes: the reverse pass runs the funct
 so does the forward mode.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,9 @@ import numpy as np
 from diffrt.autograd import Op, concatenate, index, reshape
 from diffrt.autograd.variable import Var, apply
 from diffrt.compiler import compiled, reference
-from diffrt.compiler.engine import Engine
+from diffrt.compiler.engine import Engine, EngineMissing
 from diffrt.compiler.mapping import Formula, Mapping, Search, Slot
-from diffrt.compiler.program import ROW, SAMPLE, UNIFORM
+from diffrt.compiler.program import ROW, SAMPLE, UNIFORM, NoMachineCode
 from diffrt.compiler.runs import Runs, one_run
 
 COLUMNS = 4
@@ -83,16 +85,28 @@ def search(
     whole = Search(function, structure, len(uniforms), len(rows), len(samples))
     inputs = [*uniforms, *rows, *samples, *tables]
     runs = runs or one_run(_shape(samples[0])[-1])
-    if engine.name == "numpy":
-        return reference.search(whole, inputs, runs)
-    return compiled.search(whole, inputs, runs, engine, often)
+    if engine.name != "numpy":
+        try:
+            return compiled.search(whole, inputs, runs, engine, often)
+        except NoMachineCode as fault:
+            _tell(fault.op)
+    return reference.search(whole, inputs, runs)
 
 
 def _run(mapping: Mapping, inputs: Sequence[Any], runs: Runs, engine: Engine, shading: bool) -> list[Any]:
     """The results of a mapping on plain inputs."""
-    if engine.name == "numpy":
-        return reference.run(mapping, inputs, runs)
-    return compiled.run(mapping, inputs, runs, engine, shading)
+    if engine.name != "numpy":
+        try:
+            return compiled.run(mapping, inputs, runs, engine, shading)
+        except NoMachineCode as fault:
+            _tell(fault.op)
+    return reference.run(mapping, inputs, runs)
+
+
+@cache
+def _tell(op: str) -> None:
+    warnings.warn(f"the op {op} cannot be compiled; numpy runs the kernels that use it, many times slower",
+                  EngineMissing, stacklevel=2)  # fmt: skip
 
 
 def _derived(mapping: Mapping, inputs: Sequence[Any], shapes: list[tuple[int, ...]], settings: Any) -> list[Any]:
