@@ -1,20 +1,36 @@
 """Reading and writing whole files, with every fault told in one line.
 
-Reading is bounded: a file over the limit is refused before it fills the memory. Writing is all or nothing:
-the bytes go to a new file in the same folder, which takes the old one's place in a single step, so that
-whoever reads the file at any moment finds the old content or the new, never half of it.
+Reading is bounded: only a regular file is read, and one over the limit is refused before it fills the memory.
+Writing is all or nothing: the bytes go to a new file in the same folder, which takes the old one's place in a single
+step, so that whoever reads the file at any moment finds the old content or the new, never half of it. What a process
+leaves that is killed in between, the next one that writes into that folder removes.
 """
 
+import io
 import os
 import re
 import secrets
+import stat
+import sys
+import time
 import tomllib
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from diffrt.errors import InputError
 
+if sys.platform != "win32":
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
 MIB = 1 << 20
+
+_FRESH = re.compile(r"\.diffrt-[0-9a-f]{16}\.tmp")
+_ABANDONED = 3600.0  # seconds after which a file is left over, where no lock tells
 
 # tomllib takes time quadratic in the number of parts of a dotted key, so a hostile key of a million parts
 # would hang it. A try begins only where a part of a key can, which keeps this search linear.
@@ -31,8 +47,12 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     Raises InputError if it is missing, a folder, not readable, empty or larger than `limit`.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(limit + 1)
+        with open(path, "rb", opener=_open_regular) as file:
+            data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+            if data is None or len(data) > limit:  # it may grow while it is read
+                raise InputError(f"{path}: larger than the {_size(limit)} that are read")
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -43,9 +63,18 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
         raise InputError(f"{str(path)!r}: cannot be read: {_reason(fault)}") from None
     if not data:
         raise InputError(f"{path}: the file is empty")
-    if len(data) > limit:
-        raise InputError(f"{path}: larger than the {_size(limit)} that are read")
     return data
+
+
+def unpack_npz(data: bytes) -> dict[str, Any]:
+    """The arrays in the content of a .npz file as `numpy.savez` writes it: without compression, so that they take no
+    more than the file. Raises whatever numpy and zipfile do for anything else, and ValueError."""
+    file = io.BytesIO(data)
+    with zipfile.ZipFile(file) as packed:
+        if sum(member.file_size for member in packed.infolist()) > len(data):
+            raise ValueError("it is compressed")
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def read_text(path: str | Path, limit: int = 4 * MIB) -> str:
@@ -123,18 +152,80 @@ def write_whole(path: str | Path, data: bytes) -> None:
 
 def _replace(target: Path, data: bytes) -> None:
     """Put a new file in the place of `target` in one step, with its permissions if it existed."""
-    fresh = target.with_name(f".diffrt-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(fresh, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    with fresh_file(target.parent, data) as fresh:
         if target.exists():
             fresh.chmod(target.stat().st_mode & 0o7777)
         os.replace(fresh, target)
-    except BaseException:  # also when the user interrupts
-        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def fresh_file(folder: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
+    """A new file with its whole content, safe on the disk, under a name that nobody knows yet: to be renamed.
+
+    folder: that it is made in. mode: its permissions, less what the umask takes away. Raises OSError.
+    It is locked for as long as it has that name, and gone at the end. So a file of such a name that is not locked was
+    left by a process that was killed; these are removed first.
+    """
+    _remove_abandoned(folder)
+    while True:
+        fresh = folder / f".diffrt-{secrets.token_hex(8)}.tmp"
+        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), mode)
+        if sys.platform != "win32":
+            with suppress(OSError):  # some network drives have no locks
+                flock(descriptor, LOCK_EX)
+        if os.path.exists(fresh):  # nobody took it for abandoned before it was locked
+            break
+        os.close(descriptor)
+    with open(descriptor, "wb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+            if sys.platform == "win32":  # which does not rename an open file
+                file.close()
+            yield fresh
+        finally:  # also when the user interrupts
+            if sys.platform == "win32":
+                file.close()
+            fresh.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the new files of processes that were killed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not _FRESH.fullmatch(entry.name):
+                continue
+            with suppress(OSError):
+                if sys.platform == "win32":
+                    if entry.stat().st_mtime < time.time() - _ABANDONED:
+                        os.unlink(entry.path)
+                    continue
+                descriptor = os.open(entry.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+                try:
+                    flock(descriptor, LOCK_EX | LOCK_NB)  # an OSError, if whoever writes it lives
+                    os.unlink(entry.path)
+                finally:
+                    os.close(descriptor)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file for reading, if it is one: a pipe could be waited for, and a device read, without end."""
+    _check_regular(os.stat(path))  # to open a device may be felt by it
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _check_regular(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
         raise
+    return descriptor
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "it is a pipe, a device or a socket; a file is needed")
 
 
 def _reason(fault: Exception) -> str:

@@ -182,5 +182,5 @@ def check_finite(values: NDArray[np.floating], source: str) -> None:
     """Raises InputError, naming the place, if a value is nan or infinite. values: any shape. source: of the message."""
     finite = np.isfinite(values)
     if not finite.all():
-        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        first = tuple(int(i) for i in np.unravel_index(np.argmin(finite), finite.shape))
         raise InputError(f"{source}: row {first[0]}, column {first[1]} is {values[first]}; every value must be finite")

@@ -1,7 +1,5 @@
-"""Kernels: both engines, threads, runs, derivatives of derivatives, recording, and the cache of programs."""
+"""Kernels: both engines, threads, runs, derivatives of derivatives and recording."""
 
-import os
-import subprocess
 import sys
 from typing import Any, NamedTuple
 
@@ -9,7 +7,8 @@ import numpy as np
 import pytest
 
 from diffrt import autograd
-from diffrt.autograd import exp, greater, hessian, maximum, sqrt, variable, where
+from diffrt.autograd import Op, exp, greater, hessian, maximum, sqrt, variable, where
+from diffrt.autograd.variable import apply
 from diffrt.compiler import (
     REFERENCE,
     Engine,
@@ -20,7 +19,6 @@ from diffrt.compiler import (
     choose_engine,
     compiled,
     kernel,
-    native,
     scan,
     search,
 )
@@ -28,6 +26,7 @@ from diffrt.compiler import engine as engine_module
 from diffrt.errors import InputError
 
 LLVM = Engine("llvm", 2)
+kernel_module = sys.modules["diffrt.compiler.kernel"]
 
 
 class Row(NamedTuple):
@@ -197,73 +196,6 @@ def test_a_scan_goes_through_all_rows_of_a_table_of_any_length(rows):
             assert (place == -1.0).all()
 
 
-# The cache.
-TEXT = (
-    f"define void @{native.NAME}(ptr %a, ptr %b, ptr %c, ptr %d, ptr %e, i64 %f, i64 %g, i64 %h) {{\n  ret void\n}}\n"
-)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "cache")
-    return tmp_path / "cache"
-
-
-def compilations(monkeypatch) -> list[str]:
-    done = []
-    compile_text = native.compile_text
-    monkeypatch.setattr(native, "compile_text", lambda text, effort: done.append(text) or compile_text(text, effort))
-    return done
-
-
-def test_code_is_kept_for_the_next_time(folder, monkeypatch):
-    done = compilations(monkeypatch)
-    native.Native(native.compiled(TEXT, 0))
-    native.Native(native.compiled(TEXT, 0))
-    assert len(done) == 1 and len(list(folder.iterdir())) == 1
-    native.Native(native.compiled(TEXT, 2))
-    assert len(done) == 2
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]]
-)
-def test_a_damaged_file_is_compiled_again(folder, monkeypatch, damage):
-    native.Native(native.compiled(TEXT, 0))
-    (path,) = folder.iterdir()
-    whole = path.read_bytes()
-    path.write_bytes(damage(whole))
-    done = compilations(monkeypatch)
-    native.Native(native.compiled(TEXT, 0))
-    assert len(done) == 1 and path.read_bytes() == whole
-
-
-def test_the_cache_is_bounded_and_the_oldest_go_first(folder, monkeypatch):
-    monkeypatch.setattr(native, "LIMIT", 3000)
-    folder.mkdir()
-    for number in range(5):
-        (folder / f"old{number}").write_bytes(b"x" * 900)
-        os.utime(folder / f"old{number}", (number, number))
-    native.Native(native.compiled(TEXT, 0))
-    names = sorted(p.name for p in folder.iterdir())
-    assert "old0" not in names and "old4" in names
-    assert sum(p.stat().st_size for p in folder.iterdir()) <= 3000
-
-
-def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "file" / "cache")
-    native.Native(native.compiled(TEXT, 0))
-
-
-def test_two_processes_share_the_cache(tmp_path):
-    code = "import diffrt; s = diffrt.load_scene('scenes/tiny.toml'); print(diffrt.render(s).tobytes().hex())"
-    home = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path), "HOME": str(tmp_path)}
-    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=home) for _ in range(2)]
-    first, second = (p.communicate()[0] for p in both)
-    assert first and first == second
-
-
 # Which engine.
 def test_without_llvmlite_numpy_runs_and_says_so_in_one_line(monkeypatch):
     monkeypatch.setattr(engine_module, "missing", lambda: "ImportError: no llvmlite")
@@ -273,6 +205,43 @@ def test_without_llvmlite_numpy_runs_and_says_so_in_one_line(monkeypatch):
     with pytest.raises(InputError, match='"numpy" needs no compiler'):
         choose_engine("llvm")
     assert choose_engine("numpy").name == "numpy"
+
+
+SOFTPLUS = Op("softplus", lambda x: np.logaddexp(0.0, x), "softplus", partials=(lambda out, x: 1.0 / (1.0 + exp(-x)),))
+FALSE_SIN = Op("sin", np.cos, "sin", partials=(lambda out, x: -autograd.sin(x),))
+FLOORED = Op("floored", np.floor, "floor", vjp=(lambda g, out, x: 0.5 * g,))
+
+
+def own_op(op, factor, rows, x):
+    return apply(op, (x * factor,))
+
+
+def own_op_in_a_loop(op, uniforms, rows, x, table):
+    return scan(table, lambda factor, total: [total + apply(op, (x * factor,))], [x])
+
+
+@pytest.mark.parametrize("op", [SOFTPLUS, FALSE_SIN, FLOORED], ids=lambda op: op.name)
+def test_an_op_without_machine_code_is_run_by_numpy_and_one_line_says_so(op):
+    kernel_module._tell.cache_clear()
+    x = np.random.default_rng(0).standard_normal(37)
+
+    def both(engine):
+        factor, sample = variable(0.7), variable(x)
+        out = kernel(own_op, op, factor, None, sample, engine)
+        out.backward(np.linspace(1.0, 2.0, 37))
+        return out.value, factor.grad, sample.grad
+
+    with pytest.warns(EngineMissing, match=f"the op {op.name} cannot be compiled; numpy runs") as told:
+        found = [both(LLVM), both(LLVM)]
+    assert len(told) == 1
+    np.testing.assert_array_equal(found[0][0], op.forward(0.7 * x))
+    for each in found:
+        for a, b in zip(each, both(REFERENCE), strict=True):
+            np.testing.assert_array_equal(a, b)
+    (value,), (expected,) = (
+        search(own_op_in_a_loop, op, None, None, x, Table(np.arange(3.0)), engine) for engine in (LLVM, REFERENCE)
+    )
+    np.testing.assert_array_equal(value, expected)
 
 
 @pytest.mark.parametrize("wrong", [{"name": "cuda"}, {"threads": 0}, {"threads": 1.5}, {"dtype": "float16"}])

@@ -5,10 +5,12 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
 
+import diffrt
 from diffrt.errors import InputError, did_you_mean
-from diffrt.files import parse_toml, read_bytes, read_text, read_toml, write_whole
+from diffrt.files import parse_toml, read_bytes, read_text, read_toml, unpack_npz, write_whole
 
 needs_permissions = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything"
@@ -42,6 +44,28 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as fault:
         read_bytes(path)
     assert complaint(fault) == f"{path}: no permission to read it"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files here")
+@pytest.mark.timeout(20)
+def test_a_pipe_or_a_device_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.toml").symlink_to("/dev/zero")
+    for path in (tmp_path / "pipe.png", tmp_path / "link.toml", "/dev/zero", "/dev/tty"):
+        with pytest.raises(InputError) as fault:
+            read_bytes(path)
+        assert "cannot be read: it is a pipe, a device or a socket; a file is needed" in complaint(fault)
+    with pytest.raises(InputError, match="a file is needed"):
+        diffrt.read_image(tmp_path / "pipe.png")
+
+
+def test_arrays_that_unpack_to_more_than_their_file_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "plain.npz", a=np.arange(3), b=np.eye(2))
+    found = unpack_npz((tmp_path / "plain.npz").read_bytes())
+    assert found["a"].tolist() == [0, 1, 2] and found["b"].shape == (2, 2)
+    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(1 << 20))
+    with pytest.raises(ValueError, match="compressed"):
+        unpack_npz((tmp_path / "bomb.npz").read_bytes())
 
 
 def test_a_name_that_no_file_can_have() -> None:

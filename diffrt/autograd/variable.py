@@ -546,14 +546,17 @@ _var = cast(Callable[..., Var], apply)
 class Abstract:
     """A number without a value, from which a program is recorded. Arrays of dtype object hold them.
 
-    What it is, is the matter of the recorder; the core knows one method.
+    What it is, is the matter of the recorder; the core knows two methods.
     """
 
     __slots__ = ()
 
-    def combined(self, name: str, operands: Sequence[Any]) -> Abstract:
+    def combined(self, op: Op, operands: Sequence[Any]) -> Abstract:
         """The result of an elementwise op on operands, of which this is one."""
         raise NotImplementedError
+
+    def refused(self, op: Op) -> None:
+        """Another op failed on such numbers. Raises what says more than its own error, if there is more to say."""
 
 
 def is_abstract(x: Any) -> bool:
@@ -569,11 +572,15 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
             first = next((x for x in operands if isinstance(x, Abstract)), None)
             if first is None:
                 return apply(op, operands)  # type: ignore[no-any-return]
-            return first.combined(op.name, operands)
+            return first.combined(op, operands)
 
         found = np.asarray(np.frompyfunc(entry, len(values), 1)(*values), object)
     else:
-        found = np.asarray(op.forward(*values, **settings), object)
+        try:
+            found = np.asarray(op.forward(*values, **settings), object)
+        except Exception:
+            next(x for v in values if is_abstract(v) for x in v.flat if isinstance(x, Abstract)).refused(op)
+            raise
     if not found.size or isinstance(found.flat[0], Abstract) or any(isinstance(x, Abstract) for x in found.flat):
         return found
     return np.array(found.tolist())  # numbers that are known

@@ -16,7 +16,7 @@ import numpy as np
 
 from diffrt.autograd import not_equal
 from diffrt.autograd.variable import recording
-from diffrt.compiler import native
+from diffrt.compiler import code_cache, native
 from diffrt.compiler.batched import BatchedFunction, Search
 from diffrt.compiler.engine import Engine
 from diffrt.compiler.llvm import Form, write
@@ -24,6 +24,7 @@ from diffrt.compiler.program import (
     SAMPLE,
     TABLE_FIELD,
     UNIFORM,
+    NoMachineCode,
     Recorder,
     TableInput,
     abstract,
@@ -67,7 +68,7 @@ class Program:
         self._function, self._specs, self._kinds = function, specs, kinds
         name = _name(function)
         key = name and native.key_of(name, repr((specs, kinds, form)), native.source())
-        kept = native.read(key) if key else None
+        kept = code_cache.read(key) if key else None
         if kept is not None:
             head, _, code = kept.partition(b"\n")
             self.shapes = [tuple(shape) for shape in json.loads(head)]
@@ -76,7 +77,7 @@ class Program:
             text = self._text(form)
             code = native.compile_text(text, form.effort) if key else native.compiled(text, form.effort)
             if key:
-                native.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
+                code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
         self.kinds = kinds or (SAMPLE,) * len(self.shapes)
         self.native = native.Native(code)
         self.columns = sum(int(np.prod(s)) for s, kind in zip(self.shapes, self.kinds, strict=True) if kind != SAMPLE)
@@ -131,12 +132,25 @@ def _joined(kind: type, parts: Sequence[Any]) -> str | None:
     return None if None in names else f"({', '.join(map(str, names))})"
 
 
-@cache
 def program(
     function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
 ) -> Program:
-    """The program of a function, the same one for the same structure."""
-    return Program(function, specs, kinds, form)
+    """The program of a function, the same one for the same structure. Raises NoMachineCode."""
+    made = _program(function, specs, kinds, form)
+    if isinstance(made, NoMachineCode):
+        raise made
+    return made
+
+
+@cache
+def _program(
+    function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
+) -> Program | NoMachineCode:
+    """A failure is kept too, so that it is not found again in every call."""
+    try:
+        return Program(function, specs, kinds, form)
+    except NoMachineCode as fault:
+        return fault.with_traceback(None)
 
 
 def form_of(engine: Engine, shading: bool, often: bool) -> Form:

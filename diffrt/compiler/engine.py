@@ -9,7 +9,7 @@ from diffrt.errors import InputError
 
 
 class EngineMissing(UserWarning):
-    """The compiler cannot be loaded, so that numpy runs the kernels."""
+    """The compiler cannot be loaded, or cannot compile an op of the user's own, so that numpy runs the kernels."""
 
 
 def _processors() -> int:
@@ -65,13 +65,14 @@ def describe() -> str:
         return f"engine numpy: llvmlite cannot be loaded ({reason})"
     from llvmlite import binding
 
-    from diffrt.compiler.native import cache_folder, host
+    from diffrt.compiler import code_cache
+    from diffrt.compiler.native import host
 
     cpu, _, width = host()
     version = ".".join(map(str, binding.llvm_version_info[:2]))
     return (
         f"engine llvm: LLVM {version}, {cpu}, {width} doubles per vector, {_processors()} threads\n"
-        f"compiled programs are kept in {cache_folder()}"
+        f"{code_cache.describe()}"
     )
 
 

@@ -6,7 +6,9 @@ or without numbers to be recorded; `batched.py` says how numbers reach it. Nothi
 passes: the reverse pass runs the function again and sweeps back at once, and so does the forward mode.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,8 @@ from diffrt.autograd import Op, concatenate, index, reshape
 from diffrt.autograd.variable import Var, apply
 from diffrt.compiler import compiled, reference
 from diffrt.compiler.batched import BatchedFunction, Formula, Search
-from diffrt.compiler.engine import Engine
-from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM
+from diffrt.compiler.engine import Engine, EngineMissing
+from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, NoMachineCode
 from diffrt.compiler.segments import Segments, one_segment
 from diffrt.compiler.structures import take_apart
 
@@ -74,17 +76,29 @@ def search(
     size = next(_shape(x)[-1] for k, x in zip(kinds, inputs, strict=True) if k == SAMPLE)
     segments = segments or one_segment(size)
     formula = Search(function, setting, skeleton)
-    if engine.name == "numpy":
-        return reference.search(formula, kinds, inputs, segments)
-    return compiled.search(formula, kinds, inputs, segments, engine, often)
+    if engine.name != "numpy":
+        try:
+            return compiled.search(formula, kinds, inputs, segments, engine, often)
+        except NoMachineCode as fault:
+            _tell(fault.op)
+    return reference.search(formula, kinds, inputs, segments)
 
 
 def _run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,
          shading: bool) -> list[Any]:  # fmt: skip
     """The results of a batched function on plain inputs."""
-    if engine.name == "numpy":
-        return reference.run(batched, inputs, segments)
-    return compiled.run(batched, inputs, segments, engine, shading)
+    if engine.name != "numpy":
+        try:
+            return compiled.run(batched, inputs, segments, engine, shading)
+        except NoMachineCode as fault:
+            _tell(fault.op)
+    return reference.run(batched, inputs, segments)
+
+
+@cache
+def _tell(op: str) -> None:
+    warnings.warn(f"the op {op} cannot be compiled; numpy runs the kernels that use it, many times slower",
+                  EngineMissing, stacklevel=2)  # fmt: skip
 
 
 def _derived(

@@ -20,7 +20,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffrt.compiler.elementary import FUNCTIONS, definition
-from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, Choice, Loop, Node, Recorder, Scope
+from diffrt.compiler.program import (
+    ROW,
+    SAMPLE,
+    TABLE_FIELD,
+    UNIFORM,
+    Choice,
+    Loop,
+    Node,
+    NoMachineCode,
+    Recorder,
+    Scope,
+)
 
 NAME = "kernel"
 
@@ -54,6 +65,7 @@ def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[N
     The function gets pointers to: the pointers to the inputs, those to the results of kind SAMPLE, the sums
     (pieces, components + 1) whose last column is 1 where there is a nan, the pieces (start, stop, row), the numbers of
     rows (of the ids, and of each table); and the first piece, the last, and the number of samples.
+    Raises NoMachineCode.
     """
     return _Writer(recorder, form).module(kinds, results)
 
@@ -437,7 +449,7 @@ class _Writer:
             arguments = ", ".join(f"{self.vector} {a}" for a in given)
             found = self.value(f"call {self.vector} @diffrt.{op}({arguments})")
             return found if vector else self.value(f"extractelement {self.vector} {found}, i64 0")
-        raise NotImplementedError(f"the op {op} has no machine code")
+        raise NoMachineCode(op)
 
     def loop(self, loop: Loop) -> None:
         wanted = [i for i, c in enumerate(loop.carried) if c in self.live]

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.autograd.variable import TABLE, Abstract, Array, apply
+from diffrt.autograd.variable import TABLE, Abstract, Array, Op, apply
 from diffrt.compiler.structures import Skeleton, put_together
 
 UNIFORM, ROW, SAMPLE, TABLE_FIELD = "uniform", "row", "sample", "table"
@@ -85,6 +85,21 @@ class Choice:
         return parent
 
 
+class NoMachineCode(Exception):
+    """A function uses an op that cannot be compiled, such as a user's own.
+
+    op: its name.
+    """
+
+    def __init__(self, op: str) -> None:
+        super().__init__(op)
+        self.op = op
+
+
+_ROWS = dict(TABLE)
+"""The ops of the package. Another one of the same name is another one."""
+
+
 class Node(Abstract):
     """One number of a program.
 
@@ -100,9 +115,16 @@ class Node(Abstract):
         self.scope, self.boolean, self.varies = scope, boolean, varies
         self.number = recorder.count()
 
-    def combined(self, name: str, operands: Sequence[Any]) -> Any:
-        """The node of an elementwise op."""
-        return self.recorder.make(name, *operands)
+    def combined(self, op: Op, operands: Sequence[Any]) -> Any:
+        """The node of an elementwise op. Raises NoMachineCode for one that is not of the package."""
+        if op.name != "alias" and _ROWS.get(op.name) is not op:
+            raise NoMachineCode(op.name)
+        return self.recorder.make(op.name, *operands)
+
+    def refused(self, op: Op) -> None:
+        """Raises NoMachineCode for an op that is not of the package, which need not know of nodes."""
+        if not getattr(op.forward, "__module__", "").startswith("diffrt."):
+            raise NoMachineCode(op.name)
 
     @property
     def constant(self) -> float | bool | None:

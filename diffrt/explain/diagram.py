@@ -4,15 +4,13 @@ DOT text needs nothing. A picture needs the package pygraphviz (extra `diagram`)
 The same graph gives the same text, byte for byte.
 """
 
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from diffrt.errors import InputError
 from diffrt.explain.graph import Graph, Node
 from diffrt.explain.path import is_crossing
 from diffrt.explain.wording import tidy
+from diffrt.quiet import quiet
 
 LARGEST = 300
 """A graph with more nodes is folded."""
@@ -66,23 +64,9 @@ def svg_of(dot: str) -> bytes:
         raise InputError(
             "drawing needs the package pygraphviz: pip install 'diffrt[diagram]'; .dot needs nothing"
         ) from None
-    with _quiet():
+    with quiet():  # the fontconfig in the wheel complains of settings of the system's own one
         drawn = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
     return bytes(drawn)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing goes to stderr meanwhile: the fontconfig in the wheel complains of settings of the system's own one."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def edge_id(source: Node, target: Node, position: int) -> str:

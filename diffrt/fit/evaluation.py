@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, pushforward, sum, value_and_grad
 from diffrt.fit.residual import Sight
 from diffrt.fit.variables import Variables
+from diffrt.render.renderer import Settings as Sampling
+from diffrt.render.renderer import require_memory_for
 
 Array = NDArray[np.float64]
 
@@ -47,6 +49,9 @@ class Objective:
         directions = [list(np.eye(size))]
         for sight in self.sights:
             for rows in strips(sight, size):
+                height, width = sight.target.shape[:2]
+                first, last = rows or (0, height)
+                require_memory_for((width, last - first), Sampling(sight.settings.cells), size)
                 off, columns = pushforward(partial(self._off, sight, rows), [u], directions)
                 counted = sight.counted(off, rows)
                 count += int(counted.sum())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diffrt import __version__
 from diffrt.errors import InputError
-from diffrt.files import MIB, make_folder, read_bytes, write_whole
+from diffrt.files import MIB, make_folder, read_bytes, unpack_npz, write_whole
 from diffrt.fit.problem import Problem
 
 Array = NDArray[np.float64]
@@ -114,12 +114,12 @@ def open_journal(problem: Problem, folder: str | Path | None, resume: bool) -> J
     if not path.exists():
         raise InputError(f"{folder}: holds no unfinished fit ({NAME}); start one without --resume")
     try:
-        with np.load(io.BytesIO(read_bytes(path, 1024 * MIB)), allow_pickle=False) as file:
-            header = json.loads(file["header"].tobytes())
-            columns = [file[name] for name in ("level", "u", "answer", "seconds")]
-            version, of = header["version"], header["print"]
-            journal.ended = {int(number): found for number, found in header["ended"].items()}
-            journal.entries = [Entry(int(n), u, a, float(s)) for n, u, a, s in zip(*columns, strict=True)]
+        file = unpack_npz(read_bytes(path, 1024 * MIB))
+        header = json.loads(file["header"].tobytes())
+        columns = [file[name] for name in ("level", "u", "answer", "seconds")]
+        version, of = header["version"], header["print"]
+        journal.ended = {int(number): found for number, found in header["ended"].items()}
+        journal.entries = [Entry(int(n), u, a, float(s)) for n, u, a, s in zip(*columns, strict=True)]
     except InputError:
         raise
     except Exception:  # numpy, zipfile and json name no common list

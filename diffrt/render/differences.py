@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from diffrt.compiler import choose_engine
-from diffrt.render.renderer import Settings, by_regions, jacobian, lay_out
+from diffrt.render.renderer import Settings, by_regions, jacobian, lay_out, require_memory_for
 from diffrt.render.tables import build_tables
 from diffrt.scene import Scene
 
@@ -104,7 +104,12 @@ def compare_along(
     )  # fmt: skip
 
 
+COPIES = 12
+"""Images that a comparison holds: differences by several steps, extrapolated, from both sides."""
+
+
 def _derivative(scene: Scene, names: Sequence[str], settings: Settings) -> NDArray[np.float64]:
+    require_memory_for(scene.camera.size, settings, len(scene.components(names)) + COPIES)
     found: NDArray[np.float64] = jacobian(
         scene, names, settings.cells, settings.edges, settings.edge_depth, settings.junction_depth
     )

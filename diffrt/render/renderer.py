@@ -12,6 +12,7 @@ from diffrt.autograd import Var, pushforward
 from diffrt.compiler import Engine, choose_engine
 from diffrt.errors import InputError
 from diffrt.image import Image
+from diffrt.memory import require_memory
 from diffrt.render.camera import from_row
 from diffrt.render.cells import SMALLEST, Cells, divide
 from diffrt.render.crossings import Crossings, differentiable, find_crossings
@@ -24,6 +25,13 @@ from diffrt.scene import Scene
 
 AROUND = 4
 """Rows of pixels above and below a strip of an image that are looked at too."""
+
+
+BYTES_PER_PIXEL = 24
+BYTES_PER_CELL = {"exact": 90, "ignore": 40}
+BYTES_PER_DERIVATIVE = 30, 40  # of a pixel and of a cell, by one number
+"""What an image takes at its peak: `scenes/tiny.toml` and `scenes/still_life.toml` at 512x512 and 1024x1024, with 1 and
+2 cells per pixel side. In reverse mode it is up to twice as much."""
 
 
 class EdgesIgnored(UserWarning):
@@ -55,6 +63,23 @@ class Settings:
             problems.append(f'edges: found {self.edges!r}, allowed: "exact" or "ignore"')
         if problems:
             raise InputError(*problems)
+
+
+def require_memory_for(size: tuple[int, int], settings: Settings, derivatives: int = 0) -> None:
+    """Raises InputError if an image takes more memory than there is.
+
+    size: width and height in pixels. derivatives: by how many numbers it is differentiated at a time, in forward mode.
+    """
+    width, height = size
+    cells = settings.cells**2
+    per_pixel, per_cell = BYTES_PER_DERIVATIVE
+    each = BYTES_PER_PIXEL + BYTES_PER_CELL[settings.edges] * cells + derivatives * (per_pixel + per_cell * cells)
+    what = f"an image of {width} x {height} pixels and {width * height * cells} cells"
+    if derivatives:
+        what += f" and its derivatives by {derivatives} numbers"
+    require_memory(
+        width * height * each, what, f"fewer pixels{', cells or numbers' if derivatives else ' or cells'} take less"
+    )
 
 
 @dataclass(frozen=True)
@@ -144,7 +169,8 @@ def render(
     be loaded. threads: at the same time, all processors if None; the image does not depend on it. dtype: of shading,
     "float64" or "float32". rows: the first row of the image, and the one after the last; all if None.
     Returns an Image (height, width, 3) of linear RGB radiance, or a Var of that shape if the scene holds Vars;
-    with `report`, that and a Report. Raises InputError for settings that are not allowed.
+    with `report`, that and a Report. Raises InputError for settings that are not allowed, and for an image that takes
+    more memory than there is.
     """
     settings = Settings(cells, edges, edge_depth, junction_depth)
     chosen = choose_engine(engine, threads, dtype)
@@ -155,6 +181,7 @@ def render(
     # A cell is divided because of edges near it, so the cells around a strip are looked at too.
     above, below = max(first - AROUND, 0), min(last + AROUND, height)
     size = width, below - above
+    require_memory_for(size, settings)
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
         if rows is not None:
@@ -194,9 +221,10 @@ def jacobian(
 
     names: parameters or components of them, n numbers together. The rest is as for `render`.
     Returns (height, width, 3, n), radiance per unit of each number; with `report`, that and a Report. Raises
-    InputError for an unknown name.
+    InputError for an unknown name, and for derivatives that take more memory than there is.
     """
     at = scene.pack(names)
+    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth), len(at))
     told = None
 
     def image(v: Any) -> Any:

@@ -1,0 +1,132 @@
+"""JPEG files, decoded by Pillow. What a decoder would have to do is found from the file's segments first.
+
+A progressive picture comes in scans, and every scan goes over the whole picture, be it of two bytes: so the scans are
+counted. Segments of applications (profiles, thumbnails, further pictures) do not reach the decoder; of them only the
+camera's orientation is read.
+
+Source: ITU-T T.81 (1992), annex B.
+"""
+
+import io
+import re
+import struct
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.errors import InputError
+from diffrt.files import MIB, read_bytes
+from diffrt.formats.limits import check_size, one_line
+
+MAX_SCANS = 64
+"""Programs that write progressive pictures use 6 to 20."""
+
+MAX_SEGMENTS = 8192
+"""Programs write a few dozen, and a large profile takes 255."""
+
+_MARKER = re.compile(rb"\xff([^\x00\xff])")
+_AFTER_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")  # data of a scan hold FF 00 for FF, and numbered restarts
+_START, _END, _SCAN, _EXIF, _ADOBE = 0xD8, 0xD9, 0xDA, 0xE1, 0xEE
+_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive, Huffman-coded
+_OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+_UPRIGHT: dict[int, Any] = {
+    2: lambda x: x[:, ::-1], 3: lambda x: x[::-1, ::-1], 4: lambda x: x[::-1], 5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: x[::-1].swapaxes(0, 1), 7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+    8: lambda x: x[:, ::-1].swapaxes(0, 1),
+}  # fmt: skip
+"""What an orientation asks for (Exif 2.3, section 4.6.4, tag 274); 1 asks for nothing."""
+
+
+def read(path: str | Path) -> NDArray[Any]:
+    """The levels (height, width, 3) of 8 bits, turned as the file's orientation says. Raises InputError."""
+    from PIL import Image as pillow  # slow to import
+
+    data = read_bytes(path, limit=64 * MIB)
+    picture, orientation, scans = bytearray(b"\xff\xd8"), 1, 0
+    size: tuple[int, int] | None = None
+    try:
+        for number, (kind, segment) in enumerate(_segments(data)):
+            if number == MAX_SEGMENTS:
+                raise ValueError
+            if kind in _OTHER_FRAMES:
+                raise InputError(f"{path}: is coded without loss, by arithmetic or in levels; save it as a usual JPEG")
+            if kind in _FRAMES:
+                size = struct.unpack_from(">HH", segment, 5)
+                check_size(path, *size)
+            scans += kind == _SCAN
+            if kind == _EXIF:
+                orientation = _orientation(segment[4:]) or orientation
+            if not (0xE0 < kind < 0xF0 or kind == 0xFE) or kind == _ADOBE:  # Adobe's says how colors are coded
+                picture += segment
+    except (ValueError, struct.error) as fault:
+        if isinstance(fault, InputError):
+            raise
+        raise InputError(f"{path}: not a JPEG file, or its header is damaged") from None
+    if size is None or scans == 0:
+        raise InputError(f"{path}: damaged JPEG: it holds no picture")
+    if scans > MAX_SCANS:
+        raise InputError(f"{path}: has {scans} scans; {MAX_SCANS} are read; save it as a usual JPEG")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pillow.open(io.BytesIO(picture), formats=["JPEG"]) as opened:
+                if opened.mode not in ("L", "RGB"):
+                    raise InputError(f"{path}: has the mode {opened.mode}; a gray or RGB JPEG is needed")
+                if opened.size != size[::-1]:
+                    raise ValueError("it has two sizes")
+                levels = np.asarray(opened.convert("RGB"))
+    except InputError:
+        raise
+    except Exception as fault:  # Pillow names no list
+        raise InputError(f"{path}: damaged JPEG: {one_line(fault)}") from None
+    return np.ascontiguousarray(_UPRIGHT[orientation](levels)) if orientation in _UPRIGHT else levels
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, memoryview]]:
+    """The segments of a file: the kind, and the bytes from the marker on, those of a scan with its data.
+
+    Raises ValueError if there is anything else in the file.
+    """
+    if data[:2] != b"\xff\xd8":
+        raise ValueError
+    whole = memoryview(data)
+    start = 2
+    while found := _MARKER.search(data, start):
+        kind, start = found[1][0], found.start()
+        if kind == _END:
+            yield kind, whole[start : start + 2]
+            return
+        if kind == 0x01 or 0xD0 <= kind <= 0xD7:  # stand alone, and mean nothing here
+            start += 2
+            continue
+        if kind == _START or kind < 0xC0:
+            raise ValueError
+        length = int.from_bytes(data[start + 2 : start + 4])
+        end = start + 2 + length
+        if length < 2 or end > len(data):
+            raise ValueError
+        if kind == _SCAN:
+            after = _AFTER_SCAN.search(data, end)
+            end = after.start() if after else len(data)
+        yield kind, whole[start:end]
+        start = end
+
+
+def _orientation(exif: bytes | memoryview) -> int | None:
+    """How the camera was held, 1 to 8, from a segment of Exif: a TIFF file whose first table has it as entry 274."""
+    try:
+        body = bytes(exif[6:])
+        order = {b"II": "<", b"MM": ">"}[body[:2]]
+        (table,) = struct.unpack_from(f"{order}I", body, 4)
+        (count,) = struct.unpack_from(f"{order}H", body, table)
+        for place in range(table + 2, table + 2 + 12 * count, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", body, place)
+            if tag == 274 and kind == 3:
+                return int(value)
+    except (KeyError, struct.error):
+        pass
+    return None

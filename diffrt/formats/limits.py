@@ -1,0 +1,27 @@
+"""How large a picture may be."""
+
+from pathlib import Path
+
+from diffrt.errors import InputError
+
+MAX_SIDE = 16384
+MAX_PIXELS = 1 << 24  # 4096 x 4096, which as linear float64 take 384 MiB
+
+
+def check_size(path: str | Path, height: int, width: int) -> None:
+    """Raises InputError if a picture is empty, or has more than MAX_SIDE pixels on a side or MAX_PIXELS in all."""
+    if max(height, width) > MAX_SIDE:
+        raise InputError(f"{path}: is {_count(width)} x {_count(height)} pixels; a side may have {MAX_SIDE}")
+    if min(height, width) < 1:
+        raise InputError(f"{path}: is {_count(width)} x {_count(height)} pixels; at least one is needed")
+    if height * width > MAX_PIXELS:
+        raise InputError(f"{path}: is {width} x {height} pixels; {MAX_PIXELS} in all are read")
+
+
+def one_line(fault: Exception) -> str:
+    """What an exception of a library says."""
+    return " ".join(str(fault).split()) or type(fault).__name__
+
+
+def _count(pixels: int) -> str:
+    return str(pixels) if abs(pixels) < 10**12 else "over 10^12"

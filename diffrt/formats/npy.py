@@ -1,0 +1,39 @@
+"""numpy's .npy files of floats."""
+
+import io
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.errors import InputError
+from diffrt.files import MIB, read_bytes
+from diffrt.formats.limits import MAX_PIXELS, check_size
+from diffrt.image import check_finite
+
+
+def read(path: str | Path) -> NDArray[np.float64]:
+    """The values (height, width, 3)."""
+    data = read_bytes(path, limit=MAX_PIXELS * 3 * 8 + MIB)
+    file = io.BytesIO(data)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shape, column_first, dtype = readers[np.lib.format.read_magic(file)](file)
+    except Exception:  # the header is a Python literal: it can be wrong in as many ways as a program
+        raise InputError(f"{path}: not a .npy file, or its header is damaged") from None
+    if not (dtype.kind == "f" and np.can_cast(dtype, np.float64)):
+        raise InputError(f"{path}: holds {dtype} values; float64, float32 or float16 is needed")
+    if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
+        raise InputError(f"{path}: has the shape {shape}; (height, width, 3) or (height, width) is needed")
+    check_size(path, *shape[:2])
+    promised, found = math.prod(shape) * dtype.itemsize, len(data) - file.tell()
+    if promised != found:
+        raise InputError(f"{path}: damaged .npy: {promised} bytes of values are announced, {found} follow")
+    values = np.frombuffer(data, dtype, offset=file.tell())
+    values = values.reshape(shape, order="F" if column_first else "C").astype(float)
+    check_finite(values, str(path))
+    return values if values.ndim == 3 else np.stack([values] * 3, axis=-1)

@@ -1,0 +1,68 @@
+"""How much memory there is, and a refusal of what takes more.
+
+Without it numpy raises a MemoryError at best; at worst the machine comes to a halt, or the system ends some process.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from diffrt.errors import InputError
+
+GIB = 1 << 30
+
+
+def require_memory(needed: float, what: str, remedy: str) -> None:
+    """Raises InputError if there is less memory than is needed.
+
+    needed: in bytes. what: takes them. remedy: what takes less.
+    """
+    there = available_memory()
+    if there is not None and needed > there:
+        raise InputError(
+            f"{what} takes about {needed / GIB:.3g} GiB of memory, and {there / GIB:.3g} GiB are there; {remedy}"
+        )
+
+
+def available_memory() -> int | None:
+    """The bytes that this process may still take; None if the system does not tell."""
+    return min(_limits(), default=None)
+
+
+def _limits() -> Iterator[int]:
+    """Free memory and swap of the machine, and what the process's group and its own limit leave of it."""
+    if sys.platform == "win32":
+        yield _of_windows()
+        return
+    with suppress(OSError, KeyError, ValueError):
+        lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+        free = {name: 1024 * int(number) for name, number, *_ in lines}
+        yield free["MemAvailable:"] + free["SwapFree:"]
+    with suppress(OSError, ValueError):  # all of it, where nothing says what is free
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):
+        group = Path("/proc/self/cgroup").read_text().rpartition("0::")[2].strip().lstrip("/")
+        for folder in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup") / group):
+            with suppress(OSError, ValueError):  # "max" is no limit
+                yield int((folder / "memory.max").read_text())
+    with suppress(OSError, ValueError):
+        yield int(Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").read_text())
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most != resource.RLIM_INFINITY:
+        used = 0
+        with suppress(OSError):
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        yield max(most - used, 0)
+
+
+def _of_windows() -> int:
+    """The available memory and page file (GlobalMemoryStatusEx)."""
+    import ctypes
+
+    status = (ctypes.c_uint64 * 8)(64)  # its own length and the load, then seven numbers of bytes
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined,unused-ignore]
+    return int(status[4])
