@@ -3,18 +3,34 @@
 Reading is bounded: a file over the limit is refused before it fills the memory. Writing is all or nothing:
 the bytes go to a new file in the same folder, which takes the old one's place in a single step, so that
 whoever reads the file at any moment finds the old content or the new, never half of it.
+
+What must belong to one process at a time is locked. The system holds the lock for as long as the process lives and
+has the file open, however it ends; so a lock is never left behind, and a file that a killed process was writing is
+known by being locked no more.
 """
 
 import os
 import re
 import secrets
+import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time
 from typing import Any
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 MIB = 1 << 20
+
+_TEMPORARY = re.compile(r"\.diffrt-[0-9a-f]{16}\.tmp")
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 # tomllib takes time quadratic in the number of parts of a dotted key, so a hostile key of a million parts
 # would hang it. A try begins only where a part of a key can, which keeps this search linear.
@@ -30,6 +46,8 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     path: the file. limit: the most bytes that it may hold.
     Raises InputError if it is missing, a folder, not readable, empty or larger than `limit`.
     """
+    if not isinstance(path, str | os.PathLike):  # an open file's number would be read as well
+        raise InputError(f"found {shown(path)}, needed: the path of a file")
     try:
         with open(path, "rb") as file:
             data = file.read(limit + 1)
@@ -92,8 +110,8 @@ def make_folder(folder: str | Path) -> Path:
     """The folder, made if it is missing. Raises InputError if it cannot be."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise InputError(f"{folder}: cannot be made a folder: {fault.strerror}") from None
+    except (OSError, ValueError) as fault:
+        raise InputError(f"{folder}: cannot be made a folder: {_reason(fault)}") from None
     return Path(folder)
 
 
@@ -121,17 +139,100 @@ def write_whole(path: str | Path, data: bytes) -> None:
         raise InputError(f"{str(path)!r}: cannot be written: {_reason(fault)}") from None
 
 
+@contextmanager
+def locked(folder: str | Path, busy: str) -> Iterator[Path]:
+    """Holds a folder, made if it is missing, for one process alone, and cleans it of what killed ones left behind.
+
+    busy: what to say, after the folder's name, if another process holds it. Gives the folder. The file of the lock is
+    removed in the end, and a folder that was made here if nothing is in it. A file system without locks keeps nobody
+    out. Raises InputError if another process holds the folder, or it cannot be made or written.
+    """
+    path = Path(folder)
+    made = [each for each in (path, *path.parents) if not each.exists()]
+    make_folder(path)
+    lock = path / ".diffrt.lock"
+    try:
+        descriptor = _open_locked(lock)
+    except OSError as fault:
+        raise InputError(f"{folder}: cannot be written: {_reason(fault)}") from None
+    if descriptor is None:
+        raise InputError(f"{folder}: {busy}")
+    try:
+        _remove_abandoned(path)
+        yield path
+    finally:
+        with suppress(OSError):
+            if sys.platform == "win32":  # an open file cannot be removed there
+                os.close(descriptor)
+                lock.unlink()
+            else:  # nobody else may lock it between
+                lock.unlink()
+                os.close(descriptor)
+        with suppress(OSError):  # one of them is not empty
+            for each in made:
+                each.rmdir()
+
+
+def _open_locked(path: Path) -> int | None:
+    """The descriptor of a file that is now locked, None if another process has locked it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
+        if _lock(descriptor) is False:
+            os.close(descriptor)
+            return None
+        # Whoever held it may have removed it after we opened it; then what we have locked is nobody's file.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock an open file without waiting: whether it is ours now, None where the file system has no locks."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # as POSIX says it, and Windows
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote: those that nobody has locked."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (_TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)):
+                continue
+            state = entry.stat(follow_symlinks=False)
+            if state.st_size == 0 and time() - state.st_mtime < 60.0:
+                continue  # perhaps it was made this moment, and its maker is about to lock it
+            with suppress(OSError):  # it is gone already, or not ours
+                descriptor = os.open(entry.path, os.O_RDWR | _NO_LINK)
+                abandoned = _lock(descriptor)
+                os.close(descriptor)
+                if abandoned:
+                    os.unlink(entry.path)
+
+
 def _replace(target: Path, data: bytes) -> None:
     """Put a new file in the place of `target` in one step, with its permissions if it existed."""
+    _remove_abandoned(target.parent)
     fresh = target.with_name(f".diffrt-{secrets.token_hex(8)}.tmp")
     try:
         with open(fresh, "xb") as file:
+            _lock(file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            fresh.chmod(target.stat().st_mode & 0o7777)
-        os.replace(fresh, target)
+            if target.exists():
+                fresh.chmod(target.stat().st_mode & 0o7777)
+            if sys.platform == "win32":  # where an open file cannot be renamed
+                file.close()
+            os.replace(fresh, target)
     except BaseException:  # also when the user interrupts
         fresh.unlink(missing_ok=True)
         raise

@@ -54,7 +54,7 @@ class Step:
 
     count: its number, from 1. level: the number of its level, and blur: of that, in pixels. loss: mean over the pixel
     values. best: the least loss of this level so far. moved, most: how far the values are from those of the last best
-    point, and whose number moved most. values: (n,). seconds: since the fit began. left: seconds that it takes at most.
+    point, and whose number moved most. values: (n,). seconds: since the fit began.
     """
 
     count: int
@@ -66,7 +66,6 @@ class Step:
     most: str
     values: Array
     seconds: float
-    left: float
 
 
 Progress = Callable[[Step], None]
@@ -123,7 +122,7 @@ class Search:
     def _search(self, level: Level, start: Array) -> tuple[bool, str]:
         """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
         settings = self.problem.settings
-        self.level, self.number, self.first = level, self.number + 1, len(self.steps)
+        self.level, self.number = level, self.number + 1
         self.best, self.at = np.inf, start
         self.triangle: Triangle | None = None
         self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
@@ -145,11 +144,9 @@ class Search:
         change = np.abs(values - before)
         if loss < self.best and not refused:
             self.best, self.at = loss, np.array(u)
-        done = len(self.steps) - self.first + 1
-        rate = seconds / (len(self.steps) + 1)
         step = Step(
             len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
-            variables.components[int(change.argmax())], values, seconds, rate * max(self.limit - done, 0),
+            variables.components[int(change.argmax())], values, seconds,
         )  # fmt: skip
         self.steps.append(step)
         if self.progress:
@@ -158,10 +155,13 @@ class Search:
             raise _Stopped
 
     def _answer(self, u: Array, compute: Callable[[], Array]) -> tuple[Array, float]:
-        """What was found at u, from the journal or anew; and when, in seconds."""
+        """What is at u, from the journal or computed, and when it was, in seconds. Raises InputError if not finite."""
         known = self.journal.recall(self.number, u)
         if known is None:
-            known = Entry(self.number, np.array(u), compute(), perf_counter() - self.begin)
+            answer = compute()
+            if not np.isfinite(answer).all():
+                raise InputError("free: the image or its derivative is not finite; give another start, or bounds")
+            known = Entry(self.number, np.array(u), answer, perf_counter() - self.begin)
             self.journal.add(known)
         return known.answer, known.seconds
 
