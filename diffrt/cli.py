@@ -205,7 +205,7 @@ def graph(
 ) -> None:
     """Draw the graph of a pixel. Over 300 operations it is folded to its named steps.
 
-    Example: `diffrt graph scenes/tiny.toml --pixel 2,0 -o pixel.svg --edges ignore`
+    Example: `diffrt graph scenes/tiny.toml --pixel 2,0 -o pixel.dot --edges ignore`
     """
     suffix = Path(output).suffix.lower()
     if suffix not in (".svg", ".html", ".dot"):
@@ -272,7 +272,7 @@ def fit(
     Ctrl-C ends it with the best so far; `--resume` goes on from there, and after a crash too.
 
     Examples: `diffrt fit examples/still_life/fit.toml -o out`,
-    `diffrt fit scenes/still_life.toml --target photo.png --free lamp.position --free 'ball.*' -o out`
+    `diffrt fit scenes/still_life.toml --target examples/still_life/target.png --free 'ball.*' -o out`
     """
     from diffrt.fit import make_problem, read_problem, solve_into
     from diffrt.fit.cluster import cluster

@@ -40,14 +40,19 @@ _LONG_KEY = re.compile(
 )
 
 
+def expect_path(path: Any) -> None:
+    """Raises InputError for what is no path; the number of an open file is none."""
+    if not isinstance(path, str | Path):
+        raise InputError(f"found {shown(path)}, needed: the path of a file")
+
+
 def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     """The content of a file.
 
     path: the file. limit: the most bytes that it may hold.
     Raises InputError if it is missing, a folder, not readable, empty or larger than `limit`.
     """
-    if not isinstance(path, str | os.PathLike):  # an open file's number would be read as well
-        raise InputError(f"found {shown(path)}, needed: the path of a file")
+    expect_path(path)
     try:
         with open(path, "rb") as file:
             data = file.read(limit + 1)
@@ -122,6 +127,7 @@ def write_whole(path: str | Path, data: bytes) -> None:
     Raises InputError if the folder is missing, the file may not be written, is not a regular file, or the
     disk refuses. Then an existing file is untouched and nothing is left behind.
     """
+    expect_path(path)
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
@@ -147,6 +153,7 @@ def locked(folder: str | Path, busy: str) -> Iterator[Path]:
     removed in the end, and a folder that was made here if nothing is in it. A file system without locks keeps nobody
     out. Raises InputError if another process holds the folder, or it cannot be made or written.
     """
+    expect_path(folder)
     path = Path(folder)
     made = [each for each in (path, *path.parents) if not each.exists()]
     make_folder(path)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.errors import InputError
-from diffrt.files import MIB, read_bytes
+from diffrt.files import MIB, expect_path, read_bytes
 from diffrt.image import Image, check_finite, srgb_decode
 
 MAX_SIDE = 16384
@@ -65,6 +65,7 @@ def read_image(path: str | Path, encoding: str | None = None) -> Image:
 
 def read_photograph(path: str | Path, encoding: str | None = None) -> Photograph:
     """An image file, and which of its pixels are bounds. The arguments and errors are those of `read_image`."""
+    expect_path(path)
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path}: the name of an image file must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")

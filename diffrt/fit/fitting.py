@@ -43,7 +43,7 @@ def fit(
     written. resume: go on from the state there. progress, stop, executor: as for `solve`. settings: `cells`, `method`,
     `loss`, `scale`, `space`, `iterations`, `levels`, `starts`, `refine`, `seed`, as for `Settings`.
 
-        found = diffrt.fit("scenes/still_life.toml", "photo.png", free=["lamp.position", "ball.*"])
+        found = diffrt.fit("scenes/still_life.toml", "examples/still_life/target.png", free=["lamp.position", "ball.*"])
         print(found)
         found.scene.save("fitted.toml")
 

@@ -17,7 +17,7 @@ from diffrt.fit.view import View
 from diffrt.image import Image
 from diffrt.photograph import Photograph
 from diffrt.scene import Scene
-from diffrt.scene.scene import expect_scene
+from diffrt.scene.scene import each_of, expect_scene
 
 _VIEW_KEYS = ("target", "camera", "mask", "exposure", "white_balance")
 
@@ -128,7 +128,7 @@ def make_problem(
 
 def _wanted(free: Any) -> dict[str, Any]:
     """What is said of each free parameter, by its name. Raises InputError."""
-    names = [free] if isinstance(free, str) else list(free) if isinstance(free, Iterable) else [free]
+    names = each_of(free)
     if not all(isinstance(name, str) for name in names):
         raise InputError(f"free: found {shown(free)}, needed: names of parameters, or a mapping from each to a table")
     return {name: free[name] if isinstance(free, Mapping) else {} for name in names}

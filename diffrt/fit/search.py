@@ -13,7 +13,9 @@ Three things keep it from running away:
   left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -40,6 +42,10 @@ _COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS
 _FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
          "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
 COARSE_ITERATIONS = 30
+
+TRIES = 20
+"""Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
+shorter steps that they try, and on a flat loss they do not end."""
 
 UNEXPLAINED = 5e-4
 """If more than this part of the target's power is left on the coarsest level, the search took a wrong turn there."""
@@ -91,6 +97,10 @@ class Found:
 
 class _Stopped(Exception):
     """The search was asked to stop."""
+
+
+class _Exhausted(Exception):
+    """A gradient method has made as many evaluations as it may."""
 
 
 @dataclass
@@ -208,10 +218,11 @@ class Search:
             return np.full(size + 1, np.inf) if refused else found.residual / scale
 
         lower, upper = self.problem.variables.bounds
-        done = least_squares(
-            residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
-            max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
-        )  # fmt: skip
+        with _silence():
+            done = least_squares(
+                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
+                max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+            )  # fmt: skip
         return bool(done.success), str(done.message)
 
     def _folded(self, u: Array) -> Array:
@@ -240,6 +251,7 @@ class Search:
         unit = np.maximum(np.abs(begin), 0.1)
 
         kept: dict[bytes, Array] = {}
+        tries = 0
 
         def evaluate(u: Array) -> tuple[float, Array]:
             key = u.tobytes()
@@ -253,6 +265,10 @@ class Search:
         scale = 1.0 / max(evaluate(start)[0], 1e-300)
 
         def loss(scaled: Array) -> tuple[float, Array]:
+            nonlocal tries
+            tries += 1
+            if tries > TRIES * self.limit:
+                raise _Exhausted
             # Rounding may carry a bound over itself.
             u, moved = endless.inside(scaled * unit) if endless else (np.clip(scaled * unit, lower, upper), 1.0)
             try:
@@ -264,9 +280,24 @@ class Search:
         limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
         most = "maxfun" if method == "TNC" else "maxiter"
         options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
-        with np.errstate(invalid="ignore"):
-            done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)
+        try:
+            with _silence():
+                done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)
+        except _Exhausted:
+            return False, f"ended after {TRIES} evaluations for each of {self.limit} iterations"
         return bool(done.success), str(done.message)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No warnings of numpy and scipy: an optimiser tries points without a scene, and what is not finite is refused."""
+    from scipy.optimize import OptimizeWarning
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", OptimizeWarning)
+        warnings.filterwarnings("ignore", module="scipy")
+        yield
 
 
 def cheapest(problem: Problem, start: Array) -> float:

@@ -200,6 +200,8 @@ def jacobian(
     """
     expect_scene(scene, "jacobian")
     at = scene.pack(names)
+    if not at.size:
+        raise InputError("jacobian: found no parameter, needed: at least one, such as 'camera.position'")
     told = None
 
     def image(v: Any) -> Any:

@@ -242,7 +242,7 @@ class Scene:
         places: dict[str, tuple[Parameter, int | None]] = {}
         owners: dict[str, str] = {}
         problems: list[str] = []
-        for path in [paths] if isinstance(paths, str) else paths:
+        for path in each_of(paths):
             try:
                 whole, index = self._locate(path)
             except InputError as unknown:
@@ -291,6 +291,14 @@ def expect_scene(value: Any, function: str) -> None:
     if isinstance(value, str | PathLike):
         hint = f"load_scene({shown(str(value))}) reads one from that file"
     raise InputError(f"{function}: found {shown(value)}, needed: a Scene; {hint}")
+
+
+def each_of(names: Any) -> list[Any]:
+    """What is in a list of names; a single name, or something else, stands for itself."""
+    try:
+        return [names] if isinstance(names, str) else list(names)
+    except TypeError:  # it cannot be gone through
+        return [names]
 
 
 def _numbers_of(value: Value) -> NDArray[np.float64] | None:
