@@ -55,7 +55,9 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     expect_path(path)
     try:
         with open(path, "rb") as file:
-            data = file.read(limit + 1)
+            # Python takes memory for as much as it is told to read; what is no regular file has no size.
+            size = os.fstat(file.fileno()).st_size or limit
+            data = file.read(min(size, limit) + 1)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
