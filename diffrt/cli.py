@@ -6,14 +6,13 @@ imported by the command that needs them, so that `--help` answers at once.
 
 import json
 import os
-import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
+from diffrt.terminal import border, progress_lines, say, signals
 
 if TYPE_CHECKING:
     from diffrt.render.renderer import Report
@@ -37,16 +36,8 @@ Edges = Annotated[str, typer.Option(help="exact: cells are cut at edges; ignore:
 
 def main() -> None:
     """Run the command line."""
-    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
-    try:
-        app()
-    except InputError as fault:
-        for line in fault.problems:
-            print(line, file=sys.stderr)
-        raise SystemExit(2) from None
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    with border():
+        raise SystemExit(app(standalone_mode=False))
 
 
 @app.command()
@@ -68,7 +59,7 @@ def render(
 
     image, report = render(load_scene(scene), cells, edges, report=True, engine=engine, threads=threads)
     image.save(output)
-    print(f"{output}: {image.shape[1]} x {image.shape[0]} pixels, {report.samples} samples, engine {report.engine}")
+    say(f"{output}: {image.shape[1]} x {image.shape[0]} pixels, {report.samples} samples, engine {report.engine}")
     _tell(report)
 
 
@@ -100,8 +91,8 @@ def gradient(
     luminance = derivative[..., 0] @ (0.2126, 0.7152, 0.0722)
     picture, scale = diverging(luminance)
     picture.save(output)
-    print(f"{output}: white is 0, full blue and red are -{scale:.4g} and {scale:.4g} luminance per unit of {parameter}")
-    print(f"edges without a derivative: {report.without_derivative}" if edges == "exact" else "edges are ignored")
+    say(f"{output}: white is 0, full blue and red are -{scale:.4g} and {scale:.4g} luminance per unit of {parameter}")
+    say(f"edges without a derivative: {report.without_derivative}" if edges == "exact" else "edges are ignored")
     _tell(report)
 
 
@@ -132,23 +123,23 @@ def check(
     names = parameters or [p.path for p in loaded.parameters()]
     width = max(map(len, loaded.components(names)))
     _, report = render_image(loaded, cells, report=True)
-    print(f"{'parameter':<{width}}  verdict      relative L2  worst pixel          slope  pixels not judged")
+    say(f"{'parameter':<{width}}  verdict      relative L2  worst pixel          slope  pixels not judged")
     found = []
     for c in compare(loaded, names, Settings(cells)):
         found.append(c)
         where = f"{c.worst:.1e} at {c.worst_pixel[0]},{c.worst_pixel[1]}"
         slope = "linear" if c.slope == float("inf") else f"{c.slope:.2f}"
         left = f"{c.unjudged} ({100.0 * c.unjudged_share:.2g} %)" if c.unjudged else "0"
-        print(f"{c.path:<{width}}  {c.verdict:<11}  {c.error:<11.1e}  {where:<19}  {slope:<6}  {left}", flush=True)
+        say(f"{c.path:<{width}}  {c.verdict:<11}  {c.error:<11.1e}  {where:<19}  {slope:<6}  {left}", flush=True)
     count = {v: sum(c.verdict == v for c in found) for v in ("right", "wrong", "cannot tell")}
-    print(f"{count['right']} right, {count['wrong']} wrong, {count['cannot tell']} cannot be told")
-    print(f"edges without a derivative: {report.without_derivative}")
+    say(f"{count['right']} right, {count['wrong']} wrong, {count['cannot tell']} cannot be told")
+    say(f"edges without a derivative: {report.without_derivative}")
     _tell(report)
     if output is not None:
         told = {"scene": scene, "cells": cells, "edges_without_derivative": report.without_derivative,
                 "parameters": [c.as_json() for c in found]}  # fmt: skip
         write_whole(output, (json.dumps(told, indent=2) + "\n").encode())
-        print(f"written to {output}")
+        say(f"written to {output}")
     if count["wrong"]:
         raise SystemExit(1)
 
@@ -175,7 +166,7 @@ def explain(
     Example: `diffrt explain scenes/tiny.toml --pixel 2,0 --channel r --wrt lamp.position.y`
     """
     if format not in ("text", "latex", "html", "svg", "dot"):
-        raise InputError(f"--format: found {format!r}, allowed: text, latex, html, svg or dot")
+        raise InputError(f"--format: found {shown(format)}, allowed: text, latex, html, svg or dot")
     if output is not None:
         _check_folder(output)
     from diffrt.explain.diagram import dot_of, svg_of
@@ -214,7 +205,7 @@ def graph(
 ) -> None:
     """Draw the graph of a pixel. Over 300 operations it is folded to its named steps.
 
-    Example: `diffrt graph scenes/tiny.toml --pixel 2,0 -o pixel.svg --edges ignore`
+    Example: `diffrt graph scenes/tiny.toml --pixel 2,0 -o pixel.dot --edges ignore`
     """
     suffix = Path(output).suffix.lower()
     if suffix not in (".svg", ".html", ".dot"):
@@ -232,7 +223,7 @@ def graph(
     else:
         text = dot_of(drawn)
         _put(text if suffix == ".dot" else svg_of(text).decode(), output)
-    print(f"{output}: {len(drawn.nodes)} nodes" + ("" if drawn is whole else f", folded from {len(whole.nodes)}"))
+    say(f"{output}: {len(drawn.nodes)} nodes" + ("" if drawn is whole else f", folded from {len(whole.nodes)}"))
 
 
 @app.command()
@@ -246,7 +237,7 @@ def verify(
     from diffrt.explain.reading import load_derivation
 
     marked = load_derivation(derivation).mark()
-    print(marked)
+    say(str(marked))
     if not marked.ok:
         raise SystemExit(1)
 
@@ -281,16 +272,14 @@ def fit(
     Ctrl-C ends it with the best so far; `--resume` goes on from there, and after a crash too.
 
     Examples: `diffrt fit examples/still_life/fit.toml -o out`,
-    `diffrt fit scenes/still_life.toml --target photo.png --free lamp.position --free 'ball.*' -o out`
+    `diffrt fit scenes/still_life.toml --target examples/still_life/target.png --free 'ball.*' -o out`
     """
-    from diffrt.fit import make_problem, read_problem, solve, write_result
+    from diffrt.fit import make_problem, read_problem, solve_into
     from diffrt.fit.cluster import cluster
     from diffrt.fit.outputs import as_json as result_as_json
     from diffrt.fit.reading import read_mask
-    from diffrt.fit.solver import finish
     from diffrt.photograph import read_photograph
     from diffrt.scene import load_scene
-    from diffrt.terminal import progress_lines, signals
 
     given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
     settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
@@ -304,19 +293,17 @@ def fit(
         counted = read_mask(mask) if mask else None
         problem = make_problem(load_scene(source), read_photograph(target, encoding), free, mask=counted, **settings)
     with signals() as stopped, progress_lines(quiet) as (progress, told), cluster(dask) as executor:
-        result = solve(
-            problem, progress, folder=output, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told
+        result, written = solve_into(
+            problem, output, progress, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told
         )
-    written = write_result(result, output)
-    finish(result, output)
     if as_json:
-        print(json.dumps(result_as_json(result), indent=2))
+        say(json.dumps(result_as_json(result), indent=2))
     elif not quiet:
-        print(result)
-        print(f"scipy says: {result.message}")
-        print(f"written to {output}: {', '.join(written)}")
-    if stopped:
-        print(f"interrupted; go on with: diffrt fit {source} -o {output} --resume", file=sys.stderr)
+        say(str(result))
+        say(f"scipy says: {result.message}")
+        say(f"written to {output}: {', '.join(written)}")
+    if stopped and not result.found.finished:
+        say(f"interrupted; go on with: diffrt fit {source} -o {output} --resume", error=True)
         raise SystemExit(128 + stopped[0])
 
 
@@ -334,7 +321,7 @@ def parameters(scene: SceneFile) -> None:
     for p in found:
         value = " ".join(f"{x:g}" for x in loaded.pack([p.path]))
         limits = f"{p.minimum:g} to {p.maximum:g}" if p.minimum > -float("inf") else "any"
-        print(f"{p.path:<{width}}  {value:<20}  {limits:<16}  {p.unit}".rstrip())
+        say(f"{p.path:<{width}}  {value:<20}  {limits:<16}  {p.unit}".rstrip())
 
 
 @app.command()
@@ -349,24 +336,24 @@ def info() -> None:
     from diffrt import __version__
     from diffrt.compiler import describe
 
-    print(f"diffrt {__version__}, exact edges")
-    print(describe())
-    print(f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}")
-    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors")
+    say(f"diffrt {__version__}, exact edges")
+    say(describe())
+    say(f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}")
+    say(f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors")
 
 
 def _pixel(text: str) -> tuple[int, ...]:
     """The numbers of "x,y"."""
     parts = text.split(",")
-    if len(parts) != 2 or not all(p.strip().isdecimal() for p in parts):
-        raise InputError(f"--pixel: found {text!r}, needed: two whole numbers such as 2,0")
+    if len(parts) != 2 or not all(p.strip().isdecimal() and len(p) < 20 for p in parts):
+        raise InputError(f"--pixel: found {shown(text)}, needed: two whole numbers such as 2,0")
     return tuple(int(p) for p in parts)
 
 
 def _put(text: str, path: str | None) -> None:
     """Write text to a file, or print it."""
     if path is None:
-        sys.stdout.write(text)
+        say(text.removesuffix("\n"))
         return
     from diffrt.files import write_whole
 
@@ -388,4 +375,4 @@ def _check_folder(path: str) -> None:
 def _tell(report: "Report") -> None:
     """Say what is missing in an image or a derivative."""
     if report.unresolved:
-        print(f"shapes too small to be resolved: {report.unresolved}")
+        say(f"shapes too small to be resolved: {report.unresolved}")

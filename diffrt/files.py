@@ -4,9 +4,12 @@ Reading is bounded: only a regular file is read, and one over the limit is refus
 Writing is all or nothing: the bytes go to a new file in the same folder, which takes the old one's place in a single
 step, so that whoever reads the file at any moment finds the old content or the new, never half of it. What a process
 leaves that is killed in between, the next one that writes into that folder removes.
+
+What must belong to one process at a time is locked. The system holds the lock for as long as the process lives and
+has the file open, however it ends; so a lock is never left behind, and a file that a killed process was writing is
+known by being locked no more.
 """
 
-import io
 import os
 import re
 import secrets
@@ -14,22 +17,22 @@ import stat
 import sys
 import time
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from diffrt.errors import InputError, shown
 
-from diffrt.errors import InputError
-
-if sys.platform != "win32":
-    from fcntl import LOCK_EX, LOCK_NB, flock
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 MIB = 1 << 20
 
 _FRESH = re.compile(r"\.diffrt-[0-9a-f]{16}\.tmp")
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _ABANDONED = 3600.0  # seconds after which a file is left over, where no lock tells
 
 # tomllib takes time quadratic in the number of parts of a dotted key, so a hostile key of a million parts
@@ -40,15 +43,24 @@ _LONG_KEY = re.compile(
 )
 
 
+def expect_path(path: Any) -> None:
+    """Raises InputError for what is no path; the number of an open file is none."""
+    if not isinstance(path, str | Path):
+        raise InputError(f"found {shown(path)}, needed: the path of a file")
+
+
 def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     """The content of a file.
 
     path: the file. limit: the most bytes that it may hold.
     Raises InputError if it is missing, a folder, not readable, empty or larger than `limit`.
     """
+    expect_path(path)
     try:
         with open(path, "rb", opener=_open_regular) as file:
-            data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+            # Python takes memory for as much as it is told to read.
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(size + 1) if size <= limit else None
             if data is None or len(data) > limit:  # it may grow while it is read
                 raise InputError(f"{path}: larger than the {_size(limit)} that are read")
     except InputError:
@@ -64,17 +76,6 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     if not data:
         raise InputError(f"{path}: the file is empty")
     return data
-
-
-def unpack_npz(data: bytes) -> dict[str, Any]:
-    """The arrays in the content of a .npz file as `numpy.savez` writes it: without compression, so that they take no
-    more than the file. Raises whatever numpy and zipfile do for anything else, and ValueError."""
-    file = io.BytesIO(data)
-    with zipfile.ZipFile(file) as packed:
-        if sum(member.file_size for member in packed.infolist()) > len(data):
-            raise ValueError("it is compressed")
-    with np.load(file, allow_pickle=False) as arrays:
-        return dict(arrays)
 
 
 def read_text(path: str | Path, limit: int = 4 * MIB) -> str:
@@ -121,8 +122,8 @@ def make_folder(folder: str | Path) -> Path:
     """The folder, made if it is missing. Raises InputError if it cannot be."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise InputError(f"{folder}: cannot be made a folder: {fault.strerror}") from None
+    except (OSError, ValueError) as fault:
+        raise InputError(f"{folder}: cannot be made a folder: {_reason(fault)}") from None
     return Path(folder)
 
 
@@ -133,6 +134,7 @@ def write_whole(path: str | Path, data: bytes) -> None:
     Raises InputError if the folder is missing, the file may not be written, is not a regular file, or the
     disk refuses. Then an existing file is untouched and nothing is left behind.
     """
+    expect_path(path)
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
@@ -148,6 +150,69 @@ def write_whole(path: str | Path, data: bytes) -> None:
         raise
     except (OSError, ValueError) as fault:
         raise InputError(f"{str(path)!r}: cannot be written: {_reason(fault)}") from None
+
+
+@contextmanager
+def locked(folder: str | Path, busy: str) -> Iterator[Path]:
+    """Holds a folder, made if it is missing, for one process alone, and cleans it of what killed ones left behind.
+
+    busy: what to say, after the folder's name, if another process holds it. Gives the folder. The file of the lock is
+    removed in the end, and a folder that was made here if nothing is in it. A file system without locks keeps nobody
+    out. Raises InputError if another process holds the folder, or it cannot be made or written.
+    """
+    expect_path(folder)
+    path = Path(folder)
+    made = [each for each in (path, *path.parents) if not each.exists()]
+    make_folder(path)
+    lock = path / ".diffrt.lock"
+    try:
+        descriptor = _open_locked(lock)
+    except OSError as fault:
+        raise InputError(f"{folder}: cannot be written: {_reason(fault)}") from None
+    if descriptor is None:
+        raise InputError(f"{folder}: {busy}")
+    try:
+        _remove_abandoned(path)
+        yield path
+    finally:
+        with suppress(OSError):
+            if sys.platform == "win32":  # an open file cannot be removed there
+                os.close(descriptor)
+                lock.unlink()
+            else:  # nobody else may lock it between
+                lock.unlink()
+                os.close(descriptor)
+        with suppress(OSError):  # one of them is not empty
+            for each in made:
+                each.rmdir()
+
+
+def _open_locked(path: Path) -> int | None:
+    """The descriptor of a file that is now locked, None if another process has locked it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
+        if _lock(descriptor) is False:
+            os.close(descriptor)
+            return None
+        # Whoever held it may have removed it after we opened it; then what we have locked is nobody's file.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock an open file without waiting: whether it is ours now, None where the file system has no locks."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # as POSIX says it, and Windows
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def _replace(target: Path, data: bytes) -> None:
@@ -170,9 +235,8 @@ def fresh_file(folder: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
     while True:
         fresh = folder / f".diffrt-{secrets.token_hex(8)}.tmp"
         descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), mode)
-        if sys.platform != "win32":
-            with suppress(OSError):  # some network drives have no locks
-                flock(descriptor, LOCK_EX)
+        if sys.platform != "win32":  # which does not rename a locked file
+            _lock(descriptor)
         if os.path.exists(fresh):  # nobody took it for abandoned before it was locked
             break
         os.close(descriptor)
@@ -203,8 +267,8 @@ def _remove_abandoned(folder: Path) -> None:
                     continue
                 descriptor = os.open(entry.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
                 try:
-                    flock(descriptor, LOCK_EX | LOCK_NB)  # an OSError, if whoever writes it lives
-                    os.unlink(entry.path)
+                    if _lock(descriptor):  # whoever wrote it does not live
+                        os.unlink(entry.path)
                 finally:
                     os.close(descriptor)
 

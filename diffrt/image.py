@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffrt.errors import InputError
-from diffrt.files import write_whole
+from diffrt.files import expect_path, write_whole
 
 
 class Image(np.ndarray[tuple[int, int, int], np.dtype[np.float64]]):
@@ -160,6 +160,7 @@ def _npy_bytes(linear: NDArray[np.float64]) -> bytes:
 
 
 def _suffix(path: str | Path) -> str:
+    expect_path(path)
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".npy"):
         raise InputError(f"{path}: the name of an image file must end in .png or .npy")

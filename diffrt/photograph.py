@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
+from diffrt.files import expect_path
 from diffrt.formats import exr, jpeg, npy, png
 from diffrt.image import Image, srgb_decode
 
@@ -53,11 +54,12 @@ def read_image(path: str | Path, encoding: str | None = None) -> Image:
 
 def read_photograph(path: str | Path, encoding: str | None = None) -> Photograph:
     """An image file, and which of its pixels are bounds. The arguments and errors are those of `read_image`."""
+    expect_path(path)
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path}: the name of an image file must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     if encoding is not None and encoding not in ENCODINGS:
-        raise InputError(f'{path}: found the encoding {encoding!r}, allowed: "srgb" or "linear"')
+        raise InputError(f'{path}: found the encoding {shown(encoding)}, allowed: "srgb" or "linear"')
     if suffix in (".npy", ".exr"):
         values = npy.read(path) if suffix == ".npy" else exr.read(path)
         if encoding == "srgb":

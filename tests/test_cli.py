@@ -81,7 +81,7 @@ def test_check_of_a_broken_rule_says_wrong_and_exits_with_one(monkeypatch, capsy
         (["check", STILL, "lamp.positon"], "did you mean 'lamp.position'"),
         (["check", STILL, "lamp.position", "--json", "/nowhere/out.json"], "does not exist"),
         (["check", "nowhere.toml"], "no such file"),
-        (["render", STILL, "-o", "x.png", "--edges", "soft"], 'edges: found \'soft\', allowed: "exact" or "ignore"'),
+        (["render", STILL, "-o", "x.png", "--edges", "soft"], 'edges: found "soft", allowed: "exact" or "ignore"'),
     ],
 )
 def test_wrong_words_for_check_and_edges_give_one_line(arguments, said):
@@ -95,7 +95,7 @@ def test_wrong_words_for_check_and_edges_give_one_line(arguments, said):
 def test_fit_writes_everything(tmp_path):
     done = run("fit", ROOT / "examples/tiny/fit.toml", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    first = r"evaluation 1, full image: loss 0\.00\d+, start; at most \d+ s left\n"
+    first = r"evaluation 1, full image: loss 0\.00\d+, start; [\d.]+ s\n"
     assert re.match(first, done.stderr), "plain lines in a pipe"
     names = {
         "fitted.toml",
@@ -237,7 +237,7 @@ GOOD_FIT = f'scene = "{STILL.as_posix()}"\ntarget = "{TARGET.as_posix()}"\n'
         (GOOD_FIT + '[free."lamp.position"]\nlower = [1, 2]\n', ["allowed: a number or 3 numbers"]),
         (GOOD_FIT + '[free."lamp.position"]\nlower = 5\nupper = 4\n', ["not under the upper"]),
         (GOOD_FIT + '[free."lamp.position"]\nlower = 5\n', ["outside its bounds"]),
-        (GOOD_FIT + 'method = "Adam"\nfree = ["lamp.position"]\n', ["method: found 'Adam'"]),
+        (GOOD_FIT + 'method = "Adam"\nfree = ["lamp.position"]\n', ['method: found "Adam"']),
         (GOOD_FIT + 'cells = 0\nfree = ["lamp.position"]\n', ["cells: found 0"]),
         (GOOD_FIT.replace("still_life.toml", "tiny.toml") + 'free = ["lamp.position"]\n', ["found 64 x 48 pixels"]),
     ],

@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import pytest
 
 import diffrt
 from diffrt.errors import InputError, did_you_mean
-from diffrt.files import parse_toml, read_bytes, read_text, read_toml, unpack_npz, write_whole
+from diffrt.files import parse_toml, read_bytes, read_text, read_toml, write_whole
 
 needs_permissions = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything"
@@ -57,15 +56,6 @@ def test_a_pipe_or_a_device_is_refused_at_once(tmp_path: Path) -> None:
         assert "cannot be read: it is a pipe, a device or a socket; a file is needed" in complaint(fault)
     with pytest.raises(InputError, match="a file is needed"):
         diffrt.read_image(tmp_path / "pipe.png")
-
-
-def test_arrays_that_unpack_to_more_than_their_file_are_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "plain.npz", a=np.arange(3), b=np.eye(2))
-    found = unpack_npz((tmp_path / "plain.npz").read_bytes())
-    assert found["a"].tolist() == [0, 1, 2] and found["b"].shape == (2, 2)
-    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(1 << 20))
-    with pytest.raises(ValueError, match="compressed"):
-        unpack_npz((tmp_path / "bomb.npz").read_bytes())
 
 
 def test_a_name_that_no_file_can_have() -> None:

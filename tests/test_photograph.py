@@ -126,5 +126,5 @@ def test_without_its_package_an_exr_says_what_is_needed(tmp_path):
 
 def test_an_encoding_that_does_not_exist_is_told(tmp_path):
     pillow.new("RGB", (2, 2)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match='found the encoding \'gamma\', allowed: "srgb" or "linear"'):
+    with pytest.raises(InputError, match='found the encoding "gamma", allowed: "srgb" or "linear"'):
         read_image(tmp_path / "a.png", "gamma")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from diffrt.errors import InputError
+from diffrt.errors import MOST_PROBLEMS, InputError
 from diffrt.scene import load_scene, parse_scene
 
 SCENE = """\
@@ -208,9 +208,15 @@ def test_a_hostile_value_is_told_in_one_short_line() -> None:
         assert len(problem("radius = 0.8", f"radius = {hostile}")) < 300
 
 
-def test_a_hostile_file_of_five_thousand_unknown_keys_is_told_key_by_key() -> None:
+def test_of_a_hostile_file_with_thousands_of_mistakes_the_first_are_told_and_that_there_are_more() -> None:
     keys = "".join(f"key_{i} = 1\n" for i in range(5_000))
-    assert len(problems(keys + SCENE)) == 5_000
+    shapes = "".join(f"[shapes.s{i}]\ntype = 'spere'\n" for i in range(5_000))
+    for text in (keys + SCENE, SCENE + shapes):
+        with pytest.raises(InputError) as fault:
+            parse_scene(text, "my.toml")
+        *first, last = fault.value.problems
+        assert len(first) == MOST_PROBLEMS and all(line.startswith("my.toml: ") for line in first)
+        assert last == "there are more mistakes; these are the first"
 
 
 # Keys, types and names

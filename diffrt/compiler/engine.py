@@ -5,7 +5,7 @@ import warnings
 from dataclasses import dataclass, field
 from functools import cache
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 
 
 class EngineMissing(UserWarning):
@@ -32,12 +32,12 @@ class Engine:
 
     def __post_init__(self) -> None:
         problems = []
-        if self.name not in ("llvm", "numpy"):
-            problems.append(f'engine: found {self.name!r}, allowed: "llvm" or "numpy"')
+        if not isinstance(self.name, str) or self.name not in ("llvm", "numpy"):
+            problems.append(f'engine: found {shown(self.name)}, allowed: "llvm" or "numpy"')
         if isinstance(self.threads, bool) or not isinstance(self.threads, int) or not 1 <= self.threads <= 1024:
-            problems.append(f"threads: found {self.threads!r}, allowed: a whole number from 1 to 1024")
-        if self.dtype not in ("float64", "float32"):
-            problems.append(f'dtype: found {self.dtype!r}, allowed: "float64" or "float32"')
+            problems.append(f"threads: found {shown(self.threads)}, allowed: a whole number from 1 to 1024")
+        if not isinstance(self.dtype, str) or self.dtype not in ("float64", "float32"):
+            problems.append(f'dtype: found {shown(self.dtype)}, allowed: "float64" or "float32"')
         if problems:
             raise InputError(*problems)
 
@@ -81,7 +81,7 @@ def choose_engine(name: str | None = None, threads: int | None = None, dtype: st
 
     Raises InputError for another name, and for "llvm" where it cannot be loaded.
     """
-    engine = Engine(name or "llvm", _processors() if threads is None else threads, dtype)
+    engine = Engine("llvm" if name is None else name, _processors() if threads is None else threads, dtype)
     reason = missing() if engine.name == "llvm" else None
     if reason is None:
         return engine

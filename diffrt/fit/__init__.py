@@ -11,9 +11,10 @@ from diffrt.fit.problem import Problem, make_problem
 from diffrt.fit.reading import read_problem
 from diffrt.fit.result import Result
 from diffrt.fit.settings import METHODS, Settings
-from diffrt.fit.solver import solve
+from diffrt.fit.solver import solve, solve_into
 
-__all__ = ["METHODS", "Problem", "Result", "Settings", "fit", "make_problem", "read_problem", "solve", "write_result"]
+__all__ = ["METHODS", "Problem", "Result", "Settings", "fit", "make_problem", "read_problem", "solve",
+           "solve_into", "write_result"]  # fmt: skip
 
 
 class _Callable(ModuleType):

@@ -37,7 +37,7 @@ class Endless:
 
     def inside(self, v: Array) -> tuple[Array, Array]:
         """u of v, and its derivative, (k,) each."""
-        root = np.sqrt(v * v + 1.0)
+        root = np.hypot(v, 1.0)
         low = np.isfinite(self.lower)
         with np.errstate(invalid="ignore"):
             one = np.where(low, self.lower - 1.0 + root, self.upper + 1.0 - root)

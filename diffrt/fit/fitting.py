@@ -5,12 +5,11 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from diffrt.fit.outputs import write_result
 from diffrt.fit.problem import make_problem
 from diffrt.fit.reading import read_mask
 from diffrt.fit.result import Result
 from diffrt.fit.search import Progress
-from diffrt.fit.solver import finish, solve
+from diffrt.fit.solver import solve, solve_into
 from diffrt.photograph import read_photograph
 from diffrt.scene import Scene, load_scene
 
@@ -44,26 +43,27 @@ def fit(
     written. resume: go on from the state there. progress, stop, executor: as for `solve`. settings: `cells`, `method`,
     `loss`, `scale`, `space`, `iterations`, `levels`, `starts`, `refine`, `seed`, as for `Settings`.
 
-        found = diffrt.fit("scenes/still_life.toml", "photo.png", free=["lamp.position", "ball.*"])
+        found = diffrt.fit("scenes/still_life.toml", "examples/still_life/target.png", free=["lamp.position", "ball.*"])
         print(found)
         found.scene.save("fitted.toml")
 
     Returns a Result. Raises InputError, one line per mistake.
     """
-    if not isinstance(scene, Scene):
+    if isinstance(scene, str | Path):
         scene = load_scene(scene)
     if isinstance(target, Mapping):
-        shots = {name: {**view, **_read(view, encoding)} for name, view in target.items()}
+        shots = {
+            name: {**view, **_read(view, encoding)} if isinstance(view, Mapping) else view
+            for name, view in target.items()
+        }
         problem = make_problem(scene, shots, free, ties, **settings)
     else:
         shot = {"target": target, "mask": mask, "exposure": exposure, "white_balance": white_balance}
         shot |= _read(shot, encoding)
         problem = make_problem(scene, shot.pop("target"), free, ties, **shot, **settings)
-    result = solve(problem, progress, folder=folder, resume=resume, stop=stop, executor=executor)
-    if folder is not None:
-        write_result(result, folder)
-        finish(result, folder)
-    return result
+    if folder is None:
+        return solve(problem, progress, resume=resume, stop=stop, executor=executor)
+    return solve_into(problem, folder, progress, resume=resume, stop=stop, executor=executor)[0]
 
 
 def _read(view: Mapping[str, Any], encoding: str | None) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.errors import InputError, did_you_mean
-from diffrt.fit.variables import Free
+from diffrt.errors import InputError, did_you_mean, listed, shown
+from diffrt.fit.variables import LARGEST, Free
 from diffrt.fit.view import View
 from diffrt.scene import Scene
 
@@ -20,6 +20,9 @@ REACH = 0.25
 derivatives only nearby."""
 
 _KEYS = ("start", "lower", "upper", "positive")
+
+MOST_NAMES = 256
+"""Names and patterns of free parameters, and ties, that a fit may have."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,24 @@ def choose_free(
     parameter that of the free one that it equals.
     Raises InputError with one line per mistake.
     """
-    problems: list[str] = []
+    problems = [
+        f"{key}: found {len(names)} names, allowed: at most {MOST_NAMES}"
+        for key, names in (("free", wanted), ("ties", ties))
+        if len(names) > MOST_NAMES
+    ]
+    if problems:
+        raise InputError(*problems)
     entries: dict[str, dict[str, Any]] = {}
     # Patterns first, so that what is said of a parameter by its name holds over what a pattern says.
     for name, entry in sorted(wanted.items(), key=lambda item: not _is_pattern(item[0])):
         if not isinstance(entry, Mapping):
-            problems.append(f"free: {name}: found {entry!r:.60}, needed: a table of {', '.join(_KEYS)}")
+            problems.append(f"free: {name}: found {shown(entry)}, needed: a table of {', '.join(_KEYS)}")
             continue
         matches = [name]
         if _is_pattern(name):
             matches = [path for path in known if fnmatchcase(path, name) and path not in ties and _matters(path)]
             if not matches:
-                problems.append(f"free: no parameter matches '{name}'; known: {', '.join(known)}")
+                problems.append(f"free: no parameter matches '{name}'; known: {listed(list(known))}")
         for each in matches:
             entries[each] = {**entries.get(each, {}), **entry}
     found: dict[str, Free] = {}
@@ -137,6 +146,18 @@ def _matters(path: str) -> bool:
     return path.rpartition(".")[2] not in ("exposure", "white_balance")
 
 
+def _numbers(value: Any) -> Vector | None:
+    """An array of numbers that are infinite, or not over LARGEST; None if it is anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a ragged list
+        return None
+    if array.dtype.kind not in "if":
+        return None
+    array = array.astype(float)
+    return array if ((np.abs(array) <= LARGEST) | np.isinf(array)).all() else None
+
+
 def _find(name: str, known: Mapping[str, Known]) -> Known:
     if name in known:
         return known[name]
@@ -153,16 +174,16 @@ def _free(known: Known, entry: Mapping[str, Any]) -> Free:
     problems = [f"{name}.{key}: unknown key; {did_you_mean(key, _KEYS)}" for key in entry if key not in _KEYS]
     values = {}
     for key, default in (("start", now), ("lower", -np.inf), ("upper", np.inf)):
-        value = np.asarray(entry.get(key, default))
-        plain = value.dtype.kind in "if" and value.shape in ((), now.shape) and not np.isnan(value).any()
-        if not plain or (key == "start" and not np.isfinite(value).all()):
+        value = _numbers(entry.get(key, default))
+        if value is None or value.shape not in ((), now.shape) or (key == "start" and not np.isfinite(value).all()):
             allowed = "a number" if now.size == 1 else f"a number or {now.size} numbers"
-            problems.append(f"{name}.{key}: found {entry.get(key)!r:.60}, allowed: {allowed}")
+            allowed += f", from -{LARGEST:g} to {LARGEST:g}"
+            problems.append(f"{name}.{key}: found {shown(entry.get(key))}, allowed: {allowed}")
             value = np.asarray(default)
         values[key] = np.broadcast_to(value.astype(float), now.shape)
     positive = entry.get("positive", known.minimum > 0.0 and known.maximum == np.inf)
     if not isinstance(positive, bool):
-        problems.append(f"{name}.positive: found {positive!r:.60}, allowed: true or false")
+        problems.append(f"{name}.positive: found {shown(positive)}, allowed: true or false")
     if problems:
         raise InputError(*problems)
     start, lower, upper = values["start"], values["lower"], values["upper"]

@@ -3,11 +3,14 @@
 An optimiser is a program without chance: from the same start it asks for the same points, if it gets the same answers.
 So a fit that was cut off is not guessed at: it is run again from the start, with the answers read from its journal as
 long as there are any, and it goes on with its trust region and all else where it was. It ends at the same bits.
+
+What a journal holds is signed by a digest, so that a changed number is not taken for an evaluation.
 """
 
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +21,15 @@ from numpy.typing import NDArray
 
 from diffrt import __version__
 from diffrt.errors import InputError
-from diffrt.files import MIB, make_folder, read_bytes, unpack_npz, write_whole
+from diffrt.files import MIB, make_folder, read_bytes, write_whole
 from diffrt.fit.problem import Problem
 
 Array = NDArray[np.float64]
 
 NAME = "state.npz"
+
+_COLUMNS = ("level", "u", "answer", "seconds")
+"""The arrays of a journal, a row for each evaluation."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +83,13 @@ class Journal:
         if self.path is None:
             return
         make_folder(self.path.parent)
-        header = {"version": __version__, "print": self.print, "ended": self.ended}
+        columns = {name: np.array([getattr(e, name) for e in self.entries], float) for name in _COLUMNS}
+        ended = {str(number): found for number, found in self.ended.items()}
+        header = {"version": __version__, "print": self.print, "ended": ended}
         file = io.BytesIO()
-        np.savez(
-            file,
-            header=np.frombuffer(json.dumps(header).encode(), np.uint8),
-            level=np.array([e.level for e in self.entries]),
-            u=np.array([e.u for e in self.entries]),
-            answer=np.array([e.answer for e in self.entries]),
-            seconds=np.array([e.seconds for e in self.entries]),
-        )
+        words = json.dumps({**header, "digest": _digest(header, columns)}).encode()
+        arrays: dict[str, Any] = {"header": np.frombuffer(words, np.uint8), **columns}
+        np.savez(file, **arrays)
         write_whole(self.path, file.getvalue())
 
     def remove(self) -> None:
@@ -113,15 +116,20 @@ def open_journal(problem: Problem, folder: str | Path | None, resume: bool) -> J
         return journal
     if not path.exists():
         raise InputError(f"{folder}: holds no unfinished fit ({NAME}); start one without --resume")
+    data = read_bytes(path, 1024 * MIB)
     try:
-        file = unpack_npz(read_bytes(path, 1024 * MIB))
-        header = json.loads(file["header"].tobytes())
-        columns = [file[name] for name in ("level", "u", "answer", "seconds")]
-        version, of = header["version"], header["print"]
+        words, columns = _read(data)
+        header = json.loads(words)
+        digest, version, of = header.pop("digest", None), header["version"], header["print"]
+        if version == __version__ and digest != _digest(header, columns):
+            raise ValueError("changed by another hand")
         journal.ended = {int(number): found for number, found in header["ended"].items()}
-        journal.entries = [Entry(int(n), u, a, float(s)) for n, u, a, s in zip(*columns, strict=True)]
-    except InputError:
-        raise
+        journal.entries = [
+            Entry(int(level), u, answer, float(seconds))
+            for level, u, answer, seconds in zip(*columns.values(), strict=True)
+        ]
+        if any((e.u.shape, e.answer.shape) != _shapes(problem) for e in journal.entries):
+            raise ValueError("of another problem")
     except Exception:  # numpy, zipfile and json name no common list
         raise InputError(f"{path}: damaged, or not the state of a fit; delete it and start again") from None
     if version != __version__:
@@ -129,6 +137,42 @@ def open_journal(problem: Problem, folder: str | Path | None, resume: bool) -> J
     if of != journal.print:
         raise InputError(f"{path}: is of another fit: another scene, target, start or setting; it was left as it is")
     return journal
+
+
+def _read(data: bytes) -> tuple[bytes, dict[str, Array]]:
+    """The header of a journal's file, and its columns. Raises ValueError, or what a library does, if it is none.
+
+    The file is not compressed, and says in three places how large an array is. All must be true before one is made.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        found = {}
+        for name in ("header", *_COLUMNS):
+            info = file.getinfo(f"{name}.npy")
+            if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(data):
+                raise ValueError("compressed")
+            member = io.BytesIO(file.read(info))
+            if np.lib.format.read_magic(member) != (1, 0):
+                raise ValueError("another format")
+            shape, _, kind = np.lib.format.read_array_header_1_0(member)
+            if kind != (np.uint8 if name == "header" else np.float64):
+                raise ValueError("another type")
+            found[name] = np.frombuffer(member.read(), kind).reshape(shape)
+    return found.pop("header").tobytes(), found
+
+
+def _shapes(problem: Problem) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the coordinates and of the answer of an evaluation: a folded Jacobian, or a gradient and a loss."""
+    size = problem.variables.start.size
+    folded = problem.settings.method == "least_squares"
+    return (size,), ((size + 1) ** 2 + 1 if folded else size + 1,)
+
+
+def _digest(header: Mapping[str, Any], columns: Mapping[str, Array]) -> str:
+    told = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for values in columns.values():
+        told.update(str(values.shape).encode())
+        told.update(values.tobytes())
+    return told.hexdigest()
 
 
 def fingerprint(problem: Problem) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from diffrt.errors import InputError, did_you_mean
+from diffrt.errors import MOST_PROBLEMS, InputError, did_you_mean, shown
 from diffrt.fit.freeing import choose_free, known_parameters
 from diffrt.fit.level import Level, automatic_blurs, level_of
 from diffrt.fit.settings import SETTINGS, Settings
@@ -15,8 +17,15 @@ from diffrt.fit.view import View
 from diffrt.image import Image
 from diffrt.photograph import Photograph
 from diffrt.scene import Scene
+from diffrt.scene.scene import each_of, expect_scene
 
 _VIEW_KEYS = ("target", "camera", "mask", "exposure", "white_balance")
+
+MOST_VIEWS = 64
+"""Photographs that one fit may have."""
+
+BRIGHTEST = 1e100
+"""The largest value of a target. Squares of larger ones are none that a float can hold."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,9 @@ def make_problem(
     free. settings: as for `Settings`.
     Raises InputError with one line per mistake.
     """
-    problems = [f"{key}: unknown setting; {did_you_mean(key, SETTINGS)}" for key in settings if key not in SETTINGS]
+    expect_scene(scene, "fit")
+    unknown = [key for key in settings if key not in SETTINGS][: MOST_PROBLEMS + 1]
+    problems = [f"{key}: unknown setting; {did_you_mean(key, SETTINGS)}" for key in unknown]
     chosen = Settings()
     try:
         chosen = Settings(**{key: value for key, value in settings.items() if key in SETTINGS})
@@ -77,7 +88,10 @@ def make_problem(
     alone = {"target": target, "mask": mask, "exposure": exposure, "white_balance": white_balance}
     views: list[View] = []
     gains: dict[str, Mapping[str, Any]] = {}
-    for name, given in (target if isinstance(target, Mapping) else {"": alone}).items():
+    shots = target if isinstance(target, Mapping) else {"": alone}
+    if len(shots) > MOST_VIEWS:
+        raise InputError(f"views: found {len(shots)}, allowed: at most {MOST_VIEWS}")
+    for name, given in shots.items():
         try:
             view = _view(name, scene, given)
         except InputError as fault:
@@ -87,8 +101,9 @@ def make_problem(
         gains |= {view.path(gain): {} for gain in ("exposure", "white_balance") if given.get(gain)}
     if isinstance(target, Mapping) and not target:
         problems.append("views: found none, needed: at least one")
-    names = [free] if isinstance(free, str) else free
-    wanted = dict(names) if isinstance(names, Mapping) else {name: {} for name in names}
+    wanted = _wanted(free)
+    if ties is not None and not (isinstance(ties, Mapping) and all(isinstance(n, str) for n in chain(*ties.items()))):
+        raise InputError(f"ties: found {shown(ties)}, needed: for the name of a parameter that of the one it equals")
     if not wanted and not gains:
         problems.append("free: found no parameter, needed: at least one, such as lamp.position")
     variables = Variables(())
@@ -111,23 +126,36 @@ def make_problem(
     return Problem(start, tuple(views), variables, chosen)
 
 
-def _view(name: str, scene: Scene, given: Mapping[str, Any]) -> View:
+def _wanted(free: Any) -> dict[str, Any]:
+    """What is said of each free parameter, by its name. Raises InputError."""
+    names = each_of(free)
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(f"free: found {shown(free)}, needed: names of parameters, or a mapping from each to a table")
+    return {name: free[name] if isinstance(free, Mapping) else {} for name in names}
+
+
+def _view(name: Any, scene: Scene, given: Any) -> View:
     """A checked view. Raises InputError."""
     where = f"views.{name}: " if name else ""
+    if not isinstance(given, Mapping):
+        raise InputError(f"{where}found {shown(given)}, needed: a mapping with target, and more if you like")
     unknown = [key for key in given if key not in _VIEW_KEYS]
+    if "target" not in given:
+        raise InputError(f"{where}target: missing; needed: an image, or its path")
     if unknown:
         raise InputError(f"{where}{unknown[0]}: unknown key; {did_you_mean(unknown[0], _VIEW_KEYS)}")
     taken = {"camera", *scene.names}
-    if name and (not name.isidentifier() or name in taken):
-        raise InputError(f"views: found the name {name!r}, allowed: a word that no shape or light has, nor the camera")
+    if name != "" and (not isinstance(name, str) or not name.isidentifier() or name in taken):
+        raise InputError(f"views: found the name {shown(name)}, allowed: a word that names nothing in the scene")
     camera = given.get("camera")
     if camera is not None:
+        expect_scene(camera, f"{where}camera")
         scene = Scene(scene.document.model_copy(update={"camera": camera.document.camera}))
     photograph = given["target"]
     if not isinstance(photograph, Photograph):
-        values = np.asarray(photograph)
-        if values.ndim != 3 or values.shape[-1] != 3 or values.dtype.kind not in "fiu":
-            raise InputError(f"{where}target: found the shape {values.shape}, needed: (height, width, 3), numbers")
+        values = _array(photograph)
+        if values is None or values.ndim != 3 or values.shape[-1] != 3 or values.dtype.kind not in "fiu":
+            raise InputError(f"{where}target: found {shown(photograph)}, needed: numbers of shape (height, width, 3)")
         if not np.isfinite(values).all():
             raise InputError(f"{where}target: holds values that are not finite")
         nowhere = np.zeros(values.shape, bool)
@@ -137,8 +165,15 @@ def _view(name: str, scene: Scene, given: Mapping[str, Any]) -> View:
     if photograph.image.shape != (height, width, 3):
         found = photograph.image.shape
         raise InputError(f"{where}target: found {found[1]} x {found[0]} pixels, {needed}")
+    if not (np.abs(photograph.image) <= BRIGHTEST).all():
+        raise InputError(f"{where}target: holds values over {BRIGHTEST:g}, the most that can be squared and added up")
+    for key in ("exposure", "white_balance"):
+        if not isinstance(given.get(key, False), bool | np.bool_):
+            raise InputError(f"{where}{key}: found {shown(given[key])}, allowed: true or false")
     mask = given.get("mask")
-    used = np.ones((height, width), bool) if mask is None else np.asarray(mask)
+    used = np.ones((height, width), bool) if mask is None else _array(mask)
+    if used is None or used.dtype.kind not in "biuf":
+        raise InputError(f"{where}mask: found {shown(mask)}, needed: an array that is True where a pixel counts")
     if used.shape != (height, width):
         raise InputError(f"{where}mask: found {' x '.join(map(str, used.shape[1::-1]))} pixels, {needed}")
     used = used.astype(bool)
@@ -147,3 +182,11 @@ def _view(name: str, scene: Scene, given: Mapping[str, Any]) -> View:
     if not np.asarray(photograph.image)[used].any():
         raise InputError(f"{where}target: every pixel is black; nothing can be recovered from it")
     return View(name, scene, photograph, used, camera is not None)
+
+
+def _array(values: Any) -> NDArray[Any] | None:
+    """The values as an array, None if they are a ragged list."""
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError):
+        return None

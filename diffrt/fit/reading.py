@@ -35,9 +35,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.errors import InputError, did_you_mean
+from diffrt.errors import MOST_PROBLEMS, InputError, did_you_mean, shown
 from diffrt.files import read_toml
-from diffrt.fit.problem import Problem, make_problem
+from diffrt.fit.problem import MOST_VIEWS, Problem, make_problem
 from diffrt.fit.settings import SETTINGS
 from diffrt.photograph import ENCODINGS, Photograph, read_photograph
 from diffrt.scene import Scene, load_scene
@@ -57,18 +57,21 @@ def read_problem(path: str | Path, settings: Mapping[str, Any] | None = None) ->
     data = {**read_toml(path), **(settings or {})}
     if "camera" in data:
         raise InputError(f"{path}: is a scene; to fit it, give a target and free parameters too")
-    problems = [f"{key}: unknown key; {did_you_mean(key, _KEYS)}" for key in data if key not in _KEYS]
+    unknown = [key for key in data if key not in _KEYS][: MOST_PROBLEMS + 1]
+    problems = [f"{key}: unknown key; {did_you_mean(key, _KEYS)}" for key in unknown]
     if not isinstance(data.get("scene"), str):
         problems.append(f"scene: {_found(data, 'scene')}; needed: the path of a scene file")
     views = data.get("views")
     if views is None:
         problems += _shot_problems("", data)
+    elif isinstance(views, dict) and len(views) > MOST_VIEWS:
+        problems.append(f"views: found {len(views)}, allowed: at most {MOST_VIEWS}")
     elif not isinstance(views, dict) or not views or not all(isinstance(v, dict) for v in views.values()):
         problems.append(f"views: {_found(data, 'views')}; needed: a table for each view")
     else:
         problems += [f"{key}: found with views; it belongs into each of them" for key in _SHOT if key in data]
         for name, view in views.items():
-            unknown = [key for key in view if key not in (*_SHOT, "camera")]
+            unknown = [key for key in view if key not in (*_SHOT, "camera")][: MOST_PROBLEMS + 1]
             problems += [f"views.{name}.{key}: unknown key; {did_you_mean(key, (*_SHOT, 'camera'))}" for key in unknown]
             problems += _shot_problems(f"views.{name}.", view)
     free = data.get("free", {})
@@ -135,4 +138,4 @@ def _camera(name: str, view: Mapping[str, Any], scene: Scene) -> dict[str, Scene
 
 
 def _found(data: Mapping[str, Any], key: str) -> str:
-    return f"found {data[key]!r:.60}" if key in data else "missing"
+    return f"found {shown(data[key])}" if key in data else "missing"

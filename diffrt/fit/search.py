@@ -13,7 +13,9 @@ Three things keep it from running away:
   left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -41,6 +43,10 @@ _FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
          "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
 COARSE_ITERATIONS = 30
 
+TRIES = 20
+"""Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
+shorter steps that they try, and on a flat loss they do not end."""
+
 UNEXPLAINED = 5e-4
 """If more than this part of the target's power is left on the coarsest level, the search took a wrong turn there."""
 
@@ -54,7 +60,7 @@ class Step:
 
     count: its number, from 1. level: the number of its level, and blur: of that, in pixels. loss: mean over the pixel
     values. best: the least loss of this level so far. moved, most: how far the values are from those of the last best
-    point, and whose number moved most. values: (n,). seconds: since the fit began. left: seconds that it takes at most.
+    point, and whose number moved most. values: (n,). seconds: since the fit began.
     """
 
     count: int
@@ -66,7 +72,6 @@ class Step:
     most: str
     values: Array
     seconds: float
-    left: float
 
 
 Progress = Callable[[Step], None]
@@ -92,6 +97,10 @@ class Found:
 
 class _Stopped(Exception):
     """The search was asked to stop."""
+
+
+class _Exhausted(Exception):
+    """A gradient method has made as many evaluations as it may."""
 
 
 @dataclass
@@ -123,7 +132,7 @@ class Search:
     def _search(self, level: Level, start: Array) -> tuple[bool, str]:
         """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
         settings = self.problem.settings
-        self.level, self.number, self.first = level, self.number + 1, len(self.steps)
+        self.level, self.number = level, self.number + 1
         self.best, self.at = np.inf, start
         self.triangle: Triangle | None = None
         self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
@@ -145,11 +154,9 @@ class Search:
         change = np.abs(values - before)
         if loss < self.best and not refused:
             self.best, self.at = loss, np.array(u)
-        done = len(self.steps) - self.first + 1
-        rate = seconds / (len(self.steps) + 1)
         step = Step(
             len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
-            variables.components[int(change.argmax())], values, seconds, rate * max(self.limit - done, 0),
+            variables.components[int(change.argmax())], values, seconds,
         )  # fmt: skip
         self.steps.append(step)
         if self.progress:
@@ -158,10 +165,13 @@ class Search:
             raise _Stopped
 
     def _answer(self, u: Array, compute: Callable[[], Array]) -> tuple[Array, float]:
-        """What was found at u, from the journal or anew; and when, in seconds."""
+        """What is at u, from the journal or computed, and when it was, in seconds. Raises InputError if not finite."""
         known = self.journal.recall(self.number, u)
         if known is None:
-            known = Entry(self.number, np.array(u), compute(), perf_counter() - self.begin)
+            answer = compute()
+            if not np.isfinite(answer).all():
+                raise InputError("free: the image or its derivative is not finite; give another start, or bounds")
+            known = Entry(self.number, np.array(u), answer, perf_counter() - self.begin)
             self.journal.add(known)
         return known.answer, known.seconds
 
@@ -208,10 +218,11 @@ class Search:
             return np.full(size + 1, np.inf) if refused else found.residual / scale
 
         lower, upper = self.problem.variables.bounds
-        done = least_squares(
-            residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
-            max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
-        )  # fmt: skip
+        with _silence():
+            done = least_squares(
+                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
+                max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+            )  # fmt: skip
         return bool(done.success), str(done.message)
 
     def _folded(self, u: Array) -> Array:
@@ -240,6 +251,7 @@ class Search:
         unit = np.maximum(np.abs(begin), 0.1)
 
         kept: dict[bytes, Array] = {}
+        tries = 0
 
         def evaluate(u: Array) -> tuple[float, Array]:
             key = u.tobytes()
@@ -253,6 +265,10 @@ class Search:
         scale = 1.0 / max(evaluate(start)[0], 1e-300)
 
         def loss(scaled: Array) -> tuple[float, Array]:
+            nonlocal tries
+            tries += 1
+            if tries > TRIES * self.limit:
+                raise _Exhausted
             # Rounding may carry a bound over itself.
             u, moved = endless.inside(scaled * unit) if endless else (np.clip(scaled * unit, lower, upper), 1.0)
             try:
@@ -264,9 +280,24 @@ class Search:
         limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
         most = "maxfun" if method == "TNC" else "maxiter"
         options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
-        with np.errstate(invalid="ignore"):
-            done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)
+        try:
+            with _silence():
+                done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)
+        except _Exhausted:
+            return False, f"ended after {TRIES} evaluations for each of {self.limit} iterations"
         return bool(done.success), str(done.message)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No warnings of numpy and scipy: an optimiser tries points without a scene, and what is not finite is refused."""
+    from scipy.optimize import OptimizeWarning
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", OptimizeWarning)
+        warnings.filterwarnings("ignore", module="scipy")
+        yield
 
 
 def cheapest(problem: Problem, start: Array) -> float:

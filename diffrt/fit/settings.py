@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, did_you_mean, shown
 
 LOSSES = ("squared", "huber", "soft_l1")
 SPACES = ("linear", "srgb")
@@ -18,20 +17,25 @@ BOUNDED = ("least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr")
 METHODS = (*BOUNDED, "BFGS", "CG", "Newton-CG")
 """scipy's least_squares, and the methods of its minimize that work with a gradient."""
 
-_WHOLE = {"cells": (1, 64), "iterations": (1, 100_000), "starts": (1, 65_536), "refine": (1, 1024),
+_WHOLE = {"cells": (1, 64), "iterations": (1, 100_000), "starts": (1, 4096), "refine": (1, 1024),
           "seed": (0, 2**63 - 1)}  # fmt: skip
 _WORDS = {"method": METHODS, "loss": LOSSES, "space": SPACES}
+
+MOST_LEVELS = 32
+_BLURS = (0.1, 1e4)  # in pixels; a Gaussian of a tenth of a pixel leaves an image as it is, to rounding
+_SCALES = (1e-9, 1e9)
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a fit searches.
 
-    cells: per pixel side. method: one of METHODS. loss, scale: see `residual.py`; the scale is in units of the image.
-    space: what is compared, "linear" values or "srgb" encoded ones. iterations: the most evaluations (least_squares) or
-    iterations (others) at each level. levels: blurs in pixels from coarse to fine, before the full image; () for none,
-    None for automatic (none for a robust loss). starts: how many points in the bounds are tried; 1 is the start that is
-    given. refine: how many of them, the best, are searched from. seed: of these points.
+    cells: per pixel side. method: one of METHODS. loss, scale: see `residual.py`; the scale is in units of the image,
+    1e-9 to 1e9. space: what is compared, "linear" values or "srgb" encoded ones. iterations: the most evaluations
+    (least_squares) or iterations (others) at each level. levels: blurs from coarse to fine, before the full image, at
+    most MOST_LEVELS of 0.1 to 10,000 pixels; () for none, None for automatic (none for a robust loss). starts: how many
+    points in the bounds are tried; 1 is the start that is given. refine: how many of them, the best, are searched from.
+    seed: of these points.
     Raises InputError, one line per mistake.
     """
 
@@ -51,21 +55,25 @@ class Settings:
         for key, (least, most) in _WHOLE.items():
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-                problems.append(f"{key}: found {value!r:.60}, allowed: a whole number from {least} to {most}")
+                problems.append(f"{key}: found {shown(value)}, allowed: a whole number from {least} to {most}")
         for key, allowed in _WORDS.items():
             value = getattr(self, key)
-            if value not in allowed:
-                near = get_close_matches(str(value), allowed, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
-                problems.append(f"{key}: found {value!r:.60}, allowed: one of {', '.join(allowed)}{hint}")
-        if not (_is_number(self.scale) and 0.0 < self.scale < np.inf):
-            problems.append(f"scale: found {self.scale!r:.60}, allowed: a number over 0")
+            if not isinstance(value, str) or value not in allowed:
+                hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+                hint = f"; {hint}" if hint.startswith("did") else ""
+                problems.append(f"{key}: found {shown(value)}, allowed: one of {', '.join(allowed)}{hint}")
+        if not _is_number(self.scale, *_SCALES):
+            problems.append(f"scale: found {shown(self.scale)}, allowed: a number from 1e-9 to 1e9")
         blurs = self.levels
         if blurs is not None:
-            if isinstance(blurs, Sequence) and all(_is_number(b) and 0.0 < b <= 1e4 for b in blurs):
+            if isinstance(blurs, Sequence) and len(blurs) > MOST_LEVELS:
+                problems.append(f"levels: found {len(blurs)} blurs, allowed: at most {MOST_LEVELS}")
+            elif isinstance(blurs, Sequence) and all(_is_number(blur, *_BLURS) for blur in blurs):
                 object.__setattr__(self, "levels", tuple(float(b) for b in blurs))
             else:
-                problems.append(f"levels: found {blurs!r:.60}, allowed: blurs in pixels, from the coarsest")
+                problems.append(
+                    f"levels: found {shown(blurs)}, allowed: blurs from 0.1 to 10000 pixels, from the coarsest"
+                )
         if problems:
             raise InputError(*problems)
 
@@ -73,5 +81,5 @@ class Settings:
 SETTINGS = tuple(f.name for f in fields(Settings))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(value: Any, least: float, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most

@@ -1,11 +1,14 @@
-"""Solving a fit: one search or many, with a journal in a folder."""
+"""Solving a fit: one search or many, with a journal and results in a folder that nobody else writes to meanwhile."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
+from diffrt.files import locked
 from diffrt.fit.journal import NAME, Journal, open_journal
+from diffrt.fit.outputs import write_result
 from diffrt.fit.problem import Problem
 from diffrt.fit.result import Result
 from diffrt.fit.search import Progress, Search
@@ -28,7 +31,7 @@ def solve(
     nowhere if None. resume: whether to go on from the state there. stop: asked after each evaluation whether to end
     with the best so far. executor: where the searches from many starts run; processes of this machine if None. told:
     called after each of those.
-    The state is deleted when the fit has ended by itself; `outputs.write_result` writes what it found.
+    The state stays until `solve_into` has written the results.
     Raises InputError if a free parameter has no influence at the start, and as `open_journal` and `search_many`.
     """
     begin = perf_counter()
@@ -42,7 +45,17 @@ def solve(
     return Result(problem, found, before + perf_counter() - begin, starts)
 
 
-def finish(result: Result, folder: str | Path) -> None:
-    """Delete the state of a fit that has ended by itself."""
-    if result.found.finished:
-        Journal(Path(folder) / NAME).remove()
+def solve_into(
+    problem: Problem, folder: str | Path, progress: Progress | None = None, **options: Any
+) -> tuple[Result, list[str]]:
+    """Fit the free parameters to the targets, and write what was found into a folder.
+
+    progress and the options are those of `solve`. Returns the result, and the names of the files.
+    Raises InputError as `solve` and `write_result` do, and if another fit is running in the folder.
+    """
+    with locked(folder, "another fit is running in it; wait until it ends, or give another folder"):
+        result = solve(problem, progress, folder=folder, **options)
+        written = write_result(result, folder)
+        if result.found.finished:
+            Journal(Path(folder) / NAME).remove()
+    return result, written

@@ -22,9 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import exp, jacobian
+from diffrt.autograd import Var, exp, jacobian
+from diffrt.errors import InputError
 
 Vector = NDArray[np.float64]
+
+LARGEST = 1e12
+"""The largest number that a fit gives, takes as a start or as a bound: as much as a scene may hold."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,10 @@ class Free:
         return np.array(values)
 
     def values(self, u: Any) -> Any:
-        """The values (n,) of coordinates (size,), an array or a Var."""
+        """The values (n,) of coordinates (size,), an array or a Var. Raises InputError for values over LARGEST."""
         if self.kind == "positive":
+            if not (np.asarray(u.value if isinstance(u, Var) else u) <= np.log(LARGEST)).all():
+                raise InputError(f"{self.name}: found a number over {LARGEST:g}, which no scene holds")
             return exp(u)
         if self.kind == "direction":
             d0, e1, e2 = _axes(self.start)

@@ -98,8 +98,8 @@ class Shape(Kind):
         raise NotImplementedError
 
     def again(self, o: Any, d: Any, side: Any) -> Any:
-        """`inside` for rays that leave the points o of the face itself, on a side that is among `meets_itself`. It is to
-        pass through zero where such a ray grazes the face, and not to touch it."""
+        """`inside` for rays that leave the points o of the face itself, on a side that is among `meets_itself`. It is
+        to pass through zero where such a ray grazes the face, and not to touch it."""
         return self.intersect(o, d, side)[1]
 
     # What helps the search; none of it is differentiated.

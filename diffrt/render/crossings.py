@@ -213,7 +213,8 @@ def _solve(view: Visibility, pieces: _Pieces) -> tuple[Floats, Switches]:
 
 
 def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
-    """The switching functions that may be the right ones, those first that mostly are; `found` says for which pieces."""
+    """The switching functions that may be the right ones, those first that mostly are; `found` says for which
+    pieces."""
     signatures = view.signatures
     first, last = signatures[pieces.before], signatures[pieces.after]
     columns = np.arange(len(pieces.low))

@@ -29,6 +29,7 @@ from diffrt.compiler import choose_engine
 from diffrt.render.renderer import Settings, by_regions, jacobian, lay_out, require_memory_for
 from diffrt.render.tables import build_tables
 from diffrt.scene import Scene
+from diffrt.scene.scene import expect_scene
 
 STEP = 1e-3
 """The first step, relative to the parameter or absolute where that is under 1."""
@@ -75,6 +76,7 @@ def compare(scene: Scene, names: Sequence[str], settings: Settings | None = None
 
     names: of the parameters. settings: how images are sampled; edges must be "exact".
     """
+    expect_scene(scene, "compare")
     settings = settings or Settings()
     exact = _derivative(scene, names, settings)
     base = _image(scene, settings)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, pushforward
 from diffrt.compiler import Engine, choose_engine
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.image import Image
 from diffrt.memory import require_memory
 from diffrt.render.camera import from_row
@@ -22,6 +22,7 @@ from diffrt.render.shading import Samples, shade
 from diffrt.render.tables import Tables, build_tables
 from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene
+from diffrt.scene.scene import expect_scene
 
 AROUND = 4
 """Rows of pixels above and below a strip of an image that are looked at too."""
@@ -58,9 +59,9 @@ class Settings:
         for name, least, most in (("cells", 1, 64), ("edge_depth", 0, SMALLEST), ("junction_depth", 0, SMALLEST)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-                problems.append(f"{name}: found {value!r}, allowed: a whole number from {least} to {most}")
-        if self.edges not in ("exact", "ignore"):
-            problems.append(f'edges: found {self.edges!r}, allowed: "exact" or "ignore"')
+                problems.append(f"{name}: found {shown(value)}, allowed: a whole number from {least} to {most}")
+        if not isinstance(self.edges, str) or self.edges not in ("exact", "ignore"):
+            problems.append(f'edges: found {shown(self.edges)}, allowed: "exact" or "ignore"')
         if problems:
             raise InputError(*problems)
 
@@ -172,12 +173,13 @@ def render(
     with `report`, that and a Report. Raises InputError for settings that are not allowed, and for an image that takes
     more memory than there is.
     """
+    expect_scene(scene, "render")
     settings = Settings(cells, edges, edge_depth, junction_depth)
     chosen = choose_engine(engine, threads, dtype)
     width, height = scene.camera.width, scene.camera.height
-    first, last = (0, height) if rows is None else rows
+    first, last = (0, height) if rows is None else _pair(rows)
     if not 0 <= first < last <= height:
-        raise InputError(f"rows: found {rows}, allowed: a first row and a later one, from 0 to {height}")
+        raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
     # A cell is divided because of edges near it, so the cells around a strip are looked at too.
     above, below = max(first - AROUND, 0), min(last + AROUND, height)
     size = width, below - above
@@ -223,7 +225,10 @@ def jacobian(
     Returns (height, width, 3, n), radiance per unit of each number; with `report`, that and a Report. Raises
     InputError for an unknown name, and for derivatives that take more memory than there is.
     """
+    expect_scene(scene, "jacobian")
     at = scene.pack(names)
+    if not at.size:
+        raise InputError("jacobian: found no parameter, needed: at least one, such as 'camera.position'")
     require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth), len(at))
     told = None
 
@@ -236,6 +241,12 @@ def jacobian(
     _, columns = pushforward(image, [at], [list(np.eye(len(at)))])
     derivative = np.stack(columns, -1)
     return (derivative, told) if report else derivative
+
+
+def _pair(rows: Any) -> tuple[int, int]:
+    """Two whole numbers, or such as no image has."""
+    whole = isinstance(rows, tuple | list) and [isinstance(n, int | np.integer) for n in rows] == [True, True]
+    return (rows[0], rows[1]) if whole else (0, 0)
 
 
 def lay_out(

@@ -191,8 +191,8 @@ def casting(kinds: Kinds) -> tuple[type[Light], ...]:
 
 
 def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any) -> list[Any]:
-    """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, 1 if the slope at the
-    root is more than rounding, (n,).
+    """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, 1 if the slope
+    at the root is more than rounding, (n,).
 
     The sides in rows are not used but found at the first position.
 
@@ -252,8 +252,8 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
 
 
 def _steady(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any, other_side: Any, there: Any) -> Any:
-    """1 where the slope of a switching function at its root stays if the numbers of the scene change in their last place,
-    else 0: where the function touches zero, or is zero all along, its slope is rounding."""
+    """1 where the slope of a switching function at its root stays if the numbers of the scene change in their last
+    place, else 0: where the function touches zero, or is zero all along, its slope is rounding."""
     random = np.random.default_rng(0)
     skeleton, arrays = take_apart(
         (camera, [hit.shape for hit in row.ray.surfaces], row.ray.light, row.shape.shape, row.other.shape)

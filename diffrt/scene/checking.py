@@ -5,15 +5,13 @@ by one, and the relations whose fields are sound are checked after that even if 
 function returns the checked table, or None, and the problems as lines that begin with the path of the field.
 """
 
-import json
 import re
-import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from diffrt.errors import did_you_mean
+from diffrt.errors import MOST_PROBLEMS, did_you_mean, shown
 from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
 from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of
 
@@ -73,11 +71,6 @@ def check_kind(
     return table, faults + problems
 
 
-def shown(value: Any) -> str:
-    """A value as a scene file would have it, on one line and shortened if long."""
-    return _SHOWN.repr(value)
-
-
 def _check_fields(path: str, data: Mapping[str, Any], model: type[Checked], broken: set[str]) -> tuple[Any, Problems]:
     """Check the fields of a table and their relations; `broken` are fields reported already."""
     table, faulty = None, set(broken)
@@ -87,7 +80,8 @@ def _check_fields(path: str, data: Mapping[str, Any], model: type[Checked], brok
         faulty |= {str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)}
     fields = [*model.model_fields, *sorted(faulty.difference(model.model_fields))]  # in the schema's order
     untold = faulty - broken
-    problems = [_fault(path, data, model, field) for field in fields if field in untold]
+    told = [field for field in fields if field in untold][: MOST_PROBLEMS + 1]  # of a million wrong keys
+    problems = [_fault(path, data, model, field) for field in told]
     for relation in model.relations:
         if faulty.isdisjoint(relation.fields):
             values = {name: data.get(name, model.model_fields[name].default) for name in relation.fields}
@@ -122,6 +116,8 @@ def _check_group(
             problems.append(f'{path}: found the name "camera", allowed: another name; this one means the camera')
         tables[name], faults = check_kind(path, entry, kinds)
         problems += faults
+        if len(problems) > MOST_PROBLEMS:
+            break
     return (None if problems else tables), problems
 
 
@@ -144,28 +140,3 @@ def _join(path: str, key: str) -> str:
 
 def _quoted(names: Mapping[str, Any]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-class _Shown(reprlib.Repr):
-    """Bounded in length and depth whatever the value, so that a hostile file gives a short line too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict, self.maxstring = 3, 4, 4, 3, 60
-
-    def repr_bool(self, value: bool, level: int) -> str:
-        return "true" if value else "false"
-
-    def repr_str(self, value: str, level: int) -> str:
-        short = value if len(value) <= self.maxstring else value[: self.maxstring - 3] + "..."
-        return json.dumps(short, ensure_ascii=False)
-
-    def repr_int(self, value: int, level: int) -> str:
-        # Python refuses to print very long integers, and a file can hold one in hexadecimal.
-        return str(value) if value.bit_length() <= 128 else f"a whole number of {value.bit_length()} bits"
-
-    def repr_tuple(self, value: tuple[Any, ...], level: int) -> str:
-        return self.repr_list(list(value), level)
-
-
-_SHOWN = _Shown()

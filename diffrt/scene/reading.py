@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.files import parse_toml, read_text
 from diffrt.scene.checking import check_document
 from diffrt.scene.scene import Scene
@@ -22,6 +22,8 @@ def parse_scene(text: str, source: str = "<text>") -> Scene:
 
     text: the content of a scene file. source: what to call it in messages. Raises InputError as `load_scene`.
     """
+    if not isinstance(text, str):
+        raise InputError(f"parse_scene: found {shown(text)}, needed: the text of a scene file")
     document, problems = check_document(parse_toml(text, source))
     if document is None:
         raise InputError(*(f"{source}: {problem}" for problem in problems))

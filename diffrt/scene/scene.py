@@ -14,6 +14,7 @@ A scene never changes; `replace` and `unpack` make a new one:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, stack
-from diffrt.errors import InputError, did_you_mean
+from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import write_whole
-from diffrt.scene.checking import check_kind, shown
+from diffrt.scene.checking import check_kind
 from diffrt.scene.parameters import Parameter, parameters_of
 from diffrt.scene.schema import Document, Table
 from diffrt.scene.structure import Camera, Light, Shape
@@ -221,6 +222,8 @@ class Scene:
 
     def _locate(self, path: str) -> tuple[Parameter, int | None]:
         """The whole parameter that a path belongs to, and which component of it, None for all."""
+        if not isinstance(path, str):
+            raise InputError(f"found {shown(path)}, needed: the name of a parameter, such as 'camera.position'")
         name = path.partition(".")[0]
         table = self._table(name)
         if table is None:
@@ -240,7 +243,7 @@ class Scene:
         places: dict[str, tuple[Parameter, int | None]] = {}
         owners: dict[str, str] = {}
         problems: list[str] = []
-        for path in paths:
+        for path in each_of(paths):
             try:
                 whole, index = self._locate(path)
             except InputError as unknown:
@@ -279,6 +282,24 @@ class Scene:
                 "lights": {name: tables[name] for name in document.lights},
             }
         )
+
+
+def expect_scene(value: Any, function: str) -> None:
+    """Raises InputError if a function was given something else for its scene, and says how to make one of it."""
+    if isinstance(value, Scene):
+        return
+    hint = "load_scene reads one from a file"
+    if isinstance(value, str | PathLike):
+        hint = f"load_scene({shown(str(value))}) reads one from that file"
+    raise InputError(f"{function}: found {shown(value)}, needed: a Scene; {hint}")
+
+
+def each_of(names: Any) -> list[Any]:
+    """What is in a list of names; a single name, or something else, stands for itself."""
+    try:
+        return [names] if isinstance(names, str) else list(names)
+    except TypeError:  # it cannot be gone through
+        return [names]
 
 
 def _numbers_of(value: Value) -> NDArray[np.float64] | None:

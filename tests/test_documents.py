@@ -1,0 +1,97 @@
+"""What README.md and docs say to type runs as it is printed, in a copy of the project's files, without the extras."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from diffrt import cli
+from diffrt.fit import read_problem
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
+LONG = re.compile(r"scenes/gallery\.toml|diffrt check|examples/recover")
+"""Commands that compile for a while, render hundreds of images, or have a test of their own (test_recover.py)."""
+
+
+def blocks(language):
+    """The fenced blocks of a language, and the page that each is on."""
+    for page in PAGES:
+        for text in re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.M | re.S):
+            yield page, text
+
+
+def printed_commands():
+    """Every diffrt command of the pages and of `--help`, but for installing and for running these tests."""
+    found = {}
+    for page, text in (*blocks("sh"), *blocks("text"), *((ROOT / "diffrt/cli.py", t) for t in help_texts())):
+        for line in text.splitlines():
+            for command in line.split(" && "):
+                command = command.replace(".venv/bin/diffrt", "diffrt").strip()
+                if command.startswith("diffrt "):
+                    found.setdefault(command, page.name)
+    return found
+
+
+def help_texts():
+    examples = re.findall(r'Examples?: .*?"""', (ROOT / "diffrt/cli.py").read_text(), re.S)
+    return ["\n".join(re.findall(r"`(diffrt [^`]+)`", text)) for text in examples]
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the files that commands are printed for, as the working folder, and no optional package."""
+    for folder in ("scenes", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    for extra in ("pygraphviz", "OpenEXR", "distributed"):
+        monkeypatch.setitem(sys.modules, extra, None)
+    return tmp_path
+
+
+COMMANDS = [
+    pytest.param(command, id=command, marks=[pytest.mark.slow] if LONG.search(command) else [])
+    for command in printed_commands()
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_printed_command_runs_as_printed(command, copy, monkeypatch, capsys):
+    before = {path for path in copy.rglob("*") if path.is_file()}
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    # A derivation that is wrong, shown as such, ends with 1.
+    assert left.value.code in ((None, 0, 1) if " verify " in command else (None, 0)), capsys.readouterr().err
+    if output := re.search(r" -o (\S+)", command):
+        assert {path for path in copy.rglob("*") if path.is_file()} - before, f"{output[1]} was not written"
+
+
+def test_the_pages_print_commands_of_every_kind():
+    words = {command.split()[1] for command in printed_commands()}
+    assert words >= {"render", "gradient", "check", "fit", "explain", "graph", "verify", "parameters", "info"}
+
+
+@pytest.mark.parametrize(("page", "text"), [pytest.param(p, t, id=f"{p.name}-{i}") for i, (p, t) in
+                                            enumerate(blocks("python"))])  # fmt: skip
+def test_a_printed_program_runs_as_printed(page, text, copy, capsys):
+    exec(compile("import diffrt\n" + text, page.name, "exec"), {"__name__": "printed"})
+
+
+@pytest.mark.parametrize(("page", "text"), [pytest.param(p, t, id=f"{p.name}-{i}") for i, (p, t) in
+                                            enumerate(blocks("toml")) if p.name == "fit.md"])  # fmt: skip
+def test_a_printed_fit_file_is_one(page, text, copy):
+    Path("fit.toml").write_text(text)
+    assert read_problem("fit.toml").variables.components
+
+
+def test_every_file_that_a_page_names_is_there():
+    for page in PAGES:
+        text = page.read_text()
+        named = re.findall(r"`((?:diffrt|examples|scenes|benchmarks|tests|docs)/[\w/.-]+)`", text)
+        linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+        for path in (*(ROOT / n for n in named), *(page.parent / link for link in linked)):
+            assert path.exists(), f"{page.name} names {path}"
