@@ -33,7 +33,7 @@ import diffrt
 from diffrt import autograd
 from diffrt.compiler import Engine
 from diffrt.render.renderer import Settings, _middles, by_regions, lay_out
-from diffrt.render.shading import shade
+from diffrt.render.shading import Samples, shade
 from diffrt.render.tables import build_tables
 from diffrt.render.visibility import Visibility
 from diffrt.scene import parse_scene
@@ -254,7 +254,7 @@ def kernel(sizes: list[int]) -> None:
     for size in sizes:
         scene = scene_of(size)
         x, y = _middles(size, size, 2)
-        area = np.full(x.shape, 0.25)
+        at = Samples(x, y, np.full(x.shape, 0.25))
         seed = np.random.default_rng(0).random((3, len(x)))
         for dtype in ("float64", "float32"):
             for threads in (1, 2):
@@ -264,9 +264,9 @@ def kernel(sizes: list[int]) -> None:
                 moved = build_tables(scene.unpack(names, autograd.variable(scene.pack(names))))
                 plain = build_tables(scene)
                 search = median(lambda v=view: v.labels(x, y))
-                forward = median(lambda e=engine, v=view, p=plain, n=labels: shade(p, v.signatures, n, x, y, area, e))
+                forward = median(lambda e=engine, v=view, p=plain, n=labels: shade(p, v.signatures, n, at, e))
                 both = median(lambda e=engine, v=view, m=moved, n=labels:
-                              shade(m, v.signatures, n, x, y, area, e).backward(seed))  # fmt: skip
+                              shade(m, v.signatures, n, at, e).backward(seed))  # fmt: skip
                 per = 1e9 / len(x)
                 print(f"{size}x{size}x4, {dtype}, {threads} threads: forward {per * forward:.1f} ns per sample, "
                       f"forward and reverse {per * both:.1f} ns, search {per * search:.1f} ns")  # fmt: skip
@@ -284,13 +284,12 @@ def balls(sizes: list[int]) -> None:
         view = Visibility(plain, engine)
         x, y = _middles(sizes[0], sizes[0], 1)
         search = median(lambda: view.labels(x, y), 3)
-        labels, area = view.labels(x, y), np.ones(len(x))
+        labels, at = view.labels(x, y), Samples(x, y, np.ones(len(x)))
         seed = np.ones((3, len(x)))
 
         def both() -> None:
-            shapes = {kind: tuple(autograd.variable(f) for f in fields) for kind, fields in plain.shapes.items()}
-            moved = dataclasses.replace(plain, shapes=shapes)
-            shade(moved, view.signatures, labels, x, y, area, engine).backward(seed)
+            moved = dataclasses.replace(plain, shapes=autograd.variable(plain.shapes))
+            shade(moved, view.signatures, labels, at, engine).backward(seed)
 
         whole = median(lambda: diffrt.render(scene), 3)
         per = 1e9 / len(x)
