@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import Op, add_at, broadcast_to, concatenate, index, pushforward, reshape, take, vjp
-from diffrt.autograd.variable import Var, apply
+from diffrt.autograd.variable import Var, apply, is_recording
 from diffrt.compiler.program import Choice, Loop, Node, Recorder, Scope, TableInput, as_nodes, recorder_of
 from diffrt.compiler.structures import put_together, take_apart
 
@@ -111,16 +111,24 @@ def _put(whole: Any, members: Any, part: Any) -> Any:
 def _recorded_choice(recorder: Recorder, kind: Any, branches: Sequence[Body], arguments: Sequence[Any]) -> list[Any]:
     """A choice in a program, as an op of its own: its results in one column, which is taken apart again."""
     shapes: list[tuple[int, ...]] = []
+    tracked = [i for i, x in enumerate(arguments) if isinstance(x, Var) and x.tracked] if is_recording() else []
+    pullbacks: list[Callable[[Any], Any]] = []
 
     def forward(*values: Any) -> Any:
-        results = _record_choice(recorder, kind, branches, values)
-        shapes[:] = [r.shape for r in results]
+        used = [_kept_for(branch, tracked, pullbacks, shapes) for branch in branches] if tracked else branches
+        results = _record_choice(recorder, kind, used, values)
+        if not tracked:
+            shapes[:] = [r.shape for r in results]
         return _column(results) if results else np.zeros((0, 1))
 
     def vjp_rule(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
         places = [i for i, w in enumerate(wanted) if w]
-        derived = [_adjoint(branch, places) for branch in branches]
-        parts = iter(choose(kind, derived, [*inputs, g]))
+        if any(isinstance(x, Var) for x in (g, *inputs)):  # somebody differentiates this again
+            parts = iter(choose(kind, [_adjoint(branch, places) for branch in branches], [*inputs, g]))
+        else:
+            # The branches of the reverse pass go on with what those of the forward pass have computed.
+            own = [tracked.index(i) for i in places]
+            parts = iter(choose(kind, [_taken(pullback, own) for pullback in pullbacks], [g]))
         return [next(parts) if w else None for w in wanted]
 
     def jvp_rule(tangents: Sequence[Any], out: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -137,6 +145,30 @@ def _recorded_choice(recorder: Recorder, kind: Any, branches: Sequence[Body], ar
         results.append(reshape(index(packed, slice(start, start + size)), shape))
         start += size
     return results
+
+
+def _kept_for(branch: Body, places: Sequence[int], pullbacks: list[Any], shapes: list[tuple[int, ...]]) -> Body:
+    """A branch that keeps its pullback by some arguments."""
+
+    def run(*given: Any) -> list[Any]:
+        def column(*values: Any) -> Any:
+            results = branch(*_with(given, places, values))
+            shapes[:] = [_shape(r) for r in results]
+            return _column(results) if results else np.zeros((0, 1))
+
+        value, pullback = vjp(column, *(given[i] for i in places))
+        pullbacks.append(pullback)
+        return [value]
+
+    return run
+
+
+def _taken(pullback: Callable[[Any], Any], places: Sequence[int]) -> Body:
+    def run(seed: Any) -> list[Any]:
+        parts = pullback(seed)
+        return [parts[i] for i in places]
+
+    return run
 
 
 def _adjoint(branch: Body, places: Sequence[int]) -> Body:

@@ -14,7 +14,7 @@ Nothing is reordered: without `contract` every number is the one that numpy woul
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,9 @@ class _Writer:
             for own in choice.carried
             for c, g in zip(own, choice.given, strict=True)
         }
+        self.branches: dict[Scope, tuple[Choice, int]] = {
+            scope: (choice, k) for choice in recorder.choices for k, scope in enumerate(choice.scopes)
+        }
         self.sinks: dict[Node, str] = {}
 
     # Lines.
@@ -164,8 +167,9 @@ class _Writer:
     def module(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> str:
         self.live = self._live([node for nodes in results for node in nodes])
         self.items: dict[Scope, list[Node | Loop | Choice]] = {}
-        regions = {id(region): region for n in self.live if (region := self._region(n)) is not None}.values()
-        every: list[Node | Loop | Choice] = [*self.live, *regions]
+        regions = {id(region): region for n in self.live if (region := self._region(n)) is not None}
+        regions |= {id(choice): choice for n in self.live for choice in self._around(n.scope)}
+        every: list[Node | Loop | Choice] = [*self.live, *regions.values()]
         for item in sorted(every, key=lambda i: i.number):
             home = (
                 item.scope.parent if isinstance(item, Loop) else item.home if isinstance(item, Choice) else item.scope
@@ -173,6 +177,7 @@ class _Writer:
             assert home is not None
             self.items.setdefault(home, []).append(item)
         self.spreads = self._spreads(results)
+        self.exports = self._exports()
         self.start("entry")
         self.body(kinds, results)
         head = (
@@ -193,6 +198,13 @@ class _Writer:
             return region
         return self.homes[node][0] if node in self.homes else None
 
+    def _around(self, scope: Scope | None) -> Iterator[Choice]:
+        """The choices in whose branches a scope lies."""
+        while scope is not None:
+            if scope in self.branches:
+                yield self.branches[scope][0]
+            scope = scope.parent
+
     def _live(self, roots: list[Node]) -> set[Node]:
         live: set[Node] = set()
         pending = list(roots)
@@ -202,6 +214,7 @@ class _Writer:
                 continue
             live.add(node)
             pending += node.operands
+            pending += [choice.kind for choice in self._around(node.scope)]
             if node.op not in ("result", "carried"):
                 continue
             region, i = node.setting if node.op == "result" else self.homes[node]
@@ -229,6 +242,35 @@ class _Writer:
                 wanted.update(n for n in (region.mask, region.need) if n is not None)
         wanted = {self.source(n) for n in wanted}
         return {n for n in wanted if not n.varies and n.op != "constant" and n in self.live}
+
+    def _exports(self) -> dict[tuple[Choice, int], list[Node]]:
+        """The nodes of each branch that are used after it, in later branches of the same kind."""
+        found: dict[tuple[Choice, int], dict[Node, None]] = {}
+
+        def use(node: Node, scope: Scope) -> None:
+            node = self.source(node)
+            at = node.scope
+            while not at.holds(scope):
+                branch = self.branches[at]
+                found.setdefault(branch, {})[node] = None
+                at = branch[0].home
+
+        for node in sorted(self.live, key=lambda n: n.number):
+            for operand in node.operands:
+                use(operand, node.scope)
+            region = self._region(node)
+            if isinstance(region, Choice):
+                for scope, after in zip(region.scopes, region.after, strict=True):
+                    if after[i := node.setting[1]] in self.live or self.source(after[i]) in self.live:
+                        use(after[i], scope)
+            elif region is not None and region.scope.parent is not None:
+                for given in [*region.given, *([] if region.mask is None else [region.mask])]:
+                    if self.source(given) in self.live:
+                        use(given, region.scope.parent)
+                for after_ in [*region.after, *(n for n in (region.need, region.following) if n is not None)]:
+                    if self.source(after_) in self.live:
+                        use(after_, region.scope)
+        return {branch: list(nodes) for branch, nodes in found.items()}
 
     def _sinks(self, summed: Sequence[Node]) -> set[Node]:
         """The results of choices that are only added up: a branch adds its own, and the others add nothing."""
@@ -515,9 +557,11 @@ class _Writer:
         cases = " ".join(f"i32 {k}, label %{label}" for k, label in enumerate(labels) if k)
         self.line(f"switch i32 {kind}, label %{labels[0]} [ {cases} ]")
         ends: list[list[str]] = [[] for _ in wanted]
+        blocks = []
         for label, scope, after in zip(labels, choice.scopes, choice.after, strict=True):
             self.start(label)
             self.scope(scope)
+            blocks.append(self.block)
             for k, i in enumerate(wanted):
                 slot = self.sinks.get(choice.results[i])
                 if slot is None:
@@ -530,6 +574,11 @@ class _Writer:
             result = choice.results[i]
             if result not in self.sinks:
                 self.names[result] = self.value(f"phi {self.type(result, True)} {', '.join(ends[k])}")
+        for k in range(len(labels)):
+            for node in self.exports.get((choice, k), ()):
+                names = [self.names[node] if j == k else "poison" for j in range(len(labels))]
+                parts = ", ".join(f"[ {name}, %{block} ]" for name, block in zip(names, blocks, strict=True))
+                self.names[node] = self.value(f"phi {self.type(node, node.varies)} {parts}")
 
     def sink(self, slot: str, value: str) -> None:
         """Add to a sum that is kept in memory."""

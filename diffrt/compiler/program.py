@@ -9,14 +9,16 @@ Nodes are made in one place, `Recorder.make`, which computes what is constant an
 nobody uses is left out when the program is emitted.
 
 A node belongs to a *scope*, the innermost of those of its operands: the whole call, a run of samples with one row,
-one sample, the body of a loop. It is computed once per pass through its scope. So what does not depend on the sample
-leaves the loop over samples by itself.
+one sample, the body of a loop, a branch. It is computed once per pass through its scope. So what does not depend on the
+sample leaves the loop over samples by itself. A branch may use what an earlier branch of the same kind has computed, as
+whenever the one is taken so is the other.
 """
 
 import linecache
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -29,11 +31,20 @@ UNIFORM, ROW, SAMPLE, TABLE_FIELD = "uniform", "row", "sample", "table"
 
 
 class Scope:
-    """Where nodes are computed: `parent` is the scope around it."""
+    """Where nodes are computed: `parent` is the scope around it, `number` larger the later it was made."""
+
+    _made = count()
 
     def __init__(self, name: str, parent: "Scope | None" = None) -> None:
         self.name, self.parent = name, parent
         self.depth: int = 0 if parent is None else parent.depth + 1
+        self.number = next(Scope._made)
+
+    def holds(self, other: "Scope | None") -> bool:
+        """Whether another scope is this one, or in it."""
+        while other is not None and other.depth > self.depth:
+            other = other.parent
+        return other is self
 
 
 @dataclass(eq=False)
@@ -285,7 +296,8 @@ class Recorder:
             scope, varies = nodes[0].scope, False
             for x in nodes:
                 varies = varies or x.varies
-                if x.scope.depth > scope.depth:
+                # Of two branches of one kind the later one goes on with what the earlier one has computed.
+                if (x.scope.depth, x.scope.number) > (scope.depth, scope.number):
                     scope = x.scope
             boolean = name in _BOOLEAN or (name == "where" and nodes[1].boolean)
             found = self._made[key] = Node(self, name, tuple(nodes), None, scope, boolean, varies)
