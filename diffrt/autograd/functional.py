@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .operations import divide, exp, log, multiply, sqrt, subtract, tanh, where
+from .operations import divide, exp, greater, log, multiply, sqrt, subtract, tanh, where
 from .structure import Axis, index, matmul, max, mean, stack, sum
 from .variable import Numeric, Var, as_value
 
@@ -65,8 +65,7 @@ def sigmoid(x: Numeric) -> Any:
 
 def relu(x: Numeric) -> Any:
     """x where it is positive, else 0; the derivative at 0 is 0."""
-    value = as_value(x)
-    return where(value > 0.0, x, 0.0)
+    return where(greater(x, 0.0), x, 0.0)
 
 
 def _components(x: Numeric, axis: int) -> list[Any]:

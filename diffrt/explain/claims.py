@@ -46,7 +46,11 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
     for name, indices in names:
         for index, size in zip(indices, q.shape(name), strict=False):
             if isinstance(index, str):
-                letters[index] = min(letters.get(index, size), size)
+                if letters.setdefault(index, size) != size:
+                    raise InputError(
+                        f"{where}: the letter {index} stands for {letters[index]} entries and for {size} of {name}; "
+                        "needed: a letter for each size"
+                    )
             elif not -size <= index < size:
                 raise InputError(f"{where}: the index {index} does not fit {name} of shape {q.shape(name)}")
     claims = []
@@ -118,8 +122,8 @@ def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bo
     row_or_column = array.ndim == 1 and array.size == right.size and 1 in right.shape
     if array.shape in {right.shape, wanted} or array.size == 1 == right.size or row_or_column:
         return array.reshape(right.shape), False
-    if array.shape == right.shape[::-1]:
-        return array.T, True
+    if array.shape == right.shape[::-1] or (len(wanted) == 2 and array.shape == wanted[::-1]):
+        return array.T.reshape(right.shape), True
     raise InputError(f"{claim.text}: the formula has the shape {array.shape}, needed: {wanted}")
 
 
