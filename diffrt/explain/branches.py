@@ -65,7 +65,7 @@ class Fork:
 
     def words(self, entry: int, side: int, names: Mapping[int, str]) -> str:
         """What holds where a margin has a sign."""
-        left = phrase(self.left, names)
+        left: str = phrase(self.left, names)
         place = f"[{entry}]" if len(self.margins) > 1 else ""
         if self.op in ("max", "min"):
             alone = (side > 0) == (self.op == "max")
@@ -114,6 +114,16 @@ class Look:
         """Of all forks, flat."""
         return np.concatenate([f.margins for f in self.forks]) if self.forks else np.zeros(0)
 
+    def owner(self, serial: int) -> str:
+        """The quantity to which a step of the computation belongs: the next one that was computed."""
+        later = [v.serial for v in self.q.vars.values() if v.op is not None and v.serial >= serial]
+        return next((n for n, v in self.q.vars.items() if v.serial == min(later)), "") if later else ""
+
+    @cached_property
+    def magnitude(self) -> float:
+        """Of the largest quantity."""
+        return float(np.max([np.abs(v.value).max(initial=0.0) for v in self.q.vars.values()], initial=0.0))
+
     def side(self, number: int) -> int:
         """The sign of a margin; 0 if it is 0 or there is no such fork at this point."""
         return int(np.sign(self.margins[number])) if number < len(self.margins) else 0
@@ -146,6 +156,34 @@ class Space:
         low = [np.full(int(np.prod(s)), a) for s, a, _ in self.bounds.values()]
         high = [np.full(int(np.prod(s)), b) for s, _, b in self.bounds.values()]
         return np.concatenate(low), np.concatenate(high)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Where claims are compared: at points given, drawn and beside borders. wider: more points, to search from."""
+
+    given: Sequence[Look]
+    drawn: Sequence[Look]
+    wider: Sequence[Look]
+    beside: Sequence[Look]
+    space: Space
+
+    @property
+    def looks(self) -> list[Look]:
+        """All at which claims are compared."""
+        return [*self.given, *self.drawn, *self.beside]
+
+
+def new_cells(known: Sequence[Look], others: Sequence[Look], most: int) -> list[Look]:
+    """Those of the other points at which a formula goes ways that it goes at none of the known ones."""
+    cells = {np.sign(look.margins).tobytes() for look in known}
+    found: list[Look] = []
+    for look in others:
+        cell = np.sign(look.margins).tobytes()
+        if cell not in cells and len(found) < most:
+            cells.add(cell)
+            found.append(look)
+    return found
 
 
 def both_sides(looks: Sequence[Look], space: Space) -> list[Look]:

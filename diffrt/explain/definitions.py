@@ -1,5 +1,6 @@
 """Where points are drawn, and how quantities are computed from formulas."""
 
+from bisect import bisect, insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,24 +79,31 @@ def draw_points(inputs: Mapping[str, Domain], count: int, rng: np.random.Generat
     order = np.array([rng.permutation(count) for _ in range(sizes)]).reshape(sizes, count)
     points = []
     for k in range(count):
-        taken: list[float] = []
+        taken: list[float] = []  # in ascending order
+        drawn = 0
         point: dict[str, Any] = {}
         nearness = 1.0 if 4 * k < 3 * count else 10.0 ** -rng.uniform(0.5, 2.5)
         for name, domain in inputs.items():
             low, high = domain.bounds
             span, least = high - low, min(max(low, 0.0), high)
-            for _ in range(domain.size):
-                part = order[len(taken), k]
-                near = 0.01 * min(span, 1.0) * nearness
+            entries = np.empty(domain.size)
+            near = 0.01 * min(span, 1.0) * nearness
+            # With many entries nearer ones, so that there is room for all of them.
+            apart = min(near / 4.0, span * nearness / (8.0 * sizes))
+            for entry in range(domain.size):
+                part = order[drawn, k]
                 for attempt in range(200):
                     x = low + span * (part + float(rng.uniform(0.01, 0.99))) / count
                     x = least + (x - least) * nearness
-                    if abs(x - round(x)) > min(near, 0.005) and all(abs(x - t) > near / 4.0 for t in taken):
+                    place = bisect(taken, x)
+                    beside = taken[max(place - 1, 0) : place + 1]
+                    if abs(x - round(x)) > min(near, 0.005) and all(abs(x - t) > apart for t in beside):
                         break
                     if attempt >= 20:
                         part = rng.integers(count)
-                taken.append(x)
-            entries = np.array(taken[-domain.size :]) if domain.size else np.zeros(0)
+                insort(taken, x)
+                entries[entry] = x
+                drawn += 1
             point[name] = entries.reshape(domain.shape) if domain.shape else float(entries[0])
         points.append(point)
     return [_with_both_signs(point, k, points, inputs, rng) for k, point in enumerate(points)]

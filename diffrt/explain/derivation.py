@@ -14,7 +14,6 @@ little to compare is not called right.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError
-from diffrt.explain.branches import Look, Space, both_sides, forks_of
+from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells
 from diffrt.explain.claims import Claim, cut, fitted, read_claims
 from diffrt.explain.definitions import Build, Domain, draw_points, settled
 from diffrt.explain.diagnosis import TRANSPOSED, diagnose
@@ -33,75 +32,15 @@ from diffrt.explain.formula import Formula
 from diffrt.explain.kinks import Sides, is_tied, roots_of_nothing, sides_of
 from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.explain.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.explain.wording import tidy
 
 POINTS = 24
 """So many points are drawn."""
 
-TOLERANCE = 1e-8
-"""What is nearer than this, relatively, is the same."""
-
-SHARP = 1e-6
-"""Where rounding may reach farther than this, relatively, agreeing says nothing."""
-
-_UNDERFLOW = 1e-290
-
-_ENTRIES = 8
-"""Of so many entries of a claim it is asked whether rounding leaves enough of them."""
-
 
 class Undefined(InputError):
     """A quantity is not finite at a point."""
-
-
-@dataclass(eq=False)
-class Trial:
-    """A claim and what is right at one point, rows by columns.
-
-    turned: whether the claim was transposed to fit. floors: how far rounding may put an entry off, the claim's and the
-    right one. forks: of the claim. magnitude: of the largest quantity.
-    """
-
-    look: Look
-    mine: NDArray[np.float64]
-    right: NDArray[np.float64]
-    turned: bool
-    floors: Callable[[int, int], tuple[float, float]]
-    forks: Look
-    magnitude: float
-
-    @property
-    def defined(self) -> bool:
-        """Whether the claim is a number."""
-        return bool(np.isfinite(self.mine).all())
-
-    @cached_property
-    def off(self) -> float:
-        """The largest relative difference."""
-        with np.errstate(all="ignore"):
-            size = np.maximum(np.abs(self.mine), np.abs(self.right))
-            return float(np.nan_to_num(np.abs(self.mine - self.right) / size).max(initial=0.0))
-
-    @cached_property
-    def differs(self) -> bool:
-        """Whether there is a difference that rounding does not explain."""
-        difference = np.abs(self.mine - self.right)
-        room = TOLERANCE * np.maximum(np.abs(self.mine), np.abs(self.right)) + _UNDERFLOW
-        return any(
-            difference[i, j] > room[i, j] + 16.0 * sum(self.floors(int(i), int(j)))
-            for i, j in np.argwhere(difference > room)
-        )
-
-    def cancels(self, i: int, j: int) -> str:
-        """Whose digits cancel at an entry, "your formula" or "the definition"; empty if enough of both are left."""
-        mine, right = abs(self.mine[i, j]), abs(self.right[i, j])
-        yours, ours = (16.0 * f for f in self.floors(i, j))
-        if yours + ours <= SHARP * max(mine, right):
-            return ""
-        # What is 0 has no relative error, and is 0 if rounding is small beside the quantities themselves.
-        if mine <= yours and right <= ours and yours + ours <= SHARP * self.magnitude:
-            return ""
-        return "your formula" if yours >= ours else "the definition"
 
 
 @dataclass
@@ -131,37 +70,35 @@ class Derivation:
 
     def mark(self) -> Marked:
         """Compare every claim. Raises InputError for a claim that cannot be compared at all, one line each."""
-        rng = np.random.default_rng(self.seed)
-        domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
-        given = [self._look(p) for p in self.points]
-        drawn, wider = self._drawn(domains, rng)
-        space = Space({n: (d.shape, *d.bounds) for n, d in domains.items()}, self._look_or_none)
-        beside = [] if self.draw else both_sides([*drawn, *wider], space)
-        looks = [*given, *drawn, *_new_cells(drawn, wider), *beside]
+        with np.errstate(all="ignore"):
+            rng = np.random.default_rng(self.seed)
+            domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
+            survey = self._survey(domains, rng)
+            marks: list[Line] = []
+            problems: list[str] = []
+            for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
+                for text, formula in given.items():
+                    try:
+                        marks += self._marks_of(kind, text, formula, survey)
+                    except InputError as fault:
+                        problems += fault.problems
+            if problems:
+                raise InputError(*problems)
+            self._together(marks, survey.given)
+            self._effects(marks, survey.looks[0].q)
+            return Marked(marks, self._taylor(survey.drawn[-1].q), self._where(domains))
+
+    def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey) -> list[Line]:
+        """The marks of one line: one for each claim that it stands for."""
         marks = []
-        for claim in self._claims(looks[0].q):
-            trials = [self._trial(claim, look) for look in looks]
-            trials += self._beside(claim, trials, [*drawn, *wider], space)
-            line = self._mark(claim, trials, len(given))
+        for claim in read_claims(kind, text, formula, survey.looks[0].q):
+            trials = [self._trial(claim, look) for look in survey.looks]
+            trials += self._beside(claim, trials, survey)
+            line = self._mark(claim, trials, len(survey.given))
             if line.verdict == "wrong":
                 line.reading = self._reading(claim, trials)
             marks.append(line)
-        self._together(marks, given)
-        self._effects(marks, looks[0].q)
-        return Marked(marks, self._taylor(drawn[-1].q), self._where(domains))
-
-    def _claims(self, q: Quantities) -> list[Claim]:
-        claims: list[Claim] = []
-        problems: list[str] = []
-        for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
-            for text, formula in given.items():
-                try:
-                    claims += read_claims(kind, text, formula, q)
-                except InputError as fault:
-                    problems += fault.problems
-        if problems:
-            raise InputError(*problems)
-        return claims
+        return marks
 
     # Points.
 
@@ -200,32 +137,33 @@ class Derivation:
     def _defined(self, point: Mapping[str, Any]) -> bool:
         return self._look_or_none(point) is not None
 
-    def _drawn(self, domains: Mapping[str, Domain], rng: np.random.Generator) -> tuple[list[Look], list[Look]]:
-        """Looks at random points, and at more of them if anything branches. Points of which one input has the default
-        domain are drawn again where a quantity is not defined."""
+    def _survey(self, domains: Mapping[str, Domain], rng: np.random.Generator) -> Survey:
+        """Points given, points drawn, and if anything branches more of them, and points beside all borders. Where an
+        input has the default domain, points at which a quantity is not defined are drawn again."""
+        given = [self._look(p) for p in self.points]
+        space = Space({n: (d.shape, *d.bounds) for n, d in domains.items()}, self._look_or_none)
         if self.draw:
-            return [self._look(self.draw(rng)) for _ in range(POINTS // 2)], []
+            return Survey(given, [self._look(self.draw(rng)) for _ in range(POINTS // 2)], [], [], space)
         again = any(d.low is None for d in self.inputs.values())
         found: list[Look] = []
         for _ in range(50):
-            for point in draw_points(domains, POINTS, rng):
-                look = self._look_or_none(point) if again else self._look(point)
-                if look is not None:
-                    found.append(look)
+            tries = [self._look_or_none(p) if again else self._look(p) for p in draw_points(domains, POINTS, rng)]
+            found += [look for look in tries if look is not None]
             if len(found) >= POINTS:
                 break
         if not found:
             self._look(draw_points(domains, 1, rng)[0])  # says what is not defined
             raise InputError("inputs: hardly a point was found at which everything is defined; give domains")
-        wider = []
+        drawn, wider = found[:POINTS], found[POINTS:]
         if any(look.forks for look in found):
-            tries = (self._look_or_none(p) for _ in range(4) for p in draw_points(domains, POINTS, rng))
-            wider = [look for look in tries if look is not None]
-        return found[:POINTS], [*found[POINTS:], *wider]
+            tries = [self._look_or_none(p) for _ in range(4) for p in draw_points(domains, POINTS, rng)]
+            wider += [look for look in tries if look is not None]
+        beside = [*new_cells(drawn, wider, POINTS), *both_sides([*drawn, *wider], space)]
+        return Survey(given, drawn, wider, beside, space)
 
-    def _beside(self, claim: Claim, trials: Sequence[Trial], looks: Sequence[Look], space: Space) -> list[Trial]:
+    def _beside(self, claim: Claim, trials: Sequence[Trial], survey: Survey) -> list[Trial]:
         """Trials on both sides of the borders of a claim's own formula."""
-        if self.draw or not any(t.forks.forks for t in trials):
+        if not any(t.forks.forks for t in trials):
             return []
 
         def look(point: Mapping[str, Any]) -> Look | None:
@@ -233,9 +171,9 @@ class Derivation:
             return None if there is None else self._claimed(claim, there)[1]
 
         known = [t.forks for t in trials]
-        wider = [self._claimed(claim, k)[1] for k in looks]
-        found = [*_new_cells(known, wider), *both_sides([*known, *wider], Space(space.bounds, look))]
-        return [self._trial(claim, self._look(k.point)) for k in found]
+        wider = [self._claimed(claim, k)[1] for k in survey.wider]
+        beside = both_sides([*known, *wider], Space(survey.space.bounds, look))
+        return [self._trial(claim, self._look(k.point)) for k in [*new_cells(known, wider, POINTS), *beside]]
 
     def _where(self, domains: Mapping[str, Domain]) -> str:
         """The domains in words."""
@@ -275,8 +213,7 @@ class Derivation:
             place = (j * right.shape[0] + i if turned else i * right.shape[1] + j) if mine.size > 1 else 0
             return rounding_of(found, place), self._rounding(claim, look.q, i, j)
 
-        magnitude = max(1.0, *(float(np.abs(v.value).max(initial=0.0)) for v in look.q.vars.values()))
-        return Trial(look, mine, right, turned, floors, forks, magnitude)
+        return Trial(claim, look, mine, right, turned, floors, forks)
 
     def _right(self, claim: Claim, q: Quantities) -> NDArray[np.float64]:
         """What is right at a point: rows by columns, of the entries that are asked for."""
@@ -308,7 +245,8 @@ class Derivation:
                 continue
             at_kink = k < given and claim.kind != "path" and self._is_kink(claim, trial.look)
             if at_kink:
-                sides = [self._sides(claim, trial.look, i) for i in range(len(trial.mine))]
+                entries = [_at(claim.entry, i) for i in range(len(trial.mine))]
+                sides = [self._sides(claim, trial.look, entry, list(trial.said(entry))) for entry in entries]
                 jumps += any(s.jumps for s in sides)
                 if all(s.jumps or s.mix_to(row) for s, row in zip(sides, trial.mine, strict=True)):
                     kinked += trial.differs
@@ -321,7 +259,7 @@ class Derivation:
             doubt = doubt or (f"{claim.name} jumps at a given point: it has no derivative there" if jumps else "")
             doubt = doubt or ("" if claim.kind == "path" else self._confirm(claim, trials[given].look.q))
             turned = any(t.turned for t in trials)
-            doubt = doubt or ("" if turned else self._blurred(claim, trials))
+            doubt = doubt or ("" if turned else blurred(trials))
             if doubt:
                 return Line(claim, "cannot tell", doubt)
             if turned:
@@ -330,14 +268,14 @@ class Derivation:
                 line.yours, line.right = trials[0].mine.T, trials[0].right
                 return line
             told = ["a subgradient at a kink"] if kinked else []
-            unseen = self._unseen(claim, trials)
+            unseen = not_reached(trials)
             return Line(claim, "right", "; ".join(told + ([f"not reached: {', '.join(unseen)}"] if unseen else [])))
         if doubt := "" if claim.kind == "path" else self._confirm(claim, trials[given].look.q):
             return Line(claim, "cannot tell", doubt)
         worst = max(wrong, key=lambda k: trials[k].off)
         line = Line(claim, "wrong", point=dict(trials[worst].look.point))
         if len(wrong) < len(trials):
-            where = self._only_where(claim, trials, set(wrong))
+            where = only_where(trials, set(wrong))
             line.detail = f"at {len(wrong)} of {len(trials)} points" + (f", all with {where}" if where else "")
         line.yours, line.right = plain(trials[worst].mine), plain(trials[worst].right)
         yours, rights = [t.mine for t in trials], [t.right for t in trials]
@@ -355,7 +293,7 @@ class Derivation:
             )
             if slopes is None:
                 continue
-            low, high = slopes.around(1e-5, right[i, j], 16.0 * self._rounding(claim, q, i, j))
+            low, high = slopes.around(1e-5, float(right[i, j]), 16.0 * self._rounding(claim, q, i, j))
             if not low <= right[i, j] <= high:
                 return f"our own {tidy(right[i, j])} and numbers, {tidy(slopes.left)}, disagree"
         return ""
@@ -381,85 +319,17 @@ class Derivation:
                 continue
         return ""
 
-    # Rounding and borders.
-
-    def _sides_seen(self, claim: Claim, trial: Trial) -> list[tuple[Any, int]]:
-        """The margins that decide at a point what the claim and its quantity are, and their signs."""
-        numbers = [n for n, (f, _) in enumerate(trial.look.places) if self._matters(claim, trial.look, f.serial)]
-        found = [(("definition", n), trial.look.side(n)) for n in numbers]
-        return found + [(("claim", n), trial.forks.side(n)) for n in range(len(trial.forks.margins))]
-
-    def _matters(self, claim: Claim, look: Look, serial: int) -> bool:
-        """Whether what has a serial number belongs to what the claim is about: to the next quantity after it."""
-        later = [(v.serial, n) for n, v in look.q.vars.items() if v.serial >= serial and n not in self.inputs]
-        owner = min(later)[1] if later else ""
-        if claim.kind == "partial":
-            return owner == claim.name
-        if claim.kind == "path":
-            return owner in {n for n, _ in claim.steps}
-        return owner in {claim.name, *look.q.above(claim.name)}
-
-    def _blurred(self, claim: Claim, trials: Sequence[Trial]) -> str:
-        """Whose digits cancel, so that on a side of a border there is no point with enough of them; empty if there are
-        such points everywhere."""
-        rows, columns = trials[0].right.shape
-        places = np.unique(np.linspace(0, rows * columns - 1, _ENTRIES).astype(int))
-        entries = [(int(p) // columns, int(p) % columns) for p in places]
-        sides = [{("", 0), *self._sides_seen(claim, t)} for t in trials]
-        needed = {(side, entry) for there in sides for side in there for entry in entries}
-        culprits: dict[Any, str] = {}
-        for trial, there in zip(trials, sides, strict=True):
-            for entry in entries:
-                open_ones = {(side, entry) for side in there} & needed
-                if open_ones:
-                    culprit = trial.cancels(*entry)
-                    culprits.update(dict.fromkeys(open_ones, culprit))
-                    if not culprit:
-                        needed -= open_ones
-        if not needed:
-            return ""
-        blamed = [culprits[n] for n in needed]
-        whose = "your formula" if "your formula" in blamed else "the definition"
-        return f"{whose} cancels: rounding leaves fewer than six digits of it"
-
-    def _unseen(self, claim: Claim, trials: Sequence[Trial]) -> list[str]:
-        """The sides of borders at which no point lies, in words."""
-        seen: dict[Any, set[int]] = {}
-        places: dict[Any, Any] = {}
-        for trial in trials:
-            for key, side in self._sides_seen(claim, trial):
-                seen.setdefault(key, set()).add(side)
-                look = trial.look if key[0] == "definition" else trial.forks
-                places.setdefault(key, (look, key[1]))
-        found = [_words(*places[key], way) for key, sides in seen.items() for way in (-1, 1) if way not in sides]
-        return list(dict.fromkeys(found))
-
-    def _only_where(self, claim: Claim, trials: Sequence[Trial], wrong: set[int]) -> str:
-        """A side of a border on which all wrong points lie and no other point; empty if there is none."""
-        sides = [set(self._sides_seen(claim, t)) for t in trials]
-        shared = set.intersection(*(sides[k] for k in wrong))
-        for k, there in enumerate(sides):
-            if k not in wrong:
-                shared -= there
-        if not shared:
-            return ""
-        (source, number), side = min(shared)
-        trial = trials[min(wrong)]
-        return _words(trial.look if source == "definition" else trial.forks, number, side)
-
     # Kinks.
 
     def _is_kink(self, claim: Claim, look: Look) -> bool:
         """Whether at a point the claim's quantity is on a border."""
-        nodes = roots_of_nothing([look.q.vars[claim.name]])
-        serials = [f.serial for f in look.forks if is_tied(f)] + [v.serial for v in nodes]
-        return any(self._matters(claim, look, s) for s in serials)
+        serials = [f.serial for f in look.forks if is_tied(f)]
+        serials += [v.serial for v in roots_of_nothing([look.q.vars[claim.name]])]
+        return any(matters(claim, look, s) for s in serials)
 
-    def _sides(self, claim: Claim, look: Look, row: int, others: Sequence[tuple[str, int]] = ()) -> Sides:
-        """The derivatives around a point of one entry of the claim's quantity, by the claim's entries and others."""
-        entry, q = _at(claim.entry, row), look.q
-        places = [claim.place] if claim.place is not None else list(range(q.vars[claim.of].size))
-        wanted = list(others) or [(claim.of, p) for p in places]
+    def _sides(self, claim: Claim, look: Look, entry: int, wanted: Sequence[tuple[str, int]]) -> Sides:
+        """The derivatives around a point of one entry of the claim's quantity, by entries of others."""
+        q = look.q
         local = claim.kind == "partial"
         define = self.define if local else None
         moving = q.parents(claim.name) if define else [n for n in self.inputs if n in q.vars]
@@ -487,29 +357,22 @@ class Derivation:
         return sides_of(near, np.concatenate([np.ravel(q.vars[n].value) for n in moving]), self.seed)
 
     def _together(self, marks: Sequence[Line], given: Sequence[Look]) -> None:
-        """At a kink the right claims about one quantity have to be one subgradient."""
+        """At a kink all right claims about one quantity have to be one subgradient."""
         groups: dict[Any, list[Line]] = {}
-        for mark in marks:
-            if mark.verdict == "right" and mark.claim.kind != "path" and given:
+        for mark in marks if given else ():
+            if mark.verdict == "right" and mark.claim.kind != "path":
                 groups.setdefault((mark.claim.kind, mark.claim.name), []).append(mark)
         for lines in groups.values():
             claim = lines[0].claim
             for look in given if len(lines) > 1 else ():
-                if not self._is_kink(claim, look):
-                    continue
-                for entry in range(look.q.vars[claim.name].size):
-                    about = [m for m in lines if m.claim.entry in (None, entry)]
-                    said: dict[tuple[str, int], float] = {}
-                    for mark in about:
-                        trial = self._trial(mark.claim, look)
-                        row = trial.mine[entry if mark.claim.entry is None else 0]
-                        places = [mark.claim.place] if mark.claim.place is not None else range(len(row))
-                        said.update({(mark.claim.of, int(p)): float(v) for p, v in zip(places, row, strict=True)})
-                    at_entry = Claim(claim.kind, claim.text, claim.name, entry, claim.of, None, claim.formula)
-                    sides = self._sides(at_entry, look, 0, list(said)) if said else None
-                    if sides is not None and not sides.jumps and not sides.mix_to(np.array(list(said.values()))):
-                        for mark in about:
-                            trial = self._trial(mark.claim, look)
+                for entry in range(look.q.vars[claim.name].size) if self._is_kink(claim, look) else ():
+                    trials = [self._trial(m.claim, look) if m.claim.entry in (None, entry) else None for m in lines]
+                    said = {k: v for t in trials if t is not None for k, v in t.said(entry).items()}
+                    sides = self._sides(claim, look, entry, list(said))
+                    if sides.jumps or sides.mix_to(np.array(list(said.values()))):
+                        continue
+                    for mark, trial in zip(lines, trials, strict=True):
+                        if trial is not None:
                             mark.verdict, mark.point = "wrong", dict(look.point)
                             mark.yours, mark.right = plain(trial.mine), plain(trial.right)
                             mark.detail = "at a kink: together with the other lines it is no subgradient"
@@ -570,24 +433,6 @@ def _at(fixed: int | None, k: int) -> int:
 def _edges(claim: Claim) -> list[tuple[str, int, str, int]]:
     """The edges of a path: quantity and entry before, quantity and entry after."""
     return [(of, place, name, entry) for (of, place), (name, entry) in pairwise(claim.steps)]
-
-
-def _new_cells(known: Sequence[Look], others: Sequence[Look]) -> list[Look]:
-    """Those of the other points at which a formula goes ways that it goes at none of the known ones."""
-    cells = {np.sign(k.margins).tobytes() for k in known}
-    found = []
-    for look in others:
-        cell = np.sign(look.margins).tobytes()
-        if cell not in cells and len(found) < POINTS:
-            cells.add(cell)
-            found.append(look)
-    return found
-
-
-def _words(look: Look, number: int, side: int) -> str:
-    fork, entry = look.places[number]
-    names = {v.serial: n for n, v in look.q.vars.items()}
-    return fork.words(entry, side, names)
 
 
 def _gradient(q: Quantities, output: str, inputs: Sequence[str], swaps: Mapping[tuple[str, str], Any]) -> Any:

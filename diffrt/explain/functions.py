@@ -111,10 +111,11 @@ def _is_subgradient(run: Callable[[Any], Any], at: Any, row: Any, entry: int) ->
     size = np.where(at != 0.0, np.abs(at), np.abs(at).max() or 1.0)
     for way in np.random.default_rng(0).normal(size=(8, *at.shape)) * size:
         along, start = float(np.ravel(way) @ row), np.zeros(())
-        sides = [
-            one_sided(lambda t, way=way: run(at + t * way), start, 0, entry, side, -np.inf, np.inf, 0.0)
-            for side in (-1.0, 1.0)
-        ]
+
+        def line(t: Any, way: Any = way) -> Any:
+            return run(at + t * way)
+
+        sides = [one_sided(line, start, 0, entry, side, -np.inf, np.inf, 0.0) for side in (-1.0, 1.0)]
         slopes = Slopes(sides[0][0], sides[1][0], sides[0][1] + sides[1][1], False)
         low, high = slopes.around(1e-6, along, 0.0)
         if not low <= along <= high:

@@ -185,9 +185,7 @@ class Quantities:
             at = np.array(source.value, float)
             noise = rounding_of(self.vars[name], entry)
             with np.errstate(all="ignore"):
-                left, right = (
-                    one_sided(run or replay, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0)
-                )
+                left, right = (one_sided(run or replay, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0))
                 tilted = at.astype(complex)
                 step = 1e-200
                 tilted.reshape(-1)[place] += 1j * step
@@ -295,13 +293,13 @@ def taylor_slope(run: Callable[[Any], Any], at: Any, slope: Callable[[Any], Any]
 def rounding_of(result: Any, place: int = 0) -> float:
     """How far rounding may put an entry of a result off, as in `Quantities.rounding`.
 
-    The leaves count nothing: they are the numbers of the point, and exact.
+    The numbers of the point count too: a constant near to one of them is rounded as much.
     """
     if not isinstance(result, Var) or not result.tracked:
         return 0.0
     seen: dict[int, Any] = {}
     nodes = reachable([result])
-    pull_back(nodes, {result.serial: unit_entry(result, place)}, recorded=False, seen=seen)
+    seen.update(pull_back(nodes, {result.serial: unit_entry(result, place)}, recorded=False, seen=seen))
     with np.errstate(all="ignore"):
         parts = [np.abs(np.asarray(seen[n.serial]) * _terms(n)).sum() for n in nodes if n.serial in seen]
     return EPSILON * float(np.nansum(parts))
@@ -309,8 +307,7 @@ def rounding_of(result: Any, place: int = 0) -> float:
 
 def _terms(node: Var) -> Any:
     """The size of what an op rounds: of its result, or of all terms where it adds up many."""
-    assert node.op is not None
-    if node.op.name in ("sum", "matmul"):
+    if node.op is not None and node.op.name in ("sum", "matmul"):
         sizes = [np.abs(x.value if type(x) is Var else x) for x in node.inputs]
         return node.op.forward(*sizes, **(node.settings or {}))
     return np.abs(node.value)
