@@ -28,7 +28,7 @@ Vector = NDArray[np.float64]
 _SEARCHES = 24
 """So many margins of one sign are searched at most."""
 
-_BORDERS = 48
+_BORDERS = 24
 """So many borders are bracketed at most."""
 
 _NEAR = 1e-7
@@ -193,7 +193,8 @@ def both_sides(looks: Sequence[Look], space: Space) -> list[Look]:
     known = list(looks)
     new: list[Look] = []
     searches = borders = 0
-    for number in range(len(looks[0].margins)):
+    count = int(np.max([len(look.margins) for look in looks]))
+    for number in range(count):
         sides = {look.side(number) for look in known}
         for way in (-1, 1):
             if way not in sides and searches < _SEARCHES:
@@ -202,7 +203,7 @@ def both_sides(looks: Sequence[Look], space: Space) -> list[Look]:
                 if reached is not None:
                     known.append(reached)
                     new.append(reached)
-        for below, above in _pairs(known, space, number):
+        for below, above in _pairs(known, space, number)[: 2 if 2 * count <= _BORDERS else 1]:
             if borders < _BORDERS:
                 borders += 1
                 new += _beside(below, above, space, number)

@@ -61,7 +61,7 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
         for letter, k in at.items():
             told = told.replace(f"[{letter}", f"[{k}").replace(f", {letter}", f", {k}").replace(f",{letter}", f",{k}")
         if kind == "path":
-            steps = tuple((n, k if k is not None else 0) for (n, _), k in zip(names, places, strict=True))
+            steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
             for (of, _), (name, _) in pairwise(steps):
                 _check_edge(q, name, of, where)
             claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps))
@@ -108,6 +108,13 @@ def _place(name: str, indices: tuple[Any, ...], letters: Mapping[str, int], q: Q
         return 0 if q.vars[name].size == 1 else None
     plain_ones = [letters[i] if isinstance(i, str) else i for i in indices]
     return int(np.ravel_multi_index([i % n for i, n in zip(plain_ones, q.shape(name), strict=True)], q.shape(name)))
+
+
+def _one(name: str, place: int | None, q: Quantities, where: str) -> int:
+    """The entry at a step of a path."""
+    if place is None:
+        raise InputError(f"{where}: {name} has {q.vars[name].size} entries; needed: the one that the path goes through")
+    return place
 
 
 def cut(whole: Any, claim: Claim) -> Any:

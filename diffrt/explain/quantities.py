@@ -103,6 +103,10 @@ class Quantities:
     def _known(self) -> dict[str, dict[str, Matrix]]:
         return {}
 
+    @cached_property
+    def _totals(self) -> dict[tuple[str, str], Matrix]:
+        return {}
+
     def _swept(self, var: Var, kept: set[int]) -> dict[str, Matrix]:
         rows: dict[int, list[Any]] = {}
         for k in range(var.size):
@@ -120,9 +124,10 @@ class Quantities:
 
     def total(self, name: str, of: str) -> Matrix:
         """The derivative of a quantity by one before it, along all paths."""
-        source = self.vars[of].serial
-        found = self._swept(self.vars[name], {source})
-        return found.get(of, np.zeros((self.vars[name].size, self.vars[of].size)))
+        if (name, of) not in self._totals:
+            found = self._swept(self.vars[name], {self.vars[of].serial})
+            self._totals[name, of] = found.get(of, np.zeros((self.vars[name].size, self.vars[of].size)))
+        return self._totals[name, of]
 
     def rounding(self, name: str, entry: int, of: str, place: int, local: bool) -> float:
         """How far rounding may put an entry of a derivative off: the sum over the steps of its computation of what one

@@ -1,4 +1,4 @@
-"""One claim at one point: what it says, what is right, how far rounding may reach; and what many points say together."""
+"""One claim at one point: what it says, what is right, how far rounding may reach; and what all points say."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
