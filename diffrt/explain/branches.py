@@ -8,7 +8,8 @@ points of both signs: random ones, or, where these have one sign only, one that 
 compared close to it on either side.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -116,8 +117,12 @@ class Look:
 
     def owner(self, serial: int) -> str:
         """The quantity to which a step of the computation belongs: the next one that was computed."""
-        later = [v.serial for v in self.q.vars.values() if v.op is not None and v.serial >= serial]
-        return next((n for n, v in self.q.vars.items() if v.serial == min(later)), "") if later else ""
+        place = bisect(self._computed, (serial, ""))
+        return self._computed[place][1] if place < len(self._computed) else ""
+
+    @cached_property
+    def _computed(self) -> list[tuple[int, str]]:
+        return sorted((v.serial, n) for n, v in self.q.vars.items() if v.op is not None)
 
     @cached_property
     def magnitude(self) -> float:
@@ -186,15 +191,27 @@ def new_cells(known: Sequence[Look], others: Sequence[Look], most: int) -> list[
     return found
 
 
-def both_sides(looks: Sequence[Look], space: Space) -> list[Look]:
-    """Points on both sides of each border, and near to it, besides those given."""
+def shared_margins(looks: Sequence[Look], others: Sequence[Look]) -> set[int]:
+    """The numbers of margins that are, up to the sign, margins of the others at the same points too."""
+    ours, theirs = ([look.margins for look in part] for part in (looks, others))
+    if len({len(m) for m in ours}) != 1 or len({len(m) for m in theirs}) != 1:
+        return set()
+    sizes = np.abs(np.array(ours)).T, np.abs(np.array(theirs)).T
+    return {n for n, mine in enumerate(sizes[0]) if any((np.abs(mine - m) <= 1e-12 * mine).all() for m in sizes[1])}
+
+
+def both_sides(looks: Sequence[Look], space: Space, settled: Container[int] = ()) -> list[Look]:
+    """Points on both sides of each border, and near to it, besides those given.
+
+    settled: numbers of margins whose borders need none.
+    """
     if not looks:
         return []
     known = list(looks)
     new: list[Look] = []
     searches = borders = 0
     count = int(np.max([len(look.margins) for look in looks]))
-    for number in range(count):
+    for number in (n for n in range(count) if n not in settled):
         sides = {look.side(number) for look in known}
         for way in (-1, 1):
             if way not in sides and searches < _SEARCHES:
@@ -280,7 +297,7 @@ def _beside(below: Look, above: Look, space: Space, number: int) -> list[Look]:
         return float(look.margins[number])
 
     try:
-        border = brentq(margin, 0.0, 1.0, xtol=1e-15, rtol=1e-14, maxiter=100, disp=False)
+        border = brentq(margin, 0.0, 1.0, xtol=1e-12, rtol=1e-12, maxiter=100, disp=False)
     except (Undefined, ValueError):
         return []
     length = float(np.abs(end - start).max())

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError
-from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells
+from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells, shared_margins
 from diffrt.explain.claims import Claim, cut, fitted, read_claims
 from diffrt.explain.definitions import Build, Domain, draw_points, settled
 from diffrt.explain.diagnosis import TRANSPOSED, diagnose
@@ -171,8 +171,11 @@ class Derivation:
             return None if there is None else self._claimed(claim, there)[1]
 
         known = [t.forks for t in trials]
+        settled_ones = shared_margins(known, [t.look for t in trials])
+        if len(settled_ones) == len(known[0].margins):
+            return []
         wider = [self._claimed(claim, k)[1] for k in survey.wider]
-        beside = both_sides([*known, *wider], Space(survey.space.bounds, look))
+        beside = both_sides([*known, *wider], Space(survey.space.bounds, look), settled_ones)
         return [self._trial(claim, self._look(k.point)) for k in [*new_cells(known, wider, POINTS), *beside]]
 
     def _where(self, domains: Mapping[str, Domain]) -> str:
