@@ -227,6 +227,36 @@ def both_sides(looks: Sequence[Look], space: Space, settled: Container[int] = ()
     return new
 
 
+def rare_sides(looks: Sequence[Look], space: Space, rng: np.random.Generator, count: int = 64) -> list[Look]:
+    """Points on the rare sides of several borders at once: each made of parts of those that are on one of them."""
+    seen = [look for look in looks if len(look.margins) == len(looks[0].margins)]
+    flat = np.array([space.flat(look.point) for look in seen])
+    parts = []
+    for number in range(len(looks[0].margins[:_SEARCHES])):
+        signs = np.array([look.side(number) for look in seen])
+        way = 1 if (signs > 0).sum() < (signs < 0).sum() else -1
+        there = np.flatnonzero(signs == way)
+        if 0 < len(there) < 0.3 * len(seen):
+            parts.append((there, _slope(seen[there[0]], space, number) != 0.0))
+    found = []
+    for _ in range(count if len(parts) > 1 else 0):
+        entries = flat[rng.integers(len(flat))].copy()
+        for k in rng.permutation(len(parts))[: rng.integers(2, len(parts) + 1)]:
+            there, moving = parts[k]
+            entries[moving] = flat[rng.choice(there)][moving]
+        found.append(space.at(entries))
+    return [look for look in found if look is not None]
+
+
+def _slope(look: Look, space: Space, number: int) -> Vector:
+    """The derivative of a margin by the entries of all inputs."""
+    fork, entry = look.places[number]
+    margin = fork.margin(entry)
+    found = pull_back(reachable([margin]), {margin.serial: 1.0}, recorded=False) if isinstance(margin, Var) else {}
+    slope = [np.ravel(found.get(look.q.vars[n].serial, np.zeros(s))) for n, (s, _, _) in space.bounds.items()]
+    return np.concatenate(slope)
+
+
 def _pairs(known: Sequence[Look], space: Space, number: int) -> list[tuple[Look, Look]]:
     """Two pairs of points of unlike sign, the nearest first, of no point in common where there are enough."""
     below = [look for look in known if look.side(number) < 0]
@@ -261,11 +291,8 @@ def _reach(known: Sequence[Look], space: Space, number: int, way: int) -> Look |
         if look.side(number) == way:
             reached.append(look)
             raise Reached
-        fork, entry = look.places[number]
-        margin = fork.margin(entry)
-        found = pull_back(reachable([margin]), {margin.serial: 1.0}, recorded=False) if isinstance(margin, Var) else {}
-        slope = [np.ravel(found.get(look.q.vars[n].serial, np.zeros(s))) for n, (s, _, _) in space.bounds.items()]
-        return -way * float(look.margins[number]), np.nan_to_num(-way * np.concatenate(slope))
+        slope = np.nan_to_num(_slope(look, space, number))
+        return -way * float(look.margins[number]), -way * slope
 
     ranked = sorted((k for k in known if number < len(k.margins)), key=lambda k: abs(float(k.margins[number])))
     starts = [space.flat(look.point) for look in ranked[:3]]

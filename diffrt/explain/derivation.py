@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError
-from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells, shared_margins
+from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
 from diffrt.explain.claims import Claim, cut, fitted, read_claims
 from diffrt.explain.definitions import Build, Domain, draw_points, settled
 from diffrt.explain.diagnosis import TRANSPOSED, diagnose
@@ -158,8 +158,10 @@ class Derivation:
         if any(look.forks for look in found):
             tries = [self._look_or_none(p) for _ in range(4) for p in draw_points(domains, POINTS, rng)]
             wider += [look for look in tries if look is not None]
-        beside = [*new_cells(drawn, wider, POINTS), *both_sides([*drawn, *wider], space)]
-        return Survey(given, drawn, wider, beside, space)
+        beside = both_sides([*drawn, *wider], space)
+        known = [*drawn, *beside]
+        corners = rare_sides([*known, *wider], space, rng) if found[0].forks else []
+        return Survey(given, drawn, wider, [*beside, *new_cells(known, [*corners, *wider], POINTS)], space)
 
     def _beside(self, claim: Claim, trials: Sequence[Trial], survey: Survey) -> list[Trial]:
         """Trials on both sides of the borders of a claim's own formula."""
@@ -175,8 +177,12 @@ class Derivation:
         if len(settled_ones) == len(known[0].margins):
             return []
         wider = [self._claimed(claim, k)[1] for k in survey.wider]
-        beside = both_sides([*known, *wider], Space(survey.space.bounds, look), settled_ones)
-        return [self._trial(claim, self._look(k.point)) for k in [*new_cells(known, wider, POINTS), *beside]]
+        space = Space(survey.space.bounds, look)
+        beside = both_sides([*known, *wider], space, settled_ones)
+        known += beside
+        corners = rare_sides([*known, *wider], space, np.random.default_rng(self.seed))
+        found = [*beside, *new_cells(known, [*corners, *wider], POINTS)]
+        return [self._trial(claim, self._look(k.point)) for k in found]
 
     def _where(self, domains: Mapping[str, Domain]) -> str:
         """The domains in words."""

@@ -199,7 +199,9 @@ class Quantities:
                 except TypeError:
                     found = np.nan
                 if all(abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in (left, right)):
-                    return Slopes(found, found, 4.0 * EPSILON * abs(found), True)
+                    # One that is 0 may have been too small for the step.
+                    doubt = 4.0 * EPSILON * abs(found) if found else left[1] + right[1]
+                    return Slopes(found, found, doubt, True)
                 return Slopes(left[0], right[0], left[1] + right[1], False)
         except (TypeError, NotImplementedError):
             return None
