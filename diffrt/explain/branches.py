@@ -130,8 +130,8 @@ class Look:
         return float(np.max([np.abs(v.value).max(initial=0.0) for v in self.q.vars.values()], initial=0.0))
 
     def side(self, number: int) -> int:
-        """The sign of a margin; 0 if it is 0 or there is no such fork at this point."""
-        return int(np.sign(self.margins[number])) if number < len(self.margins) else 0
+        """The sign of a margin; 0 if it is 0 or not a number, or if there is no such fork at this point."""
+        return int(np.nan_to_num(np.sign(self.margins[number]))) if number < len(self.margins) else 0
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ def _reach(known: Sequence[Look], space: Space, number: int, way: int) -> Look |
 
     def loss(entries: Vector) -> tuple[float, Vector]:
         look = space.at(np.clip(entries, low, high))
-        if look is None or number >= len(look.margins):
+        if look is None or number >= len(look.margins) or not np.isfinite(look.margins[number]):
             return 1e300, np.zeros(len(entries))
         if look.side(number) == way:
             reached.append(look)
@@ -294,7 +294,7 @@ def _reach(known: Sequence[Look], space: Space, number: int, way: int) -> Look |
         slope = np.nan_to_num(_slope(look, space, number))
         return -way * float(look.margins[number]), -way * slope
 
-    ranked = sorted((k for k in known if number < len(k.margins)), key=lambda k: abs(float(k.margins[number])))
+    ranked = sorted((k for k in known if number < len(k.margins)), key=lambda k: _size(k.margins[number]))
     starts = [space.flat(look.point) for look in ranked[:3]]
     try:
         for start in starts:
@@ -318,7 +318,7 @@ def _beside(below: Look, above: Look, space: Space, number: int) -> list[Look]:
 
     def margin(t: float) -> float:
         look = space.at(start + t * (end - start))
-        if look is None or number >= len(look.margins):
+        if look is None or number >= len(look.margins) or not np.isfinite(look.margins[number]):
             raise Undefined
         looks[t] = look
         return float(look.margins[number])
@@ -351,3 +351,7 @@ def _beside(below: Look, above: Look, space: Space, number: int) -> list[Look]:
 
 def _value(x: Any) -> Any:
     return x.value if isinstance(x, Var) else x
+
+
+def _size(margin: float) -> float:
+    return float(abs(margin)) if np.isfinite(margin) else np.inf

@@ -132,7 +132,7 @@ def not_reached(trials: Sequence[Trial]) -> list[str]:
         for margin, side in trial.sides:
             seen.setdefault(margin, set()).add(side)
             first.setdefault(margin, trial)
-    found = [first[m].words(m, way) for m, sides in seen.items() for way in (-1, 1) if way not in sides]
+    found = [first[m].words(m, way) for m, sides in seen.items() for way in (-1, 1) if way not in sides != {0}]
     return list(dict.fromkeys(found))
 
 
