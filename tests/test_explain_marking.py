@@ -123,6 +123,11 @@ def test_a_side_that_no_point_reaches_is_named(domain, formula, told):
     assert (line.verdict, line.detail) == ("right", told)
 
 
+def test_a_side_that_cannot_be_is_not_missed():
+    for line in marked({"x": V3}, {"y": "max(x)"}, "partials", "y / x[i]", "where(x[i] >= max(x), 1, 0)").lines:
+        assert (line.verdict, line.detail) == ("right", "")
+
+
 def test_a_wrong_branch_is_named():
     (line,) = marked({"x": {}}, {"y": "relu(x - 1)"}, "partials", "y / x", "1").lines
     assert line.verdict == "wrong" and line.detail.endswith("all with x - 1 < 0")

@@ -214,7 +214,8 @@ def both_sides(looks: Sequence[Look], space: Space, settled: Container[int] = ()
     for number in (n for n in range(count) if n not in settled):
         sides = {look.side(number) for look in known}
         for way in (-1, 1):
-            if way not in sides and searches < _SEARCHES:
+            # What is 0 at random points stays on one side: an entry is never larger than the largest.
+            if way not in sides and 0 not in sides and searches < _SEARCHES:
                 searches += 1
                 reached = _reach(known, space, number, way)
                 if reached is not None:

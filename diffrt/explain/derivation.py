@@ -277,7 +277,7 @@ class Derivation:
                 line.yours, line.right = trials[0].mine.T, trials[0].right
                 return line
             told = ["a subgradient at a kink"] if kinked else []
-            unseen = not_reached(trials)
+            unseen = not_reached(trials, given)
             return Line(claim, "right", "; ".join(told + ([f"not reached: {', '.join(unseen)}"] if unseen else [])))
         if doubt := "" if claim.kind == "path" else self._confirm(claim, trials[given].look.q):
             return Line(claim, "cannot tell", doubt)

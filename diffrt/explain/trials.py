@@ -124,16 +124,20 @@ def blurred(trials: Sequence[Trial]) -> str:
     return f"{whose} cancels: rounding leaves fewer than six digits of it"
 
 
-def not_reached(trials: Sequence[Trial]) -> list[str]:
-    """The sides of borders on which no point lies, in words."""
+def not_reached(trials: Sequence[Trial], given: int) -> list[str]:
+    """The sides of borders on which no point lies, in words.
+
+    given: so many trials, the first ones, are at given points. A margin that is 0 at others has one side only.
+    """
     seen: dict[Any, set[int]] = {}
     first: dict[Any, Trial] = {}
+    flat = {margin for trial in trials[given:] for margin, side in trial.sides if not side}
     for trial in trials:
         for margin, side in trial.sides:
             seen.setdefault(margin, set()).add(side)
             first.setdefault(margin, trial)
-    found = [first[m].words(m, way) for m, sides in seen.items() for way in (-1, 1) if way not in sides != {0}]
-    return list(dict.fromkeys(found))
+    missing = [(m, way) for m, sides in seen.items() for way in (-1, 1) if m not in flat and way not in sides]
+    return list(dict.fromkeys(first[m].words(m, way) for m, way in missing))
 
 
 def only_where(trials: Sequence[Trial], wrong: set[int]) -> str:
