@@ -131,6 +131,8 @@ def test_a_side_that_cannot_be_is_not_missed():
 def test_a_wrong_branch_is_named():
     (line,) = marked({"x": {}}, {"y": "relu(x - 1)"}, "partials", "y / x", "1").lines
     assert line.verdict == "wrong" and line.detail.endswith("all with x - 1 < 0")
+    (line,) = marked({"x": V2}, {"y": "x[1] + max(x[0], -1.9)"}, "partials", "y / x[0]", "1").lines
+    assert line.verdict == "wrong" and line.effect > 0.1  # at a point where it is wrong
 
 
 @pytest.mark.parametrize(

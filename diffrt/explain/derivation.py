@@ -85,7 +85,7 @@ class Derivation:
             if problems:
                 raise InputError(*problems)
             self._together(marks, survey.given)
-            self._effects(marks, survey.looks[0].q)
+            self._effects(marks)
             return Marked(marks, self._taylor(survey.drawn[-1].q), self._where(domains))
 
     def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey) -> list[Line]:
@@ -407,31 +407,23 @@ class Derivation:
         with np.errstate(all="ignore"):
             return taylor_slope(run, start, lambda d: whole @ d, self.seed)
 
-    def _effects(self, marks: Sequence[Line], q: Quantities) -> None:
-        """How far each wrong partial puts the gradient of the output off, swapped in alone."""
+    def _effects(self, marks: Sequence[Line]) -> None:
+        """How far each wrong partial puts the gradient of the output off, swapped in alone, at the point that its mark
+        shows."""
         wrong = [m for m in marks if m.verdict == "wrong" and m.claim.kind == "partial"]
-        if not wrong:
-            return
-        output = self.output or list(q.vars)[-1]
-        inputs = [n for n in self.inputs if n in q.vars]
-        true = _gradient(q, output, inputs, {})
-        size = np.linalg.norm(true)
-        swaps: dict[tuple[str, str], Any] = {}
-        alone = []
         for mark in wrong:
-            mine = self._trial(mark.claim, Look({}, q, ())).mine
+            q = self._quantities(self.build, mark.point)
+            output = self.output or list(q.vars)[-1]
+            inputs = [n for n in self.inputs if n in q.vars]
             key = mark.claim.name, mark.claim.of
-            one = q.local(*key).copy()
-            both = swaps.setdefault(key, q.local(*key).copy())
-            for target in (one, both):
-                rows = slice(None) if mark.claim.entry is None else slice(mark.claim.entry, mark.claim.entry + 1)
-                columns = slice(None) if mark.claim.place is None else slice(mark.claim.place, mark.claim.place + 1)
-                target[rows, columns] = mine
-            alone.append(np.linalg.norm(_gradient(q, output, inputs, {key: one}) - true))
-        together = np.linalg.norm(_gradient(q, output, inputs, swaps) - true)
-        for mark, off in zip(wrong, alone, strict=True):
+            swapped = q.local(*key).copy()
+            cut(swapped, mark.claim)[...] = self._trial(mark.claim, Look({}, q, ())).mine
+            true = _gradient(q, output, inputs, {})
+            off, size = np.linalg.norm(_gradient(q, output, inputs, {key: swapped}) - true), np.linalg.norm(true)
             mark.effect = float(off / size) if size else None
-            mark.share = float(off / together) if together else None
+        together = sum(m.effect for m in wrong if m.effect is not None)
+        for mark in wrong:
+            mark.share = None if mark.effect is None or not together else mark.effect / together
 
 
 def _at(fixed: int | None, k: int) -> int:

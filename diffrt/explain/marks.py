@@ -16,7 +16,7 @@ class Line:
 
     verdict: "right", "wrong" or "cannot tell". detail: more words, such as "subgradient". diagnoses: what is wrong,
     the likeliest first. point, yours, right: where the difference is largest. effect: by how much swapping it in
-    changes the gradient of the output, relative to it; share: of the error of all wrong partials together. reading:
+    changes the gradient of the output there, relative to it; share: of the effects of all wrong partials. reading:
     another reading of the definitions for which it is right.
     """
 
