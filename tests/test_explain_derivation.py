@@ -139,7 +139,7 @@ def test_a_value_between_the_slopes_at_a_kink_is_a_subgradient():
         (line,) = marked(X, {"y": "relu(x - 1)"}, "partials", "y / x", formula, points=[{"x": 1.0}]).lines
         assert line.verdict == verdict
         assert (line.detail == "a subgradient at a kink") == (verdict == "right")
-    assert line.detail == "at 1 of 13 points"
+    assert line.detail.endswith("all with x = 1")
 
 
 def test_diagnoses_name_factors_and_effects_add_up():

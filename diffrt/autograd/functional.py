@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .operations import divide, exp, greater_equal, log1p, multiply, negative, sqrt, subtract, where
+from .operations import divide, exp, greater, greater_equal, log1p, multiply, negative, sqrt, subtract, where
 from .structure import Axis, index, matmul, mean, stack, sum
 from .variable import Numeric, Var, as_value
 
@@ -93,8 +93,7 @@ def sigmoid(x: Numeric) -> Any:
 
 def relu(x: Numeric) -> Any:
     """x where it is positive, else 0; the derivative at 0 is 0."""
-    value = as_value(x)
-    return where(value > 0.0, x, 0.0)
+    return where(greater(x, 0.0), x, 0.0)
 
 
 def _components(x: Numeric, axis: int) -> list[Any]:

@@ -74,6 +74,15 @@ class Op:
         return _table_row, (self.name,)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Comparison:
+    """An op that looked at the values of Vars and gave a plain result: what it was, on what, and when."""
+
+    op: Op
+    inputs: tuple[Any, ...]
+    serial: int
+
+
 TABLE: dict[str, Op] = {}
 """Every op by name. `operations.py` fills it; the operators of `Var` look their row up here."""
 
@@ -86,6 +95,7 @@ given. They are nobody's leaves, so `backward` leaves no derivative at them, and
 by this one that the transform differentiates."""
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+_comparisons: ContextVar[list[Comparison] | None] = ContextVar("comparisons", default=None)
 _serial = count()
 
 
@@ -516,7 +526,12 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
             value = bool(value) if isinstance(value, np.bool_) else as_value(value)
         elif not value.ndim:
             value = value.item()
-    if not variable_seen or not op.differentiable:
+    if not variable_seen:
+        return value
+    if not op.differentiable:
+        seen = _comparisons.get()
+        if seen is not None:
+            seen.append(Comparison(op, inputs, next(_serial)))
         return value
     if type(value) is not float:
         # A view (reshape, a slice) shares the memory of an input that is frozen already.
@@ -610,6 +625,20 @@ def recording(on: bool = True) -> Iterator[None]:
         yield
     finally:
         _recording.reset(token)
+
+
+@contextmanager
+def comparisons() -> Iterator[list[Comparison]]:
+    """A block, `with comparisons() as seen:`, in which every comparison of Vars is put down, in order.
+
+    Their results are plain booleans, so a graph does not say what decided which of its branches was taken.
+    """
+    seen: list[Comparison] = []
+    token = _comparisons.set(seen)
+    try:
+        yield seen
+    finally:
+        _comparisons.reset(token)
 
 
 def no_grad() -> AbstractContextManager[None]:

@@ -46,7 +46,11 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
     for name, indices in names:
         for index, size in zip(indices, q.shape(name), strict=False):
             if isinstance(index, str):
-                letters[index] = min(letters.get(index, size), size)
+                if letters.setdefault(index, size) != size:
+                    raise InputError(
+                        f"{where}: the letter {index} stands for {letters[index]} entries and for {size} of {name}; "
+                        "needed: a letter for each size"
+                    )
             elif not -size <= index < size:
                 raise InputError(f"{where}: the index {index} does not fit {name} of shape {q.shape(name)}")
     claims = []
@@ -57,7 +61,7 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
         for letter, k in at.items():
             told = told.replace(f"[{letter}", f"[{k}").replace(f", {letter}", f", {k}").replace(f",{letter}", f",{k}")
         if kind == "path":
-            steps = tuple((n, k if k is not None else 0) for (n, _), k in zip(names, places, strict=True))
+            steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
             for (of, _), (name, _) in pairwise(steps):
                 _check_edge(q, name, of, where)
             claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps))
@@ -106,6 +110,13 @@ def _place(name: str, indices: tuple[Any, ...], letters: Mapping[str, int], q: Q
     return int(np.ravel_multi_index([i % n for i, n in zip(plain_ones, q.shape(name), strict=True)], q.shape(name)))
 
 
+def _one(name: str, place: int | None, q: Quantities, where: str) -> int:
+    """The entry at a step of a path."""
+    if place is None:
+        raise InputError(f"{where}: {name} has {q.vars[name].size} entries; needed: the one that the path goes through")
+    return place
+
+
 def cut(whole: Any, claim: Claim) -> Any:
     rows = slice(None) if claim.entry is None else slice(claim.entry, claim.entry + 1)
     columns = slice(None) if claim.place is None else slice(claim.place, claim.place + 1)
@@ -118,8 +129,8 @@ def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bo
     row_or_column = array.ndim == 1 and array.size == right.size and 1 in right.shape
     if array.shape in {right.shape, wanted} or array.size == 1 == right.size or row_or_column:
         return array.reshape(right.shape), False
-    if array.shape == right.shape[::-1]:
-        return array.T, True
+    if array.shape == right.shape[::-1] or (len(wanted) == 2 and array.shape == wanted[::-1]):
+        return array.T.reshape(right.shape), True
     raise InputError(f"{claim.text}: the formula has the shape {array.shape}, needed: {wanted}")
 
 

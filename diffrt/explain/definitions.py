@@ -1,6 +1,7 @@
 """Where points are drawn, and how quantities are computed from formulas."""
 
-from collections.abc import Callable, Mapping
+from bisect import bisect, insort
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,32 +15,118 @@ Build = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """From inputs, Vars by name, to all quantities by name."""
 
 
+WIDE = (-2.0, 2.0)
+"""Where inputs are drawn by default."""
+
+POSITIVE = (0.2, 2.0)
+"""And where a formula allows no other sign."""
+
+
 @dataclass(frozen=True)
 class Domain:
-    """Where points are drawn: shape of the input, least and largest value."""
+    """Where points are drawn: shape of the input, least and largest value; None if `settled` is to find them."""
 
     shape: tuple[int, ...] = ()
-    low: float = 0.2
-    high: float = 2.0
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest value."""
+        return (WIDE[0] if self.low is None else self.low), (WIDE[1] if self.high is None else self.high)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(np.prod(self.shape))
 
 
-def draw_point(inputs: Mapping[str, Domain], rng: np.random.Generator) -> dict[str, Any]:
-    """Random inputs from their domains: none of them near a whole number, no two of them near each other."""
-    taken: list[float] = []
-    point = {}
+def settled(
+    inputs: Mapping[str, Domain], defined: Callable[[Mapping[str, Any]], bool], rng: np.random.Generator
+) -> dict[str, Domain]:
+    """The inputs with a domain for each that has none: both signs wherever that is defined, found by trying.
+
+    defined: whether all quantities are, at a point. Where no choice of signs is defined everywhere, both signs are left
+    in, and who draws has to draw again where nothing is defined.
+    """
+    free = [n for n, d in inputs.items() if d.low is None]
+
+    def with_signs(signs: Mapping[str, tuple[float, float]]) -> dict[str, Domain]:
+        return {n: Domain(d.shape, *signs[n]) if n in signs else d for n, d in inputs.items()}
+
+    def everywhere(signs: Mapping[str, tuple[float, float]]) -> bool:
+        return all(map(defined, draw_points(with_signs(signs), 32, rng)))
+
+    wide = dict.fromkeys(free, WIDE)
+    if not free or everywhere(wide):
+        return with_signs(wide)
+    signs = dict.fromkeys(free, POSITIVE)
+    if not everywhere(signs):
+        return with_signs(wide)
+    for name in free:
+        if everywhere({**signs, name: WIDE}):
+            signs[name] = WIDE
+    return with_signs(signs)
+
+
+def draw_points(inputs: Mapping[str, Domain], count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Random inputs from their domains: none of them near a whole number, no two of a point near each other.
+
+    Each entry has a point in each of `count` equal parts of its domain, except in the last quarter of the points, which
+    come ever nearer to the least magnitude in the domain, up to 300 times: what is large may hide what is small.
+    """
+    sizes = sum(d.size for d in inputs.values())
+    order = np.array([rng.permutation(count) for _ in range(sizes)]).reshape(sizes, count)
+    points = []
+    for k in range(count):
+        taken: list[float] = []  # in ascending order
+        drawn = 0
+        point: dict[str, Any] = {}
+        nearness = 1.0 if 4 * k < 3 * count else 10.0 ** -rng.uniform(0.5, 2.5)
+        for name, domain in inputs.items():
+            low, high = domain.bounds
+            span, least = high - low, min(max(low, 0.0), high)
+            entries = np.empty(domain.size)
+            near = 0.01 * min(span, 1.0) * nearness
+            # With many entries nearer ones, so that there is room for all of them.
+            apart = min(near / 4.0, span * nearness / (8.0 * sizes))
+            for entry in range(domain.size):
+                part = order[drawn, k]
+                for attempt in range(200):
+                    x = low + span * (part + float(rng.uniform(0.01, 0.99))) / count
+                    x = least + (x - least) * nearness
+                    place = bisect(taken, x)
+                    beside = taken[max(place - 1, 0) : place + 1]
+                    if abs(x - round(x)) > min(near, 0.005) and all(abs(x - t) > apart for t in beside):
+                        break
+                    if attempt >= 20:
+                        part = rng.integers(count)
+                insort(taken, x)
+                entries[entry] = x
+                drawn += 1
+            point[name] = entries.reshape(domain.shape) if domain.shape else float(entries[0])
+        points.append(point)
+    return [_with_both_signs(point, k, points, inputs, rng) for k, point in enumerate(points)]
+
+
+def _with_both_signs(
+    point: Mapping[str, Any], k: int, points: Sequence[Mapping[str, Any]], inputs: Mapping[str, Domain],
+    rng: np.random.Generator,
+) -> dict[str, Any]:  # fmt: skip
+    """Point number k of some, changed where an entry has one sign in all of them though its domain has two: the square
+    root of x^2 is another formula on the other side, however little of it there is."""
+    found = dict(point)
     for name, domain in inputs.items():
-        span = domain.high - domain.low
-        entries = []
-        for _ in range(int(np.prod(domain.shape))):
-            for _ in range(200):
-                x = float(rng.uniform(domain.low + 0.01 * span, domain.high - 0.01 * span))
-                near = 0.01 * min(span, 1.0)
-                if abs(x - round(x)) > min(near, 0.005) and all(abs(x - t) > near / 4.0 for t in taken):
-                    break
-            taken.append(x)
-            entries.append(x)
-        point[name] = np.array(entries).reshape(domain.shape) if domain.shape else entries[0]
-    return point
+        low, high = domain.bounds
+        there = np.array([np.ravel(p[name]) for p in points])
+        for entry in range(domain.size if low < 0.0 < high else 0):
+            signs = {low: (there[:, entry] < 0.0).any(), high: (there[:, entry] > 0.0).any()}
+            for end, seen in signs.items():
+                if not seen and entry % len(points) == k:
+                    entries = np.array(found[name], float)
+                    entries.reshape(-1)[entry] = end * rng.uniform(0.1, 0.9)
+                    found[name] = entries if domain.shape else float(entries)
+    return found
 
 
 def definitions_in_order(formulas: Mapping[str, Formula]) -> list[str]:

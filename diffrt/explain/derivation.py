@@ -6,8 +6,10 @@ A derivation has quantities (inputs, and what is computed from them) and claims 
 - a *path*, "x[0] > a > y[0]": the product of the partials along it;
 - a *total*, "L / x[0]": along all paths.
 
-Each is compared at several points with the derivative that the core gives, which is itself confirmed by numbers. The
-comparison knows no scale: what counts is the relative difference, and how far rounding can reach.
+Each is compared with the derivative that the core gives, which is itself confirmed by numbers: at points drawn from the
+domains, and on both sides of every border at which a definition or the claim itself branches. The comparison knows no
+scale: what counts is the relative difference, and how far rounding can reach. A claim of which rounding leaves too
+little to compare is not called right.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,22 +21,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, variable
-from diffrt.autograd.variable import as_value
+from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError
-from diffrt.explain.claims import Claim, fitted, read_claims
-from diffrt.explain.definitions import Build, Domain, draw_point
+from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
+from diffrt.explain.claims import Claim, cut, fitted, read_claims
+from diffrt.explain.definitions import Build, Domain, draw_points, settled
 from diffrt.explain.diagnosis import TRANSPOSED, diagnose
 from diffrt.explain.factors import Diagnosis
 from diffrt.explain.formula import Formula
+from diffrt.explain.kinks import Sides, is_tied, roots_of_nothing, sides_of
 from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.explain.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.explain.wording import tidy
 
-POINTS = 12
+POINTS = 24
 """So many points are drawn."""
 
-TOLERANCE = 1e-8
-"""What is nearer than this, relatively, is the same."""
+
+class Undefined(InputError):
+    """A quantity is not finite at a point."""
 
 
 @dataclass
@@ -44,9 +50,9 @@ class Derivation:
     build: from inputs, Vars by name, all quantities by name. inputs: their domains. points: given ones, inputs by name.
     partials, paths, totals: text of the left side, and a formula or a function of the quantities. output: whose
     gradient the effects are measured by; the last quantity if empty. readings: other ways to compute, by name.
-    short: abbreviations, formulas by name. draw: a random point, in place of one from the domains. define: from a
-    quantity's name and the values of the others to its value; without it a computation is replayed, in which a choice
-    that was made by comparing stays as it was.
+    short: abbreviations, formulas by name. draw: a random point, in place of one from the domains; no others are looked
+    for then. define: from a quantity's name and the values of the others to its value; without it a computation is
+    replayed, in which a choice that was made by comparing stays as it was.
     """
 
     build: Build
@@ -64,50 +70,39 @@ class Derivation:
 
     def mark(self) -> Marked:
         """Compare every claim. Raises InputError for a claim that cannot be compared at all, one line each."""
-        rng = np.random.default_rng(self.seed)
-        drawn = [dict(p) for p in self.points]
-        drawn += [dict(self.draw(rng)) if self.draw else draw_point(self.inputs, rng) for _ in range(POINTS)]
-        here = [self._at(self.build, p) for p in drawn]
-        claims: list[Claim] = []
-        problems: list[str] = []
-        for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
-            for text, formula in given.items():
-                try:
-                    claims += read_claims(kind, text, formula, here[0])
-                except InputError as fault:
-                    problems += fault.problems
-        if problems:
-            raise InputError(*problems)
-        others = {name: [self._at(b, p) for p in drawn] for name, b in self.readings.items()}
-        marks = [self._mark(claim, drawn, here) for claim in claims]
-        for mark in marks:
-            if mark.verdict == "wrong":
-                for name, there in others.items():
-                    if self._mark(mark.claim, drawn, there, brief=True).verdict == "right":
-                        mark.reading = name
-        self._effects(marks, here)
-        return Marked(marks, self._taylor(here[-1]))
-
-    def _taylor(self, q: Quantities) -> float | None:
-        """The slope of the Taylor remainder of the output by all inputs at a point."""
-        output = self.output or list(q.vars)[-1]
-        names = [n for n in self.inputs if n in q.vars]
-        shapes = [q.vars[n].shape for n in names]
-        cuts = np.cumsum([q.vars[n].size for n in names])[:-1]
-        if not names or output in names:
-            return None
-
-        def run(flat: Any) -> Any:
-            parts = [p.reshape(s) for p, s in zip(np.split(flat, cuts), shapes, strict=True)]
-            found = self.build({n: variable(p, n) for n, p in zip(names, parts, strict=True)})[output]
-            return np.ravel(found.value if isinstance(found, Var) else found)
-
-        whole = np.concatenate([q.total(output, n) for n in names], 1)
-        start = np.concatenate([np.ravel(q.vars[n].value) for n in names])
         with np.errstate(all="ignore"):
-            return taylor_slope(run, start, lambda d: whole @ d, self.seed)
+            rng = np.random.default_rng(self.seed)
+            domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
+            survey = self._survey(domains, rng)
+            marks: list[Line] = []
+            problems: list[str] = []
+            for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
+                for text, formula in given.items():
+                    try:
+                        marks += self._marks_of(kind, text, formula, survey)
+                    except InputError as fault:
+                        problems += fault.problems
+            if problems:
+                raise InputError(*problems)
+            self._together(marks, survey.given)
+            self._effects(marks)
+            return Marked(marks, self._taylor(survey.drawn[-1].q), self._where(domains))
 
-    def _at(self, build: Build, point: Mapping[str, Any]) -> Quantities:
+    def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey) -> list[Line]:
+        """The marks of one line: one for each claim that it stands for."""
+        marks = []
+        for claim in read_claims(kind, text, formula, survey.looks[0].q):
+            trials = [self._trial(claim, look) for look in survey.looks]
+            trials += self._beside(claim, trials, survey)
+            line = self._mark(claim, trials, len(survey.given))
+            if line.verdict == "wrong":
+                line.reading = self._reading(claim, trials)
+            marks.append(line)
+        return marks
+
+    # Points.
+
+    def _quantities(self, build: Build, point: Mapping[str, Any]) -> Quantities:
         leaves = {}
         for name, value in point.items():
             if name not in self.inputs:
@@ -125,177 +120,320 @@ class Derivation:
             if not np.isfinite(var.value).all():
                 at = ", ".join(f"{n} = {tidy(plain(v))}" for n, v in point.items())
                 found = tidy(plain(var.value))
-                raise InputError(f"{name} is {found} at {at}: it is not defined there; mend the domain")
+                raise Undefined(f"{name} is {found} at {at}: it is not defined there; mend the domain")
         return Quantities(whole)
 
-    def _values(self, claim: Claim, q: Quantities) -> tuple[Any, NDArray[np.float64]]:
-        """What the claim says at a point, shaped like its side, and how far rounding may put it off."""
-        given = {n.replace(" ", "_"): variable(v) for n, v in q.values.items()}
-        given = {**given, **{n: variable(v) for n, v in q.values.items()}}
-        with np.errstate(all="ignore"):
+    def _look(self, point: Mapping[str, Any]) -> Look:
+        with comparisons() as seen:
+            q = self._quantities(self.build, point)
+        return Look(dict(point), q, () if self.draw else forks_of(q.vars.values(), seen))
+
+    def _look_or_none(self, point: Mapping[str, Any]) -> Look | None:
+        try:
+            return self._look(point)
+        except Undefined:
+            return None
+
+    def _defined(self, point: Mapping[str, Any]) -> bool:
+        return self._look_or_none(point) is not None
+
+    def _survey(self, domains: Mapping[str, Domain], rng: np.random.Generator) -> Survey:
+        """Points given, points drawn, and if anything branches more of them, and points beside all borders. Where an
+        input has the default domain, points at which a quantity is not defined are drawn again."""
+        given = [self._look(p) for p in self.points]
+        space = Space({n: (d.shape, *d.bounds) for n, d in domains.items()}, self._look_or_none)
+        if self.draw:
+            return Survey(given, [self._look(self.draw(rng)) for _ in range(POINTS // 2)], [], [], space)
+        again = any(d.low is None for d in self.inputs.values())
+        found: list[Look] = []
+        for _ in range(50):
+            tries = [self._look_or_none(p) if again else self._look(p) for p in draw_points(domains, POINTS, rng)]
+            found += [look for look in tries if look is not None]
+            if len(found) >= POINTS:
+                break
+        if not found:
+            self._look(draw_points(domains, 1, rng)[0])  # says what is not defined
+            raise InputError("inputs: hardly a point was found at which everything is defined; give domains")
+        drawn, wider = found[:POINTS], found[POINTS:]
+        if any(look.forks for look in found):
+            tries = [self._look_or_none(p) for _ in range(4) for p in draw_points(domains, POINTS, rng)]
+            wider += [look for look in tries if look is not None]
+        beside = both_sides([*drawn, *wider], space)
+        known = [*drawn, *beside]
+        corners = rare_sides([*known, *wider], space, rng) if found[0].forks else []
+        return Survey(given, drawn, wider, [*beside, *new_cells(known, [*corners, *wider], POINTS)], space)
+
+    def _beside(self, claim: Claim, trials: Sequence[Trial], survey: Survey) -> list[Trial]:
+        """Trials on both sides of the borders of a claim's own formula."""
+        if not any(t.forks.forks for t in trials):
+            return []
+
+        def look(point: Mapping[str, Any]) -> Look | None:
+            there = self._look_or_none(point)
+            return None if there is None else self._claimed(claim, there)[1]
+
+        known = [t.forks for t in trials]
+        settled_ones = shared_margins(known, [t.look for t in trials])
+        if len(settled_ones) == len(known[0].margins):
+            return []
+        wider = [self._claimed(claim, k)[1] for k in survey.wider]
+        space = Space(survey.space.bounds, look)
+        beside = both_sides([*known, *wider], space, settled_ones)
+        known += beside
+        corners = rare_sides([*known, *wider], space, np.random.default_rng(self.seed))
+        found = [*beside, *new_cells(known, [*corners, *wider], POINTS)]
+        return [self._trial(claim, self._look(k.point)) for k in found]
+
+    def _where(self, domains: Mapping[str, Domain]) -> str:
+        """The domains in words."""
+        if self.draw:
+            return ""
+        names: dict[tuple[float, float], list[str]] = {}
+        for name, domain in domains.items():
+            names.setdefault(domain.bounds, []).append(name)
+        text = ", ".join(f"{' and '.join(n)} in [{tidy(a)}, {tidy(b)}]" for (a, b), n in names.items())
+        found = any(d.low is None for d in self.inputs.values())
+        return text + (", where the definitions are defined" if found else "")
+
+    # One claim.
+
+    def _claimed(self, claim: Claim, look: Look) -> tuple[Any, Look]:
+        """What the claim says at a point, a Var or a number, and a Look at its own forks."""
+        q = look.q
+        given: dict[str, Any] = {n.replace(" ", "_"): v for n, v in q.values.items()}
+        given = {**given, **q.values}
+        since = variable(0.0).serial
+        with comparisons() as seen, np.errstate(all="ignore"):
             for name, formula in self.short.items():
                 given[name] = formula(given, claim.letters)
             if isinstance(claim.formula, Formula):
                 found = claim.formula(given, claim.letters)
             else:
-                found = claim.formula(**{n.replace(".", "_"): v for n, v in given.items() if n.isidentifier()
-                                         or n.replace(".", "_").isidentifier()})  # fmt: skip
-        if not isinstance(found, Var):
-            return plain(found), np.zeros(np.size(plain(found)))
-        limit = min(found.size, 64)
-        floors = np.array([rounding_of(found, k) if found.tracked else 0.0 for k in range(limit)])
-        if found.size > limit:
-            floors = np.full(found.size, floors.max())
-        return plain(found.value), floors
+                names = {n.replace(".", "_"): v for n, v in given.items()}
+                found = claim.formula(**{n: v for n, v in names.items() if n.isidentifier()})
+        return found, Look(look.point, q, () if self.draw else forks_of([found], seen, since))
+
+    def _trial(self, claim: Claim, look: Look) -> Trial:
+        found, forks = self._claimed(claim, look)
+        right = self._right(claim, look.q)
+        mine, turned = fitted(plain(found.value if isinstance(found, Var) else found), right, look.q, claim)
+
+        def floors(i: int, j: int) -> tuple[float, float]:
+            place = (j * right.shape[0] + i if turned else i * right.shape[1] + j) if mine.size > 1 else 0
+            return rounding_of(found, place), self._rounding(claim, look.q, i, j)
+
+        return Trial(claim, look, mine, right, turned, floors, forks)
 
     def _right(self, claim: Claim, q: Quantities) -> NDArray[np.float64]:
         """What is right at a point: rows by columns, of the entries that are asked for."""
         if claim.kind == "path":
-            value = 1.0
-            for (of, place), (name, entry) in zip(claim.steps, claim.steps[1:], strict=False):
-                value *= float(q.local(name, of)[entry, place])
-            return np.array([[value]])
+            return np.array([[np.prod([float(q.local(n, of)[i, j]) for of, j, n, i in _edges(claim)])]])
         whole = q.local(claim.name, claim.of) if claim.kind == "partial" else q.total(claim.name, claim.of)
-        rows = slice(None) if claim.entry is None else slice(claim.entry, claim.entry + 1)
-        columns = slice(None) if claim.place is None else slice(claim.place, claim.place + 1)
-        return whole[rows, columns]
+        found: NDArray[np.float64] = cut(whole, claim)
+        return found
 
-    def _mark(self, claim: Claim, drawn: Sequence[Mapping[str, Any]], here: Sequence[Quantities],
-              brief: bool = False) -> Line:  # fmt: skip
-        yours, rights, errors = [], [], []
-        kinked = []
-        doubt, turned = "", False
+    def _rounding(self, claim: Claim, q: Quantities, i: int, j: int) -> float:
+        if claim.kind == "path":
+            locals_ = [float(q.local(n, of)[i, j]) for of, j, n, i in _edges(claim)]
+            errors = [q.rounding(n, i, of, j, True) for of, j, n, i in _edges(claim)]
+            parts = [e * abs(float(np.prod([*locals_[:k], *locals_[k + 1 :]]))) for k, e in enumerate(errors)]
+            return sum(parts) + len(locals_) * 2.0**-52 * abs(float(np.prod(locals_)))
+        return q.rounding(claim.name, _at(claim.entry, i), claim.of, _at(claim.place, j), claim.kind == "partial")
+
+    def _mark(self, claim: Claim, trials: Sequence[Trial], given: int) -> Line:
+        """given: so many trials, the first ones, are at given points."""
         edges = [(claim.name, claim.of)] if claim.kind == "partial" else []
-        edges += [(name, of) for (of, _), (name, _) in pairwise(claim.steps)]
-        for q in here:
-            missing = [f"{name} / {of}" for name, of in edges if of not in q.parents(name)]
-            if missing:
-                return Line(claim, "cannot tell", f"there is no {missing[0]} at one of the points")
-            value, floor = self._values(claim, q)
-            right = self._right(claim, q)
-            mine, turned = fitted(value, right, q, claim)
-            floor = np.resize(floor, mine.shape) if floor.size == mine.size else np.full(mine.shape, floor.max())
-            floor = floor + self._rounding(claim, q, right)
-            yours.append(mine)
-            rights.append(right)
-            with np.errstate(all="ignore"):
-                errors.append(np.abs(mine - right) - TOLERANCE * np.maximum(np.abs(mine), np.abs(right)) - 16.0 * floor)
-        wrong, undefined = [], 0
-        for k, (mine, error) in enumerate(zip(yours, errors, strict=True)):
-            if not np.isfinite(mine).all():
-                undefined += 1
+        edges += [(name, of) for of, _, name, _ in _edges(claim)]
+        missing = [f"{n} / {of}" for t in trials for n, of in edges if of not in t.look.q.parents(n)]
+        if missing:
+            return Line(claim, "cannot tell", f"there is no {missing[0]} at one of the points")
+        kinked = jumps = 0
+        wrong = []
+        for k, trial in enumerate(trials):
+            if not trial.defined:
                 continue
-            if (error <= 0.0).all():
-                continue
-            if not brief and claim.kind != "path" and self._subgradient(claim, here[k], mine, error):
-                kinked.append(k)
-                continue
-            wrong.append(k)
-        if brief:
-            return Line(claim, "right" if not wrong and not undefined else "wrong")
-        if undefined and not wrong:
-            return Line(claim, "cannot tell", f"yours is not a number at {undefined} of {len(here)} points")
-        if claim.kind != "path":
-            doubt = self._confirm(claim, here[0 if not kinked else -1])
-        if doubt:
-            return Line(claim, "cannot tell", doubt)
-        if turned and not wrong:
-            line = Line(claim, "wrong", point=dict(drawn[0]), diagnoses=[Diagnosis("transposed", TRANSPOSED)])
-            line.yours, line.right = yours[0].T, rights[0]
-            return line
+            at_kink = k < given and claim.kind != "path" and self._is_kink(claim, trial.look)
+            if at_kink:
+                entries = [_at(claim.entry, i) for i in range(len(trial.mine))]
+                sides = [self._sides(claim, trial.look, entry, list(trial.said(entry))) for entry in entries]
+                jumps += any(s.jumps for s in sides)
+                if all(s.jumps or s.mix_to(row) for s, row in zip(sides, trial.mine, strict=True)):
+                    kinked += trial.differs
+                    continue
+            if trial.differs or at_kink:
+                wrong.append(k)
+        undefined = sum(not t.defined for t in trials)
         if not wrong:
-            return Line(claim, "right", "a subgradient at a kink" if kinked else "")
-        worst = max(wrong, key=lambda k: float(errors[k].max() / max(np.abs(rights[k]).max(), 1e-300)))
-        line = Line(claim, "wrong", point=dict(drawn[worst]))
-        if len(wrong) < len(here):
-            line.detail = f"at {len(wrong)} of {len(here)} points"
-        line.yours, line.right = (plain(m[worst]) for m in (yours, rights))
-        line.diagnoses = diagnose(claim, here, yours, rights, self.short)
+            doubt = f"yours is not a number at {undefined} of {len(trials)} points" if undefined else ""
+            doubt = doubt or (f"{claim.name} jumps at a given point: it has no derivative there" if jumps else "")
+            doubt = doubt or ("" if claim.kind == "path" else self._confirm(claim, trials[given].look.q))
+            turned = any(t.turned for t in trials)
+            doubt = doubt or ("" if turned else blurred(trials))
+            if doubt:
+                return Line(claim, "cannot tell", doubt)
+            if turned:
+                line = Line(claim, "wrong", point=dict(trials[0].look.point),
+                            diagnoses=[Diagnosis("transposed", TRANSPOSED)])  # fmt: skip
+                line.yours, line.right = trials[0].mine.T, trials[0].right
+                return line
+            told = ["a subgradient at a kink"] if kinked else []
+            unseen = not_reached(trials, given)
+            return Line(claim, "right", "; ".join(told + ([f"not reached: {', '.join(unseen)}"] if unseen else [])))
+        if doubt := "" if claim.kind == "path" else self._confirm(claim, trials[given].look.q):
+            return Line(claim, "cannot tell", doubt)
+        worst = max(wrong, key=lambda k: trials[k].off)
+        line = Line(claim, "wrong", point=dict(trials[worst].look.point))
+        if len(wrong) < len(trials):
+            where = only_where(trials, set(wrong))
+            line.detail = f"at {len(wrong)} of {len(trials)} points" + (f", all with {where}" if where else "")
+        line.yours, line.right = plain(trials[worst].mine), plain(trials[worst].right)
+        yours, rights = [t.mine for t in trials], [t.right for t in trials]
+        line.diagnoses = diagnose(claim, [t.look.q for t in trials], yours, rights, self.short)
         return line
-
-    def _rounding(self, claim: Claim, q: Quantities, right: NDArray[np.float64]) -> NDArray[np.float64]:
-        if claim.kind == "path" or right.size > 64:
-            return 4.0 * 2.0**-52 * np.abs(right)
-        floor = np.zeros(right.shape)
-        for i, j in np.ndindex(*right.shape):
-            entry, place = claim.entry if claim.entry is not None else i, claim.place if claim.place is not None else j
-            floor[i, j] = q.rounding(claim.name, entry, claim.of, place, claim.kind == "partial")
-        return floor
-
-    def _slopes(self, claim: Claim, q: Quantities, i: int, j: int) -> Any:
-        entry = claim.entry if claim.entry is not None else i
-        place = claim.place if claim.place is not None else j
-        domain = self.inputs.get(claim.of, Domain((), -np.inf, np.inf))
-        local = claim.kind == "partial"
-        return q.slopes(claim.name, entry, claim.of, place, local, domain.low, domain.high, self._run(claim, q))
-
-    def _run(self, claim: Claim, q: Quantities) -> Callable[[Any], Any] | None:
-        """The values of a claim's quantity as a function of those of the other one, computed afresh."""
-        define, values = self.define, {n: v.value for n, v in q.vars.items()}
-        if claim.kind == "partial" and define:
-            return lambda v: define(claim.name, {**values, claim.of: as_value(v)})
-        if claim.kind == "total" and claim.of in self.inputs:
-            leaves = {n: q.vars[n] for n in self.inputs if n in q.vars}
-
-            def run(v: Any) -> Any:
-                found = self.build({**leaves, claim.of: variable(v, claim.of)})[claim.name]
-                return found.value if isinstance(found, Var) else found
-
-            return run
-        return None
-
-    def _subgradient(self, claim: Claim, q: Quantities, mine: Any, error: Any) -> bool:
-        """Whether every entry that differs lies between the one-sided derivatives at a kink."""
-        for i, j in np.argwhere(error > 0.0):
-            slopes = self._slopes(claim, q, i, j)
-            if slopes is None or slopes.smooth:
-                return False
-            low, high = sorted((slopes.left, slopes.right))
-            room = 1e-6 * max(abs(low), abs(high)) + slopes.doubt
-            if not low - room <= mine[i, j] <= high + room:
-                return False
-        return True
 
     def _confirm(self, claim: Claim, q: Quantities) -> str:
         """Why the right value cannot be trusted at a point; empty if numbers confirm it."""
         right = self._right(claim, q)
         for i, j in list(np.ndindex(*right.shape))[:16]:
-            slopes = self._slopes(claim, q, i, j)
+            entry, place = _at(claim.entry, i), _at(claim.place, j)
+            domain = self.inputs.get(claim.of, Domain((), -np.inf, np.inf))
+            slopes = q.slopes(
+                claim.name, entry, claim.of, place, claim.kind == "partial", *domain.bounds, self._run(claim, q)
+            )
             if slopes is None:
                 continue
-            low, high = sorted((slopes.left, slopes.right))
-            room = 1e-5 * max(abs(low), abs(high), abs(right[i, j])) + 10.0 * slopes.doubt
-            if not low - room <= right[i, j] <= high + room:
-                return f"our own {tidy(right[i, j])} and numbers, {tidy(low)}, disagree"
+            low, high = slopes.around(1e-5, float(right[i, j]), 16.0 * self._rounding(claim, q, i, j))
+            if not low <= right[i, j] <= high:
+                return f"our own {tidy(right[i, j])} and numbers, {tidy(slopes.left)}, disagree"
         return ""
 
-    def _effects(self, marks: Sequence[Line], here: Sequence[Quantities]) -> None:
-        """How far each wrong partial puts the gradient of the output off, swapped in alone."""
-        wrong = [m for m in marks if m.verdict == "wrong" and m.claim.kind == "partial"]
-        if not wrong:
-            return
-        q = here[0]
+    def _run(self, claim: Claim, q: Quantities) -> Callable[[Any], Any] | None:
+        """The values of a claim's quantity as a function of those of the other one, computed afresh."""
+        define, values = self.define, {n: v.value for n, v in q.vars.items()}
+        if claim.kind == "partial" and define:
+            return lambda v: as_value(define(claim.name, {**values, claim.of: as_value(v)}))
+        if claim.kind == "total" and claim.of in self.inputs:
+            leaves = {n: q.vars[n] for n in self.inputs if n in q.vars}
+            return lambda v: as_value(self.build({**leaves, claim.of: variable(v, claim.of)})[claim.name])
+        return None
+
+    def _reading(self, claim: Claim, trials: Sequence[Trial]) -> str:
+        """The other reading of the definitions for which a claim is right."""
+        for name, build in self.readings.items():
+            try:
+                looks = [Look(t.look.point, self._quantities(build, t.look.point), ()) for t in trials]
+                if not any(t.differs or not t.defined for t in (self._trial(claim, look) for look in looks)):
+                    return name
+            except Undefined:
+                continue
+        return ""
+
+    # Kinks.
+
+    def _is_kink(self, claim: Claim, look: Look) -> bool:
+        """Whether at a point the claim's quantity is on a border."""
+        serials = [f.serial for f in look.forks if is_tied(f)]
+        serials += [v.serial for v in roots_of_nothing([look.q.vars[claim.name]])]
+        return any(matters(claim, look, s) for s in serials)
+
+    def _sides(self, claim: Claim, look: Look, entry: int, wanted: Sequence[tuple[str, int]]) -> Sides:
+        """The derivatives around a point of one entry of the claim's quantity, by entries of others."""
+        q = look.q
+        local = claim.kind == "partial"
+        define = self.define if local else None
+        moving = q.parents(claim.name) if define else [n for n in self.inputs if n in q.vars]
+        shapes = {n: q.vars[n].shape for n in moving}
+        cuts = np.cumsum([q.vars[n].size for n in moving])[:-1]
+
+        def near(flat: Any) -> tuple[float, Any] | None:
+            parts = zip(moving, np.split(flat, cuts), strict=True)
+            point = {n: p.reshape(shapes[n]) if shapes[n] else float(p[0]) for n, p in parts}
+            if define is None:
+                there = self._look_or_none(point)
+                if there is None:
+                    return None
+                found = there.q
+            else:
+                leaves = {n: variable(v) for n, v in point.items()}
+                with np.errstate(all="ignore"):
+                    value = define(claim.name, {**{n: v.value for n, v in q.vars.items()}, **leaves})
+                found = Quantities({**leaves, claim.name: value if isinstance(value, Var) else variable(value)})
+            slopes = found.local if local and define is None else found.total
+            whole = {n: slopes(claim.name, n) for n, _ in wanted}
+            value = float(np.ravel(found.vars[claim.name].value)[entry])
+            return value, np.array([whole[n][entry, p] for n, p in wanted])
+
+        return sides_of(near, np.concatenate([np.ravel(q.vars[n].value) for n in moving]), self.seed)
+
+    def _together(self, marks: Sequence[Line], given: Sequence[Look]) -> None:
+        """At a kink all right claims about one quantity have to be one subgradient."""
+        groups: dict[Any, list[Line]] = {}
+        for mark in marks if given else ():
+            if mark.verdict == "right" and mark.claim.kind != "path":
+                groups.setdefault((mark.claim.kind, mark.claim.name), []).append(mark)
+        for lines in groups.values():
+            claim = lines[0].claim
+            for look in given if len(lines) > 1 else ():
+                for entry in range(look.q.vars[claim.name].size) if self._is_kink(claim, look) else ():
+                    trials = [self._trial(m.claim, look) if m.claim.entry in (None, entry) else None for m in lines]
+                    said = {k: v for t in trials if t is not None for k, v in t.said(entry).items()}
+                    sides = self._sides(claim, look, entry, list(said))
+                    if sides.jumps or sides.mix_to(np.array(list(said.values()))):
+                        continue
+                    for mark, trial in zip(lines, trials, strict=True):
+                        if trial is not None:
+                            mark.verdict, mark.point = "wrong", dict(look.point)
+                            mark.yours, mark.right = plain(trial.mine), plain(trial.right)
+                            mark.detail = "at a kink: together with the other lines it is no subgradient"
+
+    # The output.
+
+    def _taylor(self, q: Quantities) -> float | None:
+        """The slope of the Taylor remainder of the output by all inputs at a point."""
         output = self.output or list(q.vars)[-1]
-        inputs = [n for n in self.inputs if n in q.vars]
-        true = _gradient(q, output, inputs, {})
-        size = np.linalg.norm(true)
-        swaps: dict[tuple[str, str], Any] = {}
-        alone = []
+        names = [n for n in self.inputs if n in q.vars]
+        shapes = [q.vars[n].shape for n in names]
+        cuts = np.cumsum([q.vars[n].size for n in names])[:-1]
+        if not names or output in names:
+            return None
+
+        def run(flat: Any) -> Any:
+            parts = [p.reshape(s) for p, s in zip(np.split(flat, cuts), shapes, strict=True)]
+            leaves = {n: variable(p, n) for n, p in zip(names, parts, strict=True)}
+            return np.ravel(as_value(self.build(leaves)[output]))
+
+        whole = np.concatenate([q.total(output, n) for n in names], 1)
+        start = np.concatenate([np.ravel(q.vars[n].value) for n in names])
+        with np.errstate(all="ignore"):
+            return taylor_slope(run, start, lambda d: whole @ d, self.seed)
+
+    def _effects(self, marks: Sequence[Line]) -> None:
+        """How far each wrong partial puts the gradient of the output off, swapped in alone, at the point that its mark
+        shows."""
+        wrong = [m for m in marks if m.verdict == "wrong" and m.claim.kind == "partial"]
         for mark in wrong:
-            value, _ = self._values(mark.claim, q)
-            mine, _ = fitted(value, self._right(mark.claim, q), q, mark.claim)
+            q = self._quantities(self.build, mark.point)
+            output = self.output or list(q.vars)[-1]
+            inputs = [n for n in self.inputs if n in q.vars]
             key = mark.claim.name, mark.claim.of
-            one = q.local(*key).copy()
-            both = swaps.setdefault(key, q.local(*key).copy())
-            for target in (one, both):
-                rows = slice(None) if mark.claim.entry is None else slice(mark.claim.entry, mark.claim.entry + 1)
-                columns = slice(None) if mark.claim.place is None else slice(mark.claim.place, mark.claim.place + 1)
-                target[rows, columns] = mine
-            alone.append(np.linalg.norm(_gradient(q, output, inputs, {key: one}) - true))
-        together = np.linalg.norm(_gradient(q, output, inputs, swaps) - true)
-        for mark, off in zip(wrong, alone, strict=True):
+            swapped = q.local(*key).copy()
+            cut(swapped, mark.claim)[...] = self._trial(mark.claim, Look({}, q, ())).mine
+            true = _gradient(q, output, inputs, {})
+            off, size = np.linalg.norm(_gradient(q, output, inputs, {key: swapped}) - true), np.linalg.norm(true)
             mark.effect = float(off / size) if size else None
-            mark.share = float(off / together) if together else None
+        together = sum(m.effect for m in wrong if m.effect is not None)
+        for mark in wrong:
+            mark.share = None if mark.effect is None or not together else mark.effect / together
+
+
+def _at(fixed: int | None, k: int) -> int:
+    """The entry that a row or a column of a claim stands for."""
+    return k if fixed is None else fixed
+
+
+def _edges(claim: Claim) -> list[tuple[str, int, str, int]]:
+    """The edges of a path: quantity and entry before, quantity and entry after."""
+    return [(of, place, name, entry) for (of, place), (name, entry) in pairwise(claim.steps)]
 
 
 def _gradient(q: Quantities, output: str, inputs: Sequence[str], swaps: Mapping[tuple[str, str], Any]) -> Any:

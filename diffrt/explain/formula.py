@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dot": ag.dot, "cross": ag.cross, "norm": ag.norm, "length": ag.norm, "normalize": ag.normalize,
     "relu": ag.relu, "sigmoid": ag.sigmoid, "softmax": ag.softmax, "log_softmax": ag.log_softmax,
     "transpose": ag.transpose, "outer": lambda a, b: ag.reshape(a, (-1, 1)) * ag.reshape(b, (1, -1)),
-    "diag": lambda a: ag.reshape(a, (-1, 1)) * np.eye(int(np.prod(_shape(a)))),
+    "diag": lambda a: _diagonal(a),
     "eye": lambda n: np.eye(_whole(n)), "zeros": lambda *n: np.zeros([_whole(i) for i in n]),
     "ones": lambda *n: np.ones([_whole(i) for i in n]),
 }  # fmt: skip
@@ -64,6 +64,17 @@ _SPELLED = "a number, a name, x[0], + - * / ** @, a comparison, or a function"
 
 def _shape(x: Any) -> tuple[int, ...]:
     return x.shape if isinstance(x, ag.Var) else np.shape(x)
+
+
+def _diagonal(a: Any) -> Any:
+    """The square matrix with a vector on its diagonal; of a matrix the diagonal, as numpy has it."""
+    shape = _shape(a)
+    if len(shape) < 2:
+        return ag.reshape(a, (-1, 1)) * np.eye(int(np.prod(shape)))
+    if len(shape) == 2:
+        places = np.arange(min(shape))
+        return ag.index(a, (places, places))
+    raise ValueError(f"diag needs a vector or a matrix, given the shape {shape}")
 
 
 def _whole(n: Any) -> int:

@@ -12,7 +12,7 @@ from diffrt.explain.claims import Claim
 from diffrt.explain.definitions import Domain
 from diffrt.explain.derivation import Derivation
 from diffrt.explain.marks import Line, Marked
-from diffrt.explain.quantities import Quantities, components, plain, taylor_slope
+from diffrt.explain.quantities import Quantities, Slopes, components, one_sided, plain, taylor_slope
 from diffrt.explain.wording import tidy
 
 
@@ -54,7 +54,8 @@ def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
     f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. x: where, a number or an array.
     Each entry of the result by each of x is compared with a complex step, or with one-sided differences extrapolated to
     step zero, so that it needs no choice of a step or of a tolerance and knows no scale. An entry at a kink is right
-    between its one-sided derivatives. Raises InputError if f(x) is not finite or does not depend on x.
+    between its one-sided derivatives, if all entries together are so along random directions too. Raises InputError if
+    f(x) is not finite or does not depend on x.
     """
     at = variable(x, "x")
     out = f(at)
@@ -79,18 +80,44 @@ def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
         if slopes is None:
             lines.append(Line(claim, "cannot tell", "an op in it cannot be replayed on numbers"))
             continue
-        low, high = sorted((slopes.left, slopes.right))
         reach = 1e-9 if slopes.complex_step else 1e-6
-        room = reach * max(abs(low), abs(high), abs(ours)) + 4.0 * slopes.doubt
-        room += 16.0 * q.rounding("f", i, "x", j, False)
-        if low - room <= ours <= high + room:
-            lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))
-        elif slopes.doubt > 1e-3 * max(abs(low), abs(high)):
+        rounding = 16.0 * q.rounding("f", i, "x", j, False)
+        low, high = slopes.around(reach, ours, rounding)
+        size = max(abs(slopes.left), abs(slopes.right), abs(ours))
+        blurred = rounding > 1e-6 * max(size, 1.0, float(np.abs(at.value).max()), float(np.abs(out.value).max()))
+        if slopes.doubt > 1e-3 * size > 0.0 or blurred:
             lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
+        elif low <= ours <= high:
+            lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))
         else:
             lines.append(Line(claim, "wrong", point={"x": plain(at.value)}, yours=ours, right=slopes.left))
+    for i, row in enumerate(right):
+        mine = [line for line in lines if line.claim.entry == i]
+        if any(line.detail for line in mine) and not _is_subgradient(run, at.value, row, i):
+            for line in mine:
+                if line.verdict == "right":
+                    line.verdict, line.detail = "wrong", "with the other entries it is no subgradient"
+                    line.point, line.yours = {"x": plain(at.value)}, float(row[line.claim.place or 0])
 
     def along(d: Any) -> Any:
         return right @ np.ravel(d)
 
     return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along))
+
+
+def _is_subgradient(run: Callable[[Any], Any], at: Any, row: Any, entry: int) -> bool:
+    """Whether at a kink the derivative along random directions lies between the slopes on either side."""
+    at = np.asarray(at, float)
+    size = np.where(at != 0.0, np.abs(at), np.abs(at).max() or 1.0)
+    for way in np.random.default_rng(0).normal(size=(8, *at.shape)) * size:
+        along, start = float(np.ravel(way) @ row), np.zeros(())
+
+        def line(t: Any, way: Any = way) -> Any:
+            return run(at + t * way)
+
+        sides = [one_sided(line, start, 0, entry, side, -np.inf, np.inf, 0.0) for side in (-1.0, 1.0)]
+        slopes = Slopes(sides[0][0], sides[1][0], sides[0][1] + sides[1][1], False)
+        low, high = slopes.around(1e-6, along, 0.0)
+        if not low <= along <= high:
+            return False
+    return True

@@ -16,7 +16,7 @@ class Line:
 
     verdict: "right", "wrong" or "cannot tell". detail: more words, such as "subgradient". diagnoses: what is wrong,
     the likeliest first. point, yours, right: where the difference is largest. effect: by how much swapping it in
-    changes the gradient of the output, relative to it; share: of the error of all wrong partials together. reading:
+    changes the gradient of the output there, relative to it; share: of the effects of all wrong partials. reading:
     another reading of the definitions for which it is right.
     """
 
@@ -55,11 +55,12 @@ class Marked:
     """All marks of a derivation, in order.
 
     slope: how fast the Taylor remainder of the output falls, from `taylor_slope`: 2 if the core's derivative is right;
-    None where it was not taken.
+    None where it was not taken. where: the domains of the inputs that points were drawn from, in words.
     """
 
     lines: list[Line]
     slope: float | None = None
+    where: str = ""
 
     @property
     def ok(self) -> bool:
@@ -75,4 +76,6 @@ class Marked:
         told = ", ".join(f"{n} {v}" for v, n in counts.items() if n)
         if self.slope is not None:
             told += f"; Taylor remainder {'none' if self.slope == float('inf') else f'falls as h^{self.slope:.2f}'}"
+        if self.where:
+            told += f"; compared for {self.where}"
         return "\n".join([*map(str, self.lines), told])

@@ -4,7 +4,7 @@ A quantity is an input, or a Var with a name. The derivative of one by another i
 still: it is what a hand derivation writes on an edge of its diagram. Local derivatives come from the core's reverse
 sweep, ended at named nodes. They are confirmed by numbers that know no rule of it: the forward rules are replayed from
 one quantity to the other, with a complex step (Squire and Trapp, 1998), or, where an op has no complex meaning, with
-central differences extrapolated to step zero (Richardson, 1911).
+one-sided differences extrapolated to step zero (Richardson, 1911).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, reachable
+from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var
 from diffrt.explain.graph import unit_entry
 
@@ -38,6 +39,15 @@ class Slopes:
         """Whether both sides agree."""
         return abs(self.left - self.right) <= 1e-4 * max(abs(self.left), abs(self.right)) + 10.0 * self.doubt
 
+    def around(self, reach: float, given: float, rounding: float) -> tuple[float, float]:
+        """Between what a given derivative has to lie.
+
+        reach: how near, relatively, counts as the same. rounding: what it may be off by.
+        """
+        low, high = sorted((self.left, self.right))
+        room = reach * max(abs(low), abs(high), abs(given)) + 10.0 * self.doubt + rounding
+        return low - room, high + room
+
 
 class Quantities:
     """Quantities by name, Vars of one graph."""
@@ -55,8 +65,11 @@ class Quantities:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """All of them."""
-        return {name: self.value(name) for name in self.vars}
+        """All of them, Vars without axes of length one."""
+        return {
+            name: var if var.shape == self.shape(name) else reshape(var, self.shape(name))
+            for name, var in self.vars.items()
+        }
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of the value."""
@@ -90,6 +103,10 @@ class Quantities:
     def _known(self) -> dict[str, dict[str, Matrix]]:
         return {}
 
+    @cached_property
+    def _totals(self) -> dict[tuple[str, str], Matrix]:
+        return {}
+
     def _swept(self, var: Var, kept: set[int]) -> dict[str, Matrix]:
         rows: dict[int, list[Any]] = {}
         for k in range(var.size):
@@ -107,9 +124,10 @@ class Quantities:
 
     def total(self, name: str, of: str) -> Matrix:
         """The derivative of a quantity by one before it, along all paths."""
-        source = self.vars[of].serial
-        found = self._swept(self.vars[name], {source})
-        return found.get(of, np.zeros((self.vars[name].size, self.vars[of].size)))
+        if (name, of) not in self._totals:
+            found = self._swept(self.vars[name], {self.vars[of].serial})
+            self._totals[name, of] = found.get(of, np.zeros((self.vars[name].size, self.vars[of].size)))
+        return self._totals[name, of]
 
     def rounding(self, name: str, entry: int, of: str, place: int, local: bool) -> float:
         """How far rounding may put an entry of a derivative off: the sum over the steps of its computation of what one
@@ -117,10 +135,7 @@ class Quantities:
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial} if local else {source.serial}
         found = pull_back(self._nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
-        slope = found.get(source.serial)
-        if not isinstance(slope, Var):
-            return 0.0
-        return rounding_of(slope, place)
+        return rounding_of(found.get(source.serial), place)
 
     def uses(self, name: str, of: str) -> list[Matrix]:
         """The local derivative in parts, one for each place in which a formula uses the other quantity."""
@@ -173,55 +188,23 @@ class Quantities:
         try:
             replay = self._replay(name, of, local)
             at = np.array(source.value, float)
+            noise = rounding_of(self.vars[name], entry)
             with np.errstate(all="ignore"):
+                left, right = (one_sided(run or replay, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0))
                 tilted = at.astype(complex)
                 step = 1e-200
                 tilted.reshape(-1)[place] += 1j * step
                 try:
-                    found = np.ravel(replay(tilted))[entry].imag / step
-                    if np.isfinite(found):
-                        sides = [
-                            self._one_sided(run or replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)
-                        ]
-                        agree = [abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in sides]
-                        if all(agree):
-                            return Slopes(found, found, 4.0 * EPSILON * abs(found), True)
+                    found = float(np.ravel(replay(tilted))[entry].imag / step)
                 except TypeError:
-                    pass
-                (left, a), (right, b) = (
-                    self._one_sided(run or replay, at, place, entry, way, low, high) for way in (-1.0, 1.0)
-                )
-                return Slopes(left, right, a + b, False)
+                    found = np.nan
+                if all(abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in (left, right)):
+                    # One that is 0 may have been too small for the step.
+                    doubt = 4.0 * EPSILON * abs(found) if found else left[1] + right[1]
+                    return Slopes(found, found, doubt, True)
+                return Slopes(left[0], right[0], left[1] + right[1], False)
         except (TypeError, NotImplementedError):
             return None
-
-    def _one_sided(
-        self, replay: Callable[[Any], Any], at: Any, place: int, entry: int, way: float, low: float, high: float
-    ) -> tuple[float, float]:
-        """The slope to one side, by differences extrapolated to step zero, and how far it may be off."""
-        x = at.reshape(-1)[place]
-        room = high - x if way > 0 else x - low
-        scale = max(abs(x), 1e-300)
-        if room <= 1e-12 * scale:
-            return self._one_sided(replay, at, place, entry, -way, low, high)
-        step = min(1e-2 * scale, room)
-        start = np.ravel(replay(at))[entry]
-        rows: list[list[float]] = []
-        best, error = np.nan, np.inf
-        for i in range(8):
-            moved = at.copy()
-            h = way * step / 2.0**i
-            moved.reshape(-1)[place] = x + h
-            h = moved.reshape(-1)[place] - x
-            row = [float((np.ravel(replay(moved))[entry] - start) / h)]
-            for j in range(1, i + 1):
-                row.append(row[j - 1] + (row[j - 1] - rows[i - 1][j - 1]) / (2.0**j - 1.0))
-            if i:
-                change = max(abs(row[-1] - row[-2]), abs(row[-1] - rows[-1][-1]))
-                if change < error:
-                    best, error = row[-1], change
-            rows.append(row)
-        return best, error + 8.0 * EPSILON * abs(float(start)) * 2.0**4 / step
 
     def _replay(self, name: str, of: str, local: bool) -> Callable[[Any], Any]:
         """The values of a quantity as a function of those of another one."""
@@ -252,6 +235,45 @@ class Quantities:
         return run
 
 
+def one_sided(
+    run: Callable[[Any], Any], at: Any, place: int, entry: int, way: float, low: float, high: float, noise: float
+) -> tuple[float, float]:
+    """The slope to one side, by differences extrapolated to step zero, and how far it may be off.
+
+    low, high: between which the entry may be moved. noise: what rounding does to a value of `run`.
+    """
+    x = float(at.reshape(-1)[place])
+    room = high - x if way > 0 else x - low
+    # A number that is 0 has no scale of its own; that of its neighbours is the best guess.
+    scale = abs(x) or float(np.abs(at).max()) or 1.0
+    if room <= 1e-12 * scale:
+        return one_sided(run, at, place, entry, -way, low, high, noise)
+    start = float(np.ravel(run(at))[entry])
+    best, error = np.nan, np.inf
+    # Where another kink is nearer than the first step, or the scale was guessed wrong, other steps are better.
+    for shrunk in (1.0, 1e-3, 1e-6, 1e-9, 1e3):
+        step = min(1e-2 * scale * shrunk, room)
+        rows: list[list[float]] = []
+        for i in range(8):
+            moved = at.copy()
+            moved.reshape(-1)[place] = x + way * step / 2.0**i
+            h = float(moved.reshape(-1)[place]) - x
+            if h == 0.0:
+                break
+            row = [float((np.ravel(run(moved))[entry] - start) / h)]
+            for j in range(1, i + 1):
+                row.append(row[j - 1] + (row[j - 1] - rows[i - 1][j - 1]) / (2.0**j - 1.0))
+            if i:
+                change = max(abs(row[-1] - row[-2]), abs(row[-1] - rows[-1][-1]))
+                change += 8.0 * max(noise, EPSILON * abs(start)) * 2.0**4 / step
+                if change < error:
+                    best, error = row[-1], change
+            rows.append(row)
+        if error <= 1e-7 * abs(best):
+            break
+    return best, error
+
+
 def taylor_slope(run: Callable[[Any], Any], at: Any, slope: Callable[[Any], Any], seed: int = 0) -> float:
     """How fast |f(x + h d) - f(x) - h f'(x) d| falls with h, as a power of h, along a random direction d.
 
@@ -275,15 +297,27 @@ def taylor_slope(run: Callable[[Any], Any], at: Any, slope: Callable[[Any], Any]
     return float(np.median(np.diff(remainders) / np.diff(sizes)))
 
 
-def rounding_of(result: Var, place: int = 0) -> float:
-    """How far rounding may put an entry of a result off, as in `Quantities.rounding`."""
+def rounding_of(result: Any, place: int = 0) -> float:
+    """How far rounding may put an entry of a result off, as in `Quantities.rounding`.
+
+    The numbers of the point count too: a constant near to one of them is rounded as much.
+    """
+    if not isinstance(result, Var) or not result.tracked:
+        return 0.0
     seen: dict[int, Any] = {}
     nodes = reachable([result])
-    ended = pull_back(nodes, {result.serial: unit_entry(result, place)}, recorded=False, seen=seen)
-    seen.update(ended)
+    seen.update(pull_back(nodes, {result.serial: unit_entry(result, place)}, recorded=False, seen=seen))
     with np.errstate(all="ignore"):
-        parts = [np.abs(np.asarray(seen[n.serial]) * n.value).sum() for n in nodes if n.serial in seen]
+        parts = [np.abs(np.asarray(seen[n.serial]) * _terms(n)).sum() for n in nodes if n.serial in seen]
     return EPSILON * float(np.nansum(parts))
+
+
+def _terms(node: Var) -> Any:
+    """The size of what an op rounds: of its result, or of all terms where it adds up many."""
+    if node.op is not None and node.op.name in ("sum", "matmul"):
+        sizes = [np.abs(x.value if type(x) is Var else x) for x in node.inputs]
+        return node.op.forward(*sizes, **(node.settings or {}))
+    return np.abs(node.value)
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Derivations as files.
 
-    [inputs]                     # numbers are drawn from their domains
+    [inputs]                     # numbers are drawn from their domains; by default [-2, 2] wherever that is defined
     x = { shape = [3], domain = [0.2, 2.0] }
 
     [definitions]                # in any order
@@ -100,7 +100,7 @@ def _inputs(given: Mapping[str, Any]) -> dict[str, Domain]:
         if not isinstance(told, dict) or set(told) - {"shape", "domain"}:
             problems.append(f"{where}: needed: {{ shape = [3], domain = [0.2, 2.0] }}, each may be left out")
             continue
-        shape, domain = told.get("shape", []), told.get("domain", [0.2, 2.0])
+        shape, domain = told.get("shape", []), told.get("domain")
         if not isinstance(shape, list) or not all(isinstance(n, int) and 0 < n <= 100 for n in shape) or len(shape) > 3:
             problems.append(f"{where}.shape: found {shape!r}, needed: up to three whole numbers from 1 to 100")
             continue
@@ -109,6 +109,9 @@ def _inputs(given: Mapping[str, Any]) -> dict[str, Domain]:
             and len(domain) == 2
             and all(isinstance(v, int | float) and not isinstance(v, bool) and np.isfinite(v) for v in domain)
         )
+        if domain is None:
+            inputs[name] = Domain(tuple(shape))
+            continue
         if not numbers or domain[0] >= domain[1]:
             problems.append(f"{where}.domain: found {domain!r}, needed: two numbers, the smaller one first")
             continue

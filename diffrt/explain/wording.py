@@ -1,8 +1,11 @@
 """Words for numbers and operations, as people write them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from diffrt.autograd.variable import Var
 
 if TYPE_CHECKING:
     from diffrt.explain.graph import Node
@@ -57,6 +60,28 @@ def component(node: "Node", place: int) -> str:
     if shape == [3] and "." in node.name:
         return f"{node.name}.{AXES[place]}"
     return f"{node.name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
+
+
+def phrase(x: Any, names: Mapping[int, str], longest: int = 40) -> str:
+    """What a Var was computed by, in the names of others by serial number; "..." for what would be too long."""
+    if not isinstance(x, Var):
+        return tidy(x, 8)
+    if x.serial in names or x.op is None:
+        return names.get(x.serial) or x.name or tidy(x.value, 8)
+    op, settings = x.op, x.settings or {}
+    if op.name in ("reshape", "broadcast_to"):
+        return phrase(x.inputs[0], names, longest)
+    if longest < 4:
+        return "..."
+    parts = [phrase(y, names, (longest - 4) // len(x.inputs)) for y in x.inputs[:4]]
+    if op.name in INFIX and len(parts) == 2:
+        parts = [f"({p})" if " " in p and not p.endswith(")") else p for p in parts]
+        text = f"{parts[0]} {INFIX[op.name]} {parts[1]}"
+    elif op.name == "index":
+        text = f"{parts[0]}[{_index(settings['index'])}]"
+    else:
+        text = f"-{parts[0]}" if op.name == "negative" else f"{op.name}({', '.join(parts)})"
+    return text if len(text) <= 40 else "..."
 
 
 def _index(index: Any) -> str:

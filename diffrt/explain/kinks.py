@@ -1,0 +1,84 @@
+"""Derivatives at a kink: what counts as one.
+
+Where a formula branches, its derivative comes from one side or another. Whatever is a mixture of the derivatives in the
+cells that meet there, *one* mixture for all inputs, is a subgradient in the sense of Clarke (1975): at x0 = x1 the
+maximum of both has the subgradients (s, 1 - s) with s from 0 to 1, and (1, 1) is none of them, though each entry by
+itself lies between two slopes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from diffrt.autograd.backward import reachable
+from diffrt.autograd.variable import Var
+from diffrt.explain.branches import Fork
+from diffrt.explain.quantities import EPSILON, rounding_of
+
+Vector = NDArray[np.float64]
+
+_NEAR = 1e-5
+"""How far from the kink its sides are looked at, relative to the numbers there."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The derivatives in the cells that meet at a point, one a row, and whether the function jumps there."""
+
+    derivatives: Vector
+    jumps: bool
+
+    def mix_to(self, claimed: Vector) -> bool:
+        """Whether one mixture of the derivatives is what was claimed."""
+        if not len(self.derivatives):
+            return False
+        size = np.abs(self.derivatives).max(0)
+        # What is small beside the other columns is rounding.
+        size = np.maximum(size, 1e-9 * size.max())
+        moving = size > 0.0
+        if not np.isfinite(claimed).all() or claimed[~moving].any():
+            return False
+        columns = self.derivatives[:, moving] / size[moving]
+        _, rest = nnls(np.vstack([columns.T, np.ones(len(columns))]), np.append(claimed[moving] / size[moving], 1.0))
+        return bool(rest <= 1e-6)
+
+
+def sides_of(near: Callable[[Vector], tuple[float, Vector] | None], at: Vector, seed: int = 0) -> Sides:
+    """The sides of a function at a point: its derivatives on short ways from there, extrapolated to it.
+
+    near: from a point to the value and the derivatives, None where they are not defined.
+    """
+    here = near(at)
+    size = np.where(at != 0.0, np.abs(at), np.abs(at).max(initial=0.0) or 1.0)
+    rng = np.random.default_rng(seed)
+    ways = np.vstack([np.eye(len(at)), rng.normal(size=(16 + 4 * len(at), len(at)))])
+    found, jumps = [], False
+    for way in np.vstack([ways, -ways]):
+        far, close = (near(at + step * size * way) for step in (_NEAR, _NEAR / 2.0))
+        if far is None or close is None or here is None:
+            continue
+        found.append(2.0 * close[1] - far[1])
+        change, half = abs(far[0] - here[0]), abs(close[0] - here[0])
+        jumps |= half > 0.9 * change > 1e4 * EPSILON * abs(here[0])
+    sides = np.array(found).reshape(len(found), -1)
+    return Sides(sides[np.isfinite(sides).all(1)], jumps)
+
+
+def is_tied(fork: Fork) -> bool:
+    """Whether the numbers of a fork are the same, as far as rounding shows."""
+    return any(abs(m) <= 16.0 * rounding_of(fork.margin(k)) for k, m in enumerate(fork.margins))
+
+
+def roots_of_nothing(outputs: list[Var]) -> list[Var]:
+    """The steps to some Vars that take a root of 0, where its slope is infinite."""
+    found = []
+    for node in reachable(outputs):
+        name = node.op.name if node.op else ""
+        exponent = node.inputs[1] if name == "power" else 0.5
+        exponent = exponent.value if isinstance(exponent, Var) else exponent
+        if name in ("sqrt", "power") and ((np.asarray(node.value) == 0.0) & (np.asarray(exponent) < 1.0)).any():
+            found.append(node)
+    return found
