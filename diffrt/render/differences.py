@@ -128,6 +128,8 @@ def compare_along(
 
 COPIES = 12
 """Images that a comparison holds: differences by several steps, extrapolated, from both sides."""
+
+
 def _size(scene: Scene, path: str) -> float:
     """What a change of a number of the scene is large or small against.
 
