@@ -136,17 +136,17 @@ def switching(kinds: Kinds, camera: Any, row: CrossingRow, place: Place) -> Any:
 def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: Any, other_side: Any) -> Any:
     """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the
     light."""
-    measures = [*map(_measure, kinds.faces), _nothing]
+    measures = [*(_measure(kinds, face) for face in kinds.faces), _nothing]
     given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side]
     t, inside, start = choose(row.shape.face, measures, given)
-    branches = [*map(_distance, kinds.faces), _given]
+    branches = [*(_distance(kinds, face) for face in kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
     return where(equal(row.function, INSIDE), inside, where(equal(row.function, DISTANCE), t - other, start))
 
 
-def _measure(kind: type[Shape]) -> Any:
+def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
     def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
-        face = kind.unpack(shape)
+        face = kinds.shape(kind, shape)
         t, inside = face.intersect(o, d, side)
         return [t, inside_from(face, o, d, greater(starts, 0.5), start_side, inside), face.side(o)]
 
@@ -157,8 +157,8 @@ def _nothing(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any
     return [0.0 * side] * 3
 
 
-def _distance(kind: type[Shape]) -> Any:
-    return lambda o, d, side, shape, limit: [kind.unpack(shape).intersect(o, d, side)[0]]
+def _distance(kinds: Kinds, kind: type[Shape]) -> Any:
+    return lambda o, d, side, shape, limit: [kinds.shape(kind, shape).intersect(o, d, side)[0]]
 
 
 def _given(o: Any, d: Any, side: Any, shape: Any, limit: Any) -> list[Any]:

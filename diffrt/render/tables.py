@@ -23,7 +23,8 @@ class Kinds(NamedTuple):
     """What is in a scene, as programs know it.
 
     faces: the kinds of face. scattering, reflecting: the kinds of material at which a light path ends, and goes on.
-    lights: the kind of each light. bounces: the most surfaces on a light path.
+    lights: the kind of each light. bounces: the most surfaces on a light path. moving: the kinds of face that have a
+    derivative; for the others none is computed.
     """
 
     faces: tuple[type[Shape], ...]
@@ -31,6 +32,11 @@ class Kinds(NamedTuple):
     reflecting: tuple[type[Material], ...]
     lights: tuple[type[Light], ...]
     bounces: int
+    moving: tuple[type[Shape], ...]
+
+    def shape(self, face: type[Shape], numbers: Any) -> Shape:
+        """A shape from its numbers."""
+        return face.unpack(numbers if face in self.moving else detach(numbers))
 
 
 class Hit(NamedTuple):
@@ -126,9 +132,14 @@ def build_tables(scene: Scene) -> Tables:
         _present(MATERIALS, [m for _, m in materials if m.event == REFLECT]),
         tuple(kind for _, kind in lights),
         1,
+        (),
     )
     if kinds.reflecting:
         kinds = kinds._replace(bounces=scene.reflection_depth + 1)
+    moving = {number for number, (name, _) in enumerate(shapes) if scene.has_variables(name)}
+    kinds = kinds._replace(
+        moving=_present(SHAPES, [face for number, face in faces if number in moving]) if moving else kinds.faces
+    )
 
     def places(among: Sequence[type[Material]]) -> Integers:
         return np.array([among.index(m) if m in among else -1 for _, m in materials], np.int64)

@@ -35,15 +35,15 @@ def walk(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> tuple[Any, Any, A
 
     for number, hit in enumerate(path):
         with scope(f"hit {number + 1}"):
-            o, n = choose(hit.face, [*map(_arrive, kinds.faces), stay], [o, d, n, hit.side, hit.shape])
+            o, n = choose(hit.face, [*(_arrive(kinds, face) for face in kinds.faces), stay], [o, d, n, hit.side, hit.shape])
         if kinds.reflecting:
             branches = [keep, *map(_reflect, kinds.reflecting)]
             d, throughput = choose(hit.event, branches, [d, n, throughput, hit.material])
     return o, n, d, throughput
 
 
-def _arrive(face: type[Shape]) -> Any:
-    return lambda o, d, n, side, shape: list(arrive(face.unpack(shape), side, o, d))
+def _arrive(kinds: Kinds, face: type[Shape]) -> Any:
+    return lambda o, d, n, side, shape: list(arrive(kinds.shape(face, shape), side, o, d))
 
 
 def arrive(face: Shape, side: Any, o: Any, d: Any) -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ A scene never changes; `replace` and `unpack` make a new one:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -128,6 +129,16 @@ class Scene:
         whole, index = self._locate(path)
         inside = whole.components if index is None else (path,)
         return not self.variables.keys().isdisjoint({whole.path, *inside})
+
+    def has_variables(self, name: str) -> bool:
+        """Whether a shape, not counting its material, or a light has a Var among its parameters."""
+        return name in self._moving
+
+    @cached_property
+    def _moving(self) -> frozenset[str]:
+        """The shapes and lights with variables."""
+        paths = (path.split(".") for path in self.variables)
+        return frozenset(parts[0] for parts in paths if parts[1] != "material")
 
     def replace(self, values: Mapping[str, Value]) -> "Scene":
         """A scene in which some parameters have other values or are variables.
