@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .operations import chain
-from .structure import broadcast_to, reshape, sum
-from .variable import Numeric, Var, as_value, freeze
+from .structure import broadcast_to, is_basic, reshape, sum
+from .variable import Numeric, Var, as_value, freeze, is_abstract
 
 Adjoints = dict[int, Any]
 
@@ -98,7 +98,21 @@ def pull_back(
             part = unbroadcast(part, x)
         serial = x.serial
         adjoints[serial] = adjoints[serial] + part if serial in adjoints else part
+        ours.discard(serial)
 
+    def add_in_place(x: Var, where: Any, part: Any) -> None:
+        """Add what an entry or a slice of x has. An array of zeros for each would make a loop over n entries take n^2."""
+        serial = x.serial
+        if serial not in ours:
+            total = np.zeros(x.shape, x.dtype)
+            adjoints[serial] = total + adjoints[serial] if serial in adjoints else total
+            ours.add(serial)
+        if is_basic(where):
+            adjoints[serial][where] += part
+        else:
+            np.add.at(adjoints[serial], where, part)
+
+    ours: set[int] = set()  # the adjoints that nobody else has seen, so that they may be added to in place
     with np.errstate(all="ignore"):  # a partial may be inf or nan where nothing depends on it
         for node in reversed(nodes):
             op, inputs = node.op, node.inputs
@@ -118,6 +132,9 @@ def pull_back(
                         add(x, chain(g, partial(out, *values)))  # type: ignore[operator]
                 continue
             settings = node.settings or {}
+            if op.name == "index" and not recorded and not is_abstract(g) and inputs[0].serial in wanted:
+                add_in_place(inputs[0], settings["index"], g)
+                continue
             targets = [type(x) is Var and x.serial in wanted for x in inputs]
             if callable(op.vjp):
                 parts = op.vjp(g, out, values, targets, **settings)

@@ -208,7 +208,7 @@ def _joined_jvp(join: Any) -> Any:
     return jvp
 
 
-def _is_basic(where: Any) -> bool:
+def is_basic(where: Any) -> bool:
     """Whether an index selects each entry at most once: made of integers, slices, None and ... only."""
     parts = where if isinstance(where, tuple) else (where,)
     return all(p is None or p is Ellipsis or isinstance(p, int | np.integer | slice) for p in parts)
@@ -221,7 +221,7 @@ def _index(x: Any, index: Any) -> Any:
 def _place(x: Any, index: Any, shape: tuple[int, ...]) -> Array:
     """The transpose of indexing: x at the places of `index` in an array of zeros, repeated places added up."""
     out = np.zeros(shape, np.result_type(x))
-    if _is_basic(index):
+    if is_basic(index):
         out[index] = x
     else:
         np.add.at(out, index, x)

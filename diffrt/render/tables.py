@@ -171,9 +171,10 @@ def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]]) -> Any:
     places: list[Integers] = []
     for column, (path, kind) in enumerate(entries):
         start = 0
+        plain = None if scene.has_variables(path) else scene.table(path)
         for name, quantity in kind.quantities().items():
             size = len(quantity.components) or 1
-            value = scene[f"{path}.{name}"]
+            value = scene[f"{path}.{name}"] if plain is None else getattr(plain, name)
             if isinstance(value, Var):
                 variables.append(reshape(value, (-1,)))
                 places.append((np.arange(start, start + size) * whole.shape[1]) + column)

@@ -5,11 +5,13 @@ A parameter is a number or a vector that the image can be differentiated by: `ca
 the quantity; one letter more names a component: `ball.center.x`, `lamp.intensity.g`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
-from diffrt.kinds import Quantity
-from diffrt.scene.schema import Table, rule_of
+from diffrt.scene.schema import Table
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,31 @@ class Parameter:
         return replace(self, path=path, size=1, components=(path,), is_direction=False)
 
 
-def parameters_of(name: str, table: Table) -> Iterator[Parameter]:
+def parameters_of(name: str, table: Table) -> tuple[Parameter, ...]:
     """The parameters of a checked table and of the material in it, in the schema's order.
 
     name: what the paths begin with: the name of the shape or light, or "camera".
     """
-    for field, value in table:
-        path = f"{name}.{field}"
-        rule = rule_of(type(table), field)
-        if isinstance(value, Table):
-            yield from parameters_of(path, value)
-        elif isinstance(rule, Quantity):
+    return tuple(whole for whole, index in places_of(name, table).values() if index is None)
+
+
+def places_of(name: str, table: Table) -> Mapping[str, tuple[Parameter, int | None]]:
+    """Each path into a table: the parameter that it names, and which component of it, None for all."""
+    material: Any = getattr(table, "material", None)
+    kind: Any = table.kind
+    return _places(name, kind, material and material.kind)
+
+
+@lru_cache(1 << 17)
+def _places(name: str, kind: Any, material: Any) -> Mapping[str, tuple[Parameter, int | None]]:
+    found: dict[str, tuple[Parameter, int | None]] = {}
+    for prefix, each in ((name, kind), (f"{name}.material", material)):
+        for field, rule in each.quantities().items() if each else ():
+            path = f"{prefix}.{field}"
             components = tuple(f"{path}.{letter}" for letter in rule.components) or (path,)
-            yield Parameter(path, len(components), components, rule.minimum, rule.maximum, rule.unit, rule.is_direction)
+            whole = Parameter(path, len(components), components, rule.minimum, rule.maximum, rule.unit,
+                              rule.is_direction)  # fmt: skip
+            if rule.components:
+                found |= {component: (whole, index) for index, component in enumerate(components)}
+            found[path] = whole, None
+    return MappingProxyType(found)

@@ -26,7 +26,7 @@ from diffrt.autograd import Var, stack
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import write_whole
 from diffrt.scene.checking import check_kind
-from diffrt.scene.parameters import Parameter, parameters_of
+from diffrt.scene.parameters import Parameter, parameters_of, places_of
 from diffrt.scene.schema import Document, Table
 from diffrt.scene.structure import Camera, Light, Shape
 from diffrt.scene.writing import to_toml
@@ -130,15 +130,21 @@ class Scene:
         inside = whole.components if index is None else (path,)
         return not self.variables.keys().isdisjoint({whole.path, *inside})
 
-    def has_variables(self, name: str) -> bool:
-        """Whether a shape, not counting its material, or a light has a Var among its parameters."""
-        return name in self._moving
+    def has_variables(self, path: str) -> bool:
+        """Whether a table ("ball" without its material, "ball.material", "camera") has a Var among its parameters."""
+        return path in self._with_variables
 
     @cached_property
-    def _moving(self) -> frozenset[str]:
-        """The shapes and lights with variables."""
-        paths = (path.split(".") for path in self.variables)
-        return frozenset(parts[0] for parts in paths if parts[1] != "material")
+    def _with_variables(self) -> frozenset[str]:
+        """The paths of the tables that have."""
+        parts = (path.split(".") for path in self.variables)
+        return frozenset(".".join(p[:2] if p[1] == "material" else p[:1]) for p in parts)
+
+    def table(self, path: str) -> Table:
+        """The checked table of a shape, a light, the camera, or a material ("ball.material"), with current values."""
+        name, _, inner = path.partition(".")
+        found: Any = self._table(name)
+        return found.material if inner else found  # type: ignore[no-any-return]
 
     def replace(self, values: Mapping[str, Value]) -> "Scene":
         """A scene in which some parameters have other values or are variables.
@@ -240,12 +246,10 @@ class Scene:
         if table is None:
             known = self.parameters()
         else:
-            known = tuple(parameters_of(name, table))
-            for whole in known:
-                if path == whole.path:
-                    return whole, None
-                if path in whole.components:
-                    return whole, whole.components.index(path)
+            places = places_of(name, table)
+            if path in places:
+                return places[path]
+            known = parameters_of(name, table)
         paths = [p for whole in known for p in (whole.path, *whole.components)]
         raise InputError(f"no parameter '{path}'; {did_you_mean(path, dict.fromkeys(paths))}")
 
