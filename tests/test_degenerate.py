@@ -184,3 +184,40 @@ def test_an_outline_on_the_border_of_a_pixel_cannot_be_told():
     (found,) = compare(parse_scene(card), ["card.center.x"])
     assert found.verdict == "cannot tell"
     assert found.unjudged > 0
+
+
+SCALED = """
+[camera]
+position = [{}, {}, {}]
+target = [0.0, {}, 0.0]
+fov = 45.0
+width = 32
+height = 24
+[shapes.floor]
+type = "plane"
+point = [0.0, 0.0, 0.0]
+normal = [0.0, 1.0, 0.0]
+material = {{ type = "lambert", albedo = 0.6 }}
+[shapes.sail]
+type = "triangle"
+a = [{}, {}, 0.0]
+b = [{}, {}, 0.0]
+c = [0.0, {}, {}]
+material = {{ type = "lambert", albedo = 0.6 }}
+[lights.lamp]
+type = "point"
+position = [{}, {}, {}]
+intensity = {}
+"""
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-3, 1e5])
+def test_a_scene_of_another_size_has_the_same_image(size):
+    """What touches is a matter of the scene's own scale: at 1e-8 a sail's side was taken for its other one."""
+
+    def image(scale):
+        lengths = (0.3, 2.0, 6.0, 0.7, -0.8, 0.3, 0.9, 0.3, 1.2, 0.4, 2.0, 4.0, 3.0)
+        return np.asarray(render(parse_scene(SCALED.format(*(scale * x for x in lengths), 20.0 * scale**2))))
+
+    expected = image(1.0)
+    assert np.abs(image(size) - expected).max() < 1e-12 * expected.max()

@@ -101,7 +101,8 @@ def pull_back(
         ours.discard(serial)
 
     def add_in_place(x: Var, where: Any, part: Any) -> None:
-        """Add what an entry or a slice of x has. An array of zeros for each would make a loop over n entries take n^2."""
+        """Add what an entry or a slice of x has. An array of zeros for each would make a loop over n entries take
+        n^2."""
         serial = x.serial
         if serial not in ours:
             total = np.zeros(x.shape, x.dtype)

@@ -91,6 +91,11 @@ class Shape(Kind):
     def side(self, o: Any) -> Any:
         raise NotImplementedError
 
+    def reach(self, o: Any) -> Any:
+        """How large the terms are that side(o) is the sum of, (N,): what is under 1e-12 of it is rounding, and o is on
+        the surface. It is not differentiated."""
+        raise NotImplementedError
+
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         raise NotImplementedError
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from diffrt import autograd
-from diffrt.autograd import sqrt, sum
+from diffrt.autograd import absolute, sqrt, sum
 
 
 def dot(a: Any, b: Any) -> Any:
@@ -14,6 +14,11 @@ def dot(a: Any, b: Any) -> Any:
 def length(a: Any) -> Any:
     """Euclidean length per sample, (N,)."""
     return sqrt(dot(a, a))
+
+
+def magnitude(a: Any) -> Any:
+    """The sum of the absolute components per sample, (N,): where a length is wanted but for a factor of less than 2."""
+    return sum(absolute(a), axis=0)
 
 
 def normalize(a: Any) -> Any:

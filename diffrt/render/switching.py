@@ -39,6 +39,7 @@ from diffrt.render.visibility import (
     scan_faces,
     shadow_ray,
     side_at,
+    touching,
 )
 from diffrt.render.walk import walk
 
@@ -321,7 +322,7 @@ def blockers(setting: BlockerSetting, camera: Any, row: RayRow, piece: Piece, sc
         blocked = []
         for o, d, limit in made:
             t, inside, _ = meet_from(face, o, d, equal(row.start, number), row.start_side)
-            blocked.append(occludes(t, inside, limit))
+            blocked.append(occludes(t, inside, touching(camera, o), limit))
         one, two = blocked
         changes = logical_and(logical_or(one, two), logical_not(logical_and(one, two)))
         mine = where(changes, number, np.inf)

@@ -29,6 +29,7 @@ from diffrt.autograd import (
 )
 from diffrt.compiler import Engine, Table, choose, cond, scan, search, while_loop
 from diffrt.kinds import Light, Shape
+from diffrt.kinds.vectors import magnitude
 from diffrt.render.camera import rays
 from diffrt.render.tables import Columns, Tables
 from diffrt.render.tree import find_tree, missed
@@ -38,8 +39,9 @@ TIE = 1e-12
 """Two hits whose distances differ by less, relatively, are one; it goes to the face that comes first."""
 
 TOUCH = 1e-12
-"""Surfaces that are closer than this, in scene units, touch: a point on the one does not shade itself by the other.
-A shape that is met within this part of the way from the light does not block it: the light is on it."""
+"""Surfaces that are closer than this touch, in parts of the numbers that their distance is the difference of: a point
+on the one does not shade itself by the other. A shape that is met within this part of the way from the light does not
+block it: the light is on it."""
 
 WORD = 32
 """Lights whose bits share a column of what the search returns."""
@@ -220,7 +222,7 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
 
         def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
-            return p, hit, side, *lit_words(setting, scene, words, p, hit, side)
+            return p, hit, side, *lit_words(setting, scene, words, touching(camera, p), p, hit, side)
 
         seen: Any = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
         return p, hit, side, code, goes_on, seen
@@ -328,17 +330,17 @@ def nearest_hit(
 
 
 def lit_words(
-    setting: SearchSetting, scene: SearchTables, words: Any, p: Any, start: Any, start_side: Any
+    setting: SearchSetting, scene: SearchTables, words: Any, near: Any, p: Any, start: Any, start_side: Any
 ) -> list[Any]:
-    """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces."""
-
+    """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces. near: the
+    distance under which a face hides none, (n,)."""
     if not setting.lights:
         return list(words)
 
     def visit(row: LightRow, *words: Any) -> Any:
         (bit,) = choose(
             row.kind, [_seen(setting, scene, kind) for kind in setting.lights],
-            [row.light, row.bit, p, start, start_side],
+            [row.light, row.bit, near, p, start, start_side],
         )  # fmt: skip
         return [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
 
@@ -348,7 +350,7 @@ def lit_words(
 def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any:
     """A branch: the bit of a light of this kind where it is seen, else 0."""
 
-    def seen(light: Any, bit: Any, p: Any, start: Any, start_side: Any) -> Any:
+    def seen(light: Any, bit: Any, near: Any, p: Any, start: Any, start_side: Any) -> Any:
         if kind.everywhere:
             return [bit + 0.0 * start]
         to_light, limit = shadow_ray(kind.unpack(light), p)
@@ -358,7 +360,7 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any
 
         def block(face: Shape, number: Any, reflects: Any, blocked: Any) -> Any:
             t, inside, _ = meet_from(face, p, to_light, equal(start, number), start_side)
-            return [logical_or(blocked, occludes(t, inside, limit))]
+            return [logical_or(blocked, occludes(t, inside, near, limit))]
 
         (blocked,) = scan_faces(setting, scene, box, block, [np.full(start.shape, False)])
         return [where(blocked, 0.0, bit)]
@@ -385,9 +387,14 @@ def shadow_ray(light: Light, p: Any) -> tuple[Any, Any]:
     return to_light, distance * (1.0 - TOUCH)
 
 
-def occludes(t: Any, inside: Any, limit: Any) -> Any:
-    """Whether a shape that a shadow ray meets at the distance t blocks it."""
-    return logical_and(logical_and(greater(inside, 0.0), greater(t, TOUCH)), less(t, limit))
+def touching(camera: Any, p: Any) -> Any:
+    """The distance from points p (3, n) of a surface under which another surface touches it, (n,)."""
+    return TOUCH * (magnitude(p) + magnitude(p - camera[:, 0]))
+
+
+def occludes(t: Any, inside: Any, near: Any, limit: Any) -> Any:
+    """Whether a shape that a shadow ray meets at the distance t blocks it; it does between `near` and `limit`."""
+    return logical_and(logical_and(greater(inside, 0.0), greater(t, near)), less(t, limit))
 
 
 def meet_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any) -> tuple[Any, Any, Any]:
@@ -407,4 +414,4 @@ def inside_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any, insid
 
 def side_at(face: Shape, o: Any, starts: Any, start_side: Any) -> Any:
     """The side of a face that the points o (3, n) are on; of the face that a ray starts on it is known."""
-    return where(starts, start_side, where(greater_equal(face.side(o), -TOUCH), 1.0, -1.0))
+    return where(starts, start_side, where(greater_equal(face.side(o), -TOUCH * face.reach(o)), 1.0, -1.0))

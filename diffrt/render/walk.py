@@ -35,7 +35,9 @@ def walk(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> tuple[Any, Any, A
 
     for number, hit in enumerate(path):
         with scope(f"hit {number + 1}"):
-            o, n = choose(hit.face, [*(_arrive(kinds, face) for face in kinds.faces), stay], [o, d, n, hit.side, hit.shape])
+            o, n = choose(
+                hit.face, [*(_arrive(kinds, face) for face in kinds.faces), stay], [o, d, n, hit.side, hit.shape]
+            )
         if kinds.reflecting:
             branches = [keep, *map(_reflect, kinds.reflecting)]
             d, throughput = choose(hit.event, branches, [d, n, throughput, hit.material])

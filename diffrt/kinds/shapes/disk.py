@@ -9,7 +9,7 @@ from diffrt.autograd import absolute, maximum, minimum, sqrt
 from diffrt.kinds.fields import direction, extent, point
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.plane import meet
-from diffrt.kinds.vectors import dot, normalize
+from diffrt.kinds.vectors import dot, magnitude, normalize
 
 
 class Disk(Shape):
@@ -22,6 +22,9 @@ class Disk(Shape):
 
     def side(self, o: Any) -> Any:
         return dot(o - self.center, self.normal)
+
+    def reach(self, o: Any) -> Any:
+        return (magnitude(o) + magnitude(self.center)) * magnitude(self.normal)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         t, descent = meet(self.center, normalize(self.normal), o, d, side)

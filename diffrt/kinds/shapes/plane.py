@@ -10,7 +10,7 @@ from typing import Any
 from diffrt.autograd import maximum
 from diffrt.kinds.fields import direction, point
 from diffrt.kinds.kind import Shape
-from diffrt.kinds.vectors import dot, normalize
+from diffrt.kinds.vectors import dot, magnitude, normalize
 
 SHALLOWEST = 1e-9
 """The least descent per unit of distance; it keeps t finite at the horizon."""
@@ -32,6 +32,9 @@ class Plane(Shape):
 
     def side(self, o: Any) -> Any:
         return dot(o - self.point, self.normal)
+
+    def reach(self, o: Any) -> Any:
+        return (magnitude(o) + magnitude(self.point)) * magnitude(self.normal)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         return meet(self.point, normalize(self.normal), o, d, side)

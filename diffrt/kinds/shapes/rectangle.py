@@ -11,7 +11,7 @@ from diffrt.autograd import absolute, minimum
 from diffrt.kinds.fields import Relation, direction, extent, point, sine
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.plane import meet
-from diffrt.kinds.vectors import cross, dot, normalize
+from diffrt.kinds.vectors import cross, dot, magnitude, normalize
 
 
 class Rectangle(Shape):
@@ -34,6 +34,9 @@ class Rectangle(Shape):
 
     def side(self, o: Any) -> Any:
         return dot(o - self.center, self.normal)
+
+    def reach(self, o: Any) -> Any:
+        return (magnitude(o) + magnitude(self.center)) * magnitude(self.normal)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         u, v = self._axes()

@@ -31,6 +31,10 @@ class Sphere(Shape):
         v = o - self.center
         return dot(v, v) - self.radius * self.radius
 
+    def reach(self, o: Any) -> Any:
+        v = o - self.center
+        return dot(v, v) + self.radius * self.radius
+
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         v = self.center - o
         b = dot(v, d)

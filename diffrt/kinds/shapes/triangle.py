@@ -16,7 +16,7 @@ from diffrt.autograd import absolute, maximum, minimum
 from diffrt.kinds.fields import Relation, point, sine
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.plane import meet
-from diffrt.kinds.vectors import cross, dot, length, normalize
+from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
 
 class Triangle(Shape):
@@ -37,6 +37,9 @@ class Triangle(Shape):
 
     def side(self, o: Any) -> Any:
         return dot(o - self.a, cross(self.b - self.a, self.c - self.a))
+
+    def reach(self, o: Any) -> Any:
+        return (magnitude(o) + magnitude(self.a)) * magnitude(cross(self.b - self.a, self.c - self.a))
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         e, f = self.b - self.a, self.c - self.a
