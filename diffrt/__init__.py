@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from diffrt.explain import verify as verify
     from diffrt.fit import fit as fit
     from diffrt.image import Image as Image
+    from diffrt.kinds import register as register
     from diffrt.photograph import read_image as read_image
     from diffrt.render.renderer import jacobian as jacobian
     from diffrt.render.renderer import render as render
@@ -36,6 +37,7 @@ _HOMES = {
     "load_scene": "diffrt.scene",
     "parse_scene": "diffrt.scene",
     "read_image": "diffrt.photograph",
+    "register": "diffrt.kinds",
     "verify": "diffrt.explain",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "load_scene",
     "parse_scene",
     "read_image",
+    "register",
     "render",
     "verify",
 ]

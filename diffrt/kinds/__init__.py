@@ -4,9 +4,12 @@ Each is one file with one class: its fields with their rules and units, its form
 one, write that file and name the class here, or call `register` from a script of your own.
 """
 
-from diffrt.kinds import cameras, lights, materials, shapes
+from typing import Any
+
+from diffrt.kinds import cameras, lights, materials, registry, shapes
 from diffrt.kinds.fields import Field, Quantity, Relation, Rule
-from diffrt.kinds.kind import Camera, Kind, Light, Material, Shape
+from diffrt.kinds.kind import END, REFLECT, Camera, Kind, Light, Material, Shape
+from diffrt.kinds.registry import AnyKind
 
 CAMERAS: dict[str, type[Camera]] = {
     kind.type: kind for kind in (cameras.PerspectiveCamera, cameras.OrthographicCamera)
@@ -22,5 +25,22 @@ LIGHTS: dict[str, type[Light]] = {
     kind.type: kind for kind in (lights.PointLight, lights.DirectionalLight, lights.AmbientLight)
 }  # fmt: skip
 
-__all__ = ["CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Camera", "Field", "Kind", "Light", "Material", "Quantity",
-           "Relation", "Rule", "Shape"]  # fmt: skip
+_GROUPS: dict[str, dict[str, Any]] = {"shapes": SHAPES, "materials": MATERIALS, "lights": LIGHTS, "cameras": CAMERAS}
+
+
+def register(kind: AnyKind) -> AnyKind:
+    """Add a kind of shape, material, light or camera from outside the package.
+
+        @diffrt.register
+        class Cone(Shape):
+            ...
+
+    kind: the class; `diffrt.kinds.kind` says what each kind of kind promises. Returns it.
+    Raises InputError, one line for each thing that it lacks, for a name that is taken, and for formulas that fail or
+    give other shapes or nan.
+    """
+    return registry.register(_GROUPS, kind)
+
+
+__all__ = ["CAMERAS", "END", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Camera", "Field", "Kind", "Light",
+           "Material", "Quantity", "Relation", "Rule", "Shape", "register"]  # fmt: skip
