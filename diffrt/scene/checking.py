@@ -5,15 +5,13 @@ by one, and the relations whose fields are sound are checked after that even if 
 function returns the checked table, or None, and the problems as lines that begin with the path of the field.
 """
 
-import json
 import re
-import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from diffrt.errors import did_you_mean
+from diffrt.errors import did_you_mean, shown
 from diffrt.scene import schema
 from diffrt.scene.schema import Document, Table
 
@@ -65,11 +63,6 @@ def check_kind(
     broken = {"material"} if material is None else set()
     table, faults = _check_fields(path, {**data, "material": material}, model, broken)
     return table, faults + problems
-
-
-def shown(value: Any) -> str:
-    """A value as a scene file would have it, on one line and shortened if long."""
-    return _SHOWN.repr(value)
 
 
 def _check_fields(path: str, data: Mapping[str, Any], model: type[Table], broken: set[str]) -> tuple[Any, Problems]:
@@ -140,28 +133,3 @@ def _join(path: str, key: str) -> str:
 
 def _quoted(names: Mapping[str, Any]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-class _Shown(reprlib.Repr):
-    """Bounded in length and depth whatever the value, so that a hostile file gives a short line too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict, self.maxstring = 3, 4, 4, 3, 60
-
-    def repr_bool(self, value: bool, level: int) -> str:
-        return "true" if value else "false"
-
-    def repr_str(self, value: str, level: int) -> str:
-        short = value if len(value) <= self.maxstring else value[: self.maxstring - 3] + "..."
-        return json.dumps(short, ensure_ascii=False)
-
-    def repr_int(self, value: int, level: int) -> str:
-        # Python refuses to print very long integers, and a file can hold one in hexadecimal.
-        return str(value) if value.bit_length() <= 128 else f"a whole number of {value.bit_length()} bits"
-
-    def repr_tuple(self, value: tuple[Any, ...], level: int) -> str:
-        return self.repr_list(list(value), level)
-
-
-_SHOWN = _Shown()

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, stack
-from diffrt.errors import InputError, did_you_mean
+from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import write_whole
-from diffrt.scene.checking import check_kind, shown
+from diffrt.scene.checking import check_kind
 from diffrt.scene.parameters import Parameter, parameters_of
 from diffrt.scene.schema import Document, Table
 from diffrt.scene.structure import Camera, Light, Shape
