@@ -8,6 +8,7 @@ whoever reads the file at any moment finds the old content or the new, never hal
 import os
 import re
 import secrets
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 from diffrt.errors import InputError
 
 MIB = 1 << 20
+
+DEEPEST = 32
+"""So many levels of tables and arrays may lie in each other in a TOML file."""
 
 # tomllib takes time quadratic in the number of parts of a dotted key, so a hostile key of a million parts
 # would hang it. A try begins only where a part of a key can, which keeps this search linear.
@@ -31,8 +35,12 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
     Raises InputError if it is missing, a folder, not readable, empty or larger than `limit`.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(limit + 1)
+        with open(path, "rb", opener=_open_regular) as file:
+            data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+            if data is None or len(data) > limit:  # it may grow while it is read
+                raise InputError(f"{path}: larger than the {_size(limit)} that are read")
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -43,8 +51,6 @@ def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:
         raise InputError(f"{str(path)!r}: cannot be read: {_reason(fault)}") from None
     if not data:
         raise InputError(f"{path}: the file is empty")
-    if len(data) > limit:
-        raise InputError(f"{path}: larger than the {_size(limit)} that are read")
     return data
 
 
@@ -63,9 +69,9 @@ def read_text(path: str | Path, limit: int = 4 * MIB) -> str:
         raise InputError(f"{path}: not UTF-8 text: byte {fault.start} is 0x{data[fault.start]:02x}") from None
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
+def read_toml(path: str | Path, limit: int = 4 * MIB) -> dict[str, Any]:
     """The tables of a TOML file. Raises InputError as `read_text` and `parse_toml` do."""
-    return parse_toml(read_text(path), str(path))
+    return parse_toml(read_text(path, limit), str(path))
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -79,13 +85,20 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         line = text.count("\n", 0, long_key.start()) + 1
         raise InputError(f"{source}: line {line}: a key of more than 32 parts")
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise InputError(f"{source}: {_toml_fault(str(fault), text)}") from None
     except RecursionError:
         raise InputError(f"{source}: arrays or tables are nested too deeply") from None
     except ValueError:  # Python refuses to convert integers of thousands of digits
         raise InputError(f"{source}: holds a number with too many digits, or a date that does not exist") from None
+    level: list[Any] = [tables]
+    for _ in range(DEEPEST):
+        level = [v for each in level for v in (each.values() if isinstance(each, dict) else each)
+                 if isinstance(v, dict | list)]  # fmt: skip
+    if level:
+        raise InputError(f"{source}: arrays or tables are nested too deeply; allowed: {DEEPEST} levels")
+    return tables
 
 
 def make_folder(folder: str | Path) -> Path:
@@ -135,6 +148,25 @@ def _replace(target: Path, data: bytes) -> None:
     except BaseException:  # also when the user interrupts
         fresh.unlink(missing_ok=True)
         raise
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file for reading, if it is one: a pipe could be waited for, and a device read, without end."""
+    _check_regular(os.stat(path))  # to open a device may be felt by it
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _check_regular(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "it is a pipe, a device or a socket; a file is needed")
 
 
 def _reason(fault: Exception) -> str:
