@@ -203,14 +203,89 @@ def test_check_gradient():
         check_gradient(lambda v: 1.0, 1.0)
 
 
-BAD = [
+X1 = {"inputs": X, "definitions": {"y": "x^2"}, "partials": {"y / x": "2 * x"}}
+
+BAD_FILES = [
     ({"definitions": {"y": "z + x"}}, "there is no quantity z"),
     ({"definitions": {"y": "log(x - 5)"}}, "is not defined there"),
+    ({"definitions": {"y": "a + x", "a": "y"}}, "a quantity is defined by itself"),
+    ({"definitions": {"y": "+".join(["x"] * 10**6)}}, "allowed: 10,000"),
+    ({"definitions": {"y": 10**400}}, "needed: a number below 1e308"),
+    ({"definitions": {"y": "ones(1000, 1000, 1000)"}}, "1,000,000,000 entries, allowed: 10,000"),
+    ({"definitions": {"y": "zeros(1e999)"}}, "needed: a number below 1e308"),
+    ({"definitions": {"y": {}}}, "a formula is text"),
+    ({"partials": {}}, "there is nothing to check"),
+    ({"partials": 3}, "needed: a table"),
+    ({"inputs": {"x": {"domain": [2, 1]}}}, "the smaller one first"),
+    ({"inputs": {"x": {"domain": [-1e308, 1e308]}}}, "from -1e100 to 1e100"),
+    ({"inputs": {"x": {"domain": [0, 10**400]}}}, "found [0, a whole number of 1329 bits]"),
+    ({"inputs": {"x": {"shape": [0]}}}, "shape"),
+    ({"inputs": {"x": {"shape": [True]}}}, "found [true], needed: up to three whole numbers"),
+    ({"inputs": {"x": {"shape": [100, 100, 100]}}}, "1,000,000 entries, allowed: 10,000"),
+    ({"inputs": {"x": {"shape": [[[[[[[[[[1]]]]]]]]]]}}}, "found [[["),
+    ({"inputs": {"exp": {}}}, "a name is letters"),
+    ({"inputs": {"lambda": {}}}, "a name is letters"),
+    ({"inputs": {"x" * 10**6: {}}}, "a name is letters"),
+    ({"colour": 1}, "is not known"),
+    ({"points": [{"x": "a"}]}, "points.x: found \"a\", needed: a number"),
+    ({"points": [{"x": [[[[1]]]]}]}, "needed: a number"),
+    ({"points": [{"x": 10**400}]}, "a whole number of 1329 bits, needed: a number"),
+    ({"points": [{}]}, "there is no value for x"),
+    ({"points": [{"x": 1, "z": 1}]}, "there is no input"),
+    ({"output": "q"}, "there is no quantity q"),
+    ({"output": [1]}, "needed: the name of a quantity"),
+    ({"readings": {"other": 3}}, "needed: a table of definitions"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "told"), BAD_FILES, ids=range(len(BAD_FILES)))
+def test_what_all_lines_need_is_one_clear_line_for_each_mistake(change, told):
+    with pytest.raises(InputError) as fault:
+        parse_derivation({**X1, **change}).mark()
+    assert told in str(fault.value) and len(fault.value.problems) == 1
+    assert all(len(p) <= 400 and "\n" not in p for p in fault.value.problems)
+
+
+def test_all_mistakes_of_a_file_are_told_at_once():
+    with pytest.raises(InputError) as fault:
+        parse_derivation({"inputs": {"x": {"shape": 3}, "w": 1}, "definitions": {"y": "1 +"}, "colour": 1,
+                          "partials": {"y / x": "1"}})  # fmt: skip
+    assert len(fault.value.problems) == 1  # an unknown table; what is in the others is looked at when it is gone
+    with pytest.raises(InputError) as fault:
+        parse_derivation({"inputs": {"x": {"shape": 3}, "w": 1}, "definitions": {"y": "1 +"}, "short": {"x": "("},
+                          "partials": {"y / x": "1"}})  # fmt: skip
+    assert len(fault.value.problems) == 5
+
+
+BAD_SCENES = [
+    ({"channel": {"a": 1}}, 'scene.channel: found {"a": 1}, needed: r, g, b, luminance'),
+    ({"channel": "x"}, "scene.channel"),
+    ({"pixel": [True, 0]}, "scene.pixel"),
+    ({"pixel": [10**400, 0]}, "pixel"),
+    ({"pixel": 3}, "scene.pixel: found 3"),
+    ({"cells": 0}, "scene.cells: found 0, needed: a whole number from 1 to 8"),
+    ({"cells": "a"}, "scene.cells"),
+    ({"edges": ["exact"]}, "scene.edges"),
+    ({"file": 3}, "scene.file"),
+    ({"file": "/dev/zero"}, "a file is needed"),
+    ({"colour": 3}, "scene.colour: unknown key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "told"), BAD_SCENES, ids=range(len(BAD_SCENES)))
+def test_a_bad_scene_table_is_one_clear_line(change, told):
+    given = {"file": "scenes/tiny.toml", "pixel": [2, 0], **change}
+    with pytest.raises(InputError) as fault:
+        parse_derivation({"scene": given, "partials": {"y / x": "1"}})
+    assert told in str(fault.value) and len(fault.value.problems) == 1
+
+
+BAD_LINES = [
     ({"partials": {"y / b": "1"}}, "there is no quantity b"),
     ({"partials": {"y / x": "q"}}, "there is no quantity q"),
     ({"definitions": {"a": "x", "b": "a", "y": "b"}, "partials": {"y / x": "1"}}, "the edges to y: y / b"),
-    ({"definitions": {"y": "a + x", "a": "y"}}, "a quantity is defined by itself"),
-    ({"definitions": {"y": "+".join(["x"] * 10**6)}}, "allowed: 10,000"),
+    ({"totals": {"x / y": "1"}}, "x does not depend on y"),
+    ({"paths": {"x > b > y": "1"}}, "there is no quantity b"),
     ({"partials": {"y / x": "__import__('os').system('touch /tmp/harm')"}}, "not allowed in a formula"),
     ({"partials": {"y / x": "x.__class__.__base__"}}, "there is no quantity"),
     ({"partials": {"y / x": "(lambda: 1)()"}}, "not allowed in a formula"),
@@ -218,28 +293,39 @@ BAD = [
     ({"partials": {"y / x": "open('x')"}}, "there is no function open"),
     ({"partials": {"y / x": ""}}, "the formula is empty"),
     ({"partials": {"y / x": "1 +"}}, "cannot be read"),
+    ({"partials": {"y / x": "2) * (x"}}, "unmatched ')'"),
+    ({"partials": {"y / x": "2 * x # as I think"}}, "there are no comments"),
     ({"partials": {"y / x": "(" * 500 + "1" + ")" * 500}}, "nested"),
+    ({"partials": {"y / x": "-" * 5000 + "x"}}, "nested"),
+    ({"partials": {"y / x": "x\u200b"}}, "U+200B"),
+    ({"partials": {"y / x": "x[0x" + "f" * 5000 + "]"}}, "does not fit the shape ()"),
+    ({"partials": {"y / x": "1e999"}}, "found inf, needed: a number below 1e308"),
+    ({"partials": {"y / x": float("nan")}}, "found nan, needed: a number below 1e308"),
+    ({"partials": {"y / x": "sum(x, 0)"}}, "has 2 arguments, needed: 1"),
+    ({"partials": {"y / x": "max()"}}, "has 0 arguments, needed: 1 or more"),
+    ({"partials": {"y / x": "ones(100, 1) * ones(1, 1000)"}}, "100,000 entries, allowed: 10,000"),
+    ({"partials": {"y / x": "outer(ones(200), ones(200))"}}, "40,000 entries, allowed: 10,000"),
+    ({"partials": {"y / x": "ones(1000, 1) @ ones(1, 1000)"}}, "1,000,000 entries, allowed: 10,000"),
+    ({"partials": {"y / x": True}}, "a formula is text, found true"),
     ({"partials": {"y / x": "[1, 2, 3]"}}, "needed: ()"),
+    ({"partials": {"y / x": "2 * u"}, "short": {"u": "v"}}, "short.u: there is no quantity v"),
     ({"partials": {"y / x[0]": "1"}}, "does not fit"),
     ({"partials": {"y / x": "[1, 2, 3] @ [1, 2]"}}, "shapes (3,) and (2,) do not fit"),
     ({"partials": {"y": "1"}}, 'needed: "y / a"'),
-    ({"partials": {}}, "there is nothing to check"),
-    ({"inputs": {"x": {"domain": [2, 1]}}}, "the smaller one first"),
-    ({"inputs": {"x": {"shape": [0]}}}, "shape"),
-    ({"inputs": {"exp": {}}}, "a name is letters"),
-    ({"colour": 1}, "colour: is not known"),
-    ({"points": [{"x": "a"}]}, "needed: numbers"),
-    ({"output": "q"}, "there is no quantity q"),
+    ({"partials": {"y / " + "x" * 10**5: "1"}}, "allowed: 200"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "told"), BAD, ids=range(len(BAD)))
-def test_bad_input_is_one_clear_line(change, told):
-    given = {"inputs": X, "definitions": {"y": "x^2"}, "partials": {"y / x": "2 * x"}, **change}
-    with pytest.raises(InputError) as fault:
-        parse_derivation(given).mark()
-    assert told in str(fault.value) and len(fault.value.problems) == 1
-    assert all(len(p) < 400 and "\n" not in p for p in fault.value.problems)
+@pytest.mark.parametrize(("change", "told"), BAD_LINES, ids=range(len(BAD_LINES)))
+def test_a_line_that_cannot_be_read_says_why_and_the_others_are_marked(change, told):
+    given = {**X1, **change}
+    given["definitions"] = {**given["definitions"], "z": "x^3"}
+    given["partials"] = {**given["partials"], "z / x": "3 * x^2"} if "partials" in change else {"z / x": "3 * x^2"}
+    found = parse_derivation(given).mark()
+    (bad,) = [line for line in found.lines if line.verdict != "right"]
+    assert bad.verdict == "cannot be read" and told in bad.detail and not found.ok
+    assert found["z / x"].verdict == "right" and "1 cannot be read" in str(found)
+    assert max(map(len, str(found).splitlines())) < 800
 
 
 def test_a_power_is_written_either_way():

@@ -1,5 +1,6 @@
 """Where points are drawn, and how quantities are computed from formulas."""
 
+from bisect import bisect, insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,8 @@ class Domain:
 
 def draw_point(inputs: Mapping[str, Domain], rng: np.random.Generator) -> dict[str, Any]:
     """Random inputs from their domains: none of them near a whole number, no two of them near each other."""
-    taken: list[float] = []
+    taken: list[float] = []  # in ascending order
+    count = sum(int(np.prod(domain.shape)) for domain in inputs.values())
     point = {}
     for name, domain in inputs.items():
         span = domain.high - domain.low
@@ -34,9 +36,13 @@ def draw_point(inputs: Mapping[str, Domain], rng: np.random.Generator) -> dict[s
             for _ in range(200):
                 x = float(rng.uniform(domain.low + 0.01 * span, domain.high - 0.01 * span))
                 near = 0.01 * min(span, 1.0)
-                if abs(x - round(x)) > min(near, 0.005) and all(abs(x - t) > near / 4.0 for t in taken):
+                # With many entries nearer ones, so that there is room for all of them.
+                apart, place = min(near / 4.0, span / (8.0 * count)), bisect(taken, x)
+                if abs(x - round(x)) > min(near, 0.005) and all(
+                    abs(x - t) > apart for t in taken[max(place - 1, 0) : place + 1]
+                ):
                     break
-            taken.append(x)
+            insort(taken, x)
             entries.append(x)
         point[name] = np.array(entries).reshape(domain.shape) if domain.shape else entries[0]
     return point

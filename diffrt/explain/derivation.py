@@ -11,6 +11,7 @@ comparison knows no scale: what counts is the relative difference, and how far r
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value
-from diffrt.errors import InputError
-from diffrt.explain.claims import Claim, fitted, read_claims
+from diffrt.errors import InputError, shown
+from diffrt.explain.claims import Claim, cut, fitted, read_claims
 from diffrt.explain.definitions import Build, Domain, draw_point
 from diffrt.explain.diagnosis import TRANSPOSED, diagnose
 from diffrt.explain.factors import Diagnosis
@@ -29,9 +30,13 @@ from diffrt.explain.formula import Formula
 from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
 from diffrt.explain.wording import tidy
+from diffrt.explain.work import MOST, MOST_OF_A_LINE, MOST_SLOPES, Overworked, at_most
 
 POINTS = 12
 """So many points are drawn."""
+
+LONGEST = 200
+"""The most characters of the left side of a line."""
 
 TOLERANCE = 1e-8
 """What is nearer than this, relatively, is the same."""
@@ -63,30 +68,51 @@ class Derivation:
     seed: int = 0
 
     def mark(self) -> Marked:
-        """Compare every claim. Raises InputError for a claim that cannot be compared at all, one line each."""
+        """Compare every claim. A line that cannot be read or compared says so in its own mark, and the others go on.
+
+        Raises InputError for what all of them need: points, and quantities that can be computed there.
+        """
+        with at_most(MOST, "the derivation"), np.errstate(all="ignore"):
+            return self._marked()
+
+    def _marked(self) -> Marked:
         rng = np.random.default_rng(self.seed)
         drawn = [dict(p) for p in self.points]
         drawn += [dict(self.draw(rng)) if self.draw else draw_point(self.inputs, rng) for _ in range(POINTS)]
         here = [self._at(self.build, p) for p in drawn]
-        claims: list[Claim] = []
-        problems: list[str] = []
+        marks: list[Line] = []
+        others = {}
+        for name, other in self.readings.items():
+            try:
+                others[name] = [self._at(other, p) for p in drawn]
+            except InputError as fault:
+                marks.append(_unread("reading", name, fault))
         for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
             for text, formula in given.items():
                 try:
-                    claims += read_claims(kind, text, formula, here[0])
+                    with at_most(MOST_OF_A_LINE, "the line"):
+                        marks += self._marks_of(kind, text, formula, drawn, here, others)
                 except InputError as fault:
-                    problems += fault.problems
-        if problems:
-            raise InputError(*problems)
-        others = {name: [self._at(b, p) for p in drawn] for name, b in self.readings.items()}
-        marks = [self._mark(claim, drawn, here) for claim in claims]
+                    marks.append(_unread(kind, text, fault))
+        with suppress(Overworked):
+            self._effects(marks, here)
+        slope = None
+        with suppress(Overworked):
+            slope = self._taylor(here[-1])
+        return Marked(marks, slope)
+
+    def _marks_of(self, kind: str, text: str, formula: Any, drawn: Sequence[Mapping[str, Any]],
+                  here: Sequence[Quantities], others: Mapping[str, Sequence[Quantities]]) -> list[Line]:  # fmt: skip
+        """The marks of one line: one for each claim that it stands for."""
+        if len(text) > LONGEST:
+            raise InputError(f"the left side has {len(text):,} characters, allowed: {LONGEST}")
+        marks = [self._mark(claim, drawn, here) for claim in read_claims(kind, text, formula, here[0])]
         for mark in marks:
-            if mark.verdict == "wrong":
-                for name, there in others.items():
+            for name, there in others.items() if mark.verdict == "wrong" else ():
+                with suppress(InputError):  # the line has no meaning in that reading
                     if self._mark(mark.claim, drawn, there, brief=True).verdict == "right":
                         mark.reading = name
-        self._effects(marks, here)
-        return Marked(marks, self._taylor(here[-1]))
+        return marks
 
     def _taylor(self, q: Quantities) -> float | None:
         """The slope of the Taylor remainder of the output by all inputs at a point."""
@@ -133,7 +159,7 @@ class Derivation:
         given = {n.replace(" ", "_"): variable(v) for n, v in q.values.items()}
         given = {**given, **{n: variable(v) for n, v in q.values.items()}}
         with np.errstate(all="ignore"):
-            for name, formula in self.short.items():
+            for name, formula in self._abbreviations(claim):
                 given[name] = formula(given, claim.letters)
             if isinstance(claim.formula, Formula):
                 found = claim.formula(given, claim.letters)
@@ -147,6 +173,16 @@ class Derivation:
         if found.size > limit:
             floors = np.full(found.size, floors.max())
         return plain(found.value), floors
+
+    def _abbreviations(self, claim: Claim) -> list[tuple[str, Formula]]:
+        """Those that a claim uses, itself or through later ones, in order."""
+        used = set(claim.formula.names) if isinstance(claim.formula, Formula) else set()
+        found = []
+        for name, formula in reversed(list(self.short.items())):
+            if name in used or any(n.rpartition(".")[0] == name for n in used):
+                used |= formula.names
+                found.append((name, formula))
+        return found[::-1]
 
     def _right(self, claim: Claim, q: Quantities) -> NDArray[np.float64]:
         """What is right at a point: rows by columns, of the entries that are asked for."""
@@ -210,7 +246,7 @@ class Derivation:
         if len(wrong) < len(here):
             line.detail = f"at {len(wrong)} of {len(here)} points"
         line.yours, line.right = (plain(m[worst]) for m in (yours, rights))
-        line.diagnoses = diagnose(claim, here, yours, rights, self.short)
+        line.diagnoses = diagnose(claim, here, yours, rights)
         return line
 
     def _rounding(self, claim: Claim, q: Quantities, right: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -277,25 +313,30 @@ class Derivation:
         q = here[0]
         output = self.output or list(q.vars)[-1]
         inputs = [n for n in self.inputs if n in q.vars]
+        if q.vars[output].size ** 2 > MOST_SLOPES:
+            raise Overworked(f"{output} has {q.vars[output].size:,} entries")
         true = _gradient(q, output, inputs, {})
         size = np.linalg.norm(true)
-        swaps: dict[tuple[str, str], Any] = {}
         alone = []
         for mark in wrong:
             value, _ = self._values(mark.claim, q)
             mine, _ = fitted(value, self._right(mark.claim, q), q, mark.claim)
             key = mark.claim.name, mark.claim.of
             one = q.local(*key).copy()
-            both = swaps.setdefault(key, q.local(*key).copy())
-            for target in (one, both):
-                rows = slice(None) if mark.claim.entry is None else slice(mark.claim.entry, mark.claim.entry + 1)
-                columns = slice(None) if mark.claim.place is None else slice(mark.claim.place, mark.claim.place + 1)
-                target[rows, columns] = mine
+            cut(one, mark.claim)[...] = mine
             alone.append(np.linalg.norm(_gradient(q, output, inputs, {key: one}) - true))
-        together = np.linalg.norm(_gradient(q, output, inputs, swaps) - true)
+        together = float(np.sum(alone))
         for mark, off in zip(wrong, alone, strict=True):
             mark.effect = float(off / size) if size else None
             mark.share = float(off / together) if together else None
+
+
+def _unread(kind: str, text: str, fault: InputError) -> Line:
+    """The mark of a line that cannot be compared."""
+    left = text if text.isprintable() and len(text) <= LONGEST else shown(text)
+    verdict = "cannot tell" if isinstance(fault, Overworked) else "cannot be read"
+    reason = fault.problems[0].removeprefix(f"{kind} {text!r}: ").removeprefix(f"{text}: ")
+    return Line(Claim(kind, left, "", None, "", None, lambda: None), verdict, reason)
 
 
 def _gradient(q: Quantities, output: str, inputs: Sequence[str], swaps: Mapping[tuple[str, str], Any]) -> Any:

@@ -29,6 +29,15 @@ def tidy(value: Any, digits: int = 4) -> str:
     return "[" + ", ".join(tidy(entry, digits) for entry in array) + "]"
 
 
+def told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers in six digits, or in as many as tell them apart."""
+    for digits in range(6, 18):
+        pair = tidy(a, digits), tidy(b, digits)
+        if pair[0] != pair[1]:
+            break
+    return pair
+
+
 def operation(node: "Node") -> str:
     """How a node was made: its op on the names of its inputs. Empty for a leaf."""
     var = node.var
