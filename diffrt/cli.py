@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 
 if TYPE_CHECKING:
     from diffrt.render.renderer import Report
@@ -239,7 +239,9 @@ def graph(
 def verify(
     derivation: Annotated[str, typer.Argument(metavar="DERIVATION", help="A derivation file (TOML).")],
 ) -> None:
-    """Mark a derivation made by hand, line by line: right, wrong and why, or cannot tell. Exit code 1 if any is wrong.
+    """Mark a derivation made by hand, line by line: right, wrong and why, cannot tell, or cannot be read and why.
+
+    Exit code 1 if a line is wrong or cannot be read, 2 if the file cannot be used at all.
 
     Example: `diffrt verify examples/lecture/pixel_by_hand.toml`
     """
@@ -358,8 +360,8 @@ def info() -> None:
 def _pixel(text: str) -> tuple[int, ...]:
     """The numbers of "x,y"."""
     parts = text.split(",")
-    if len(parts) != 2 or not all(p.strip().isdecimal() for p in parts):
-        raise InputError(f"--pixel: found {text!r}, needed: two whole numbers such as 2,0")
+    if len(parts) != 2 or not all(p.strip().isdecimal() and len(p) < 20 for p in parts):
+        raise InputError(f"--pixel: found {shown(text)}, needed: two whole numbers such as 2,0")
     return tuple(int(p) for p in parts)
 
 

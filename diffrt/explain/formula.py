@@ -259,7 +259,10 @@ class Formula:
             return given[name]
         whole, _, axis = name.rpartition(".")
         if whole in given and axis in ("x", "y", "z"):
-            return given[whole]["xyz".index(axis)]
+            place, shape = "xyz".index(axis), _shape(given[whole])
+            if not shape or place >= shape[0]:
+                raise InputError(f"{self.where}: {name} does not fit the shape {shape}")
+            return given[whole][place]
         if name in letters:
             return float(letters[name])
         if name in CONSTANTS:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diffrt.errors import printable
+
 if TYPE_CHECKING:
     from diffrt.explain.graph import Node
 
@@ -27,6 +29,19 @@ def tidy(value: Any, digits: int = 4) -> str:
     if array.ndim > 1 and 1 in array.shape:
         array = array.reshape([n for n in array.shape if n != 1])
     return "[" + ", ".join(tidy(entry, digits) for entry in array) + "]"
+
+
+def shortened(name: str) -> str:
+    """A name for one line."""
+    return printable(name if len(name) <= 60 else f"{name[:57]}...")
+
+
+def counted(number: int) -> str:
+    """A whole number, however large: Python refuses to print thousands of digits."""
+    if number < 10**15:
+        return str(number)
+    exponent = int((number.bit_length() - 1) * np.log10(2.0))
+    return f"more than 1e{exponent}"
 
 
 def told_apart(a: float, b: float) -> tuple[str, str]:
