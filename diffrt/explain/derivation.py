@@ -246,7 +246,8 @@ class Derivation:
         if len(wrong) < len(here):
             line.detail = f"at {len(wrong)} of {len(here)} points"
         line.yours, line.right = (plain(m[worst]) for m in (yours, rights))
-        line.diagnoses = diagnose(claim, here, yours, rights)
+        with suppress(Overworked):
+            line.diagnoses = diagnose(claim, here, yours, rights)
         return line
 
     def _rounding(self, claim: Claim, q: Quantities, right: NDArray[np.float64]) -> NDArray[np.float64]:
