@@ -104,6 +104,8 @@ class Derivation:
     def _marks_of(self, kind: str, text: str, formula: Any, drawn: Sequence[Mapping[str, Any]],
                   here: Sequence[Quantities], others: Mapping[str, Sequence[Quantities]]) -> list[Line]:  # fmt: skip
         """The marks of one line: one for each claim that it stands for."""
+        if not isinstance(text, str):
+            raise InputError(f"found {shown(text)}, needed: text such as y / x")
         if len(text) > LONGEST:
             raise InputError(f"the left side has {len(text):,} characters, allowed: {LONGEST}")
         marks = [self._mark(claim, drawn, here) for claim in read_claims(kind, text, formula, here[0])]
@@ -138,7 +140,10 @@ class Derivation:
         for name, value in point.items():
             if name not in self.inputs:
                 raise InputError(f"points: there is no input {name}; there are {', '.join(self.inputs)}")
-            leaves[name] = variable(value, name)
+            try:
+                leaves[name] = variable(value, name)
+            except TypeError:
+                raise InputError(f"points: {name}: found {shown(value)}, needed: numbers") from None
         for name, domain in self.inputs.items():
             if name not in leaves:
                 raise InputError(f"points: {name} has no value")
@@ -166,6 +171,10 @@ class Derivation:
             else:
                 found = claim.formula(**{n.replace(".", "_"): v for n, v in given.items() if n.isidentifier()
                                          or n.replace(".", "_").isidentifier()})  # fmt: skip
+        try:
+            plain(found.value if isinstance(found, Var) else found)
+        except (TypeError, ValueError):
+            raise InputError(f"{claim.text}: the function gave {shown(found)}, needed: numbers") from None
         if not isinstance(found, Var):
             return plain(found), np.zeros(np.size(plain(found)))
         limit = min(found.size, 64)
@@ -334,7 +343,7 @@ class Derivation:
 
 def _unread(kind: str, text: str, fault: InputError) -> Line:
     """The mark of a line that cannot be compared."""
-    left = text if text.isprintable() and len(text) <= LONGEST else shown(text)
+    left = text if isinstance(text, str) and text.isprintable() and len(text) <= LONGEST else shown(text)
     verdict = "cannot tell" if isinstance(fault, Overworked) else "cannot be read"
     reason = fault.problems[0].removeprefix(f"{kind} {text!r}: ").removeprefix(f"{text}: ")
     return Line(Claim(kind, left, "", None, "", None, lambda: None), verdict, reason)

@@ -82,7 +82,7 @@ def _holds(guess: Diagnosis, points: Sequence[Quantities], yours: Any, right: An
     """Whether the formula of a guess, read back, gives what was given. yours, right: (points, entries)."""
     try:
         formula = Formula(guess.formula, "guess")
-        found = [formula({**{spelled(n): v for n, v in q.values.items()}, "right": r})
+        found = [formula({**{spelled(n): q.value(n) for n in q.vars}, "right": r})
                  for q, r in zip(points, right, strict=True)]  # fmt: skip
     except InputError:
         return False

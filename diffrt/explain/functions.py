@@ -7,9 +7,9 @@ import numpy as np
 
 from diffrt.autograd import Var, add, variable
 from diffrt.autograd.backward import reachable
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.explain.claims import Claim
-from diffrt.explain.definitions import Domain
+from diffrt.explain.definitions import FARTHEST, Domain
 from diffrt.explain.derivation import Derivation
 from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, components, plain, taylor_slope
@@ -31,12 +31,10 @@ def verify(
     a quantity, and returns the output, which is called "output" if it has no name. by_hand: for each partial, such as
     "y[0] / a", a formula or a function of the quantities (arguments by name, Vars). domains: of the inputs, (low, high)
     or (low, high, shape). paths, totals: further claims. points: inputs to compare at besides those drawn.
-    Returns the marks; `.ok` says whether nothing is wrong. Raises InputError for a claim that cannot be compared.
+    Returns the marks; `.ok` says whether nothing is wrong and every claim could be compared. Raises InputError for a
+    domain that is none, and where the function cannot be computed.
     """
-    inputs = {}
-    for name, told in domains.items():
-        low, high, *shape = told
-        inputs[name] = Domain(tuple(shape[0]) if shape else (), float(low), float(high))
+    inputs = {name: _domain(name, told) for name, told in domains.items()}
 
     def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
         out = function(**leaves)
@@ -46,6 +44,18 @@ def verify(
         return {**leaves, **found} if out.name else {**leaves, **found, "output": out}
 
     return Derivation(build, inputs, points, by_hand, paths or {}, totals or {}, seed=seed).mark()
+
+
+def _domain(name: str, told: Any) -> Domain:
+    try:
+        low, high, *shape = told
+        domain = Domain(tuple(map(int, shape[0])) if shape else (), float(low), float(high))
+    except (TypeError, ValueError, IndexError, OverflowError):
+        raise InputError(f"domains: {name}: found {shown(told)}, needed: (low, high) or (low, high, shape)") from None
+    if not -FARTHEST <= domain.low < domain.high <= FARTHEST:
+        raise InputError(f"domains: {name}: found {shown(told)}, needed: two numbers from -1e100 to 1e100, the smaller "
+                         "one first")  # fmt: skip
+    return domain
 
 
 def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
@@ -93,4 +103,6 @@ def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
     def along(d: Any) -> Any:
         return right @ np.ravel(d)
 
-    return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along))
+    with np.errstate(all="ignore"):
+        slope = taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along)
+    return Marked(lines, slope)

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.errors import InputError, did_you_mean, shown
-from diffrt.explain.definitions import Build, Domain, by_formulas
+from diffrt.explain.definitions import FARTHEST, Build, Domain, by_formulas
 from diffrt.explain.derivation import Derivation
 from diffrt.explain.formula import CONSTANTS, FUNCTIONS, Formula
 from diffrt.explain.work import MOST_ENTRIES
@@ -45,9 +45,6 @@ MOST_CELLS = 8
 
 MOST_LINES = 1_000
 """Of each table, and the most points."""
-
-FARTHEST = 1e100
-"""Inputs lie between this and its opposite, so that squares of them do not overflow."""
 
 
 def load_derivation(path: str | Path) -> Derivation:
@@ -198,15 +195,19 @@ def _point(given: Mapping[str, Any], inputs: Mapping[str, Domain]) -> tuple[dict
             problems.append(f"points: there is no value for {name}")
             continue
         value = given[name]
-        entries = [value]
-        for _ in domain.shape:
-            entries = [v for row in entries if isinstance(row, list) for v in row]
-        if not entries or not all(map(_number, entries)) or np.shape(value) != domain.shape:
+        if not _fits(value, domain.shape):
             needed = f"numbers of the shape {list(domain.shape)}" if domain.shape else "a number"
             problems.append(f"points.{name}: found {shown(value)}, needed: {needed} from -1e100 to 1e100")
             continue
         point[name] = np.array(value, float) if domain.shape else float(value)
     return point, problems
+
+
+def _fits(value: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a value is numbers of a shape, as lists in lists."""
+    if not shape:
+        return _number(value)
+    return isinstance(value, list) and len(value) == shape[0] and all(_fits(row, shape[1:]) for row in value)
 
 
 def _of_scene(given: Mapping[str, Any], folder: Path, **claims: Any) -> Derivation:
