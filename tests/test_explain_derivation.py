@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -315,6 +316,8 @@ BAD_LINES = [
     ({"partials": {"y / x": "ones(100, 1) * ones(1, 1000)"}}, "100,000 entries, allowed: 10,000"),
     ({"partials": {"y / x": "outer(ones(200), ones(200))"}}, "40,000 entries, allowed: 10,000"),
     ({"partials": {"y / x": "ones(1000, 1) @ ones(1, 1000)"}}, "1,000,000 entries, allowed: 10,000"),
+    ({"partials": {"y / x": "softmax(x)"}}, "needs a vector, found a number"),
+    ({"partials": {"y / x": "normalize(x * x)"}}, "needs a vector, found a number"),
     ({"partials": {"y / x": True}}, "a formula is text, found true"),
     ({"partials": {"y / x": "[1, 2, 3]"}}, "needed: ()"),
     ({"partials": {"y / x": "2 * u"}, "short": {"u": "v"}}, "short.u: there is no quantity v"),
@@ -534,3 +537,23 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
     for path in (tmp_path / "pipe", "/dev/zero", tmp_path):
         with pytest.raises(InputError, match="a file is needed"):
             load_derivation(path)
+
+
+def test_bad_arguments_in_python_are_told_in_one_line():
+    for domain in (3, (1,), (2, 1), ("a", 1), (0, 1e308), (0, float("nan")), (0, 1, "a")):
+        with pytest.raises(InputError, match="domains: x: found") as fault:
+            verify(ag.exp, {"output / x": "output"}, {"x": domain})
+        assert len(fault.value.problems) == 1
+    with pytest.raises(InputError, match=r"points: x: found \"a\", needed: numbers"):
+        verify(ag.exp, {"output / x": "output"}, {"x": (0, 1)}, points=[{"x": "a"}])
+    found = verify(ag.exp, {3: "1", "output / x": lambda **_: "a"}, {"x": (0, 1)}, totals={"output / x": "output"})
+    assert [line.verdict for line in found.lines] == ["cannot be read", "cannot be read", "right"] and not found.ok
+
+
+def test_nothing_is_warned_of_where_numbers_are_as_large_as_they_can_be():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_gradient(lambda v: v * 1e308, 1.7)
+        check_gradient(ag.sqrt, 0.0)
+        marked(X, {"y": "1e308 * x"}, "partials", "y / x", "1e308 * x^2")
+        marked(X, {"y": "x"}, "partials", "y / x", "exp(1e9 * x) / log(x - 9)")

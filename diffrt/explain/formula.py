@@ -41,13 +41,25 @@ def _pairwise(both: Callable[..., Any], along: Callable[..., Any]) -> Callable[.
     return apply
 
 
+def _of_vector(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function along an axis, which a number does not have."""
+
+    def apply(x: Any) -> Any:
+        if not _shape(x):
+            raise ValueError("needs a vector, found a number")
+        return function(x)
+
+    return apply
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": ag.exp, "log": ag.log, "ln": ag.log, "sqrt": ag.sqrt, "sin": ag.sin, "cos": ag.cos, "tan": ag.tan,
     "tanh": ag.tanh, "abs": ag.absolute, "sign": ag.sign, "arctan2": ag.arctan2, "atan2": ag.arctan2,
     "maximum": ag.maximum, "minimum": ag.minimum, "max": _pairwise(ag.maximum, ag.max),
     "min": _pairwise(ag.minimum, ag.min), "clip": ag.clip, "where": ag.where, "sum": ag.sum, "mean": ag.mean,
-    "dot": ag.dot, "cross": ag.cross, "norm": ag.norm, "length": ag.norm, "normalize": ag.normalize,
-    "relu": ag.relu, "sigmoid": ag.sigmoid, "softmax": ag.softmax, "log_softmax": ag.log_softmax,
+    "dot": ag.dot, "cross": ag.cross, "norm": ag.norm, "length": ag.norm, "normalize": _of_vector(ag.normalize),
+    "relu": ag.relu, "sigmoid": ag.sigmoid, "softmax": _of_vector(ag.softmax),
+    "log_softmax": _of_vector(ag.log_softmax),
     "transpose": ag.transpose, "outer": lambda a, b: ag.reshape(a, (-1, 1)) * ag.reshape(b, (1, -1)),
     "diag": lambda a: ag.reshape(a, (-1, 1)) * np.eye(int(np.prod(_shape(a)))),
     "eye": lambda n: np.eye(_sizes(n, n)[0]), "zeros": lambda *n: np.zeros(_sizes(*n)),

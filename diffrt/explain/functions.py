@@ -78,8 +78,13 @@ def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
     if not np.isfinite(out.value).all():
         raise InputError(f"check_gradient: f is {tidy(plain(out.value))} at x = {tidy(plain(at.value))}")
     out = add(out, 0.0)
-    q = Quantities({"x": at, "f": out})
-    right = q.total("f", "x")
+    with np.errstate(all="ignore"):
+        return _checked(Quantities({"x": at, "f": out}), run)
+
+
+def _checked(q: Quantities, run: Callable[[Any], Any]) -> Marked:
+    """Each entry of f by each of x, two quantities, compared. run: from values of x to those of f."""
+    at, right = q.vars["x"], q.total("f", "x")
     lines = []
     above, below = components("f", q.shape("f")), components("x", q.shape("x"))
     for i, j in np.ndindex(*right.shape):
@@ -103,6 +108,4 @@ def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
     def along(d: Any) -> Any:
         return right @ np.ravel(d)
 
-    with np.errstate(all="ignore"):
-        slope = taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along)
-    return Marked(lines, slope)
+    return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along))
