@@ -442,9 +442,11 @@ def test_an_abbreviation_that_no_line_uses_stops_none():
 
 
 def test_a_reading_that_cannot_be_computed_is_told_and_the_lines_are_marked():
-    given = {**X1, "partials": {"y / x": "3 * x^2"}, "readings": {"other": {"y": "x^3"}, "third": {"y": "log(x - 9)"}}}
+    given = {**X1, "partials": {"y / x": "3 * x^2"}, "readings": {"other": {"y": "x^3"}, "third": {"y": "log(x - 9)"},
+                                                                         "vector": {"y": "[x, x]"}}}  # fmt: skip
     found = parse_derivation(given).mark()
     assert found["third"].verdict == "cannot be read" and "is not defined there" in found["third"].detail
+    assert found["vector"].detail == "y has the shape (2,) there, needed: ()"
     assert found["y / x"].verdict == "wrong" and found["y / x"].reading == "other"
 
 

@@ -84,7 +84,12 @@ class Derivation:
         others = {}
         for name, other in self.readings.items():
             try:
-                others[name] = [self._at(other, p) for p in drawn]
+                there = [self._at(other, p) for p in drawn]
+                for quantity in here[0].vars:
+                    shapes = there[0].shape(quantity), here[0].shape(quantity)
+                    if shapes[0] != shapes[1]:
+                        raise InputError(f"{quantity} has the shape {shapes[0]} there, needed: {shapes[1]}")
+                others[name] = there
             except InputError as fault:
                 marks.append(_unread("reading", name, fault))
         for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
