@@ -245,6 +245,7 @@ BAD_FILES = [
     ({"output": "q"}, "there is no quantity q"),
     ({"output": [1]}, "needed: the name of a quantity"),
     ({"readings": {"other": 3}}, "needed: a table of definitions"),
+    ({"readings": {"other" * 99: {"y": "x"}}}, "the name has 495 characters, allowed: 200"),
 ]  # fmt: skip
 
 

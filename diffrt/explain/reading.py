@@ -30,7 +30,7 @@ import numpy as np
 
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.explain.definitions import FARTHEST, Build, Domain, by_formulas
-from diffrt.explain.derivation import Derivation
+from diffrt.explain.derivation import LONGEST, Derivation
 from diffrt.explain.formula import CONSTANTS, FUNCTIONS, Formula
 from diffrt.explain.work import MOST_ENTRIES
 from diffrt.files import MIB, read_toml
@@ -100,6 +100,8 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
         if not isinstance(table, dict):
             problems.append(f"readings.{_key(name)}: found {shown(table)}, needed: a table of definitions")
             continue
+        if len(name) > LONGEST:
+            problems.append(f"readings.{_key(name)}: the name has {len(name):,} characters, allowed: {LONGEST}")
         others[name], faults = _formulas(f"readings.{_key(name)}", table, names)
         problems += faults
     if output and output not in given.get("definitions", {}):
