@@ -31,6 +31,9 @@ else:
 
 MIB = 1 << 20
 
+DEEPEST = 32
+"""So many levels of tables and arrays may lie in each other in a TOML file."""
+
 _FRESH = re.compile(r"\.diffrt-[0-9a-f]{16}\.tmp")
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _ABANDONED = 3600.0  # seconds after which a file is left over, where no lock tells
@@ -93,9 +96,9 @@ def read_text(path: str | Path, limit: int = 4 * MIB) -> str:
         raise InputError(f"{path}: not UTF-8 text: byte {fault.start} is 0x{data[fault.start]:02x}") from None
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
+def read_toml(path: str | Path, limit: int = 4 * MIB) -> dict[str, Any]:
     """The tables of a TOML file. Raises InputError as `read_text` and `parse_toml` do."""
-    return parse_toml(read_text(path), str(path))
+    return parse_toml(read_text(path, limit), str(path))
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -109,13 +112,20 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         line = text.count("\n", 0, long_key.start()) + 1
         raise InputError(f"{source}: line {line}: a key of more than 32 parts")
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise InputError(f"{source}: {_toml_fault(str(fault), text)}") from None
     except RecursionError:
         raise InputError(f"{source}: arrays or tables are nested too deeply") from None
     except ValueError:  # Python refuses to convert integers of thousands of digits
         raise InputError(f"{source}: holds a number with too many digits, or a date that does not exist") from None
+    level: list[Any] = [tables]
+    for _ in range(DEEPEST):
+        level = [v for each in level for v in (each.values() if isinstance(each, dict) else each)
+                 if isinstance(v, dict | list)]  # fmt: skip
+    if level:
+        raise InputError(f"{source}: arrays or tables are nested too deeply; allowed: {DEEPEST} levels")
+    return tables
 
 
 def make_folder(folder: str | Path) -> Path:

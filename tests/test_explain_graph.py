@@ -16,6 +16,8 @@ from diffrt.autograd.naming import watch_scopes
 from diffrt.errors import InputError
 from diffrt.explain import count_paths, find_paths, graph_of, paths, through_crossings, trace
 from diffrt.explain.diagram import dot_of, folded
+from diffrt.explain.latex import explain_latex
+from diffrt.explain.text import explain_text
 from diffrt.explain.trace import source_of
 
 NAMES = ["lamp.position", "ball.center", "ball.radius", "ball.material.albedo", "floor.normal", "camera.position",
@@ -164,6 +166,75 @@ def test_scopes_and_names():
         graph_of(x.detach())
 
 
+def squared(times, name="x"):
+    """x squared so many times: two ways at each step."""
+    y = x = variable(1.0, name)
+    for _ in range(times):
+        y = y * y
+    return x, y
+
+
+def test_what_is_printed_of_a_graph_does_not_grow_with_its_paths():
+    x, y = squared(40)
+    graph = graph_of(y)
+    found = find_paths(graph, graph["x"], most=30)
+    for shown in (graph, graph.output, graph.edges[-1], found.listed[0], found, [graph], {"nodes": graph.nodes[:9]}):
+        assert len(repr(shown)) < 3000
+    assert repr(graph) == "<Graph of v40 by x: 41 nodes, 80 edges>"
+    assert repr(graph["x"]) == "<Node x = 1, given>" and repr(graph.output) == "<Node v40 = 1, v39 * v39>"
+    assert repr(graph.edges[0]) == "<Edge from x to v1>"
+    assert repr(find_paths(graph_of(x * 2.0), graph_of(x * 2.0)["x"])).startswith("<Paths: ")
+    assert repr(found).startswith("<Paths: 30 of 1099511627776, sum 1.1e+12>\n<Path x > v1 > v2 > v3 > 34 more > ")
+    assert repr(graph_of(variable(1.0, "a\n\x1b[2J" * 99) * 2.0)).count("\n") == 0
+
+
+def test_a_number_of_paths_that_python_refuses_to_print_is_told(monkeypatch):
+    monkeypatch.setattr("diffrt.explain.path.count_paths", lambda graph, source: 2**20_000)
+    graph = graph_of(squared(3)[1])
+    assert "more than 1e6020 paths" in explain_text(graph, graph["x"], None, most=1)
+    assert "There are more than 1e6020 paths" in explain_latex(graph, graph["x"], None, most=1)
+    assert repr(find_paths(graph, graph["x"], most=1)).startswith("<Paths: 1 of more than 1e6020, sum 8>")
+
+
+class Counted(list):
+    """A list that counts how many of its entries are looked at in passing over it."""
+
+    seen = 0
+
+    def __iter__(self):
+        self.seen += len(self)
+        return super().__iter__()
+
+    def __getitem__(self, place):
+        self.seen += len(self) if isinstance(place, slice) else 1
+        return super().__getitem__(place)
+
+
+def test_many_named_steps_cost_what_the_graph_costs():
+    # Each step looks at what lies before it, up to the named ones; not at the whole graph.
+    y = variable(1.5, "x")
+    for k in range(1000):
+        y = named(ag.sin(y) + y, f"y{k}")
+    graph = graph_of(y)
+    graph.nodes = Counted(graph.nodes)
+    steps = graph.steps()
+    assert len(steps.edges) == 1000 and all(edge.local.size == 1 for edge in steps.edges)
+    assert graph.nodes.seen < 20 * len(graph.nodes)
+
+
+def test_a_notebook_shows_the_diagram(monkeypatch):
+    pytest.importorskip("pygraphviz", reason="drawing needs pygraphviz")
+    graph = graph_of(squared(3)[1])
+    found = find_paths(graph, graph["x"])
+    for shown, nodes, edges in ((graph, 4, 6), (graph.output, 2, 2), (graph.edges[0], 2, 1),
+                                (found.listed[0], 4, 3), (found, 4, 6)):  # fmt: skip
+        drawn = shown._repr_svg_()
+        assert "<svg" in drawn and drawn.count('class="node"') == nodes and drawn.count('class="edge"') == edges
+    assert graph_of(ag.sum(ag.stack([variable(1.0) for _ in range(400)])))._repr_svg_() is None
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    assert all(shown._repr_svg_() is None for shown in (graph, graph.output, graph.edges[0], found))
+
+
 def run(*words):
     return subprocess.run([sys.executable, "-m", "diffrt", *words], capture_output=True, text=True, timeout=120)
 
@@ -182,6 +253,7 @@ def test_the_command_line(tmp_path):
     ("words", "told"),
     [
         (["explain", "scenes/tiny.toml", "--pixel", "9,0", "--wrt", "ball.center"], "allowed: 0,0 to 3,2"),
+        (["explain", "scenes/tiny.toml", "--pixel", f"{'9' * 5000},0", "--wrt", "ball.center"], "whole numbers"),
         (["explain", "scenes/tiny.toml", "--pixel", "a", "--wrt", "ball.center"], "needed: two whole numbers"),
         (["explain", "scenes/tiny.toml", "--pixel", "0,0", "--wrt", "ball.center"], "has no influence on this pixel"),
         (["explain", "scenes/tiny.toml", "--pixel", "0,0", "--wrt", "bal.center"], "bal"),

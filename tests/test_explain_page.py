@@ -1,12 +1,20 @@
 """The page of a graph in a real browser."""
 
+import json
+from xml.etree import ElementTree
+
 import pytest
 from browser import opened
 
+from diffrt import autograd as ag
 from diffrt import load_scene
-from diffrt.explain import trace
+from diffrt.autograd import named, scope, variable
+from diffrt.autograd.naming import watch_scopes
+from diffrt.errors import printable
+from diffrt.explain import dot_of, graph_of, svg_of, trace
 from diffrt.explain.html import html_of
 from diffrt.explain.latex import explain_latex
+from diffrt.explain.text import explain_text
 from diffrt.explain.trace import source_of
 
 
@@ -60,6 +68,50 @@ def test_the_mouse_reaches_an_edge(page_file):
         page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
         assert page.locator("#tip").is_visible()
         assert faults == []
+
+
+HOSTILE = [
+    "</script><script>document.title = 1</script>", "<!--<script>", "@DATA@ @NOTES@ @SVG@ <i>", "&lt;b&gt;", "a\\",
+    '"];x["', "]]>", "\x1b[2J\x00", "\ud800", "<img src=x onerror='document.title=1'>", "\\N", "\u2028",
+]  # fmt: skip
+
+
+def hostile_graph(name):
+    with watch_scopes() as scopes, scope(name):
+        x = variable([1.0, 2.0], name)
+        y = named(ag.sum(named(ag.exp(x), name + " inner") * x), name + " out")
+    return graph_of(y, scopes)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_name_stays_a_name_in_every_format(name):
+    pytest.importorskip("pygraphviz", reason="drawing needs pygraphviz")
+    whole = hostile_graph(name)
+    page = html_of(whole.steps(), name, whole, notes=name)
+    page.encode()
+    # Of the page's own scripts nothing more is opened or closed, and the data hold the name as it is.
+    assert page.count("<script") == page.count("</script") == 2 and "<!--<" not in page and "<img" not in page
+    data = page.partition('type="application/json">')[2].partition("</script>")[0]
+    assert not set(data) & set("<>&") and json.loads(data)["nodes"]["n1"]["name"] == name
+    assert "\x00" not in page and "\x1b" not in page
+    drawn = ElementTree.fromstring(svg_of(dot_of(whole)))
+    texts = [t.text for t in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert printable(name) in [text.replace("\xa0", " ") for text in texts]
+    latex = explain_latex(whole.steps(), whole[name], 0)
+    assert "\x1b" not in latex and "\n[" not in latex
+    assert all(line.isprintable() for line in explain_text(whole, whole[name], 0).split("\n"))
+
+
+def test_hostile_names_in_a_browser(tmp_path):
+    pytest.importorskip("pygraphviz", reason="drawing needs pygraphviz")
+    name = " ".join(HOSTILE[:7])
+    whole = hostile_graph(name)
+    path = tmp_path / "page.html"
+    path.write_text(html_of(whole.steps(), name, whole, notes=name), encoding="utf-8")
+    with opened(path) as (page, faults):
+        assert page.title() == name
+        page.locator("#n1").first.dispatch_event("click")
+        assert page.locator("#panel h2").inner_text() == name and not faults
 
 
 def test_latex_is_a_whole_document():

@@ -10,6 +10,7 @@ compared close to it on either side.
 
 from bisect import bisect
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,7 @@ from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.variable import Comparison, Var
 from diffrt.explain.quantities import Quantities, rounding_of
 from diffrt.explain.wording import phrase
+from diffrt.explain.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
 
 Vector = NDArray[np.float64]
 
@@ -50,9 +52,11 @@ class Fork:
         """The differences, flat."""
         left, right = _value(self.left), _value(self.right)
         if self.op in ("max", "min"):
-            flat = np.ravel(left)
-            best = np.max if self.op == "max" else np.min
-            return np.array([x - best(np.delete(flat, k)) for k, x in enumerate(flat)])
+            flat: Vector = np.ravel(left)
+            ranked = np.argsort(-flat if self.op == "max" else flat)
+            others = np.full(flat.shape, flat[ranked[0]])
+            others[ranked[0]] = flat[ranked[1]]
+            return np.ravel(flat - others)
         return np.ravel(np.asarray(left, float) - right)
 
     def margin(self, entry: int) -> Any:
@@ -131,7 +135,8 @@ class Look:
 
     def side(self, number: int) -> int:
         """The sign of a margin; 0 if it is 0 or not a number, or if there is no such fork at this point."""
-        return int(np.nan_to_num(np.sign(self.margins[number]))) if number < len(self.margins) else 0
+        margin = self.margins[number] if number < len(self.margins) else 0.0
+        return int(margin > 0.0) - int(margin < 0.0)
 
 
 @dataclass(frozen=True)
@@ -196,8 +201,14 @@ def shared_margins(looks: Sequence[Look], others: Sequence[Look]) -> set[int]:
     ours, theirs = ([look.margins for look in part] for part in (looks, others))
     if len({len(m) for m in ours}) != 1 or len({len(m) for m in theirs}) != 1:
         return set()
-    sizes = np.abs(np.array(ours)).T, np.abs(np.array(theirs)).T
-    return {n for n, mine in enumerate(sizes[0]) if any((np.abs(mine - m) <= 1e-12 * mine).all() for m in sizes[1])}
+    mine, other = np.abs(np.array(ours)).T, np.abs(np.array(theirs)).T
+    spend(len(mine) * cost(1, len(other)))
+    found = set()
+    for n, sizes in enumerate(mine):
+        alike = other[np.abs(other[:, 0] - sizes[0]) <= 1e-12 * sizes[0]]
+        if (np.abs(alike - sizes) <= 1e-12 * sizes).all(1).any():
+            found.add(n)
+    return found
 
 
 def both_sides(looks: Sequence[Look], space: Space, settled: Container[int] = ()) -> list[Look]:
@@ -209,9 +220,17 @@ def both_sides(looks: Sequence[Look], space: Space, settled: Container[int] = ()
         return []
     known = list(looks)
     new: list[Look] = []
+    with suppress(Overworked), at_most(MOST_OF_A_SEARCH, "the search"):
+        _search(known, new, space, settled)
+    return new
+
+
+def _search(known: list[Look], new: list[Look], space: Space, settled: Container[int]) -> None:
+    """Add points on both sides of each border to those known and to the new ones, as far as the work is allowed."""
     searches = borders = 0
-    count = int(np.max([len(look.margins) for look in looks]))
+    count = int(np.max([len(look.margins) for look in known]))
     for number in (n for n in range(count) if n not in settled):
+        spend(len(known) / 10.0)
         sides = {look.side(number) for look in known}
         for way in (-1, 1):
             # What is 0 at random points stays on one side: an entry is never larger than the largest.
@@ -221,11 +240,11 @@ def both_sides(looks: Sequence[Look], space: Space, settled: Container[int] = ()
                 if reached is not None:
                     known.append(reached)
                     new.append(reached)
-        for below, above in _pairs(known, space, number)[: 2 if 2 * count <= _BORDERS else 1]:
+        pairs = _pairs(known, space, number) if borders < _BORDERS else []
+        for below, above in pairs[: 2 if 2 * count <= _BORDERS else 1]:
             if borders < _BORDERS:
                 borders += 1
                 new += _beside(below, above, space, number)
-    return new
 
 
 def rare_sides(looks: Sequence[Look], space: Space, rng: np.random.Generator, count: int = 64) -> list[Look]:
@@ -253,7 +272,9 @@ def _slope(look: Look, space: Space, number: int) -> Vector:
     """The derivative of a margin by the entries of all inputs."""
     fork, entry = look.places[number]
     margin = fork.margin(entry)
-    found = pull_back(reachable([margin]), {margin.serial: 1.0}, recorded=False) if isinstance(margin, Var) else {}
+    nodes = reachable([margin]) if isinstance(margin, Var) else []
+    spend(cost(len(nodes), sum(n.size for n in nodes)))
+    found = pull_back(nodes, {margin.serial: 1.0}, recorded=False) if nodes else {}
     slope = [np.ravel(found.get(look.q.vars[n].serial, np.zeros(s))) for n, (s, _, _) in space.bounds.items()]
     return np.concatenate(slope)
 
@@ -266,7 +287,8 @@ def _pairs(known: Sequence[Look], space: Space, number: int) -> list[tuple[Look,
         return []
     low, high = space.limits
     a, b = (np.array([space.flat(look.point) / (high - low) for look in part]) for part in (below, above))
-    distance = ((a[:, None] - b[None]) ** 2).sum(-1)
+    spend(cost(len(a), a.size * len(b)))
+    distance = np.array([((b - row) ** 2).sum(-1) for row in a])
     pairs = []
     for _ in range(2):
         i, j = np.unravel_index(np.argmin(distance), distance.shape)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise, product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ import numpy as np
 from diffrt.errors import InputError
 from diffrt.explain.formula import Formula
 from diffrt.explain.quantities import Quantities
+from diffrt.explain.work import Overworked
 
 _LETTERS = "ijkmn"
+
+MOST_CLAIMS = 1_000
+"""That one line stands for."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
                     )
             elif not -size <= index < size:
                 raise InputError(f"{where}: the index {index} does not fit {name} of shape {q.shape(name)}")
+    if (count := prod(letters.values())) > MOST_CLAIMS:
+        raise Overworked(f"{where}: stands for {count:,} entries, allowed: {MOST_CLAIMS:,}")
     claims = []
     for chosen in product(*(range(n) for n in letters.values())):
         at = dict(zip(letters, chosen, strict=True))

@@ -14,6 +14,9 @@ from diffrt.explain.formula import Formula
 Build = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """From inputs, Vars by name, to all quantities by name."""
 
+FARTHEST = 1e100
+"""Inputs lie between this and its opposite, so that squares of them do not overflow."""
+
 
 WIDE = (-2.0, 2.0)
 """Where inputs are drawn by default."""

@@ -13,6 +13,7 @@ little to compare is not called right.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value, comparisons
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
 from diffrt.explain.claims import Claim, cut, fitted, read_claims
 from diffrt.explain.definitions import Build, Domain, draw_points, settled
@@ -34,9 +35,13 @@ from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
 from diffrt.explain.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.explain.wording import tidy
+from diffrt.explain.work import MOST, MOST_OF_A_LINE, MOST_SLOPES, Overworked, at_most
 
 POINTS = 24
 """So many points are drawn."""
+
+LONGEST = 200
+"""The most characters of the left side of a line."""
 
 
 class Undefined(InputError):
@@ -69,34 +74,55 @@ class Derivation:
     seed: int = 0
 
     def mark(self) -> Marked:
-        """Compare every claim. Raises InputError for a claim that cannot be compared at all, one line each."""
-        with np.errstate(all="ignore"):
-            rng = np.random.default_rng(self.seed)
-            domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
-            survey = self._survey(domains, rng)
-            marks: list[Line] = []
-            problems: list[str] = []
-            for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
-                for text, formula in given.items():
-                    try:
-                        marks += self._marks_of(kind, text, formula, survey)
-                    except InputError as fault:
-                        problems += fault.problems
-            if problems:
-                raise InputError(*problems)
-            self._together(marks, survey.given)
-            self._effects(marks)
-            return Marked(marks, self._taylor(survey.drawn[-1].q), self._where(domains))
+        """Compare every claim. A line that cannot be read or compared says so in its own mark, and the others go on.
 
-    def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey) -> list[Line]:
+        Raises InputError for what all of them need: points, and quantities that can be computed there.
+        """
+        with at_most(MOST, "the derivation"), np.errstate(all="ignore"):
+            return self._marked()
+
+    def _marked(self) -> Marked:
+        rng = np.random.default_rng(self.seed)
+        domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
+        survey = self._survey(domains, rng)
+        marks: list[Line] = []
+        others = {}
+        for name, build in self.readings.items():
+            try:
+                self._check_reading(build, survey.looks)
+                others[name] = build
+            except InputError as fault:
+                marks.append(_unread("reading", name, fault))
+        for kind, given in (("partial", self.partials), ("path", self.paths), ("total", self.totals)):
+            for text, formula in given.items():
+                try:
+                    with at_most(MOST_OF_A_LINE, "the line"):
+                        marks += self._marks_of(kind, text, formula, survey, others)
+                except InputError as fault:
+                    marks.append(_unread(kind, text, fault))
+        self._together(marks, survey.given)
+        with suppress(Overworked):
+            self._effects(marks)
+        slope = None
+        with suppress(Overworked):
+            slope = self._taylor(survey.drawn[-1].q)
+        return Marked(marks, slope, self._where(domains))
+
+    def _marks_of(
+        self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]
+    ) -> list[Line]:
         """The marks of one line: one for each claim that it stands for."""
+        if not isinstance(text, str):
+            raise InputError(f"found {shown(text)}, needed: text such as y / x")
+        if len(text) > LONGEST:
+            raise InputError(f"the left side has {len(text):,} characters, allowed: {LONGEST}")
         marks = []
         for claim in read_claims(kind, text, formula, survey.looks[0].q):
             trials = [self._trial(claim, look) for look in survey.looks]
             trials += self._beside(claim, trials, survey)
             line = self._mark(claim, trials, len(survey.given))
             if line.verdict == "wrong":
-                line.reading = self._reading(claim, trials)
+                line.reading = self._reading(claim, trials, readings)
             marks.append(line)
         return marks
 
@@ -107,7 +133,10 @@ class Derivation:
         for name, value in point.items():
             if name not in self.inputs:
                 raise InputError(f"points: there is no input {name}; there are {', '.join(self.inputs)}")
-            leaves[name] = variable(value, name)
+            try:
+                leaves[name] = variable(value, name)
+            except TypeError:
+                raise InputError(f"points: {name}: found {shown(value)}, needed: numbers") from None
         for name, domain in self.inputs.items():
             if name not in leaves:
                 raise InputError(f"points: {name} has no value")
@@ -204,14 +233,28 @@ class Derivation:
         given = {**given, **q.values}
         since = variable(0.0).serial
         with comparisons() as seen, np.errstate(all="ignore"):
-            for name, formula in self.short.items():
+            for name, formula in self._abbreviations(claim):
                 given[name] = formula(given, claim.letters)
             if isinstance(claim.formula, Formula):
                 found = claim.formula(given, claim.letters)
             else:
                 names = {n.replace(".", "_"): v for n, v in given.items()}
                 found = claim.formula(**{n: v for n, v in names.items() if n.isidentifier()})
+        try:
+            plain(found.value if isinstance(found, Var) else found)
+        except (TypeError, ValueError):
+            raise InputError(f"{claim.text}: the function gave {shown(found)}, needed: numbers") from None
         return found, Look(look.point, q, () if self.draw else forks_of([found], seen, since))
+
+    def _abbreviations(self, claim: Claim) -> list[tuple[str, Formula]]:
+        """Those that a claim uses, itself or through later ones, in order."""
+        used = set(claim.formula.names) if isinstance(claim.formula, Formula) else set()
+        found = []
+        for name, formula in reversed(list(self.short.items())):
+            if name in used or any(n.rpartition(".")[0] == name for n in used):
+                used |= formula.names
+                found.append((name, formula))
+        return found[::-1]
 
     def _trial(self, claim: Claim, look: Look) -> Trial:
         found, forks = self._claimed(claim, look)
@@ -288,7 +331,8 @@ class Derivation:
             line.detail = f"at {len(wrong)} of {len(trials)} points" + (f", all with {where}" if where else "")
         line.yours, line.right = plain(trials[worst].mine), plain(trials[worst].right)
         yours, rights = [t.mine for t in trials], [t.right for t in trials]
-        line.diagnoses = diagnose(claim, [t.look.q for t in trials], yours, rights, self.short)
+        with suppress(Overworked):
+            line.diagnoses = diagnose(claim, [t.look.q for t in trials], yours, rights)
         return line
 
     def _confirm(self, claim: Claim, q: Quantities) -> str:
@@ -317,15 +361,27 @@ class Derivation:
             return lambda v: as_value(self.build({**leaves, claim.of: variable(v, claim.of)})[claim.name])
         return None
 
-    def _reading(self, claim: Claim, trials: Sequence[Trial]) -> str:
-        """The other reading of the definitions for which a claim is right."""
-        for name, build in self.readings.items():
+    def _check_reading(self, build: Build, looks: Sequence[Look]) -> None:
+        """Raises InputError for another reading of the definitions that is defined nowhere, or has other shapes."""
+        for k, look in enumerate(looks):
             try:
+                there = self._quantities(build, look.point)
+            except Undefined:
+                if k == len(looks) - 1:
+                    raise
+                continue
+            for name in look.q.vars:
+                if there.shape(name) != look.q.shape(name):
+                    raise InputError(f"{name} has the shape {there.shape(name)} there, needed: {look.q.shape(name)}")
+            return
+
+    def _reading(self, claim: Claim, trials: Sequence[Trial], readings: Mapping[str, Build]) -> str:
+        """The other reading of the definitions for which a claim is right."""
+        for name, build in readings.items():
+            with suppress(InputError):  # the claim has no meaning in that reading
                 looks = [Look(t.look.point, self._quantities(build, t.look.point), ()) for t in trials]
                 if not any(t.differs or not t.defined for t in (self._trial(claim, look) for look in looks)):
                     return name
-            except Undefined:
-                continue
         return ""
 
     # Kinks.
@@ -373,18 +429,27 @@ class Derivation:
                 groups.setdefault((mark.claim.kind, mark.claim.name), []).append(mark)
         for lines in groups.values():
             claim = lines[0].claim
-            for look in given if len(lines) > 1 else ():
-                for entry in range(look.q.vars[claim.name].size) if self._is_kink(claim, look) else ():
-                    trials = [self._trial(m.claim, look) if m.claim.entry in (None, entry) else None for m in lines]
-                    said = {k: v for t in trials if t is not None for k, v in t.said(entry).items()}
-                    sides = self._sides(claim, look, entry, list(said))
-                    if sides.jumps or sides.mix_to(np.array(list(said.values()))):
-                        continue
-                    for mark, trial in zip(lines, trials, strict=True):
-                        if trial is not None:
-                            mark.verdict, mark.point = "wrong", dict(look.point)
-                            mark.yours, mark.right = plain(trial.mine), plain(trial.right)
-                            mark.detail = "at a kink: together with the other lines it is no subgradient"
+            try:
+                for look in given if len(lines) > 1 else ():
+                    for entry in range(look.q.vars[claim.name].size) if self._is_kink(claim, look) else ():
+                        self._one_subgradient(lines, look, entry)
+            except Overworked as fault:
+                for mark in lines:
+                    if mark.verdict == "right":
+                        mark.verdict, mark.detail = "cannot tell", fault.problems[0]
+
+    def _one_subgradient(self, lines: Sequence[Line], look: Look, entry: int) -> None:
+        """Mark the right claims about an entry of one quantity as wrong if together they are no subgradient."""
+        trials = [self._trial(m.claim, look) if m.claim.entry in (None, entry) else None for m in lines]
+        said = {k: v for t in trials if t is not None for k, v in t.said(entry).items()}
+        sides = self._sides(lines[0].claim, look, entry, list(said))
+        if sides.jumps or sides.mix_to(np.array(list(said.values()))):
+            return
+        for mark, trial in zip(lines, trials, strict=True):
+            if trial is not None:
+                mark.verdict, mark.point = "wrong", dict(look.point)
+                mark.yours, mark.right = plain(trial.mine), plain(trial.right)
+                mark.detail = "at a kink: together with the other lines it is no subgradient"
 
     # The output.
 
@@ -415,6 +480,8 @@ class Derivation:
             q = self._quantities(self.build, mark.point)
             output = self.output or list(q.vars)[-1]
             inputs = [n for n in self.inputs if n in q.vars]
+            if q.vars[output].size ** 2 > MOST_SLOPES:
+                raise Overworked(f"{output} has {q.vars[output].size:,} entries")
             key = mark.claim.name, mark.claim.of
             swapped = q.local(*key).copy()
             cut(swapped, mark.claim)[...] = self._trial(mark.claim, Look({}, q, ())).mine
@@ -434,6 +501,14 @@ def _at(fixed: int | None, k: int) -> int:
 def _edges(claim: Claim) -> list[tuple[str, int, str, int]]:
     """The edges of a path: quantity and entry before, quantity and entry after."""
     return [(of, place, name, entry) for (of, place), (name, entry) in pairwise(claim.steps)]
+
+
+def _unread(kind: str, text: str, fault: InputError) -> Line:
+    """The mark of a line that cannot be compared."""
+    left = text if isinstance(text, str) and text.isprintable() and len(text) <= LONGEST else shown(text)
+    verdict = "cannot tell" if isinstance(fault, Overworked) else "cannot be read"
+    reason = fault.problems[0].removeprefix(f"{kind} {text!r}: ").removeprefix(f"{text}: ")
+    return Line(Claim(kind, left, "", None, "", None, lambda: None), verdict, reason)
 
 
 def _gradient(q: Quantities, output: str, inputs: Sequence[str], swaps: Mapping[tuple[str, str], Any]) -> Any:

@@ -1,17 +1,24 @@
-"""What is wrong with a claim: a total for a partial, a missing path, a factor too many."""
+"""What is wrong with a claim: a total for a partial, a missing path, a factor too many.
+
+A guess in words is tested before it is said. One that is a formula, "right * a^2", is read back and computed at every
+point, so what stands in a report can be copied into a derivation and is what was given.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice, pairwise
 from typing import Any
 
 import numpy as np
 
 from diffrt.autograd import Var
+from diffrt.errors import InputError
 from diffrt.explain.claims import Claim, cut
-from diffrt.explain.factors import Diagnosis, factor_of, same, subset_missing
+from diffrt.explain.factors import EXACT, Diagnosis, factor_of, same, subset_missing
 from diffrt.explain.formula import Formula
-from diffrt.explain.quantities import Quantities, components, plain
-from diffrt.explain.wording import INFIX, tidy
+from diffrt.explain.quantities import Quantities, components
+from diffrt.explain.wording import INFIX
+from diffrt.explain.work import spend
 
 TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
 
@@ -19,13 +26,10 @@ MOST_PATHS = 200
 """With more paths no missing one is looked for."""
 
 
-def diagnose(
-    claim: Claim, here: Sequence[Quantities], yours: Any, rights: Any, short: Mapping[str, Formula]
-) -> list[Diagnosis]:
+def diagnose(claim: Claim, here: Sequence[Quantities], yours: Any, rights: Any) -> list[Diagnosis]:
     """What turns a claim into what is right at every point, the likeliest first.
 
     here: the quantities at each point. yours, rights: the claim's values and the right ones there, rows by columns.
-    short: abbreviations in formulas.
     """
     found = []
     mine, right = np.array(yours), np.array(rights)
@@ -60,13 +64,39 @@ def diagnose(
             found += _missing_paths(claim, points, mine)
     if found and found[0].kind in ("transposed", "total", "path"):
         return found
-    named = _candidates(points, claim, short)
     flat, want = mine.reshape(len(mine), -1), right.reshape(len(right), -1)
-    factors = [factor_of(flat[:, k], want[:, k], named) for k in range(flat.shape[1])
-               if not same(flat[:, k], want[:, k])]  # fmt: skip
-    if factors and all(factors) and len({f[0].text for f in factors}) == 1:
-        found = factors[0] + found if factors[0][0].kind == "factor" else found + factors[0]
+    off = np.flatnonzero([not same(flat[:, k], want[:, k]) for k in range(flat.shape[1])])
+    if off.size:
+        flat, want = flat[:, off], want[:, off]
+        factors = [
+            d for d in factor_of(flat[:, 0], want[:, 0], _candidates(points, claim)) if _holds(d, points, flat, want)
+        ]
+        if len(off) < right[0].size:
+            where = _entries(here[0], claim, off)
+            factors = [replace(d, text=f"{where}: {d.text}") for d in factors]
+        found = factors + found if factors and factors[0].kind == "factor" else found + factors
     return found
+
+
+def _holds(guess: Diagnosis, points: Sequence[Quantities], yours: Any, right: Any) -> bool:
+    """Whether the formula of a guess, read back, gives what was given. yours, right: (points, entries)."""
+    try:
+        formula = Formula(guess.formula, "guess")
+        found = [formula({**{spelled(n): q.value(n) for n in q.vars}, "right": r})
+                 for q, r in zip(points, right, strict=True)]  # fmt: skip
+    except InputError:
+        return False
+    return bool((np.abs(np.array(found) - yours) <= 2.0 * EXACT * np.abs(yours)).all())
+
+
+def _entries(q: Quantities, claim: Claim, off: Any) -> str:
+    """Which entries of a claim are meant: the names of a few, or how many."""
+    above, below = components(claim.name, q.shape(claim.name)), components(claim.of, q.shape(claim.of))
+    above = above if claim.entry is None else [above[claim.entry]]
+    below = below if claim.place is None else [below[claim.place]]
+    if len(off) > 3:
+        return f"in {len(off)} of {len(above) * len(below)} entries"
+    return "in " + " and ".join(f"{above[k // len(below)]} / {below[k % len(below)]}" for k in off)
 
 
 def _missing_uses(claim: Claim, points: Sequence[Quantities], mine: Any) -> list[Diagnosis]:
@@ -117,6 +147,7 @@ def _missing_paths(claim: Claim, points: Sequence[Quantities], mine: Any) -> lis
 
 def walk(q: Quantities, of: str, place: int, name: str, entry: int) -> Iterator[tuple[tuple[str, int], ...]]:
     """All paths from an entry of one quantity to an entry of another: tuples of (quantity, entry)."""
+    spend(1)
     if (of, place) == (name, entry):
         yield ((name, entry),)
         return
@@ -139,25 +170,31 @@ def _others(q: Quantities, claim: Claim) -> str:
     return " and ".join(names) or "nothing else"
 
 
-def _candidates(points: Sequence[Quantities], claim: Claim, short: Mapping[str, Formula]) -> dict[str, Any]:
-    """Numbers that may be a factor too much or missing: entries of the quantities, and sines and the like of what the
-    left side is computed from."""
+def spelled(name: str) -> str:
+    """The name of a quantity as formulas have it."""
+    return name.replace(" ", "_")
+
+
+def _candidates(points: Sequence[Quantities], claim: Claim) -> dict[str, Any]:
+    """Numbers that may be a factor too much or missing, by the formulas that give them: entries of the quantities, and
+    sines and the like of what the left side is computed from."""
     first = points[0]
     near = [claim.of, claim.name, *first.parents(claim.name)]
     if isinstance(claim.formula, Formula):
-        near += [n for n in first.vars if n.replace(" ", "_") in claim.formula.names]
+        near += [n for n in first.vars if spelled(n) in claim.formula.names]
     names = [n for n in dict.fromkeys([*near, *first.vars]) if first.vars[n].size <= 12][:8]
     found: dict[str, Any] = {}
     for name in names:
         values = np.array([np.ravel(q.value(name)) for q in points])
-        for k, text in enumerate(components(name, first.shape(name))):
+        for k, text in enumerate(components(spelled(name), first.shape(name))):
             found[text] = values[:, k]
     if claim.entry is not None or first.vars[claim.name].size == 1:
         between = first.above(claim.name) if claim.kind != "partial" else ()
-        below = [(f"(1 - {t})", 1.0 - found[t]) for t in components(claim.name, first.shape(claim.name))]
+        below = [(f"(1 - {t})", 1.0 - found[t]) for t in components(spelled(claim.name), first.shape(claim.name))
+                 if t in found]  # fmt: skip
         inside = [_inner(points, n, claim.entry or 0).items() for n in (claim.name, *between)]
         for text, values in chain(below, *inside):
-            if not any(same(values, v) or same(values, -v) for v in found.values()):
+            if len(text) <= 40 and not any(same(values, v) or same(values, -v) for v in found.values()):
                 found[text] = values
     if len(found) > 24:
         mine = [t for t in found if f"[{claim.place}]" in t or f"[{claim.entry}]" in t or "[" not in t]
@@ -166,7 +203,7 @@ def _candidates(points: Sequence[Quantities], claim: Claim, short: Mapping[str, 
 
 
 def _inner(points: Sequence[Quantities], name: str, entry: int) -> dict[str, Any]:
-    """Values inside the formula of a quantity, and their sines and cosines, with words for them."""
+    """Values inside the formula of a quantity, and their sines and cosines, by formulas for them."""
     found: dict[str, Any] = {}
 
     def at(value: Any) -> float:
@@ -176,22 +213,20 @@ def _inner(points: Sequence[Quantities], name: str, entry: int) -> dict[str, Any
     chains = [_chain(q, name) for q in points]
     if any(len(c) != len(chains[0]) for c in chains):
         return {}
-    words: dict[int, str] = {v.serial: n for n, v in points[0].vars.items()}
+    phrases = {v.serial: _Phrase(spelled(n), _ATOM, v.size > 1) for n, v in points[0].vars.items()}
     for k, node in enumerate(chains[0]):
-        values = np.array([at(c[k].value) for c in chains])
-        text = words.get(node.serial) or _phrase(node, words, entry)
-        words[node.serial] = text
-        if len(text) <= 40:
-            found.setdefault(text, values)
-        if node.op.name == "power":
-            base = np.array([at(_first(c[k])) for c in chains])
-            if (base > 0.0).all():
-                found.setdefault(f"log({text.partition(' ^')[0]})", np.log(base))
+        phrase = phrases[node.serial] = phrases.get(node.serial) or _phrase(node, phrases, entry)
+        if phrase.text:
+            found.setdefault(phrase.entry(entry).least(_ATOM), np.array([at(c[k].value) for c in chains]))
+        inner = _operand(node.inputs[0], phrases, entry)
+        if not inner.text:
+            continue
+        values = np.array([at(_first(c[k])) for c in chains])
+        if node.op.name == "power" and (values > 0.0).all():
+            found.setdefault(f"log({inner.text})", np.log(values))
         if node.op.name in ("sin", "cos", "tan"):
-            angle = np.array([at(_first(c[k])) for c in chains])
-            inner = text.partition("(")[2].removesuffix(")")
             for trig, f in (("sin", np.sin), ("cos", np.cos), ("tan", np.tan)):
-                found.setdefault(f"{trig}({inner})", f(angle))
+                found.setdefault(f"{trig}({inner.text})", f(values))
     return found
 
 
@@ -214,21 +249,57 @@ def _chain(q: Quantities, name: str) -> list[Any]:
     return [found[s] for s in sorted(found)]
 
 
-def _phrase(node: Any, words: Mapping[int, str], entry: int) -> str:
-    def word(x: Any) -> str:
-        if isinstance(x, Var):
-            text = words.get(x.serial, "...")
-            return f"{text}[{entry}]" if x.size > 1 and text.isidentifier() else text
-        return tidy(plain(x)) if np.size(x) == 1 else "..."
+# How tightly the parts of a formula hold together.
+_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(1, 6)
 
-    texts = [word(x) for x in node.inputs]
+_BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "^": _POWER}
+
+_CALLS = ("exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "abs", "arctan2", "maximum", "minimum")
+
+
+@dataclass(frozen=True)
+class _Phrase:
+    """A part of a formula; no text, if it cannot be written as one. binding: of its outermost operation. whole: whether
+    it is the name of an array, which an index must follow where one entry is meant."""
+
+    text: str = ""
+    binding: int = _ATOM
+    whole: bool = False
+
+    def least(self, binding: int) -> str:
+        """The text, in brackets if it holds together less tightly."""
+        return self.text if self.binding >= binding else f"({self.text})"
+
+    def entry(self, number: int) -> "_Phrase":
+        return _Phrase(f"{self.text}[{number}]") if self.whole else self
+
+
+def _operand(x: Any, phrases: Mapping[int, _Phrase], entry: int) -> _Phrase:
+    if isinstance(x, Var) and x.serial in phrases:
+        return phrases[x.serial].entry(entry)
+    value = x.value if isinstance(x, Var) else x
+    if np.size(value) != 1:
+        return _Phrase()
+    number = float(np.ravel(value)[0])
+    text = f"{number:g}" if float(f"{number:g}") == number else repr(number)
+    return _Phrase(text, _SIGN if text.startswith("-") else _ATOM)
+
+
+def _phrase(node: Any, phrases: Mapping[int, _Phrase], entry: int) -> _Phrase:
+    """What a node computes, in the names of quantities. Long ones are given up, so that shared parts cannot double."""
+    parts = [_operand(x, phrases, entry) for x in node.inputs]
+    if not all(p.text for p in parts) or sum(len(p.text) for p in parts) > 40:
+        return _Phrase()
     sign = INFIX.get(node.op.name)
-    if sign and len(texts) == 2:
-        return " ".join((_bracket(texts[0]), sign, _bracket(texts[1])))
-    if node.op.name == "index":
-        return texts[0]
-    return f"{node.op.name}({', '.join(texts)})"
-
-
-def _bracket(text: str) -> str:
-    return f"({text})" if " " in text and not text.endswith(")") else text
+    if sign in _BINDING and len(parts) == 2:
+        binding = _BINDING[sign]
+        left, right = (binding + 1, binding) if sign == "^" else (binding, binding + 1)
+        return _Phrase(f"{parts[0].least(left)} {sign} {parts[1].least(right)}", binding)
+    if node.op.name == "negative":
+        return _Phrase(f"-{parts[0].least(_SIGN)}", _SIGN)
+    if node.op.name in _CALLS:
+        return _Phrase(f"{node.op.name}({', '.join(p.text for p in parts)})")
+    if node.op.name == "sum" and isinstance(node.inputs[0], Var) and node.size == 1:
+        whole = phrases.get(node.inputs[0].serial, _Phrase())
+        return _Phrase(f"sum({whole.text})") if whole.whole else _Phrase()
+    return _Phrase()

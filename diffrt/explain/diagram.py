@@ -6,10 +6,10 @@ The same graph gives the same text, byte for byte.
 
 from collections.abc import Sequence
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, printable
 from diffrt.explain.graph import Graph, Node
 from diffrt.explain.path import is_crossing
-from diffrt.explain.wording import tidy
+from diffrt.explain.wording import shortened, tidy
 from diffrt.quiet import quiet
 
 LARGEST = 300
@@ -42,17 +42,20 @@ def dot_of(graph: Graph, marked: Sequence[Node] = ()) -> str:
             lines.append(f"{indent}{_id(node)} [{_attributes(node, graph, marked)}]")
         for number, inner in enumerate(s for s in scopes if len(s) == len(scope) + 1 and s[: len(scope)] == scope):
             name = "_".join(str(scopes.index(inner[: k + 1])) for k in range(len(inner)))
-            lines.append(f"{indent}subgraph cluster_{name}_{number} {{ label={_quoted(inner[-1])}")
+            lines.append(f"{indent}subgraph cluster_{name}_{number} {{ label={_quoted(shortened(inner[-1]))}")
             write(inner, indent + "  ")
             lines.append(f"{indent}}}")
 
     write((), "  ")
     drawn = {n.number for n in graph.nodes}
     for node in graph.nodes:
-        if graph.edges_to(node) and graph.edges_to(node)[0].between is not None:
-            lines += [_arrow(e.source, node, e.position) for e in graph.edges_to(node)]
+        edges = graph.edges_to(node)
+        if edges and edges[0].between is not None:
+            lines += [_arrow(e.source, node, e.position) for e in edges]
         else:
-            lines += [_arrow(x, node, i) for i, x in enumerate(node.inputs) if x.number in drawn]
+            there = {e.position for e in edges}
+            lines += [_arrow(x, node, i) for i, x in enumerate(node.inputs)
+                      if i in there or (x.constant and x.number in drawn)]  # fmt: skip
     return "\n".join([*lines, "}", ""])
 
 
@@ -69,6 +72,16 @@ def svg_of(dot: str) -> bytes:
     return bytes(drawn)
 
 
+def picture(graph: Graph) -> str | None:
+    """The diagram as SVG; None where pygraphviz is not installed, or there is more than can be seen."""
+    if len(graph.nodes) > LARGEST:
+        return None
+    try:
+        return svg_of(dot_of(graph)).decode()
+    except InputError:
+        return None
+
+
 def edge_id(source: Node, target: Node, position: int) -> str:
     """Of an edge, in DOT and in SVG."""
     return f"e{source.number}_{target.number}_{position + 1}"
@@ -83,9 +96,8 @@ def _id(node: Node) -> str:
 
 
 def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
-    lines = [node.name]
-    if node.symbol and not node.given:
-        lines = [f"{node.name}  {node.symbol}"]
+    name = shortened(node.name)
+    lines = [f"{name}  {node.symbol}" if node.symbol and not node.given else name]
     if not node.constant or node.size > 1 or node.given:
         lines.append(tidy(node.value, 3))
     if node.adjoint is not None:
@@ -106,7 +118,8 @@ def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    # Graphviz reads "&lt;" as "<", and would end at a NUL.
+    return printable(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _quoted(text: str) -> str:

@@ -17,8 +17,11 @@ Numbers = NDArray[np.float64]
 CLOSE = 1e-7
 """How near, relatively, a guess must come at every point."""
 
+EXACT = 1e-8
+"""How near a number in words must come to the one that it stands for."""
+
 _FACTORS = {1 / 2: "1/2", 1 / 3: "1/3", 2 / 3: "2/3", 1 / 4: "1/4", 3 / 4: "3/4", 3 / 2: "3/2", np.pi: "pi",
-            1 / np.pi: "1/pi", 2 * np.pi: "2 pi", np.e: "e", np.log(2.0): "log(2)"}  # fmt: skip
+            1 / np.pi: "1/pi", 2 * np.pi: "2 * pi", np.e: "e", np.log(2.0): "log(2)"}  # fmt: skip
 
 _POWERS = (1, -1, 2, -2, 3, -3)
 
@@ -26,10 +29,11 @@ _POWERS = (1, -1, 2, -2, 3, -3)
 @dataclass(frozen=True)
 class Diagnosis:
     """What may be wrong. kind: "factor", "monomial", "total", "transposed", "path", "accumulation" or "sign of a
-    path". text: the words."""
+    path". text: the words. formula: what was given, as a formula of `right` and quantities, if that says it."""
 
     kind: str
     text: str
+    formula: str = ""
 
 
 def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> list[Diagnosis]:
@@ -42,7 +46,8 @@ def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> l
         return []
     ratio = yours[used] / right[used]
     if _steady(ratio):
-        return [Diagnosis("factor", f"yours = right * {number(ratio[0])}{_sign_words(ratio[0])}")]
+        formula = f"right * {number(ratio[0])}"
+        return [Diagnosis("factor", f"yours = {formula}{_sign_words(ratio[0])}", formula)]
     if used.sum() < 5:
         return []
     logs: list[tuple[str, Numbers, Numbers]] = []
@@ -80,7 +85,7 @@ def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> l
             if best is None or cost < best[0]:
                 best = cost, text
         if best is not None:
-            return [Diagnosis("monomial", f"yours = right {best[1]}")]
+            return [Diagnosis("monomial", f"yours = right {best[1]}", f"right {best[1]}")]
     return []
 
 
@@ -93,14 +98,15 @@ def _sign_words(ratio: float) -> str:
 
 
 def number(x: float) -> str:
-    """A constant as people write it."""
+    """A constant as people write it, in a formula."""
     sign = "-" if x < 0.0 else ""
     for value, text in _FACTORS.items():
-        if abs(abs(x) - value) <= CLOSE * value:
+        if abs(abs(x) - value) <= EXACT * value:
             return sign + text
-    if abs(abs(x) - round(abs(x))) <= CLOSE * abs(x) and abs(x) < 1e6:
+    if abs(abs(x) - round(abs(x))) <= EXACT * abs(x) and abs(x) < 1e6:
         return sign + str(round(abs(x)))
-    return f"{x:.6g}"
+    texts = (f"{x:.{digits}g}" for digits in range(6, 18))
+    return next(text for text in texts if abs(float(text) - x) <= EXACT * abs(x))
 
 
 def _monomial(names: Sequence[str], powers: Numbers, constant: float) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 
 from diffrt.autograd import Var, add, variable
 from diffrt.autograd.backward import reachable
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.explain.claims import Claim
-from diffrt.explain.definitions import Domain
+from diffrt.explain.definitions import FARTHEST, Domain
 from diffrt.explain.derivation import Derivation
 from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, Slopes, components, one_sided, plain, taylor_slope
@@ -31,12 +31,10 @@ def verify(
     a quantity, and returns the output, which is called "output" if it has no name. by_hand: for each partial, such as
     "y[0] / a", a formula or a function of the quantities (arguments by name, Vars). domains: of the inputs, (low, high)
     or (low, high, shape). paths, totals: further claims. points: inputs to compare at besides those drawn.
-    Returns the marks; `.ok` says whether nothing is wrong. Raises InputError for a claim that cannot be compared.
+    Returns the marks; `.ok` says whether nothing is wrong and every claim could be compared. Raises InputError for a
+    domain that is none, and where the function cannot be computed.
     """
-    inputs = {}
-    for name, told in domains.items():
-        low, high, *shape = told
-        inputs[name] = Domain(tuple(shape[0]) if shape else (), float(low), float(high))
+    inputs = {name: _domain(name, told) for name, told in domains.items()}
 
     def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
         out = function(**leaves)
@@ -46,6 +44,18 @@ def verify(
         return {**leaves, **found} if out.name else {**leaves, **found, "output": out}
 
     return Derivation(build, inputs, points, by_hand, paths or {}, totals or {}, seed=seed).mark()
+
+
+def _domain(name: str, told: Any) -> Domain:
+    try:
+        first, last, *rest = told
+        shape, low, high = tuple(map(int, rest[0])) if rest else (), float(first), float(last)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        raise InputError(f"domains: {name}: found {shown(told)}, needed: (low, high) or (low, high, shape)") from None
+    if not -FARTHEST <= low < high <= FARTHEST:
+        raise InputError(f"domains: {name}: found {shown(told)}, needed: two numbers from -1e100 to 1e100, the smaller "
+                         "one first")  # fmt: skip
+    return Domain(shape, low, high)
 
 
 def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
@@ -69,8 +79,13 @@ def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
     if not np.isfinite(out.value).all():
         raise InputError(f"check_gradient: f is {tidy(plain(out.value))} at x = {tidy(plain(at.value))}")
     out = add(out, 0.0)
-    q = Quantities({"x": at, "f": out})
-    right = q.total("f", "x")
+    with np.errstate(all="ignore"):
+        return _checked(Quantities({"x": at, "f": out}), run)
+
+
+def _checked(q: Quantities, run: Callable[[Any], Any]) -> Marked:
+    """Each entry of f by each of x, two quantities, compared. run: from values of x to those of f."""
+    at, right = q.vars["x"], q.total("f", "x")
     lines = []
     above, below = components("f", q.shape("f")), components("x", q.shape("x"))
     for i, j in np.ndindex(*right.shape):
@@ -84,7 +99,9 @@ def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
         rounding = 16.0 * q.rounding("f", i, "x", j, False)
         low, high = slopes.around(reach, ours, rounding)
         size = max(abs(slopes.left), abs(slopes.right), abs(ours))
-        blurred = rounding > 1e-6 * max(size, 1.0, float(np.abs(at.value).max()), float(np.abs(out.value).max()))
+        blurred = rounding > 1e-6 * max(
+            size, 1.0, float(np.abs(at.value).max()), float(np.abs(q.vars["f"].value).max())
+        )
         if slopes.doubt > 1e-3 * size > 0.0 or blurred:
             lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
         elif low <= ours <= high:

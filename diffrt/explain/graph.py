@@ -2,8 +2,12 @@
 
 Nothing is differentiated here. Values are those that the Vars hold, adjoints come from the reverse sweep of the core,
 and a local derivative is what the row of the op table answers for that one op.
+
+Nodes hold nodes, so what is printed of one never prints its inputs: a graph that shares its steps would be printed as
+often as there are paths in it.
 """
 
+import heapq
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,12 +19,26 @@ from numpy.typing import NDArray
 from diffrt.autograd.backward import pull_back, push_forward, reachable
 from diffrt.autograd.naming import Scope
 from diffrt.autograd.variable import Var, apply
-from diffrt.explain.wording import operation, tidy
+from diffrt.explain.wording import operation, shortened, tidy
 
 Matrix = NDArray[np.float64]
 
 
-class Reading:
+class Drawn:
+    """Shows itself in a notebook as a diagram where Graphviz is installed and the diagram is small, else as text."""
+
+    def drawn(self) -> "Graph | None":
+        """The part of a graph to draw; None for no part."""
+        raise NotImplementedError
+
+    def _repr_svg_(self) -> str | None:
+        from diffrt.explain.diagram import picture
+
+        graph = self.drawn()
+        return None if graph is None else picture(graph)
+
+
+class Reading(Drawn):
     """What is read off a computation. A copy or a pickle of it is refused: the computation itself is what to copy."""
 
     def __reduce__(self) -> Any:
@@ -30,7 +48,7 @@ class Reading:
         )
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node(Reading):
     """One step of the computation.
 
@@ -49,6 +67,22 @@ class Node(Reading):
     scope: tuple[str, ...]
     operation: str = ""
     adjoint: Any = None
+
+    def __repr__(self) -> str:
+        made = self.operation or ("a constant" if self.constant else "given")
+        return f"<Node {shortened(self.name)} = {tidy(self.value)}, {shortened(made)}>"
+
+    def drawn(self) -> "Graph":
+        """The node and the inputs of its op."""
+        inputs = {x.number: x.bare() for x in self.inputs if x.number}
+        edges = [Edge(inputs[x.number], self, i) for i, x in enumerate(self.inputs) if not x.constant]
+        return Graph([*inputs.values(), self], self, edges)
+
+    def bare(self) -> "Node":
+        """The same as a leaf, where a diagram ends."""
+        if self.leaf:
+            return self
+        return Node(self.number, self.var, self.value, self.name, True, (), self.scope, adjoint=self.adjoint)
 
     @property
     def leaf(self) -> bool:
@@ -76,7 +110,7 @@ class Node(Reading):
         return self.var.op.symbol if self.var is not None and self.var.op else ""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Edge(Reading):
     """`target` was computed from `source`: as input `position` of its op, or, in a graph of named steps, by all that
     lies between them; then position is -1."""
@@ -86,6 +120,13 @@ class Edge(Reading):
     position: int
     between: "Graph | None" = None
 
+    def __repr__(self) -> str:
+        return f"<Edge from {shortened(self.source.name)} to {shortened(self.target.name)}>"
+
+    def drawn(self) -> "Graph":
+        """Its two nodes."""
+        return chain([self])
+
     @cached_property
     def local(self) -> Matrix:
         """The local derivative: entries of the target by entries of the source, both in C order."""
@@ -94,7 +135,7 @@ class Edge(Reading):
         return self.between.locals_of(self.target)[self.source.number]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Graph(Reading):
     """The computation of one output.
 
@@ -106,6 +147,17 @@ class Graph(Reading):
     output: Node
     edges: list[Edge] = field(default_factory=list)
     _steps: dict[int, dict[int, Matrix]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        inputs = [shortened(n.name) for n in self.inputs]
+        told = ", ".join(inputs if len(inputs) <= 6 else [*inputs[:5], f"{len(inputs) - 5} more"])
+        return f"<Graph of {shortened(self.output.name)} by {told}: {len(self.nodes)} nodes, {len(self.edges)} edges>"
+
+    def drawn(self) -> "Graph":
+        """All of it; its named steps, if it is large."""
+        from diffrt.explain.diagram import folded
+
+        return folded(self)
 
     @property
     def inputs(self) -> list[Node]:
@@ -154,10 +206,11 @@ class Graph(Reading):
         """
         sums = {target.number: np.eye(target.size)}
         found = {}
-        for node in reversed(self.nodes[: self.nodes.index(target) + 1]):
-            total = sums.pop(node.number, None)
-            if total is None:
-                continue
+        # The nodes that are reached, the last one first: the others would cost as much again for each named step.
+        pending = [(-target.number, target)]
+        while pending:
+            _, node = heapq.heappop(pending)
+            total = sums.pop(node.number)
             if node.number in stops and node is not target:
                 found[node.number] = total
                 continue
@@ -166,6 +219,8 @@ class Graph(Reading):
                     part = times(total, edge.local)
                     old = sums.get(edge.source.number)
                     sums[edge.source.number] = part if old is None else old + part
+                    if old is None:
+                        heapq.heappush(pending, (-edge.source.number, edge.source))
         return found
 
     def locals_of(self, target: Node) -> dict[int, Matrix]:
@@ -181,6 +236,7 @@ class Graph(Reading):
     def steps(self) -> "Graph":
         """The same computation in fewer steps: only the named nodes, the leaves and the output."""
         before: dict[int, list[int]] = {}
+        by_number = {n.number: n for n in self.nodes}
         edges = []
         for node in self.nodes:
             if node.constant:
@@ -188,7 +244,6 @@ class Graph(Reading):
             sources = [s for e in self.edges_to(node) for s in before[e.source.number]]
             sources = list(dict.fromkeys(sources))
             if node.number in self._stops:
-                by_number = {n.number: n for n in self.nodes if n.number in sources} if sources else {}
                 edges += [Edge(by_number[s], node, -1, self) for s in sources]
                 sources = [node.number]
             before[node.number] = sources
@@ -212,6 +267,13 @@ class Graph(Reading):
         kept = reached & above | {self.output.number} | {n.number for n in inputs}
         edges = [e for e in self.edges if e.source.number in kept and e.target.number in kept]
         return Graph([n for n in self.nodes if n.number in kept], self.output, edges)
+
+
+def chain(edges: Sequence[Edge]) -> Graph:
+    """Some edges and the nodes at their ends as a graph of their own. There is at least one; the last one ends it."""
+    nodes = {n.number: n for e in edges for n in (e.source, e.target)}
+    different = {(e.source.number, e.target.number, e.position): e for e in edges}
+    return Graph([nodes[k] for k in sorted(nodes)], edges[-1].target, list(different.values()))
 
 
 def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) -> Graph:

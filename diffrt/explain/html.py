@@ -6,11 +6,13 @@ A page of named steps unfolds: a clicked step shows a diagram of the operations 
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from diffrt.errors import printable
 from diffrt.explain.diagram import dot_of, edge_id, svg_of
 from diffrt.explain.graph import Graph, Node
 from diffrt.explain.wording import tidy
@@ -32,12 +34,17 @@ def html_of(graph: Graph, title: str, whole: Graph | None = None, marked: Sequen
                 inner[f"n{node.number}"] = _svg(dot_of(part, [node]))
     order = [f"n{n.number}" for n in graph.nodes if not n.constant]
     data = json.dumps({"nodes": nodes, "edges": edges, "order": order, "inner": inner}, sort_keys=True)
-    return (
-        _PAGE.replace("@TITLE@", html.escape(title))
-        .replace("@NOTES@", html.escape(notes))
-        .replace("@SVG@", _svg(dot_of(graph, marked)))
-        .replace("@DATA@", data.replace("</", "<\\/"))
-    )
+    parts = {"TITLE": html.escape(printable(title)), "NOTES": html.escape("\n".join(map(printable, notes.split("\n")))),
+             "SVG": _svg(dot_of(graph, marked)), "DATA": _in_script(data)}  # fmt: skip
+    # In one pass, so that a name such as "@DATA@" stays a name.
+    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _PAGE)
+
+
+def _in_script(data: str) -> str:
+    """JSON for a script block. No tag or comment can begin or end in it, since no text in it has these characters."""
+    for character in "<>&":
+        data = data.replace(character, f"\\u{ord(character):04x}")
+    return data
 
 
 def _svg(dot: str) -> str:
@@ -80,14 +87,7 @@ def _inside(whole: Graph, node: Node) -> Graph | None:
     nodes = [n for n in whole.nodes if n.number in kept or (n.constant and n.number in numbers)]
     edges = [e for e in whole.edges if e.source.number in kept and e.target.number in kept
              and (e.target is node or not e.target.given)]  # fmt: skip
-    return Graph([_bare(n, node) for n in nodes], node, edges)
-
-
-def _bare(node: Node, top: Node) -> Node:
-    """A node as a leaf, where the diagram ends."""
-    if node is top or not node.given or node.leaf:
-        return node
-    return Node(node.number, node.var, node.value, node.name, True, (), node.scope, adjoint=node.adjoint)
+    return Graph([n.bare() if n.given and n is not node else n for n in nodes], node, edges)
 
 
 _PAGE = """<!DOCTYPE html>

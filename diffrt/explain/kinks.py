@@ -17,6 +17,7 @@ from diffrt.autograd.backward import reachable
 from diffrt.autograd.variable import Var
 from diffrt.explain.branches import Fork
 from diffrt.explain.quantities import EPSILON, rounding_of
+from diffrt.explain.work import cost, spend
 
 Vector = NDArray[np.float64]
 
@@ -54,6 +55,7 @@ def sides_of(near: Callable[[Vector], tuple[float, Vector] | None], at: Vector, 
     here = near(at)
     size = np.where(at != 0.0, np.abs(at), np.abs(at).max(initial=0.0) or 1.0)
     rng = np.random.default_rng(seed)
+    spend((16 + 5 * len(at)) * cost(4, 4 * len(at)))
     ways = np.vstack([np.eye(len(at)), rng.normal(size=(16 + 4 * len(at), len(at)))])
     found, jumps = [], False
     for way in np.vstack([ways, -ways]):

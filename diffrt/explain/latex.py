@@ -2,12 +2,14 @@
 
 import itertools
 
+from diffrt.errors import printable
 from diffrt.explain.graph import Graph, Node
 from diffrt.explain.path import find_paths, is_crossing, through_crossings
-from diffrt.explain.wording import component, tidy
+from diffrt.explain.wording import component, counted, tidy
 
 _SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#",
-            "$": r"\$", "^": r"\^{}", "~": r"\~{}"}  # fmt: skip
+            "$": r"\$", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}",
+            "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}"}  # fmt: skip
 
 
 def explain_latex(graph: Graph, source: Node, entry: int | None, most: int = 10) -> str:
@@ -30,7 +32,7 @@ def explain_latex(graph: Graph, source: Node, entry: int | None, most: int = 10)
             still, moving = through_crossings(used, source, k)
             lines.append(f"With the edges of the image held still ${_number(still.item())}$, from moving them "
                          f"${_number(moving.item())}$.")  # fmt: skip
-        lines.append(f"There are {paths.total} paths" + ("." if paths.complete else
+        lines.append(f"There are {counted(paths.total)} paths" + ("." if paths.complete else
                      f"; the {len(paths.listed)} largest are listed."))  # fmt: skip
         if paths.listed:
             lines.append(r"\begin{align*}")
@@ -50,7 +52,8 @@ def _partial(above: str, below: str) -> str:
 
 
 def _text(text: str) -> str:
-    return "".join(_SPECIAL.get(c, c) for c in text)
+    # At the start of a row [ and * would belong to the \\ before it.
+    return "".join(_SPECIAL.get(c, c) for c in printable(text))
 
 
 def _number(x: float) -> str:

@@ -5,19 +5,22 @@ from typing import Any
 
 import numpy as np
 
+from diffrt.errors import printable
 from diffrt.explain.claims import Claim
 from diffrt.explain.factors import Diagnosis
-from diffrt.explain.wording import tidy
+from diffrt.explain.wording import tidy, told_apart
+
+_WIDTH = len("cannot be read ")
 
 
 @dataclass
 class Line:
     """The mark of one claim.
 
-    verdict: "right", "wrong" or "cannot tell". detail: more words, such as "subgradient". diagnoses: what is wrong,
-    the likeliest first. point, yours, right: where the difference is largest. effect: by how much swapping it in
-    changes the gradient of the output there, relative to it; share: of the effects of all wrong partials. reading:
-    another reading of the definitions for which it is right.
+    verdict: "right", "wrong", "cannot tell" or "cannot be read". detail: more words, such as "subgradient" or why it
+    cannot be read. diagnoses: what is wrong, the likeliest first. point, yours, right: where the difference is largest.
+    effect: by how much swapping it in alone changes the gradient of the output there, relative to it; share: of the sum
+    of the effects of all wrong partials. reading: another reading of the definitions for which it is right.
     """
 
     claim: Claim
@@ -32,22 +35,27 @@ class Line:
     reading: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict:<12} {self.claim.text}" + (f"   ({self.detail})" if self.detail else "")]
+        lines = [f"{self.verdict:<{_WIDTH}}{self.claim.text}" + (f"   ({self.detail})" if self.detail else "")]
         if self.verdict == "wrong":
             at = ", ".join(f"{n} = {tidy(v)}" for n, v in list(self.point.items())[:4])
             ratio = ""
-            if np.ndim(self.yours) == 0 and np.ndim(self.right) == 0 and self.right:
-                ratio = f", ratio {tidy(self.yours / self.right, 6)}"
-            lines.append(f"yours {tidy(self.yours, 6)}, right {tidy(self.right, 6)}{ratio}, at {at}")
+            yours, right = tidy(self.yours, 6), tidy(self.right, 6)
+            if np.ndim(self.yours) == 0 and np.ndim(self.right) == 0:
+                yours, right = told_apart(self.yours, self.right)
+                if self.right and np.isfinite(self.yours / self.right):
+                    ratio = f", ratio {told_apart(self.yours / self.right, 1.0)[0]}"
+            lines.append(f"yours {yours}, right {right}{ratio}, at {at}")
             lines += [d.text for d in self.diagnoses]
             if not self.diagnoses:
                 lines.append("no simple reason was found")
-            if self.effect is not None:
-                share = "" if self.share is None else f", {self.share:.0%} of the error of all wrong partials"
-                lines.append(f"with it the gradient is off by {self.effect:.2%}{share}")
+            if self.effect is not None and np.isfinite(self.effect):
+                share = ""
+                if self.share is not None and np.isfinite(self.share):
+                    share = f", {self.share:.0%} of the errors of all wrong partials"
+                lines.append(f"with it the gradient is off by {tidy(100.0 * self.effect, 3)} %{share}")
         if self.reading:
             lines.append(f"right for {self.reading}")
-        return ("\n" + " " * 13).join(lines)
+        return ("\n" + " " * _WIDTH).join(map(printable, lines))
 
 
 @dataclass
@@ -64,16 +72,17 @@ class Marked:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return all(line.verdict != "wrong" for line in self.lines)
+        """Whether nothing is wrong, and every line could be read."""
+        return all(line.verdict not in ("wrong", "cannot be read") for line in self.lines)
 
     def __getitem__(self, text: str) -> Line:
         """The line of a claim as written."""
         return next(line for line in self.lines if line.claim.text == text)
 
     def __str__(self) -> str:
-        counts = {v: sum(line.verdict == v for line in self.lines) for v in ("right", "wrong", "cannot tell")}
-        told = ", ".join(f"{n} {v}" for v, n in counts.items() if n)
+        verdicts = ("right", "wrong", "cannot tell", "cannot be read")
+        counts = {v: sum(line.verdict == v for line in self.lines) for v in verdicts}
+        told = ", ".join(f"{n} {v}" for v, n in counts.items() if n) or "nothing to mark"
         if self.slope is not None:
             told += f"; Taylor remainder {'none' if self.slope == float('inf') else f'falls as h^{self.slope:.2f}'}"
         if self.where:

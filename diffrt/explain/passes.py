@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from diffrt.errors import printable
 from diffrt.explain.graph import Edge, Graph, Node
 from diffrt.explain.wording import tidy
 
@@ -25,7 +26,7 @@ def forward_text(graph: Graph) -> str:
     for k, node in enumerate(graph.nodes):
         made = node.operation or ("constant" if node.constant else "given")
         lines.append(f"{k + 1:>3}  {node.name} = {made} = {tidy(node.value)}{_shape(node)}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def backward_text(graph: Graph) -> str:
@@ -62,7 +63,7 @@ def backward_text(graph: Graph) -> str:
     ):
         if those:
             lines.append(f"{what}: {', '.join(n.name for n in those)}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _sent(edge: Edge, again: bool) -> str:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.explain.graph import Edge, Graph, Matrix, Node, graph_of, times
+from diffrt.explain.graph import Drawn, Edge, Graph, Matrix, Node, chain, graph_of, times
+from diffrt.explain.wording import counted, shortened, tidy
 
 
-@dataclass(frozen=True)
-class Path:
+@dataclass(frozen=True, repr=False)
+class Path(Drawn):
     """One path, from the input to the output.
 
     edges: in this order. product: of the local derivatives, one row per entry of the output and one column per entry
@@ -27,10 +28,19 @@ class Path:
     edges: tuple[Edge, ...]
     product: Matrix
 
+    def __repr__(self) -> str:
+        names = [shortened(n.name) for n in self.nodes]
+        told = names if len(names) <= 8 else [*names[:4], f"{len(names) - 7} more", *names[-3:]]
+        return f"<Path {' > '.join(told)}: {tidy(self.product)}>"
+
+    def drawn(self) -> Graph | None:
+        """Its nodes and edges."""
+        return chain(self.edges) if self.edges else None
+
     @property
     def nodes(self) -> list[Node]:
-        """From the input to the output."""
-        return [self.edges[0].source, *(e.target for e in self.edges)]
+        """From the input to the output; none, if these are the same."""
+        return [*(e.source for e in self.edges[:1]), *(e.target for e in self.edges)]
 
     @property
     def value(self) -> float:
@@ -43,8 +53,8 @@ class Path:
         return any(is_crossing(e.target) for e in self.edges)
 
 
-@dataclass(frozen=True)
-class Paths:
+@dataclass(frozen=True, repr=False)
+class Paths(Drawn):
     """Paths between an input and the output.
 
     total: their number. listed: the largest of them, largest first. derivative: of the output by the input, from the
@@ -55,6 +65,19 @@ class Paths:
     listed: list[Path]
     derivative: Matrix
     complete: bool
+
+    def __repr__(self) -> str:
+        lines = [repr(path) for path in self.listed[:20]]
+        more = len(self.listed) - len(lines)
+        end = [f"and {more} more listed"] if more else []
+        return "\n".join(
+            [f"<Paths: {len(self.listed)} of {counted(self.total)}, sum {tidy(self.derivative)}>", *lines, *end]
+        )
+
+    def drawn(self) -> Graph | None:
+        """All that are listed, in one diagram."""
+        edges = sorted((e for path in self.listed for e in path.edges), key=lambda e: e.target.number)
+        return chain(edges) if edges else None
 
     @property
     def rest(self) -> Matrix:
@@ -86,9 +109,9 @@ def all_paths(graph: Graph, source: Node, entry: int | None = None, effort: int 
     def push(edges: tuple[Edge, ...], product: Matrix, node: Node) -> None:
         if node is source:
             done = product if entry is None else product[:, [entry]]
-            heapq.heappush(pending, (-_norm(done), next(serial), edges, done, node, True))
+            heapq.heappush(pending, (-_norm(done), -next(serial), edges, done, node, True))
         elif node.number in reach:
-            heapq.heappush(pending, (-_norm(product) * reach[node.number], next(serial), edges, product, node, False))
+            heapq.heappush(pending, (-_norm(product) * reach[node.number], -next(serial), edges, product, node, False))
 
     push((), np.eye(graph.output.size), graph.output)
     with np.errstate(all="ignore"):

@@ -19,6 +19,7 @@ from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var
 from diffrt.explain.graph import unit_entry
+from diffrt.explain.work import MOST_SLOPES, Overworked, cost, spend
 
 Matrix = NDArray[np.float64]
 
@@ -58,6 +59,11 @@ class Quantities:
         self._names: dict[int, str] = {}
         for name, var in self.vars.items():
             self._names.setdefault(var.serial, name)
+
+    @cached_property
+    def _sweep(self) -> float:
+        """The work of one sweep over all of it."""
+        return cost(len(self._nodes), sum(n.size for n in self._nodes))
 
     def value(self, name: str) -> Any:
         """A float, or an array without axes of length one."""
@@ -108,6 +114,11 @@ class Quantities:
         return {}
 
     def _swept(self, var: Var, kept: set[int]) -> dict[str, Matrix]:
+        largest = max((v.size for v in self.vars.values() if v.serial in kept), default=0)
+        if var.size * largest > MOST_SLOPES:
+            raise Overworked(f"a derivative of {var.size} by {largest} entries is too large; "
+                             f"allowed: {MOST_SLOPES:,} entries")  # fmt: skip
+        spend(var.size * self._sweep)
         rows: dict[int, list[Any]] = {}
         for k in range(var.size):
             found = pull_back(self._nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept)
@@ -134,6 +145,7 @@ class Quantities:
         unit in the last place of each would change (Linnainmaa, 1976). That computation is a graph too."""
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial} if local else {source.serial}
+        spend(8.0 * self._sweep)
         found = pull_back(self._nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
         return rounding_of(found.get(source.serial), place)
 
@@ -149,6 +161,7 @@ class Quantities:
             if x is source and (n is var or n.serial not in kept)
         ]
         parts = []
+        spend(len(places) * var.size * self._sweep)
         for node, position in places:
             rows = []
             for k in range(var.size):
@@ -185,6 +198,7 @@ class Quantities:
         run: what to take differences of, in place of the replayed computation.
         """
         source = self.vars[of]
+        spend(20.0 * self._sweep)  # a complex step, and eight differences to either side
         try:
             replay = self._replay(name, of, local)
             at = np.array(source.value, float)
@@ -306,6 +320,7 @@ def rounding_of(result: Any, place: int = 0) -> float:
         return 0.0
     seen: dict[int, Any] = {}
     nodes = reachable([result])
+    spend(cost(len(nodes), sum(n.size for n in nodes)))
     seen.update(pull_back(nodes, {result.serial: unit_entry(result, place)}, recorded=False, seen=seen))
     with np.errstate(all="ignore"):
         parts = [np.abs(np.asarray(seen[n.serial]) * _terms(n)).sum() for n in nodes if n.serial in seen]

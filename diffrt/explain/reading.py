@@ -20,152 +20,220 @@ definitions there may be a pixel of a scene, whose quantities are the named step
     channel = "r"
 """
 
-import tomllib
+import keyword
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from diffrt.errors import InputError, did_you_mean
-from diffrt.explain.definitions import Build, Domain, by_formulas
-from diffrt.explain.derivation import Derivation
+from diffrt.errors import InputError, did_you_mean, shown
+from diffrt.explain.definitions import FARTHEST, Build, Domain, by_formulas
+from diffrt.explain.derivation import LONGEST, Derivation
 from diffrt.explain.formula import CONSTANTS, FUNCTIONS, Formula
+from diffrt.explain.work import MOST_ENTRIES
+from diffrt.files import MIB, read_toml
 
 _TABLES = ("inputs", "definitions", "partials", "paths", "totals", "short", "readings", "scene")
+
+LARGEST = MIB
+"""The most bytes of a file."""
+
+MOST_CELLS = 8
+"""Cells per side of a pixel: each point is a rendering of it."""
+
+MOST_LINES = 1_000
+"""Of each table, and the most points."""
 
 
 def load_derivation(path: str | Path) -> Derivation:
     """The derivation in a file. Raises InputError, a line for each mistake."""
     try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise InputError(f"{path}: {fault.strerror or fault}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as fault:
-        raise InputError(f"{path}: {fault}") from None
-    try:
-        return parse_derivation(given, Path(path).parent)
+        return parse_derivation(read_toml(path, LARGEST), Path(path).parent)
     except InputError as fault:
-        raise InputError(*(f"{path}: {p}" for p in fault.problems)) from None
+        raise InputError(*(p if p.startswith(str(path)) else f"{path}: {p}" for p in fault.problems)) from None
 
 
 def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivation:
-    """The derivation that a table says. Raises InputError, a line for each mistake."""
-    problems = [f"{key}: is not known, {did_you_mean(key, [*_TABLES, 'points', 'output'])}"
+    """The derivation that a table says. Raises InputError, a line for each mistake.
+
+    Mistakes in a line of partials, paths or totals are no mistakes of the table: that line's mark tells them.
+    """
+    problems = [f"{shown(key)}: is not known, {did_you_mean(key, [*_TABLES, 'points', 'output'])}"
                 for key in given if key not in (*_TABLES, "points", "output")]  # fmt: skip
-    problems += [f"{t}: found {type(given[t]).__name__}, needed: a table" for t in _TABLES
-                 if t in given and not isinstance(given[t], dict)]  # fmt: skip
-    points = given.get("points", [])
+    for name in _TABLES:
+        table = given.get(name, {})
+        if not isinstance(table, dict):
+            problems.append(f"{name}: found {shown(table)}, needed: a table")
+        elif len(table) > MOST_LINES:
+            problems.append(f"{name}: holds {len(table):,} lines, allowed: {MOST_LINES:,}")
+    points, output = given.get("points", []), given.get("output", "")
     if not isinstance(points, list) or not all(isinstance(p, dict) for p in points):
         problems.append("points: needed: [[points]] with a value for each input")
+    elif len(points) > MOST_LINES:
+        problems.append(f"points: there are {len(points):,}, allowed: {MOST_LINES:,}")
     if not any(given.get(t) for t in ("partials", "paths", "totals")):
         problems.append("there is nothing to check: partials, paths and totals are empty")
-    if not isinstance(given.get("output", ""), str):
-        problems.append("output: needed: the name of a quantity")
-    if "scene" in given and ("inputs" in given or "definitions" in given):
-        problems.append("scene: needed: either a scene, or inputs and definitions")
+    if not isinstance(output, str):
+        problems.append(f"output: found {shown(output)}, needed: the name of a quantity")
+    if "scene" in given:
+        problems += [f"{t}: needed: either a scene, or inputs and definitions"
+                     for t in ("inputs", "definitions", "points", "readings") if t in given]  # fmt: skip
     if problems:
         raise InputError(*problems)
     claims = {t: given.get(t, {}) for t in ("partials", "paths", "totals")}
     if "scene" in given:
-        short = _formulas("short", given.get("short", {}), ())
-        return _of_scene(given["scene"], folder, output=given.get("output", ""), short=short, **claims)
-    inputs = _inputs(given.get("inputs", {}))
-    formulas = _formulas("definitions", given.get("definitions", {}), tuple(inputs))
-    if not formulas:
-        raise InputError("definitions: there are none")
-    readings: dict[str, Build] = {}
-    for name, other in given.get("readings", {}).items():
-        if not isinstance(other, dict):
-            raise InputError(f"readings.{name}: needed: a table of definitions")
-        readings[name] = by_formulas({**formulas, **_formulas(f"readings.{name}", other, tuple(inputs))})
-    output = given.get("output", "")
-    if output and output not in formulas:
-        raise InputError(f"output: there is no quantity {output}; there are {', '.join(formulas)}")
+        short, problems = _formulas("short", given.get("short", {}), ())
+        if problems:
+            raise InputError(*problems)
+        return _of_scene(given["scene"], folder, output=output, short=short, **claims)
+
+    inputs, problems = _inputs(given.get("inputs", {}))
+    names = tuple(given.get("inputs", {}))
+    formulas, faults = _formulas("definitions", given.get("definitions", {}), names)
+    problems += faults if given.get("definitions") else ["definitions: there are none"]
+    short, faults = _formulas("short", given.get("short", {}), names)
+    problems += faults
+    others: dict[str, dict[str, Formula]] = {}
+    for name, table in given.get("readings", {}).items():
+        if not isinstance(table, dict):
+            problems.append(f"readings.{_key(name)}: found {shown(table)}, needed: a table of definitions")
+            continue
+        if len(name) > LONGEST:
+            problems.append(f"readings.{_key(name)}: the name has {len(name):,} characters, allowed: {LONGEST}")
+        others[name], faults = _formulas(f"readings.{_key(name)}", table, names)
+        problems += faults
+    if output and output not in given.get("definitions", {}):
+        problems.append(f"output: there is no quantity {output}; there are {', '.join(formulas)}")
+    if problems:
+        raise InputError(*problems)
+    at, problems = [], []
+    for point in points:
+        values, faults = _point(point, inputs)
+        at.append(values)
+        problems += faults
+    if problems:
+        raise InputError(*problems)
+    readings: dict[str, Build] = {name: by_formulas({**formulas, **other}) for name, other in others.items()}
     return Derivation(
-        by_formulas(formulas), inputs, [_point(p, inputs) for p in points], output=output,
-        readings=readings, define=lambda name, values: formulas[name](values),
-        short=_formulas("short", given.get("short", {}), ()), **claims,
+        by_formulas(formulas), inputs, at, output=output, readings=readings,
+        define=lambda name, values: formulas[name](values), short=short, **claims,
     )  # fmt: skip
 
 
-def _inputs(given: Mapping[str, Any]) -> dict[str, Domain]:
+def _inputs(given: Mapping[str, Any]) -> tuple[dict[str, Domain], list[str]]:
+    """The domains of inputs, and what is wrong with them."""
     inputs, problems = {}, []
     for name, told in given.items():
-        where = f"inputs.{name}"
+        where = f"inputs.{_key(name)}"
         if not _plain_name(name):
-            problems.append(f"{where}: a name is letters, digits and _, and not that of a function or constant")
+            problems.append(f"{where}: {_NAME}")
         if not isinstance(told, dict) or set(told) - {"shape", "domain"}:
             problems.append(f"{where}: needed: {{ shape = [3], domain = [0.2, 2.0] }}, each may be left out")
             continue
         shape, domain = told.get("shape", []), told.get("domain")
-        if not isinstance(shape, list) or not all(isinstance(n, int) and 0 < n <= 100 for n in shape) or len(shape) > 3:
-            problems.append(f"{where}.shape: found {shape!r}, needed: up to three whole numbers from 1 to 100")
+        if not isinstance(shape, list) or len(shape) > 3 or not all(_whole(n) and 0 < n <= 100 for n in shape):
+            problems.append(f"{where}.shape: found {shown(shape)}, needed: up to three whole numbers from 1 to 100")
             continue
-        numbers = (
-            isinstance(domain, list)
-            and len(domain) == 2
-            and all(isinstance(v, int | float) and not isinstance(v, bool) and np.isfinite(v) for v in domain)
-        )
         if domain is None:
             inputs[name] = Domain(tuple(shape))
             continue
+        numbers = isinstance(domain, list) and len(domain) == 2 and all(map(_number, domain))
         if not numbers or domain[0] >= domain[1]:
-            problems.append(f"{where}.domain: found {domain!r}, needed: two numbers, the smaller one first")
+            problems.append(f"{where}.domain: found {shown(domain)}, needed: two numbers from -1e100 to 1e100, the "
+                            "smaller one first")  # fmt: skip
             continue
         inputs[name] = Domain(tuple(shape), float(domain[0]), float(domain[1]))
     if not given:
         problems.append("inputs: there are none")
-    if problems:
-        raise InputError(*problems)
-    return inputs
+    if (entries := sum(prod(domain.shape) for domain in inputs.values())) > MOST_ENTRIES:
+        problems.append(f"inputs: they have {entries:,} entries, allowed: {MOST_ENTRIES:,}")
+    return inputs, problems
+
+
+_NAME = "a name is letters, digits and _, and not that of a function or constant"
 
 
 def _plain_name(name: str) -> bool:
-    return name.isidentifier() and name.isascii() and name not in FUNCTIONS and name not in CONSTANTS
+    plain = name.isidentifier() and name.isascii() and len(name) <= 60
+    return plain and not keyword.iskeyword(name) and name not in FUNCTIONS and name not in CONSTANTS
 
 
-def _formulas(table: str, given: Mapping[str, Any], inputs: tuple[str, ...]) -> dict[str, Formula]:
+def _key(name: str) -> str:
+    """A key of a file, in a message."""
+    return name if name.isidentifier() and name.isascii() and len(name) <= 60 else shown(name)
+
+
+def _whole(n: Any) -> bool:
+    return isinstance(n, int) and not isinstance(n, bool)
+
+
+def _number(x: Any) -> bool:
+    """Whether a value can be that of an input."""
+    return isinstance(x, int | float) and not isinstance(x, bool) and -FARTHEST <= x <= FARTHEST
+
+
+def _formulas(table: str, given: Mapping[str, Any], inputs: tuple[str, ...]) -> tuple[dict[str, Formula], list[str]]:
+    """The formulas of a table, and what is wrong with them."""
     formulas, problems = {}, []
     for name, text in given.items():
-        where = f"{table}.{name}"
+        where = f"{table}.{_key(name)}"
         if not _plain_name(name):
-            problems.append(f"{where}: a name is letters, digits and _, and not that of a function or constant")
+            problems.append(f"{where}: {_NAME}")
         elif name in inputs:
             problems.append(f"{where}: is an input already")
         try:
             formulas[name] = Formula(text, where)
         except InputError as fault:
             problems += fault.problems
-    if problems:
-        raise InputError(*problems)
-    return formulas
+    return formulas, problems
 
 
-def _point(given: Mapping[str, Any], inputs: Mapping[str, Domain]) -> dict[str, Any]:
-    point = {}
-    for name, value in given.items():
-        try:
-            array = np.array(value, float)
-        except (TypeError, ValueError):
-            raise InputError(f"points.{name}: found {value!r}, needed: numbers") from None
-        point[name] = array if array.ndim else float(array)
-    missing = [n for n in inputs if n not in point]
-    if missing:
-        raise InputError(f"points: there is no value for {', '.join(missing)}")
-    return point
+def _point(given: Mapping[str, Any], inputs: Mapping[str, Domain]) -> tuple[dict[str, Any], list[str]]:
+    """The values of a given point, and what is wrong with it."""
+    point: dict[str, Any] = {}
+    problems = [f"points: there is no input {shown(name)}; there are {', '.join(inputs)}"
+                for name in given if name not in inputs]  # fmt: skip
+    for name, domain in inputs.items():
+        if name not in given:
+            problems.append(f"points: there is no value for {name}")
+            continue
+        value = given[name]
+        if not _fits(value, domain.shape):
+            needed = f"numbers of the shape {list(domain.shape)}" if domain.shape else "a number"
+            problems.append(f"points.{name}: found {shown(value)}, needed: {needed} from -1e100 to 1e100")
+            continue
+        point[name] = np.array(value, float) if domain.shape else float(value)
+    return point, problems
+
+
+def _fits(value: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a value is numbers of a shape, as lists in lists."""
+    if not shape:
+        return _number(value)
+    return isinstance(value, list) and len(value) == shape[0] and all(_fits(row, shape[1:]) for row in value)
 
 
 def _of_scene(given: Mapping[str, Any], folder: Path, **claims: Any) -> Derivation:
     from diffrt.explain.pixel import pixel_derivation
+    from diffrt.explain.trace import CHANNELS
     from diffrt.scene import load_scene
 
-    unknown = [k for k in given if k not in ("file", "pixel", "channel", "edges", "cells")]
-    if unknown or not isinstance(given.get("file"), str) or not isinstance(given.get("pixel"), list):
-        raise InputError("scene: needed: file, pixel = [x, y]; allowed: channel, edges, cells")
-    return pixel_derivation(
-        load_scene(folder / given["file"]), given["pixel"], given.get("channel", "luminance"), given.get("cells", 1),
-        given.get("edges", "ignore"), **claims,
-    )  # fmt: skip
+    pixel, channel = given.get("pixel"), given.get("channel", "luminance")
+    cells, edges = given.get("cells", 1), given.get("edges", "ignore")
+    problems = [f"scene.{_key(k)}: unknown key; {did_you_mean(k, ('file', 'pixel', 'channel', 'edges', 'cells'))}"
+                for k in given if k not in ("file", "pixel", "channel", "edges", "cells")]  # fmt: skip
+    for key, found, fits, needed in (
+        ("file", given.get("file"), isinstance(given.get("file"), str), "the name of a scene file"),
+        ("pixel", pixel, isinstance(pixel, list) and len(pixel) == 2 and all(map(_whole, pixel)), "[x, y], whole"),
+        ("channel", channel, isinstance(channel, str) and channel in CHANNELS, ", ".join(CHANNELS)),
+        ("cells", cells, _whole(cells) and 1 <= cells <= MOST_CELLS, f"a whole number from 1 to {MOST_CELLS}"),
+        ("edges", edges, edges in ("exact", "ignore"), "exact or ignore"),
+    ):
+        if not fits:
+            problems.append(f"scene.{key}: " + ("missing" if found is None else f"found {shown(found)}")
+                            + f", needed: {needed}")  # fmt: skip
+    if problems:
+        raise InputError(*problems)
+    return pixel_derivation(load_scene(folder / given["file"]), given["pixel"], channel, cells, edges, **claims)

@@ -1,8 +1,9 @@
 """A derivative explained for a terminal: the steps, the paths, what moving edges adds."""
 
+from diffrt.errors import printable
 from diffrt.explain.graph import Graph, Node
 from diffrt.explain.path import find_paths, is_crossing, through_crossings
-from diffrt.explain.wording import component, tidy
+from diffrt.explain.wording import component, counted, tidy
 
 
 def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10) -> str:
@@ -32,7 +33,9 @@ def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10) 
             still, moving = through_crossings(used, source, k)
             lines.append(f"  with the edges of the image held still {tidy(still.item(), 6)}, "
                          f"from moving them {tidy(moving.item(), 6)}")  # fmt: skip
-        lines.append(f"  {paths.total} paths" + ("" if paths.complete else f", the {len(paths.listed)} largest:"))
+        lines.append(
+            f"  {counted(paths.total)} paths" + ("" if paths.complete else f", the {len(paths.listed)} largest:")
+        )
         for path in paths.listed:
             mark = "  (moves an edge)" if path.moves_an_edge else ""
             lines.append(f"  {tidy(path.value, 6):>12}  {' > '.join(n.name for n in path.nodes)}{mark}")
@@ -42,4 +45,4 @@ def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10) 
         lines.append(f"  {tidy(total, 6):>12}  their sum")
         if not paths.complete:
             lines.append(f"  {tidy(paths.rest.item(), 6):>12}  in the paths that are not listed")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

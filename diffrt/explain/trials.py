@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from diffrt.explain.branches import Look
 from diffrt.explain.claims import Claim
+from diffrt.explain.work import spend
 
 TOLERANCE = 1e-8
 """What is nearer than this, relatively, is the same."""
@@ -81,7 +82,9 @@ class Trial:
     @cached_property
     def sides(self) -> list[tuple[Any, int]]:
         """The margins that decide what the claim and its quantity are here, and their signs."""
-        numbers = [n for n, (f, _) in enumerate(self.look.places) if matters(self.claim, self.look, f.serial)]
+        spend((len(self.look.places) + len(self.forks.places)) / 10.0)
+        used = {f.serial for f in self.look.forks if matters(self.claim, self.look, f.serial)}
+        numbers = [n for n, (f, _) in enumerate(self.look.places) if f.serial in used]
         found = [(("definition", n), self.look.side(n)) for n in numbers]
         return found + [(("claim", n), self.forks.side(n)) for n in range(len(self.forks.margins))]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffrt.autograd.variable import Var
+from diffrt.errors import printable
 
 if TYPE_CHECKING:
     from diffrt.explain.graph import Node
@@ -30,6 +31,28 @@ def tidy(value: Any, digits: int = 4) -> str:
     if array.ndim > 1 and 1 in array.shape:
         array = array.reshape([n for n in array.shape if n != 1])
     return "[" + ", ".join(tidy(entry, digits) for entry in array) + "]"
+
+
+def shortened(name: str) -> str:
+    """A name for one line."""
+    return printable(name if len(name) <= 60 else f"{name[:57]}...")
+
+
+def counted(number: int) -> str:
+    """A whole number, however large: Python refuses to print thousands of digits."""
+    if number < 10**15:
+        return str(number)
+    exponent = int((number.bit_length() - 1) * np.log10(2.0))
+    return f"more than 1e{exponent}"
+
+
+def told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers in six digits, or in as many as tell them apart."""
+    for digits in range(6, 18):
+        pair = tidy(a, digits), tidy(b, digits)
+        if pair[0] != pair[1]:
+            break
+    return pair
 
 
 def operation(node: "Node") -> str:
