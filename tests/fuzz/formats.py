@@ -3,7 +3,7 @@
 import io
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +28,18 @@ SUBJECT = diffrt.load_scene(ROOT / "scenes/tiny.toml")
 
 @dataclass(frozen=True)
 class Format:
-    """files: to begin with. alter(rng, file): the bytes of another one. run(data, file, folder): does with it what a
-    user would, in an empty folder; gives the text that the user sees, and raises Wrong."""
+    """A format of files.
+
+    files: to begin with, all right; some with a fault stand in bombs. alter(rng, file): the bytes of another one.
+    run(data, file, folder): does with it what a user would; gives the text that the user sees, and raises Wrong.
+    """
 
     name: str
     suffix: str
     files: list
     alter: Callable
     run: Callable
+    bombs: list = field(default_factory=list)
 
 
 class Wrong(Exception):
@@ -46,9 +50,9 @@ def formats(folder):
     """All formats by name. folder: where files that others refer to are put."""
     _write_companions(folder)
     made = [
-        _toml("scene", _scenes(), _run_scene),
-        _toml("fit", _fits(), _run_fit),
-        _toml("derivation", _derivations(), _run_derivation),
+        _toml("scene", *_scenes(), _run_scene),
+        _toml("fit", *_fits(), _run_fit),
+        _toml("derivation", *_derivations(), _run_derivation),
         _binary("png8", ".png", _pngs(8), pieces.split_png, pieces.join_png),
         _binary("png16", ".png", _pngs(16), pieces.split_png, pieces.join_png),
         _binary("jpeg", ".jpg", _jpegs(), pieces.split_jpeg, pieces.join_jpeg),
@@ -60,7 +64,7 @@ def formats(folder):
     return {each.name: each for each in made if each.files}
 
 
-def _toml(name, files, run):
+def _toml(name, files, bombs, run):
     def alter(rng, file):
         if isinstance(file, bytes):
             return pieces.alter(rng, file)
@@ -71,7 +75,7 @@ def _toml(name, files, run):
         (folder / f"{name}.toml").write_bytes(data)
         return run(folder / f"{name}.toml")
 
-    return Format(name, ".toml", files, alter, write)
+    return Format(name, ".toml", files, alter, write, bombs)
 
 
 def _binary(name, suffix, files, split, join, run=None):
@@ -96,11 +100,11 @@ def _shipped(pattern):
 
 
 def _scenes():
-    return [
-        *_shipped("scenes/*.toml"), *_shipped("examples/recover/*/scene.toml"),
+    bombs = [
         b"a." * 200_000 + b"b = 1", b"\xef\xbb\xbf" + (ROOT / "scenes/tiny.toml").read_bytes(), b"a = " + b"[" * 5000,
         b"reflection_depth = " + b"9" * 5000, b'"\\u001b[2J" = 1\n"\\n" = 2', b"a = 1979-13-01", b"\x00", b"",
     ]  # fmt: skip
+    return _shipped("scenes/*.toml") + _shipped("examples/recover/*/scene.toml"), bombs
 
 
 def _run_scene(path):
@@ -115,7 +119,7 @@ def _run_scene(path):
 def _fits():
     camera = {"position": [5.5, 1.5, 0.5], "target": [0.0, 0.7, 0.0], "fov": 30.0, "width": 4, "height": 3}
     begin = {"scene": "tiny.toml", "target": "target.png"}
-    return [
+    files = [
         {**begin, "free": ["lamp.position", "ball.*"]},
         {"scene": "tiny.toml", "target": "target.npy", "encoding": "linear", "mask": "mask.png", "exposure": True,
          "white_balance": True, "free": ["ball.center.x"], "cells": 2, "method": "L-BFGS-B", "loss": "huber", "scale": 0.1,
@@ -125,10 +129,13 @@ def _fits():
          "ties": {"lamp.intensity.g": "lamp.intensity.r", "lamp.intensity.b": "lamp.intensity.r"}},
         {"scene": "tiny.toml", "free": ["ball.center", "side.camera.position"],
          "views": {"front": {"target": "target.png"}, "side": {"target": "target.npy", "camera": camera}}},
+    ]  # fmt: skip
+    bombs = [
         {**begin, "free": {"ball.center": {"start": 10**400}}}, {**begin, "free": ["ball.center"], "levels": [5e-324]},
         {**begin, "free": ["ball.center"], "levels": [1.0] * 5000}, {**begin, "free": ["x\x1b[2J\n"], "seed": 10**400},
         b"\xef\xbb\xbfscene = 'tiny.toml'\ntarget = 'target.png'\nfree = ['ball.center']", b"free." * 200_000 + b"a = 1",
     ]  # fmt: skip
+    return files, bombs
 
 
 def _run_fit(path):
@@ -148,17 +155,30 @@ def _derivations():
         return {"inputs": {"x": {}}, "definitions": {"y": "x^2"}, "partials": {"y / x": "2 * x"}, **more}
 
     def one(shape, formula, claim, **domain):
-        return {"inputs": {"x": {"shape": shape, **domain}}, "definitions": {"y": formula}, "partials": {"y / x": claim}}
+        return {
+            "inputs": {"x": {"shape": shape, **domain}},
+            "definitions": {"y": formula},
+            "partials": {"y / x": claim},
+        }
 
-    return [
-        *shipped, square(), square(output="y", points=[{"x": 0.5}, {"x": 0}], totals={"y / x": "2 * x"}),
-        one([3], "sum(x * x)", "2 * x[i]"), one([40, 40], "sum(x)", "1"), one([True], "sum(x)", "1"),
+    files = [
+        *shipped,
+        square(),
+        square(output="y", points=[{"x": 0.5}, {"x": 0}], totals={"y / x": "2 * x"}),
+        one([3], "sum(x * x)", "2 * x[i]"),
+        one([2, 3], "x * max(x, 0)", "2 * x", domain=[0.5, 2]),
+        one([2], "softmax(x)", "y[i] * (eye(2)[i, j] - y[j])"),
+        one([], "relu(x) + abs(x)", "2"),
+    ]
+    bombs = [
+        one([40, 40], "sum(x)", "1"), one([True], "sum(x)", "1"),
         one([], "relu(x)", "1", domain=[-1e308, 1e308]), one([2], "zeros(1e999)", "1"), one([], "softmax(x)", "1"),
         one([], "x^1e12", "1e12*x"), one([], "ones(1000,1000,1000)", "1"), one([2, 3], "sum(diag(x))", "1"),
         square(points=[{"x": trees.Raw("[" * 300 + "1" + "]" * 300)}]), square(points=[{"x": 10**400}]),
         {"scene": {"file": "tiny.toml", "pixel": [1, 1], "channel": {"a": 1}}, "totals": {"pixel_r / lamp.position.y": "1"}},
         b"\xef\xbb\xbf[inputs]\nx = {}\n[definitions]\ny = 'x^2'\n[partials]\n'y / x' = '2*x'", b"a." * 200_000 + b"b = 1",
     ]  # fmt: skip
+    return files, bombs
 
 
 def _run_derivation(path):

@@ -42,7 +42,9 @@ def alter(rng, data, split=None, join=None):
 def _alter_bytes(rng, data):
     at = rng.randrange(len(data) + 1)
     size = rng.choice((1, 1, 2, 4, 8, 16, 100, 1000))
-    kind = rng.choice(("flip", "flip", "number", "number", "number", "digits", "remove", "repeat", "text", "cut", "noise"))
+    kind = rng.choice(
+        ("flip", "flip", "number", "number", "number", "digits", "remove", "repeat", "text", "cut", "noise")
+    )
     if kind == "flip" and data:
         at %= len(data)
         return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]

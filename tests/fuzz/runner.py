@@ -53,7 +53,7 @@ class Fuzzer:
         """The format, the file to begin with and the altered one, which for one in ten is the same."""
         rng = random.Random(f"{self.seed} {number}")
         format = self.formats[number % len(self.formats)]
-        file = rng.choice(format.files)
+        file = rng.choice(format.bombs if format.bombs and rng.random() < 0.15 else format.files)
         if rng.random() < 0.1 and isinstance(file, bytes):
             return format, file, file
         return format, file, format.alter(rng, file)

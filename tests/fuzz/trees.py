@@ -29,15 +29,32 @@ VALUES = (
 
 
 def alter(rng, tree):
-    """A copy of the tables with one to three changes."""
+    """A copy of the tables with a few changes: half of the copies are near enough to what is right to be taken."""
     tree = copy.deepcopy(tree)
-    for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
+    mild = rng.random() < 0.5
+    for _ in range(rng.choice((1, 1, 2, 3, 6) if mild else (1, 1, 1, 2, 2, 3))):
         places = list(_places(tree))
+        if mild:
+            places = [(t, key) for t, key in places if isinstance(t[key], int | float | str)]
         if not places:
             break
         table, key = rng.choice(places)
-        _alter_at(rng, table, key, places)
+        if mild:
+            table[key] = _mild(rng, table[key], [t[k] for t, k in places if type(t[k]) is type(table[key])])
+        else:
+            _alter_at(rng, table, key, places)
     return tree
+
+
+def _mild(rng, value, others):
+    """A value of the same type: another one of the tree, or in a text a word or a sign of another one."""
+    if not isinstance(value, str) or rng.random() < 0.2:
+        return rng.choice(others) if rng.random() < 0.4 else _nearby(rng, value)
+    parts = re.findall(r"\w+|\s+|.", value) or [""]
+    at = rng.randrange(len(parts))
+    known = [part for other in others for part in re.findall(r"\w+|\s+|.", other)] + list("0123+-*/^")
+    like = [part for part in known if part[:1].isalnum() == parts[at][:1].isalnum()]
+    return "".join([*parts[:at], rng.choice(like or known), *parts[at + 1 :]])
 
 
 def _places(node):
@@ -80,9 +97,10 @@ def _nearby(rng, value):
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return value + rng.choice((-1, 1, 2, 10, 1000))
+        return value + rng.choice((-value, -1, 1, 2, 10, 1000))
     if isinstance(value, float):
-        return rng.choice((-value, value * 1e-9, value * 1e9, value + 1e-9, value / 3, 0.0, round(value)))
+        near = (-value, value * 1e-9, value * 1e9, value + 1e-9, value / 3, 0.0, 1.0, rng.uniform(-3, 3), 5e-324)
+        return rng.choice((*near, float(round(value)) if abs(value) < 1e300 else value))
     if isinstance(value, str):
         return _word(rng, value)
     if isinstance(value, list) and value:
