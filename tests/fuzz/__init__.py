@@ -15,6 +15,7 @@ InputError with short, printable lines. A finding is
 |---|---|
 | `trees.py` | alters the tables of a TOML file, and writes them as text |
 | `pieces.py` | alters bytes; takes binary formats apart and joins them again, with their lengths and checksums right |
-| `formats.py` | for each format the files to begin with, how to alter one, and what to do with it |
+| `corpus.py` | the files to begin with |
+| `formats.py` | for each format how to alter a file, and what a user would do with it |
 | `runner.py` | runs one input within limits and says what was wrong |
 """

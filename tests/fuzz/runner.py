@@ -37,7 +37,7 @@ class Finding:
 
 
 class Fuzzer:
-    """Inputs by number, and what diffrt does with them. Use it within `with quiet_cache():`.
+    """Inputs by number, and what diffrt does with them. Use it within `with own_cache():`.
 
     seed: of all inputs. names: of formats, all if None; the inputs take turns.
     """
