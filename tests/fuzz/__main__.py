@@ -1,8 +1,8 @@
 """Runs many inputs, shows how far it has come, and keeps what it finds.
 
-`python -m tests.fuzz --count 50000 --seed 0` begins with input 0; `--start N` goes on with input N, and `--count 1` runs
-that one alone. Every finding is printed, and its input kept in the folder `--out`. In that folder `running` holds the
-number of the present input, should one end the process itself.
+`python -m tests.fuzz --count 50000 --seed 0` begins with input 0; `--start N` goes on with input N, with `--count 1`
+it is the only one. Every finding is printed, and its input kept in the folder `--out`. In that folder `running` holds
+the number of the present input, should one end the process itself.
 """
 
 import argparse
