@@ -136,7 +136,7 @@ def test_a_vector_of_a_scene_cannot_be_edited_in_place() -> None:
 
 
 def test_replacing_by_a_value_out_of_range() -> None:
-    assert complaint({"ball.radius": -1.0}) == ("ball.radius: found -1.0, allowed: a number over 0, up to 1e9")
+    assert complaint({"ball.radius": -1.0}) == ("ball.radius: found -1.0, allowed: a number from 1e-9 to 1e9")
     assert complaint({"ball.material.albedo.g": 1.5}) == (
         "ball.material.albedo: found [0.8, 1.5, 0.2], "
         "allowed: three numbers [r, g, b], or one for gray, each from 0 to 1"

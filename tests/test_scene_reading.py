@@ -146,8 +146,8 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         load_scene(path)
     assert str(fault.value).splitlines() == [
         f"{path}: reflection_depth: found 9, allowed: a whole number from 0 to 8",
-        f"{path}: camera.fov: found 200, allowed: degrees over 0 and under 180",
-        f"{path}: shapes.ball.radius: found -1, allowed: a number over 0, up to 1e9",
+        f"{path}: camera.fov: found 200, allowed: degrees from 1e-9 to 180 - 1e-9",
+        f"{path}: shapes.ball.radius: found -1, allowed: a number from 1e-9 to 1e9",
         f"{path}: shapes.ball.material.specular: missing; needed: "
         "three numbers [r, g, b], or one for gray, each from 0 to 1",
         f"{path}: shapes.ball.material.specula: unknown key; did you mean 'specular'?",
@@ -345,7 +345,7 @@ def test_a_reflection_depth_outside_0_to_8(depth: str) -> None:
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 def test_a_number_that_is_nan_or_infinite(value: str) -> None:
     assert problem("radius = 0.8", f"radius = {value}") == (
-        f"shapes.ball.radius: found {value}, allowed: a number over 0, up to 1e9"
+        f"shapes.ball.radius: found {value}, allowed: a number from 1e-9 to 1e9"
     )
 
 
@@ -363,18 +363,18 @@ def test_a_light_that_is_nan_or_infinitely_bright(value: str) -> None:
 
 def test_a_radius_of_zero() -> None:
     assert problem("radius = 0.8", "radius = 0.0") == (
-        "shapes.ball.radius: found 0.0, allowed: a number over 0, up to 1e9"
+        "shapes.ball.radius: found 0.0, allowed: a number from 1e-9 to 1e9"
     )
 
 
 def test_a_negative_radius() -> None:
     assert problem("radius = 0.8", "radius = -0.8") == (
-        "shapes.ball.radius: found -0.8, allowed: a number over 0, up to 1e9"
+        "shapes.ball.radius: found -0.8, allowed: a number from 1e-9 to 1e9"
     )
 
 
 def test_a_rectangle_without_width() -> None:
-    assert problem("width = 2.0", "width = 0") == ("shapes.pane.width: found 0, allowed: a number over 0, up to 1e9")
+    assert problem("width = 2.0", "width = 0") == ("shapes.pane.width: found 0, allowed: a number from 1e-9 to 1e9")
 
 
 def test_a_number_written_as_text() -> None:
@@ -411,15 +411,17 @@ def test_a_negative_intensity() -> None:
     )
 
 
-@pytest.mark.parametrize("fov", ["0", "180", "-45", "nan"])
+@pytest.mark.parametrize("fov", ["0", "5e-324", "180", "179.99999999999", "-45", "nan"])
 def test_a_field_of_view_outside_0_to_180_degrees(fov: str) -> None:
-    assert problem("fov = 45.0", f"fov = {fov}") == (f"camera.fov: found {fov}, allowed: degrees over 0 and under 180")
+    assert problem("fov = 45.0", f"fov = {fov}") == (
+        f"camera.fov: found {fov}, allowed: degrees from 1e-9 to 180 - 1e-9"
+    )
 
 
-@pytest.mark.parametrize("shininess", ["0", "-3.0"])
+@pytest.mark.parametrize("shininess", ["0", "5e-324", "-3.0"])
 def test_a_shininess_that_is_not_over_0(shininess: str) -> None:
     assert problem("shininess = 20.0", f"shininess = {shininess}") == (
-        f"shapes.ball.material.shininess: found {shininess}, allowed: a number over 0, up to 1e9"
+        f"shapes.ball.material.shininess: found {shininess}, allowed: a number from 1e-9 to 1e9"
     )
 
 

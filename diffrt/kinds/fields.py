@@ -18,6 +18,10 @@ from numpy.typing import ArrayLike
 from pydantic import AfterValidator, BeforeValidator, Strict
 from pydantic import Field as Within
 
+SMALLEST = 1e-9
+"""Of lengths and angles, and of how far from 180 degrees an angle is. What is smaller is lost to the rounding of
+coordinates; and of a field of view of 1e-300 degrees the pixels have no size at all."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -100,7 +104,7 @@ _Finite = Annotated[float, Strict(), Within(allow_inf_nan=False)]
 _Coordinate = Annotated[_Finite, Within(ge=-1e9, le=1e9)]
 _Fraction = Annotated[_Finite, Within(ge=0.0, le=1.0)]
 _Strength = Annotated[_Finite, Within(ge=0.0, le=1e12)]
-_Positive = Annotated[_Finite, Within(gt=0.0, le=1e9)]
+_Positive = Annotated[_Finite, Within(ge=SMALLEST, le=1e9)]
 _Vector = tuple[_Coordinate, _Coordinate, _Coordinate]
 _Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_gray)]
 _STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
@@ -121,18 +125,18 @@ def direction(words: str, default: Any = None) -> Any:
 
 def extent(words: str, default: Any = None) -> Any:
     """A length over 0, in scene units."""
-    return Field(words, Quantity("a number over 0, up to 1e9", minimum=1e-9, unit="scene units"), _Positive, default)
+    return Field(words, Quantity("a number from 1e-9 to 1e9", minimum=SMALLEST, unit="scene units"), _Positive, default)
 
 
 def exponent(words: str, default: Any = None) -> Any:
     """A number over 0 without unit."""
-    return Field(words, Quantity("a number over 0, up to 1e9", minimum=1e-9), _Positive, default)
+    return Field(words, Quantity("a number from 1e-9 to 1e9", minimum=SMALLEST), _Positive, default)
 
 
 def angle(words: str, default: Any = None) -> Any:
     """An angle in degrees, between 0 and 180."""
-    rule = Quantity("degrees over 0 and under 180", minimum=1e-9, maximum=180.0 - 1e-9, unit="degrees")
-    return Field(words, rule, Annotated[_Finite, Within(gt=0.0, lt=180.0)], default)
+    rule = Quantity("degrees from 1e-9 to 180 - 1e-9", minimum=SMALLEST, maximum=180.0 - SMALLEST, unit="degrees")
+    return Field(words, rule, Annotated[_Finite, Within(ge=SMALLEST, le=180.0 - SMALLEST)], default)
 
 
 def reflectance(words: str, default: Any = None) -> Any:
