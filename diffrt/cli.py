@@ -13,6 +13,7 @@ import typer
 
 from diffrt.errors import InputError, shown
 from diffrt.terminal import border, progress_lines, say, signals
+from diffrt.waiting import tell_of_compiling
 
 if TYPE_CHECKING:
     from diffrt.render.renderer import Report
@@ -36,6 +37,9 @@ Edges = Annotated[str, typer.Option(help="exact: cells are cut at edges; ignore:
 
 def main() -> None:
     """Run the command line."""
+    tell_of_compiling(
+        lambda: say("compiling for kinds of shapes and lights that are new here; kept for the next time", error=True)
+    )
     with border():
         raise SystemExit(app(standalone_mode=False))
 

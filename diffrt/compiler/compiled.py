@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from diffrt.compiler.program import (
 )
 from diffrt.compiler.segments import Segments
 from diffrt.compiler.structures import Skeleton, take_apart
+from diffrt.waiting import compiled_for
 
 ALONE = 65_536
 """With fewer samples the calling thread does them all, before another thread would be awake."""
@@ -147,10 +149,13 @@ def _program(
     function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
 ) -> Program | NoMachineCode:
     """A failure is kept too, so that it is not found again in every call."""
+    start = perf_counter()
     try:
         return Program(function, specs, kinds, form)
     except NoMachineCode as fault:
         return fault.with_traceback(None)
+    finally:
+        compiled_for(perf_counter() - start)
 
 
 def form_of(engine: Engine, shading: bool, often: bool) -> Form:
