@@ -21,7 +21,10 @@ TARGET = ROOT / "examples/still_life/target.png"
 def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
     command = [sys.executable, "-m", "diffrt", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=120)
+    # Whether it has to compile depends on what ran before.
+    done.stderr = "".join(line for line in done.stderr.splitlines(True) if not line.startswith("compiling for"))
+    return done
 
 
 def test_render_writes_a_picture(tmp_path):
@@ -273,3 +276,22 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(tmp_path):
     blocked.write_text("mine")
     assert_refused(run("fit", ROOT / "examples/tiny/fit.toml", "-o", blocked), "cannot be made a folder")
     assert blocked.read_text() == "mine"
+
+
+def test_while_it_compiles_one_line_says_so(tmp_path, monkeypatch, capsys):
+    from diffrt import waiting
+
+    monkeypatch.setattr(waiting, "_spent", 0.0)
+    told = []
+    waiting.tell_of_compiling(lambda: told.append("once"))
+    for _ in range(8):
+        waiting.compiled_for(0.1)
+    assert told == ["once"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    program = "import diffrt.waiting as w; w.PATIENCE = 0.0; import diffrt.cli as c; c.main()"
+    command = [sys.executable, "-c", program, "render", str(TINY), "-o", str(tmp_path / "a.png")]
+    first, again = (subprocess.run(command, capture_output=True, text=True, env=environment) for _ in range(2))
+    assert first.returncode == again.returncode == 0
+    assert first.stderr.splitlines() == [
+        "compiling for kinds of shapes and lights that are new here; kept for the next time"
+    ]

@@ -194,7 +194,7 @@ def test_a_kind_may_be_registered_again_and_is_known_to_scene_files():
 
     try:
         assert diffrt.register(Good) is Good and diffrt.register(Good) is Good
-        with pytest.raises(InputError, match=r"shapes\.a\.radius: found -1, allowed: a number over 0"):
+        with pytest.raises(InputError, match=r"shapes\.a\.radius: found -1, allowed: a number from 1e-9 to 1e9"):
             diffrt.parse_scene(
                 '[camera]\nposition=[0,0,5]\ntarget=[0,0,0]\nfov=40\nwidth=2\nheight=2\n[shapes.a]\ntype="good_ball"\n'
                 'center=[0,0,0]\nradius=-1\nmaterial={type="lambert",albedo=1}'

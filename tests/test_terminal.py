@@ -163,7 +163,8 @@ def test_a_terminal_without_utf8_and_a_name_that_is_no_text(tmp_path):
     command = [sys.executable, "-m", "diffrt", "render", "scenes/tiny.toml", "-o", name]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **ascii_only}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=60)
-    assert done.returncode == 0 and done.stderr == b"" and os.path.exists(name)
+    told = [line for line in done.stderr.splitlines() if not line.startswith(b"compiling for")]
+    assert done.returncode == 0 and told == [] and os.path.exists(name)
     assert b"\x1b" not in done.stdout and b"4 x 3 pixels" in done.stdout
     help = run("render", "--help", capture_output=True, env=ascii_only)
     assert help.returncode == 0 and b"Traceback" not in help.stderr
