@@ -77,8 +77,8 @@ def choose(kind: Any, branches: Sequence[Body], arguments: Sequence[Any]) -> lis
 
     kind: whole numbers (n,) or (1,) from 0 to len(branches) - 1, without derivative. In compiled code a choice is one
     jump, so samples that come together must be of one kind: it depends on uniforms, rows, or the row of a `scan`.
-    branches: each called as branch(*arguments); all return lists of results of the same shapes. arguments: (..., n), all
-    that a branch computes with and that differs between samples.
+    branches: each called as branch(*arguments); all return lists of results of the same shapes. arguments: (..., n),
+    all that a branch computes with and that differs between samples.
     """
     if len(branches) == 1:
         return list(branches[0](*arguments))
