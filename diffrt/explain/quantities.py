@@ -96,6 +96,17 @@ class Quantities:
                     pending.append(parent)
         return list(found)
 
+    def computed_from(self, name: str) -> set[str]:
+        """The quantities that one was computed from, itself among them, whether or not it changes with them."""
+        if name not in self._origins:
+            serials = {v.serial for v in reachable([self.vars[name]])}
+            self._origins[name] = {n for n, v in self.vars.items() if v.serial in serials}
+        return self._origins[name]
+
+    @cached_property
+    def _origins(self) -> dict[str, set[str]]:
+        return {}
+
     def local(self, name: str, parent: str) -> Matrix:
         """The local derivative, entries by entries, in C order."""
         return self._steps(name)[parent]
