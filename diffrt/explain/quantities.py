@@ -162,6 +162,15 @@ class Quantities:
 
     def uses(self, name: str, of: str) -> list[Matrix]:
         """The local derivative in parts, one for each place in which a formula uses the other quantity."""
+        if (name, of) not in self._used:
+            self._used[name, of] = self._parts(name, of)
+        return self._used[name, of]
+
+    @cached_property
+    def _used(self) -> dict[tuple[str, str], list[Matrix]]:
+        return {}
+
+    def _parts(self, name: str, of: str) -> list[Matrix]:
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial}
         between = [n for n in self._nodes if n.serial <= var.serial and (n.serial > source.serial or n is var)]
