@@ -1,7 +1,8 @@
 """Where points are drawn, and how quantities are computed from formulas."""
 
 from bisect import bisect, insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from diffrt.autograd import add
 from diffrt.errors import InputError
 from diffrt.explain.formula import Formula
+from diffrt.explain.work import MOST_OF_A_SEARCH, Overworked, at_most, spend
 
 Build = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """From inputs, Vars by name, to all quantities by name."""
@@ -66,9 +68,10 @@ def settled(
     signs = dict.fromkeys(free, POSITIVE)
     if not everywhere(signs):
         return with_signs(wide)
-    for name in free:
-        if everywhere({**signs, name: WIDE}):
-            signs[name] = WIDE
+    with suppress(Overworked), at_most(MOST_OF_A_SEARCH, "the search"):
+        for name in free:
+            if everywhere({**signs, name: WIDE}):
+                signs[name] = WIDE
     return with_signs(signs)
 
 
@@ -79,6 +82,7 @@ def draw_points(inputs: Mapping[str, Domain], count: int, rng: np.random.Generat
     come ever nearer to the least magnitude in the domain, up to 300 times: what is large may hide what is small.
     """
     sizes = sum(d.size for d in inputs.values())
+    spend(count * sizes)
     order = np.array([rng.permutation(count) for _ in range(sizes)]).reshape(sizes, count)
     points = []
     for k in range(count):
@@ -89,11 +93,12 @@ def draw_points(inputs: Mapping[str, Domain], count: int, rng: np.random.Generat
         for name, domain in inputs.items():
             low, high = domain.bounds
             span, least = high - low, min(max(low, 0.0), high)
-            entries = np.empty(domain.size)
+            size = domain.size
+            entries = np.empty(size)
             near = 0.01 * min(span, 1.0) * nearness
             # With many entries nearer ones, so that there is room for all of them.
             apart = min(near / 4.0, span * nearness / (8.0 * sizes))
-            for entry in range(domain.size):
+            for entry in range(size):
                 part = order[drawn, k]
                 for attempt in range(200):
                     x = low + span * (part + float(rng.uniform(0.01, 0.99))) / count
@@ -109,27 +114,24 @@ def draw_points(inputs: Mapping[str, Domain], count: int, rng: np.random.Generat
                 drawn += 1
             point[name] = entries.reshape(domain.shape) if domain.shape else float(entries[0])
         points.append(point)
-    return [_with_both_signs(point, k, points, inputs, rng) for k, point in enumerate(points)]
+    _show_both_signs(points, inputs, rng)
+    return points
 
 
-def _with_both_signs(
-    point: Mapping[str, Any], k: int, points: Sequence[Mapping[str, Any]], inputs: Mapping[str, Domain],
-    rng: np.random.Generator,
-) -> dict[str, Any]:  # fmt: skip
-    """Point number k of some, changed where an entry has one sign in all of them though its domain has two: the square
-    root of x^2 is another formula on the other side, however little of it there is."""
-    found = dict(point)
+def _show_both_signs(points: list[dict[str, Any]], inputs: Mapping[str, Domain], rng: np.random.Generator) -> None:
+    """Change an entry of a point where it has one sign in all of them though its domain has two: the square root of x^2
+    is another formula on the other side, however little of it there is."""
     for name, domain in inputs.items():
         low, high = domain.bounds
+        if not low < 0.0 < high:
+            continue
         there = np.array([np.ravel(p[name]) for p in points])
-        for entry in range(domain.size if low < 0.0 < high else 0):
-            signs = {low: (there[:, entry] < 0.0).any(), high: (there[:, entry] > 0.0).any()}
-            for end, seen in signs.items():
-                if not seen and entry % len(points) == k:
-                    entries = np.array(found[name], float)
-                    entries.reshape(-1)[entry] = end * rng.uniform(0.1, 0.9)
-                    found[name] = entries if domain.shape else float(entries)
-    return found
+        for end, seen in ((low, (there < 0.0).any(0)), (high, (there > 0.0).any(0))):
+            for entry in np.flatnonzero(~seen):
+                point = points[entry % len(points)]
+                entries = np.array(point[name], float)
+                entries.reshape(-1)[entry] = end * rng.uniform(0.1, 0.9)
+                point[name] = entries if domain.shape else float(entries)
 
 
 def definitions_in_order(formulas: Mapping[str, Formula]) -> list[str]:

@@ -35,7 +35,7 @@ from diffrt.explain.marks import Line, Marked
 from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
 from diffrt.explain.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.explain.wording import tidy
-from diffrt.explain.work import MOST, MOST_OF_A_LINE, MOST_SLOPES, Overworked, at_most
+from diffrt.explain.work import MOST, MOST_OF_A_LINE, MOST_OF_A_SEARCH, MOST_SLOPES, Overworked, at_most
 
 POINTS = 24
 """So many points are drawn."""
@@ -185,8 +185,10 @@ class Derivation:
             raise InputError("inputs: hardly a point was found at which everything is defined; give domains")
         drawn, wider = found[:POINTS], found[POINTS:]
         if any(look.forks for look in found):
-            tries = [self._look_or_none(p) for _ in range(4) for p in draw_points(domains, POINTS, rng)]
-            wider += [look for look in tries if look is not None]
+            with suppress(Overworked), at_most(MOST_OF_A_SEARCH, "the search"):
+                for _ in range(4):
+                    tries = [self._look_or_none(p) for p in draw_points(domains, POINTS, rng)]
+                    wider += [look for look in tries if look is not None]
         beside = both_sides([*drawn, *wider], space)
         known = [*drawn, *beside]
         corners = rare_sides([*known, *wider], space, rng) if found[0].forks else []

@@ -55,7 +55,8 @@ def sides_of(near: Callable[[Vector], tuple[float, Vector] | None], at: Vector, 
     here = near(at)
     size = np.where(at != 0.0, np.abs(at), np.abs(at).max(initial=0.0) or 1.0)
     rng = np.random.default_rng(seed)
-    spend((16 + 5 * len(at)) * cost(4, 4 * len(at)))
+    # The ways, and the mixing of what is found on them.
+    spend((16 + 5 * len(at)) * cost(4, 4 * len(at)) + len(at) ** 3 / 100.0)
     ways = np.vstack([np.eye(len(at)), rng.normal(size=(16 + 4 * len(at), len(at)))])
     found, jumps = [], False
     for way in np.vstack([ways, -ways]):

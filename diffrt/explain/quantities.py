@@ -96,6 +96,17 @@ class Quantities:
                     pending.append(parent)
         return list(found)
 
+    def computed_from(self, name: str) -> set[str]:
+        """The quantities that one was computed from, itself among them, whether or not it changes with them."""
+        if name not in self._origins:
+            serials = {v.serial for v in reachable([self.vars[name]])}
+            self._origins[name] = {n for n, v in self.vars.items() if v.serial in serials}
+        return self._origins[name]
+
+    @cached_property
+    def _origins(self) -> dict[str, set[str]]:
+        return {}
+
     def local(self, name: str, parent: str) -> Matrix:
         """The local derivative, entries by entries, in C order."""
         return self._steps(name)[parent]
@@ -151,6 +162,15 @@ class Quantities:
 
     def uses(self, name: str, of: str) -> list[Matrix]:
         """The local derivative in parts, one for each place in which a formula uses the other quantity."""
+        if (name, of) not in self._used:
+            self._used[name, of] = self._parts(name, of)
+        return self._used[name, of]
+
+    @cached_property
+    def _used(self) -> dict[tuple[str, str], list[Matrix]]:
+        return {}
+
+    def _parts(self, name: str, of: str) -> list[Matrix]:
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial}
         between = [n for n in self._nodes if n.serial <= var.serial and (n.serial > source.serial or n is var)]

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.explain.branches import Look
 from diffrt.explain.claims import Claim
-from diffrt.explain.work import spend
+from diffrt.explain.work import cost, spend
 
 TOLERANCE = 1e-8
 """What is nearer than this, relatively, is the same."""
@@ -19,6 +18,9 @@ SHARP = 1e-6
 """Where rounding may reach farther than this, relatively, agreeing says nothing."""
 
 _UNDERFLOW = 1e-290
+
+_NONE = 2
+"""In place of the sign of a margin that is not there, or does not matter."""
 
 _ENTRIES = 8
 """Of so many entries of a claim it is asked whether rounding leaves enough of them."""
@@ -80,19 +82,37 @@ class Trial:
         return {(self.claim.of, p): float(v) for p, v in zip(places, row, strict=True)}
 
     @cached_property
-    def sides(self) -> list[tuple[Any, int]]:
-        """The margins that decide what the claim and its quantity are here, and their signs."""
-        spend((len(self.look.places) + len(self.forks.places)) / 10.0)
-        used = {f.serial for f in self.look.forks if matters(self.claim, self.look, f.serial)}
-        numbers = [n for n, (f, _) in enumerate(self.look.places) if f.serial in used]
-        found = [(("definition", n), self.look.side(n)) for n in numbers]
-        return found + [(("claim", n), self.forks.side(n)) for n in range(len(self.forks.margins))]
+    def sides(self) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """The signs of the margins that decide what the claim and its quantity are here: of the definitions, _NONE for
+        those that do not matter, and of the claim."""
+        spend(cost(1, len(self.look.margins) + len(self.forks.margins)))
+        kept = [np.full(len(f.margins), matters(self.claim, self.look, f.serial)) for f in self.look.forks]
+        signs = np.where(np.concatenate(kept), _signs(self.look), _NONE) if kept else _signs(self.look)
+        return signs.astype(np.int8), _signs(self.forks)
 
-    def words(self, margin: Any, side: int) -> str:
-        """What holds where a margin has a sign."""
-        look = self.look if margin[0] == "definition" else self.forks
-        fork, entry = look.places[int(margin[1])]
+    def words(self, margin: tuple[bool, int], side: int) -> str:
+        """What holds where a margin has a sign. margin: whether it is the claim's own, and its number."""
+        look = self.forks if margin[0] else self.look
+        fork, entry = look.places[margin[1]]
         return fork.words(entry, side, {v.serial: n for n, v in look.q.vars.items()})
+
+
+def _signs(look: Look) -> NDArray[np.int8]:
+    return np.nan_to_num(np.sign(look.margins)).astype(np.int8)
+
+
+def _table(trials: Sequence[Trial]) -> tuple[NDArray[np.int8], int]:
+    """The sides at all trials, a row each: first those of the claim, so many, then those of the definitions."""
+    claims = max(len(t.sides[1]) for t in trials)
+    found = np.full((len(trials), claims + max(len(t.sides[0]) for t in trials)), _NONE, np.int8)
+    for row, trial in zip(found, trials, strict=True):
+        definitions, own = trial.sides
+        row[: len(own)], row[claims : claims + len(definitions)] = own, definitions
+    return found, claims
+
+
+def _margin(column: int, claims: int) -> tuple[bool, int]:
+    return column < claims, column if column < claims else column - claims
 
 
 def matters(claim: Claim, look: Look, serial: int) -> bool:
@@ -102,7 +122,7 @@ def matters(claim: Claim, look: Look, serial: int) -> bool:
         return owner == claim.name
     if claim.kind == "path":
         return owner in {n for n, _ in claim.steps}
-    return owner in {claim.name, *look.q.above(claim.name)}
+    return owner in look.q.computed_from(claim.name)
 
 
 def blurred(trials: Sequence[Trial]) -> str:
@@ -111,19 +131,22 @@ def blurred(trials: Sequence[Trial]) -> str:
     rows, columns = trials[0].right.shape
     places = np.unique(np.linspace(0, rows * columns - 1, _ENTRIES).astype(int))
     entries = [(int(p) // columns, int(p) % columns) for p in places]
-    sides = [{("everywhere", 0), *t.sides} for t in trials]
-    needed = {(side, entry) for there in sides for side in there for entry in entries}
-    culprits: dict[Any, str] = {}
-    for trial, there in zip(trials, sides, strict=True):
-        for entry in entries:
-            if asked := {(side, entry) for side in there} & needed:
+    table, _ = _table(trials)
+    sides = np.hstack([np.ones((len(trials), 1), bool), *(table == side for side in (-1, 0, 1))])
+    cancelled, yours = False, False
+    for entry in entries:
+        needed, formula = sides.any(0), np.zeros(sides.shape[1], bool)
+        for trial, there in zip(trials, sides, strict=True):
+            if (asked := there & needed).any():
                 culprit = trial.cancels(*entry)
-                culprits.update(dict.fromkeys(asked, culprit))
+                formula[asked] = culprit == "your formula"
                 if not culprit:
-                    needed -= asked
-    if not needed:
+                    needed &= ~asked
+        cancelled |= bool(needed.any())
+        yours |= bool(formula[needed].any())
+    if not cancelled:
         return ""
-    whose = "your formula" if any(culprits[n] == "your formula" for n in needed) else "the definition"
+    whose = "your formula" if yours else "the definition"
     return f"{whose} cancels: rounding leaves fewer than six digits of it"
 
 
@@ -132,19 +155,24 @@ def not_reached(trials: Sequence[Trial], given: int) -> list[str]:
 
     given: so many trials, the first ones, are at given points. A margin that is 0 at others has one side only.
     """
-    seen: dict[Any, set[int]] = {}
-    first: dict[Any, Trial] = {}
-    flat = {margin for trial in trials[given:] for margin, side in trial.sides if not side}
-    for trial in trials:
-        for margin, side in trial.sides:
-            seen.setdefault(margin, set()).add(side)
-            first.setdefault(margin, trial)
-    missing = [(m, way) for m, sides in seen.items() for way in (-1, 1) if m not in flat and way not in sides]
-    return list(dict.fromkeys(first[m].words(m, way) for m, way in missing))
+    table, claims = _table(trials)
+    asked = (table != _NONE).any(0) & ~(table[given:] == 0).any(0)
+    found = []
+    for column in np.flatnonzero(asked):
+        for way in (-1, 1):
+            if not (table[:, column] == way).any():
+                first = int(np.argmax(table[:, column] != _NONE))
+                found.append(trials[first].words(_margin(int(column), claims), way))
+    return list(dict.fromkeys(found))
 
 
 def only_where(trials: Sequence[Trial], wrong: set[int]) -> str:
     """A side of a border on which all wrong points lie and no other point, in words; empty if there is none."""
-    shared = set.intersection(*(set(trials[k].sides) for k in wrong))
-    shared = shared.difference(*(t.sides for k, t in enumerate(trials) if k not in wrong))
-    return trials[min(wrong)].words(*min(shared)) if shared else ""
+    table, claims = _table(trials)
+    bad = np.isin(np.arange(len(trials)), list(wrong))
+    side = table[min(wrong)]
+    alone = (table[bad] == side).all(0) & (side != _NONE) & ~(table[~bad] == side).any(0)
+    if not alone.any():
+        return ""
+    column = int(np.argmax(alone))
+    return trials[min(wrong)].words(_margin(column, claims), int(side[column]))

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from diffrt.errors import InputError
 
-MOST = 5_000_000
+MOST = 4_000_000
 """Steps of a whole derivation."""
 
-MOST_OF_A_LINE = MOST // 4
+MOST_OF_A_LINE = MOST // 2
 """Steps of one line, so that a heavy one leaves something for the others."""
 
 MOST_OF_A_SEARCH = MOST // 16
