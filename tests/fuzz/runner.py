@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -18,6 +19,9 @@ from diffrt.errors import MOST_LETTERS, MOST_PROBLEMS, InputError
 from .formats import Wrong, formats
 
 SECONDS, MEBIBYTES = 5.0, 1024.0
+INSIDES = re.compile(r"object at 0x|<class|codec|requires a buffer|values to unpack|bytes not processed|Errno")
+"""Words that Python and libraries say to programmers; a user is told what is wrong with the file."""
+
 ADDRESSES = 6 << 30
 """More address space than this an input does not get, so that a bomb does not halt the machine."""
 
@@ -104,6 +108,8 @@ def _call(action):
         lines = str(refused).split("\n")
         if len(lines) > MOST_PROBLEMS + 1 or max(map(len, lines)) > MOST_LETTERS:
             return f"a long message: {len(lines)} lines, the longest of {max(map(len, lines))} letters"
+        if INSIDES.search(str(refused)):
+            return f"words of a library: {ascii(str(refused))[:200]}"
         if not all(lines):
             return "an empty message"
         text = str(refused)
