@@ -56,9 +56,8 @@ def read(path: str | Path) -> NDArray[np.float64]:
         del data
         color = ("R", "G", "B") if "R" in names else ("Y", "Y", "Y")
         if not {*names} >= {*color} or "RY" in names:
-            raise InputError(
-                f"{path}: has the channels {', '.join(names)[:200] or 'none'}; R, G and B, or Y, are needed"
-            )
+            given = ", ".join(names)[:200] or "none"
+            raise InputError(f"{path}: has the channels {given}; R, G and B, or Y, are needed")
         reason = "its pixels cannot be unpacked"
         with quiet(), OpenEXR.File(str(path), separate_channels=True) as file:
             if not file.parts:  # it has said so on stderr alone
