@@ -89,7 +89,8 @@ def examine(action):
     with tempfile.TemporaryFile() as spoken, _listening(spoken), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         wrong = _call(action)
-        said = spoken.seek(0, 2) and (spoken.seek(0), spoken.read(200))[1]
+        spoken.seek(0)
+        said = spoken.read(200)
     taken, memory = time.process_time() - began, _peak() - before
     if taken > SECONDS:
         wrong = f"takes {taken:.1f} s; {wrong}"
@@ -135,8 +136,8 @@ def _limited():
         raise TooSlow
 
     old, most = signal.signal(signal.SIGPROF, stop), resource.getrlimit(resource.RLIMIT_AS)
-    size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") if _STATUS.exists() else 0
-    resource.setrlimit(resource.RLIMIT_AS, (size + ADDRESSES, most[1]))
+    if _STATUS.exists():
+        resource.setrlimit(resource.RLIMIT_AS, (_kibibytes("VmSize") * 1024 + ADDRESSES, most[1]))
     signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS, 0.5)  # again and again, in case that somebody holds it up
     try:
         yield
@@ -166,8 +167,12 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 def _peak():
     """The most memory that the process has had, in MiB; 0 where the system does not say."""
-    return int(_STATUS.read_text().split("VmHWM:")[1].split()[0]) / 1024 if _CLEAR.exists() else 0.0
+    return _kibibytes("VmHWM") / 1024 if _CLEAR.exists() else 0.0
 
 
 def _forget_peak():
     _CLEAR.write_text("5")
+
+
+def _kibibytes(what):
+    return int(_STATUS.read_text().split(f"{what}:")[1].split()[0])

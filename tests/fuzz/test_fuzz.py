@@ -54,6 +54,7 @@ def refuse(line):
 
 
 def refuse_raw(line):
+    """As if InputError did not see to its lines."""
     fault = InputError(line)
     fault.problems = (line,)
     raise fault
