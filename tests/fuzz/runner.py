@@ -85,17 +85,17 @@ def own_cache():
 
 def examine(action):
     """What was wrong with a call, in a line; empty if nothing was."""
-    before, began = _peak(), time.process_time()
+    _forget_peak()
+    before, began = _mebibytes("VmRSS"), time.process_time()
     with tempfile.TemporaryFile() as spoken, _listening(spoken), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         wrong = _call(action)
         spoken.seek(0)
         said = spoken.read(200)
-    taken, memory = time.process_time() - began, _peak() - before
+    taken, memory = time.process_time() - began, _mebibytes("VmHWM") - before
     if taken > SECONDS:
         wrong = f"takes {taken:.1f} s; {wrong}"
     if memory > MEBIBYTES:
-        _forget_peak()
         wrong = f"takes {memory:.0f} MiB; {wrong}"
     wrong += "".join(f"; {w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in warned[:2])
     return (wrong + (f"; prints {said!r}" if said else "")).lstrip("; ")
@@ -137,7 +137,7 @@ def _limited():
 
     old, most = signal.signal(signal.SIGPROF, stop), resource.getrlimit(resource.RLIMIT_AS)
     if _STATUS.exists():
-        resource.setrlimit(resource.RLIMIT_AS, (_kibibytes("VmSize") * 1024 + ADDRESSES, most[1]))
+        resource.setrlimit(resource.RLIMIT_AS, (int(_mebibytes("VmSize") * 2**20) + ADDRESSES, most[1]))
     signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS, 0.5)  # again and again, in case that somebody holds it up
     try:
         yield
@@ -165,14 +165,12 @@ def _listening(file):
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def _peak():
-    """The most memory that the process has had, in MiB; 0 where the system does not say."""
-    return _kibibytes("VmHWM") / 1024 if _CLEAR.exists() else 0.0
+def _mebibytes(what):
+    """A number that the system tells of the memory of this process; 0 where it does not."""
+    return int(_STATUS.read_text().split(f"{what}:")[1].split()[0]) / 1024 if _CLEAR.exists() else 0.0
 
 
 def _forget_peak():
-    _CLEAR.write_text("5")
-
-
-def _kibibytes(what):
-    return int(_STATUS.read_text().split(f"{what}:")[1].split()[0])
+    """The most memory (VmHWM) is counted from here on."""
+    if _CLEAR.exists():
+        _CLEAR.write_text("5")
