@@ -288,6 +288,13 @@ def test_a_png_whose_transparent_color_occurs_is_refused(tmp_path, depth, seen):
             assert read_image(tmp_path / "a.png").shape == (1, 1, 3)
 
 
+def test_a_transparent_color_of_another_size_is_told_in_our_words(tmp_path):
+    data = png(1, 1, 8, 2, zlib.compress(bytes(4)), chunk(b"tRNS", bytes(4)))
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.png: damaged PNG: its transparent color is wrong$"):
+        read_image(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("held", range(1, 9))
 def test_a_jpeg_is_turned_as_pillow_turns_it(tmp_path, held):
     from PIL import ImageOps

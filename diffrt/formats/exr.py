@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
-from diffrt.formats.limits import MAX_PIXELS, check_size, one_line
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
 from diffrt.image import check_finite
 from diffrt.quiet import quiet
 
@@ -50,15 +50,18 @@ def read(path: str | Path) -> NDArray[np.float64]:
         import OpenEXR
     except ImportError:
         raise InputError(f"{path}: reading it needs the package OpenEXR: pip install 'diffrt[exr]'") from None
+    reason = "its header is wrong"
     try:
         names = [channel.name for channel in _checked(path, data)]
         del data
         color = ("R", "G", "B") if "R" in names else ("Y", "Y", "Y")
         if not {*names} >= {*color} or "RY" in names:
-            raise InputError(f"{path}: has the channels {', '.join(names)[:200]}; R, G and B, or Y, are needed")
+            given = ", ".join(names)[:200] or "none"
+            raise InputError(f"{path}: has the channels {given}; R, G and B, or Y, are needed")
+        reason = "its pixels cannot be unpacked"
         with quiet(), OpenEXR.File(str(path), separate_channels=True) as file:
             if not file.parts:  # it has said so on stderr alone
-                raise ValueError("its pixels cannot be unpacked")
+                raise Damaged(reason)
             found = {name: channel.pixels for name, channel in file.channels().items()}
         values = np.empty((*found[color[0]].shape, 3))
         with np.errstate(all="ignore"):
@@ -66,8 +69,8 @@ def read(path: str | Path) -> NDArray[np.float64]:
                 values[..., i] = found[name]
     except InputError:
         raise
-    except Exception as fault:  # RuntimeError mostly, but the package names no list
-        raise InputError(f"{path}: not an OpenEXR file, or damaged: {one_line(fault)}") from None
+    except Exception as fault:  # what is read here may be anything, and the package names no list
+        raise InputError(f"{path}: not an OpenEXR file, or damaged: {damage(fault, reason)}") from None
     if "A" in found and found["A"].min() < 1.0:
         raise InputError(f"{path}: is transparent in places; an opaque image is needed")
     check_finite(values, str(path))
@@ -75,9 +78,9 @@ def read(path: str | Path) -> NDArray[np.float64]:
 
 
 def _checked(path: str | Path, data: bytes) -> list[_Channel]:
-    """The channels of a file. Raises InputError and ValueError, struct.error or IndexError if it is refused."""
+    """The channels of a file. Raises InputError and Damaged, and what Python does about bytes that are missing."""
     if data[:4] != _MAGIC:
-        raise ValueError("it does not begin as one")
+        raise Damaged("it does not begin as one")
     (version,) = struct.unpack_from("<I", data, 4)
     if version & ~(_TILED | _LONG_NAMES) != 2:
         raise InputError(f"{path}: has several parts, or several samples per pixel; an EXR of one picture is needed")
@@ -88,7 +91,7 @@ def _checked(path: str | Path, data: bytes) -> list[_Channel]:
         (size,) = struct.unpack_from("<i", data, kind + 1)
         start, end = kind + 5, kind + 5 + size
         if data[place:name] in attributes or size < 0 or end >= len(data) or len(attributes) == MAX_ATTRIBUTES:
-            raise ValueError("its header is wrong")
+            raise Damaged("its header is wrong")
         attributes[data[place:name]] = data[start:end]
         place = end
     left, top, right, bottom = struct.unpack("<4i", _needed(attributes, b"dataWindow"))
@@ -105,13 +108,13 @@ def _checked(path: str | Path, data: bytes) -> list[_Channel]:
         raise InputError(f"{path}: has the compression number {compression}; {len(_LINES) - 1} (DWAB) is the last read")
     tiled = bool(version & _TILED)
     if attributes.get(b"type", _KINDS[tiled]) != _KINDS[tiled]:
-        raise ValueError("its header is wrong")
+        raise Damaged("its header is wrong")
     if tiled:
         across, down, levels = struct.unpack("<IIB", _needed(attributes, b"tiles"))
         if levels & 15:
             raise InputError(f"{path}: has several resolutions; an EXR of one picture is needed")
         if not 0 < across * down <= MAX_PIXELS or across * down * sum(c.size for c in channels) > MAX_BYTES:
-            raise ValueError("the size of its tiles is wrong")
+            raise Damaged("the size of its tiles is wrong")
         columns = math.ceil(width / across)
         chunks = columns * math.ceil(height / down)
         heads = [struct.pack("<4i", i % columns, i // columns, 0, 0) for i in range(min(chunks, MAX_CHUNKS))]
@@ -122,15 +125,15 @@ def _checked(path: str | Path, data: bytes) -> list[_Channel]:
     if chunks > MAX_CHUNKS:
         raise InputError(f"{path}: has {chunks} tiles; {MAX_CHUNKS} are read; save it in lines")
     if attributes.get(b"chunkCount", struct.pack("<i", chunks)) != struct.pack("<i", chunks):
-        raise ValueError("its header is wrong")
+        raise Damaged("its header is wrong")
     total = 0
     for head, at in zip(heads, struct.unpack_from(f"<{chunks}Q", data, place + 1), strict=True):
         (size,) = struct.unpack_from("<i", data, at + len(head)) if at < len(data) else (-1,)
         if size < 0 or data[at : at + len(head)] != head or at + len(head) + 4 + size > len(data):
-            raise ValueError("a part of the picture is missing")
+            raise Damaged("a part of the picture is missing")
         total += len(head) + 4 + size
     if total > len(data) - (place + 1 + 8 * chunks):  # the same bytes would be read for several parts
-        raise ValueError("parts of the picture overlap")
+        raise Damaged("parts of the picture overlap")
     return channels
 
 
@@ -140,12 +143,12 @@ def _channels(listed: bytes) -> Iterator[_Channel]:
         end = listed.index(b"\0", place)
         kind, across, down = struct.unpack_from("<i4x2i", listed, end + 1)
         if not 0 <= kind < len(_BYTES):
-            raise ValueError("its header is wrong")
+            raise Damaged("its header is wrong")
         yield _Channel(listed[place:end].decode("latin-1"), _BYTES[kind], (across, down))
         place = end + 17
 
 
 def _needed(attributes: dict[bytes, bytes], name: bytes) -> bytes:
     if name not in attributes:
-        raise ValueError("its header is wrong")
+        raise Damaged("its header is wrong")
     return attributes[name]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
-from diffrt.formats.limits import check_size, one_line
+from diffrt.formats.limits import Damaged, check_size, damage
 
 MAX_SCANS = 64
 """Programs that write progressive pictures use 6 to 20."""
@@ -77,12 +77,12 @@ def read(path: str | Path) -> NDArray[Any]:
                 if opened.mode not in ("L", "RGB"):
                     raise InputError(f"{path}: has the mode {opened.mode}; a gray or RGB JPEG is needed")
                 if opened.size != size[::-1]:
-                    raise ValueError("it has two sizes")
+                    raise Damaged("it has two sizes")
                 levels = np.asarray(opened.convert("RGB"))
     except InputError:
         raise
     except Exception as fault:  # Pillow names no list
-        raise InputError(f"{path}: damaged JPEG: {one_line(fault)}") from None
+        raise InputError(f"{path}: damaged JPEG: {damage(fault, 'its picture cannot be unpacked')}") from None
     return np.ascontiguousarray(_UPRIGHT[orientation](levels)) if orientation in _UPRIGHT else levels
 
 

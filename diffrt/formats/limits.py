@@ -1,4 +1,4 @@
-"""How large a picture may be."""
+"""How large a picture may be, and what is said of a damaged one."""
 
 from pathlib import Path
 
@@ -18,9 +18,13 @@ def check_size(path: str | Path, height: int, width: int) -> None:
         raise InputError(f"{path}: is {width} x {height} pixels; {MAX_PIXELS} in all are read")
 
 
-def one_line(fault: Exception) -> str:
-    """What an exception of a library says."""
-    return " ".join(str(fault).split()) or type(fault).__name__
+class Damaged(Exception):
+    """What is wrong with a file, in words for a user."""
+
+
+def damage(fault: Exception, otherwise: str) -> str:
+    """What is wrong with a file. What libraries say of it is of their own insides, so we say it otherwise."""
+    return str(fault) if isinstance(fault, Damaged) else otherwise
 
 
 def _count(pixels: int) -> str:

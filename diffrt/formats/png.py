@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
-from diffrt.formats.limits import check_size, one_line
+from diffrt.formats.limits import Damaged, check_size, damage
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of every color type: gray, RGB, palette, both with alpha
@@ -36,10 +36,9 @@ def read(path: str | Path) -> NDArray[Any]:
         )
         channels = _PNG_CHANNELS[color_type]
         if compression or filtering:
-            raise ValueError("its header is wrong")
-    except (ValueError, KeyError, struct.error) as fault:
-        reason = str(fault) if type(fault) is ValueError else "its header is wrong"
-        raise InputError(f"{path}: damaged PNG: {reason}") from None
+            raise Damaged("its header is wrong")
+    except (Damaged, KeyError, struct.error) as fault:
+        raise InputError(f"{path}: damaged PNG: {damage(fault, 'its header is wrong')}") from None
     check_size(path, height, width)
     if color_type == 3:
         raise InputError(f"{path}: has a palette; a gray or RGB PNG is needed")
@@ -54,20 +53,20 @@ def read(path: str | Path) -> NDArray[Any]:
         levels = _png_levels(bytes(chunks[b"IDAT"]), (width, height), channels, depth)
         see_through = _see_through(levels, chunks[b"tRNS"])
     except Exception as fault:  # Pillow names no list; on damaged files it raises a dozen kinds
-        raise InputError(f"{path}: damaged PNG: {one_line(fault)}") from None
+        raise InputError(f"{path}: damaged PNG: {damage(fault, 'its rows cannot be unpacked')}") from None
     if see_through:
         raise InputError(f"{path}: is transparent in places; an opaque PNG is needed")
     return levels[..., :3] if channels > 2 else np.repeat(levels[..., :1], 3, -1)
 
 
 def _check_rows(compressed: bytes | bytearray, size: int) -> None:
-    """Raises ValueError if there are fewer bytes of rows; Pillow would make these rows black without a word."""
+    """Raises Damaged if there are fewer bytes of rows; Pillow would make these rows black without a word."""
     inflate, found = zlib.decompressobj(), 0
     for start in range(0, len(compressed), _PNG_PIECE):
         found += len(inflate.decompress(compressed[start : start + _PNG_PIECE]))
         if found >= size:
             return
-    raise ValueError("rows are missing")
+    raise Damaged("rows are missing")
 
 
 def _png_levels(compressed: bytes, size: tuple[int, int], channels: int, depth: int) -> NDArray[Any]:
@@ -95,10 +94,12 @@ def _png_levels(compressed: bytes, size: tuple[int, int], channels: int, depth: 
 
 def _see_through(levels: NDArray[Any], key: bytes | bytearray) -> bool:
     """Whether a pixel is transparent: its alpha is less than full, or it has the one color that is. key: that color, of
-    16 bits per channel (Portable Network Graphics Specification, W3C 2003, section 11.3.2.1)."""
+    16 bits per channel (Portable Network Graphics Specification, W3C 2003, section 11.3.2.1). Raises Damaged."""
     if levels.shape[-1] in (2, 4):
         return bool(levels[..., -1].min() < np.iinfo(levels.dtype).max)
-    return bool(key) and bool((levels == np.array(struct.unpack(f">{levels.shape[-1]}H", key))).all(-1).any())
+    if key and len(key) != 2 * levels.shape[-1]:
+        raise Damaged("its transparent color is wrong")
+    return bool(key) and bool((levels == np.frombuffer(key, ">u2")).all(-1).any())
 
 
 def _png_chunks(data: bytes) -> dict[bytes, bytearray]:
@@ -106,16 +107,16 @@ def _png_chunks(data: bytes) -> dict[bytes, bytearray]:
     of an animation.
 
     Layout: Portable Network Graphics Specification, W3C 2003, sections 5.3, 11.2.2 and 11.2.4.
-    Raises ValueError if the file ends early or a checksum is wrong.
+    Raises Damaged if the file ends early or a checksum is wrong.
     """
     chunks = {kind: bytearray() for kind in (b"IHDR", b"IDAT", b"tRNS", b"acTL")}
     kind, start = b"", len(_PNG_SIGNATURE)
     while kind != b"IEND":
         end = start + 8 + int.from_bytes(data[start : start + 4])
         if len(data) < end + 4:
-            raise ValueError("the file ends early")
+            raise Damaged("the file ends early")
         if zlib.crc32(data[start + 4 : end]) != int.from_bytes(data[end : end + 4]):
-            raise ValueError("a checksum is wrong")
+            raise Damaged("a checksum is wrong")
         kind = data[start + 4 : start + 8]
         if kind in chunks:
             chunks[kind] += data[start + 8 : end]

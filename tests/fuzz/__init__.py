@@ -2,11 +2,11 @@
 
 `python -m tests.fuzz --count 50000 --seed 0` runs many; `test_fuzz.py` runs some of each format in the test suite.
 
-An input is known by its number and the seed: nothing else decides what it is. What is not a finding is an answer, or an
-InputError with short, printable lines. A finding is
+An input is known by its number and the seed; only the key of the cache and the date in a journal are others each time.
+What is not a finding is an answer, or an InputError with short, printable lines. A finding is
 
 - any other exception, a warning, or a word on standard output or standard error;
-- a line with control characters, or one that is too long;
+- a line with control characters, one that is too long, or what a library says to programmers;
 - more than 5 s of processor time, or more than 1 GiB of memory;
 - an image with values that are not finite;
 - code that the cache gives though its file was altered, or evaluations that a journal never held.

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -18,6 +19,9 @@ from diffrt.errors import MOST_LETTERS, MOST_PROBLEMS, InputError
 from .formats import Wrong, formats
 
 SECONDS, MEBIBYTES = 5.0, 1024.0
+INSIDES = re.compile(r"object at 0x|<class|codec|requires a buffer|values to unpack|bytes not processed|Errno")
+"""Words that Python and libraries say to programmers; a user is told what is wrong with the file."""
+
 ADDRESSES = 6 << 30
 """More address space than this an input does not get, so that a bomb does not halt the machine."""
 
@@ -81,16 +85,17 @@ def own_cache():
 
 def examine(action):
     """What was wrong with a call, in a line; empty if nothing was."""
-    before, began = _peak(), time.process_time()
+    _forget_peak()
+    before, began = _mebibytes("VmRSS"), time.process_time()
     with tempfile.TemporaryFile() as spoken, _listening(spoken), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         wrong = _call(action)
-        said = spoken.seek(0, 2) and (spoken.seek(0), spoken.read(200))[1]
-    taken, memory = time.process_time() - began, _peak() - before
+        spoken.seek(0)
+        said = spoken.read(200)
+    taken, memory = time.process_time() - began, _mebibytes("VmHWM") - before
     if taken > SECONDS:
         wrong = f"takes {taken:.1f} s; {wrong}"
     if memory > MEBIBYTES:
-        _forget_peak()
         wrong = f"takes {memory:.0f} MiB; {wrong}"
     wrong += "".join(f"; {w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in warned[:2])
     return (wrong + (f"; prints {said!r}" if said else "")).lstrip("; ")
@@ -104,6 +109,8 @@ def _call(action):
         lines = str(refused).split("\n")
         if len(lines) > MOST_PROBLEMS + 1 or max(map(len, lines)) > MOST_LETTERS:
             return f"a long message: {len(lines)} lines, the longest of {max(map(len, lines))} letters"
+        if INSIDES.search(str(refused)):
+            return f"words of a library: {ascii(str(refused))[:200]}"
         if not all(lines):
             return "an empty message"
         text = str(refused)
@@ -129,8 +136,8 @@ def _limited():
         raise TooSlow
 
     old, most = signal.signal(signal.SIGPROF, stop), resource.getrlimit(resource.RLIMIT_AS)
-    size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") if _STATUS.exists() else 0
-    resource.setrlimit(resource.RLIMIT_AS, (size + ADDRESSES, most[1]))
+    if _STATUS.exists():
+        resource.setrlimit(resource.RLIMIT_AS, (int(_mebibytes("VmSize") * 2**20) + ADDRESSES, most[1]))
     signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS, 0.5)  # again and again, in case that somebody holds it up
     try:
         yield
@@ -158,10 +165,12 @@ def _listening(file):
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def _peak():
-    """The most memory that the process has had, in MiB; 0 where the system does not say."""
-    return int(_STATUS.read_text().split("VmHWM:")[1].split()[0]) / 1024 if _CLEAR.exists() else 0.0
+def _mebibytes(what):
+    """A number that the system tells of the memory of this process; 0 where it does not."""
+    return int(_STATUS.read_text().split(f"{what}:")[1].split()[0]) / 1024 if _CLEAR.exists() else 0.0
 
 
 def _forget_peak():
-    _CLEAR.write_text("5")
+    """The most memory (VmHWM) is counted from here on."""
+    if _CLEAR.exists():
+        _CLEAR.write_text("5")

@@ -54,6 +54,7 @@ def refuse(line):
 
 
 def refuse_raw(line):
+    """As if InputError did not see to its lines."""
     fault = InputError(line)
     fault.problems = (line,)
     raise fault
@@ -79,6 +80,7 @@ def keep_busy():
         (lambda: refuse_raw("a\x1b[2J"), "control characters"),
         (lambda: refuse_raw("a" * 500), "a long message"),
         (lambda: refuse_raw(""), "an empty message"),
+        (lambda: refuse_raw("cannot read <_io.BytesIO object at 0x7f>"), "words of a library"),
         (lambda: "told \x07", "control characters"),
         (warn, "RuntimeWarning"),
         (lambda: print("a word") and "", "prints b'a word"),

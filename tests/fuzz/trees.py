@@ -32,10 +32,11 @@ def alter(rng, tree):
     """A copy of the tables with a few changes: half of the copies are near enough to what is right to be taken."""
     tree = copy.deepcopy(tree)
     mild = rng.random() < 0.5
+    types = int | float if rng.random() < 0.5 else int | float | str
     for _ in range(rng.choice((1, 1, 2, 3, 6) if mild else (1, 1, 1, 2, 2, 3))):
         places = list(_places(tree))
         if mild:
-            places = [(t, key) for t, key in places if isinstance(t[key], int | float | str)]
+            places = [(t, key) for t, key in places if isinstance(t[key], types)]
         if not places:
             break
         table, key = rng.choice(places)
@@ -119,16 +120,20 @@ def _word(rng, text):
 
 def to_toml(tree):
     """Tables as text, those within others in braces."""
-    return "".join(f"{json.dumps(key)} = {_value(value)}\n" for key, value in tree.items())
+    return "".join(f"{_text(key)} = {_value(value)}\n" for key, value in tree.items())
 
 
 def _value(value):
     if isinstance(value, Raw):
         return value
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_value(v)}" for key, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_text(key)} = {_value(v)}" for key, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, int) and not isinstance(value, bool):
         return hex(value) if value >= 10**100 else str(value)
-    return repr(value) if isinstance(value, float) else json.dumps(value)
+    return repr(value) if isinstance(value, float) else _text(value)
+
+
+def _text(text):
+    return json.dumps(text, ensure_ascii=False)
