@@ -4,6 +4,7 @@ from .functional import batch_norm, cross, dot, log_softmax, norm, normalize, re
 from .implicit import root
 from .naming import named, scope
 from .operations import (
+    FUNCTIONS,
     absolute,
     add,
     arctan2,
@@ -65,8 +66,8 @@ from .transforms import (
 from .variable import TABLE, Op, Var, detach, no_grad, variable
 
 __all__ = [
-    "TABLE", "Op", "Var", "absolute", "add", "add_at", "arctan2", "batch_norm", "broadcast_to", "checkpoint", "clip",
-    "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
+    "FUNCTIONS", "TABLE", "Op", "Var", "absolute", "add", "add_at", "arctan2", "batch_norm", "broadcast_to",
+    "checkpoint", "clip", "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
     "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log1p", "log_softmax",
     "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
     "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "power", "pushforward", "relu",

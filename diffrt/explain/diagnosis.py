@@ -11,7 +11,7 @@ from diffrt.explain.claims import Claim, cut
 from diffrt.explain.factors import Diagnosis, factor_of, same, subset_missing
 from diffrt.explain.formula import Formula
 from diffrt.explain.quantities import Quantities, components, plain
-from diffrt.explain.wording import INFIX, tidy
+from diffrt.explain.wording import bracketed, tidy, written
 
 TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
 
@@ -222,13 +222,7 @@ def _phrase(node: Any, words: Mapping[int, str], entry: int) -> str:
         return tidy(plain(x)) if np.size(x) == 1 else "..."
 
     texts = [word(x) for x in node.inputs]
-    sign = INFIX.get(node.op.name)
-    if sign and len(texts) == 2:
-        return " ".join((_bracket(texts[0]), sign, _bracket(texts[1])))
     if node.op.name == "index":
         return texts[0]
-    return f"{node.op.name}({', '.join(texts)})"
-
-
-def _bracket(text: str) -> str:
-    return f"({text})" if " " in text and not text.endswith(")") else text
+    form = node.op.form
+    return written(form, node.op.name, list(map(bracketed, texts)) if form else texts, node.settings or {})

@@ -7,6 +7,7 @@ the parser sees it.
 
 import ast
 import warnings
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from math import e, pi
 from typing import Any
@@ -34,18 +35,17 @@ def _pairwise(both: Callable[..., Any], along: Callable[..., Any]) -> Callable[.
     return apply
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "exp": ag.exp, "log": ag.log, "ln": ag.log, "sqrt": ag.sqrt, "sin": ag.sin, "cos": ag.cos, "tan": ag.tan,
-    "tanh": ag.tanh, "abs": ag.absolute, "sign": ag.sign, "arctan2": ag.arctan2, "atan2": ag.arctan2,
-    "maximum": ag.maximum, "minimum": ag.minimum, "max": _pairwise(ag.maximum, ag.max),
-    "min": _pairwise(ag.minimum, ag.min), "clip": ag.clip, "where": ag.where, "sum": ag.sum, "mean": ag.mean,
-    "dot": ag.dot, "cross": ag.cross, "norm": ag.norm, "length": ag.norm, "normalize": ag.normalize,
-    "relu": ag.relu, "sigmoid": ag.sigmoid, "softmax": ag.softmax, "log_softmax": ag.log_softmax,
-    "transpose": ag.transpose, "outer": lambda a, b: ag.reshape(a, (-1, 1)) * ag.reshape(b, (1, -1)),
-    "diag": lambda a: _diagonal(a),
+FUNCTIONS: Mapping[str, Callable[..., Any]] = ChainMap(ag.FUNCTIONS, {
+    "ln": ag.log, "atan2": ag.arctan2, "max": _pairwise(ag.maximum, ag.max), "min": _pairwise(ag.minimum, ag.min),
+    "clip": ag.clip, "sum": ag.sum, "mean": ag.mean, "dot": ag.dot, "cross": ag.cross, "norm": ag.norm,
+    "length": ag.norm, "normalize": ag.normalize, "relu": ag.relu, "sigmoid": ag.sigmoid, "softmax": ag.softmax,
+    "log_softmax": ag.log_softmax, "transpose": ag.transpose,
+    "outer": lambda a, b: ag.reshape(a, (-1, 1)) * ag.reshape(b, (1, -1)), "diag": lambda a: _diagonal(a),
     "eye": lambda n: np.eye(_whole(n)), "zeros": lambda *n: np.zeros([_whole(i) for i in n]),
     "ones": lambda *n: np.ones([_whole(i) for i in n]),
-}  # fmt: skip
+})  # fmt: skip
+"""The functions that a formula may call: the ops of the table that have a name, a user's own too, and what is composed
+of them."""
 
 CONSTANTS = {"pi": pi, "e": e}
 
