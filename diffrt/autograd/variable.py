@@ -493,6 +493,8 @@ def _graph_of(node: Var, known: Container[int] = ()) -> list[Var]:
 
 
 def _table_row(name: str) -> Op:
+    if name not in TABLE:
+        raise TypeError(f"what the op '{name}' made cannot be unpickled: add that op first, with diffrt.autograd.op")
     return TABLE[name]
 
 

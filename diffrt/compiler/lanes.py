@@ -19,6 +19,9 @@ from diffrt.autograd.variable import TABLE, Op
 
 REALS = ("double", "float")
 
+INTRINSICS = ("sqrt", "fabs", "fma", "copysign", "floor", "ceil", "trunc", "rint", "round", "minnum", "maxnum")
+"""Functions of LLVM that every processor has; an unknown one would end the process."""
+
 
 class Body:
     """The lines of one function. width: lanes of a vector.
@@ -207,7 +210,9 @@ class Text:
         return Lanes(self, kind, found) if self.vector else self.new(f"extractelement {result} {found}, i64 0", kind)
 
     def call(self, name: str, *x: Lanes) -> Lanes:
-        """An intrinsic function of LLVM, such as "fabs", "floor" or "copysign"."""
+        """One of the intrinsic functions of LLVM. Raises ValueError for another one."""
+        if name not in INTRINSICS:
+            raise ValueError(f"there is no intrinsic {name}; there are {', '.join(INTRINSICS)}")
         kind = x[0].kind
         lanes = f"v{self.body.width}" if self.vector else ""
         whole = self.type(kind)

@@ -18,6 +18,7 @@ import linecache
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -138,6 +139,13 @@ class Node(Abstract):
     def constant(self) -> float | bool | None:
         """The value, if it is known."""
         return self.setting if self.op == "constant" else None
+
+    def __getattr__(self, name: str) -> Any:
+        """numpy asks each node of an array for the method `exp` where it is given the array in np.exp."""
+        row = TABLE.get(name)
+        if row is None or row.partials is None or row.code is None:
+            raise AttributeError(name)
+        return partial(self.recorder.make, name, self)
 
     # numpy does arithmetic on arrays of nodes through these.
     def __add__(self, other: Any) -> Any:

@@ -35,7 +35,7 @@ def _pairwise(both: Callable[..., Any], along: Callable[..., Any]) -> Callable[.
     return apply
 
 
-FUNCTIONS: Mapping[str, Callable[..., Any]] = ChainMap(ag.FUNCTIONS, {
+FUNCTIONS: ChainMap[str, Callable[..., Any]] = ChainMap(ag.FUNCTIONS, {
     "ln": ag.log, "atan2": ag.arctan2, "max": _pairwise(ag.maximum, ag.max), "min": _pairwise(ag.minimum, ag.min),
     "clip": ag.clip, "sum": ag.sum, "mean": ag.mean, "dot": ag.dot, "cross": ag.cross, "norm": ag.norm,
     "length": ag.norm, "normalize": ag.normalize, "relu": ag.relu, "sigmoid": ag.sigmoid, "softmax": ag.softmax,
