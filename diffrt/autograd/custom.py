@@ -11,7 +11,7 @@ derivations. A row is tried when it is added, so that a wrong rule is told of wh
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from string import Formatter
 from typing import Any
 
@@ -40,16 +40,20 @@ def op(name: str, forward: Rule, partials: Sequence[Rule | float | None], **colu
     no number for any ordinary one, or what cannot be differentiated again.
     """
     _check_name(name)
+    if callable(partials) or not callable(forward):
+        raise ValueError(f"op {name}: forward is a function, and partials are a tuple with one for each input")
     partials = [_partial(name, p) for p in partials]
     given = _trial(len(partials))
     with np.errstate(all="ignore"):
-        value = _check_forward(name, forward, given)
-        _check_scalar(name, columns.get("scalar"), given, value)
+        value = _forward_value(name, forward, given)
+        for what, rule, kind in (("forward", forward, np.float64), ("scalar", columns.get("scalar"), float)):
+            if rule:
+                _check_entries(f"op {name}: {what}", rule, kind, given, value)
         for i, partial in enumerate(partials):
             if callable(partial):
                 _check_partial(f"op {name}: partial {i + 1}", partial, value, given)
     for column in ("form", "latex"):
-        _check_form(name, column, columns.get(column, ""), len(partials))
+        _check_form(f"op {name}: {column}", columns.get(column, ""), len(partials))
     columns = {"boolean": value.dtype == bool, "scalar": lambda *x: np.asarray(forward(*x)).item(), **columns}
     partials = [_on_floats(p) if callable(p) else p for p in partials]
     return elementwise(name, forward, partials, module=sys._getframe(1).f_globals.get("__name__", ""), **columns)
@@ -92,7 +96,7 @@ def _trial(count: int) -> list[Any]:
     return arrays
 
 
-def _check_forward(name: str, forward: Rule, given: list[Any]) -> Any:
+def _forward_value(name: str, forward: Rule, given: list[Any]) -> Any:
     count = len(given)
     number = f"op {name}: {count} partial{'s' * (count != 1)} for a forward rule that takes another number of inputs"
     if not count or (isinstance(forward, np.ufunc) and forward.nin != count):
@@ -104,29 +108,22 @@ def _check_forward(name: str, forward: Rule, given: list[Any]) -> Any:
     except ValueError:  # it has no signature that could be asked
         pass
     value = _run(f"op {name}: forward", forward, given)
-    _check_value(f"op {name}: forward", value, np.broadcast_shapes(*(x.shape for x in given)))
     if value.dtype.kind not in "fb":
         raise ValueError(f"op {name}: forward gives {value.dtype}; floats are needed, or booleans")
-    for place in np.ndindex(value.shape):
-        entries = [np.broadcast_to(x, value.shape)[place] for x in given]
-        alone = _run(f"op {name}: forward", forward, entries)
-        if alone.shape or not _same(alone, value[place]):
-            raise ValueError(f"op {name}: forward gives {alone} for {_numbers(entries)} alone, but {value[place]} "
-                             "in an array; an op is computed entry by entry")  # fmt: skip
+    _check_value(f"op {name}: forward", value, np.broadcast_shapes(*(x.shape for x in given)))
     return value
 
 
-def _check_scalar(name: str, scalar: Callable[..., Any] | None, given: list[Any], value: Any) -> None:
-    for place in np.ndindex(value.shape) if scalar else ():
-        entries = [float(np.broadcast_to(x, value.shape)[place]) for x in given]
+def _check_entries(what: str, rule: Rule, kind: type, given: list[Any], value: Any) -> None:
+    """A rule on one number of each array has to give the entry of the result on arrays."""
+    for expected, *entries in np.broadcast(value, *given):
         try:
-            found = scalar(*entries)  # type: ignore[misc]
+            found = np.asarray(rule(*map(kind, entries)))
         except (ArithmeticError, ValueError):  # as math has it where there is no number
             continue
-        if not isinstance(found, float | bool) or not _same(found, value[place]):
-            raise ValueError(
-                f"op {name}: scalar gives {found!r:.60} for {_numbers(entries)}, but forward {value[place]}"
-            )
+        if found.shape or not np.isclose(found, expected, rtol=1e-9, atol=1e-300, equal_nan=True):
+            raise ValueError(f"{what} gives {found} for {_numbers(entries)} alone, but {expected} in an array; "
+                             "an op is computed entry by entry")  # fmt: skip
 
 
 def _check_partial(what: str, partial: Rule, value: Any, given: list[Any]) -> None:
@@ -137,8 +134,7 @@ def _check_partial(what: str, partial: Rule, value: Any, given: list[Any]) -> No
         raise ValueError(f"{what} gives the shape {found.shape} where the result has {value.shape}") from None
     _check_value(what, found, found.shape)
     try:
-        again = partial(Var(as_value(value)), *map(Var, given))
-        as_value(again)
+        as_value(partial(Var(as_value(value)), *map(Var, given)))
     except Exception as fault:
         raise ValueError(f"{what} cannot be differentiated again, it must be composed of functions of "
                          f"diffrt.autograd: {_line(fault)}") from None  # fmt: skip
@@ -151,14 +147,13 @@ def _check_value(what: str, value: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{what} gives no finite number for any of {_numbers(_ORDINARY)}")
 
 
-def _check_form(name: str, column: str, form: str, count: int) -> None:
+def _check_form(what: str, form: str, count: int) -> None:
     try:
-        places = sum(field is not None for _, field, _, _ in Formatter().parse(form))
-        form.format(*"x" * count)
-    except (IndexError, KeyError, ValueError):
-        places = -1
-    if form and places != count:
-        raise ValueError(f"op {name}: {column} {form!r:.60} has to have one {{}} for each of {count} inputs")
+        places = [field for _, field, _, _ in Formatter().parse(form) if field is not None]
+    except ValueError:
+        places = ["?"]
+    if form and places != [""] * count:
+        raise ValueError(f"{what} {form!r:.60} has to have one {{}} for each of {count} inputs")
 
 
 def _run(what: str, rule: Rule, given: list[Any]) -> Any:
@@ -176,8 +171,3 @@ def _numbers(values: Sequence[Any]) -> str:
 
 def _line(fault: Exception) -> str:
     return f"{type(fault).__name__}: {fault}".splitlines()[0][:160]
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two values are the same but for rounding."""
-    return bool(np.isclose(a, b, rtol=1e-9, atol=1e-300, equal_nan=True))
