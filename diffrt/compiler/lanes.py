@@ -76,6 +76,8 @@ class Lanes:
     kind: of the entries, "double", "float", "i64" or "i1" (true or false). constant: whether they are known.
     """
 
+    __slots__ = ("constant", "kind", "name", "text")
+
     def __init__(self, text: "Text", kind: str, name: str, constant: bool = False) -> None:
         self.text, self.kind, self.name, self.constant = text, kind, name, constant
 
@@ -87,7 +89,7 @@ class Lanes:
         return self.text.new(f"{op} {self.text.type(self.kind)} {self.name}, {self.other(x).name}", kind or self.kind)
 
     def _arithmetic(self, op: str, x: "Lanes | float | int") -> "Lanes":
-        return self._two(f"f{op} {self.text.flags}".rstrip() if self.kind in REALS else op, x)
+        return self._two(self.text.reals[op] if self.kind in REALS else op, x)
 
     def __add__(self, x: "Lanes | float | int") -> "Lanes":
         return self._arithmetic("add", x)
@@ -172,7 +174,7 @@ class Text:
         self, body: Body, real: str = "double", vector: bool = True, contract: bool = False, exact: bool = True
     ) -> None:
         self.body, self.real, self.vector, self.exact = body, real, vector, exact
-        self.flags = "contract arcp" if contract else ""
+        self.reals = {op: f"f{op} contract arcp" if contract else f"f{op}" for op in ("add", "sub", "mul", "div")}
 
     def type(self, kind: str) -> str:
         """The type of lanes of a kind."""
@@ -272,13 +274,13 @@ def written(text: Text, row: Op, given: list[Lanes]) -> Lanes:
         found: Any = row.code(text, *given)
     except (AttributeError, TypeError, ValueError) as fault:
         raise ValueError(f"op {row.name}: its code fails: {fault}") from None
-    kind = "i1" if row.boolean else found.kind if row.takes_booleans and isinstance(found, Lanes) else text.real
-    if isinstance(found, int | float):
+    kind = "i1" if row.boolean else text.real
+    if isinstance(found, Lanes) and (found.kind == kind or row.takes_booleans):
+        return found
+    if isinstance(found, bool | int | float):
         return text.known(found, kind)
-    if not isinstance(found, Lanes) or found.kind != kind:
-        shown = f"lanes of {found.kind}" if isinstance(found, Lanes) else type(found).__name__
-        raise ValueError(f"op {row.name}: its code gives {shown}; it has to give lanes of {kind}")
-    return found
+    shown = f"lanes of {found.kind}" if isinstance(found, Lanes) else type(found).__name__
+    raise ValueError(f"op {row.name}: its code gives {shown}; it has to give lanes of {kind}")
 
 
 def definition(name: str, real: str, count: int, module: Body) -> str:
