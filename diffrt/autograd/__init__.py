@@ -1,9 +1,11 @@
 """The autograd core: numbers that remember how they were computed, and what can be asked of them."""
 
+from .custom import op
 from .functional import batch_norm, cross, dot, log_softmax, norm, normalize, relu, sigmoid, softmax
 from .implicit import root
 from .naming import named, scope
 from .operations import (
+    FUNCTIONS,
     absolute,
     add,
     arctan2,
@@ -65,11 +67,11 @@ from .transforms import (
 from .variable import TABLE, Op, Var, detach, no_grad, variable
 
 __all__ = [
-    "TABLE", "Op", "Var", "absolute", "add", "add_at", "arctan2", "batch_norm", "broadcast_to", "checkpoint", "clip",
-    "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
+    "FUNCTIONS", "TABLE", "Op", "Var", "absolute", "add", "add_at", "arctan2", "batch_norm", "broadcast_to",
+    "checkpoint", "clip", "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
     "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log1p", "log_softmax",
     "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "power", "pushforward", "relu",
+    "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "op", "power", "pushforward", "relu",
     "reshape", "root", "scatter_add", "scope", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum",
     "take", "tan", "tanh", "transpose", "value_and_grad", "variable", "vjp", "where",
 ]  # fmt: skip

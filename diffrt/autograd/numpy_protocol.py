@@ -1,5 +1,6 @@
 """numpy functions on Vars: np.sin(x), np.sum(x), array * x. What is not listed here is refused by name."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -8,39 +9,13 @@ import numpy as np
 
 from . import functional, operations, structure
 
-_UFUNCS: dict[Any, Callable[..., Any]] = {
-    getattr(np, name): getattr(operations, name)
-    for name in [
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "power",
-        "negative",
-        "absolute",
-        "sqrt",
-        "exp",
-        "log",
-        "log1p",
-        "sin",
-        "cos",
-        "tan",
-        "tanh",
-        "arctan2",
-        "minimum",
-        "maximum",
-        "sign",
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "equal",
-        "not_equal",
-        "logical_and",
-        "logical_or",
-        "logical_not",
-    ]
-} | {np.matmul: structure.matmul, np.positive: lambda x: x, np.square: lambda x: operations.multiply(x, x)}
+_UFUNCS: Mapping[Any, Callable[..., Any]] = ChainMap(
+    operations.UFUNCS,
+    {
+        np.power: operations.power, np.matmul: structure.matmul,
+        np.positive: lambda x: x, np.square: lambda x: operations.multiply(x, x),
+    },
+)  # fmt: skip
 
 
 def _reduced(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,10 +1,12 @@
-"""The op table: what can be computed, and how it is differentiated. One op is one row.
+"""The op table: what can be computed, and all that anybody wants to know of it. One op is one row.
 
 An elementwise op y = f(x1, x2, ...) is described by its *partials*: for each input a function
 (y, x1, x2, ...) -> dy/dxi, written in these same ops, so that it can be evaluated on plain numbers, recorded
 and differentiated again, or compiled. Three short forms need no function: 1.0 and -1.0 for a partial that is
 that constant, None for an input that has no derivative. A partial of booleans selects: the derivative goes
-through where it is true. Rows that move, add up or combine entries are in `structure.py`.
+through where it is true. Rows that move, add up or combine entries are in `structure.py`, and `custom.py` has the way
+for a user to add a row. The other columns are explained at `Op`: how a kernel computes the op, in lines of machine code
+that are written with lanes as one writes arithmetic, and how it is said and printed.
 
 Reverse and forward mode both multiply by partials, and do so in one place, `chain`: there **zero wins**. A
 factor 0 makes the product 0 even if the other factor is inf or nan. So where(x > 0, sqrt(x), 0) has derivative
@@ -14,11 +16,61 @@ x = 0, where the partial of sqrt is inf but x * x does not move.
 
 import math
 import operator
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from .variable import TABLE, Array, Numeric, Op, Var, apply, is_abstract
+from . import elementary
+from .variable import TABLE, Array, Numeric, Op, Rule, Var, apply, is_abstract
+
+Function: TypeAlias = Callable[..., Any]
+
+FUNCTIONS: dict[str, Function] = {}
+"""The functions of elementwise ops that are called by name, such as exp; formulas know these."""
+
+UFUNCS: dict[Any, Function] = {}
+"""What numpy's ufuncs do on Vars: the functions of the ops of which they are the forward rule."""
+
+
+def elementwise(
+    name: str,
+    forward: Rule,
+    partials: Sequence[Rule | float | None],
+    called: str = "",
+    module: str = __name__,
+    **columns: Any,
+) -> Function:
+    """Put an elementwise op into the table, and return the function that runs it.
+
+    partials: one for each input; an op for which all are None is piecewise constant: it looks at the values, and its
+    results are plain, without derivative. called, module: the name of the function, if it has another one, and where it
+    is to be found. columns: of `Op`.
+    """
+    moves = any(p is not None for p in partials)
+    row = Op(name, forward, partials=tuple(partials) if moves else None, differentiable=moves, **columns)
+
+    def one(x: Numeric) -> Any:
+        return apply(TABLE[name], (x,))
+
+    def two(x: Numeric, y: Numeric) -> Any:
+        return apply(TABLE[name], (x, y))
+
+    def several(*inputs: Numeric) -> Any:
+        if len(inputs) != len(partials):
+            raise TypeError(f"{name} takes {len(partials)} numbers or arrays, given {len(inputs)}")
+        return apply(TABLE[name], inputs)
+
+    function: Any = {1: one, 2: two}.get(len(partials), several)
+    function.__name__ = function.__qualname__ = called or name
+    function.__module__ = module
+    function.__doc__ = row.about + (f"\n\nNot smooth: {row.kinks}." if row.kinks else "")
+    TABLE[name] = row
+    if not row.form:
+        FUNCTIONS[name] = function
+    if isinstance(forward, np.ufunc):
+        UFUNCS.setdefault(forward, function)
+    return function  # type: ignore[no-any-return]
 
 
 def chain(g: Any, partial: Any) -> Any:
@@ -69,206 +121,169 @@ def _larger(x: Any, y: Any) -> Any:
     return where(greater(x, y), 1.0, where(equal(x, y), 0.5, 0.0))
 
 
-def _pick_larger(x: float, y: float) -> float:
-    return x if x >= y or x != x else y
+# Arithmetic. A chain is a product in which zero wins; an alias is how transforms tell variables apart.
+elementwise("alias", lambda x: x, (1.0,), scalar=lambda x: x, code=lambda t, x: x, inline=True, form="{}")
+add = elementwise(
+    "add", np.add, (1.0, 1.0), symbol="+", form="{} + {}", scalar=operator.add, commutes=True,
+    code=lambda t, x, y: x + y, inline=True,
+    about="x + y.", backward="passes it on",
+)  # fmt: skip
+subtract = elementwise(
+    "subtract", np.subtract, (1.0, -1.0), symbol="-", form="{} - {}", scalar=operator.sub,
+    code=lambda t, x, y: x - y, inline=True,
+    about="x - y.", backward="passes it on, to the second with a minus",
+)  # fmt: skip
+multiply = elementwise(
+    "multiply", np.multiply, (lambda out, x, y: y, lambda out, x, y: x), symbol="*", form="{} * {}",
+    latex=r"{} \cdot {}", scalar=operator.mul, commutes=True,
+    code=lambda t, x, y: x * y, inline=True,
+    about="x * y, entry by entry.", backward="multiplies it by the other factor",
+)  # fmt: skip
+elementwise(
+    "chain", _zero_wins, (lambda out, g, p: p, lambda out, g, p: g), symbol="*", form="{} * {}", latex=r"{} \cdot {}",
+    scalar=_product, commutes=True,
+    code=lambda t, g, p: t.choose(g.is_(0.0) | p.is_(0.0), 0.0, g * p) if t.exact else g * p, inline=True,
+    backward="multiplies it by the other factor",
+)  # fmt: skip
+divide = elementwise(
+    "divide", np.divide, (lambda out, x, y: _over(1.0, y), lambda out, x, y: -_over(out, y)), symbol="/",
+    form="{} / {}", latex=r"\frac{{{}}}{{{}}}", scalar=operator.truediv,
+    code=lambda t, x, y: x / y, inline=True,
+    about="x / y, entry by entry; division by zero gives inf or nan, for floats too.",
+    backward="divides it by the denominator, or for the denominator multiplies it by -quotient / denominator",
+)  # fmt: skip
+power: Function = elementwise(
+    "power", operator.pow,
+    (lambda out, x, n: chain(n, power(x, n - 1.0)), lambda out, x, n: chain(out, log(where(equal(x, 0.0), 1.0, x)))),
+    symbol="**", form="{} ^ {}", latex="{{{}}}^{{{}}}", scalar=math.pow, code=elementary.power,
+    about="x ** y, entry by entry; nan for a negative x and a y that is not whole.",
+    kinks="base 0, where the derivative by the exponent is taken as 0",
+)  # fmt: skip
+negative = elementwise(
+    "negative", np.negative, (-1.0,), symbol="-", form="-{}", scalar=operator.neg,
+    code=lambda t, x: -x, inline=True,
+    about="-x.", backward="turns its sign",
+)  # fmt: skip
 
-
-def _pick_smaller(x: float, y: float) -> float:
-    return x if x <= y or x != x else y
-
-
-def _sign(x: float) -> float:
-    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x
-
-
-# The columns: name, forward rule, one partial per input, symbol, the same on Python floats.
-_ELEMENTWISE: tuple[tuple[Any, ...], ...] = (
-    ("alias", lambda x: x, (1.0,), "", lambda x: x),
-    ("add", np.add, (1.0, 1.0), "+", operator.add),
-    ("subtract", np.subtract, (1.0, -1.0), "-", operator.sub),
-    ("multiply", np.multiply, (lambda out, x, y: y, lambda out, x, y: x), "*", operator.mul),
-    ("chain", _zero_wins, (lambda out, g, p: p, lambda out, g, p: g), "*", _product),
-    (
-        "divide",
-        np.divide,
-        (lambda out, x, y: _over(1.0, y), lambda out, x, y: -_over(out, y)),
-        "/",
-        operator.truediv,
-    ),
-    (
-        "power",
-        operator.pow,
-        (
-            lambda out, x, n: chain(n, power(x, n - 1.0)),
-            lambda out, x, n: chain(out, log(where(equal(x, 0.0), 1.0, x))),
-        ),
-        "**",
-        math.pow,
-    ),
-    ("negative", np.negative, (-1.0,), "-", operator.neg),
-    ("abs", np.abs, (lambda out, x: sign(x),), "abs", abs),
-    ("sqrt", np.sqrt, (lambda out, x: _over(0.5, out),), "sqrt", math.sqrt),
-    ("exp", np.exp, (lambda out, x: out,), "exp", math.exp),
-    ("log", np.log, (lambda out, x: _over(1.0, x),), "log", math.log),
-    ("log1p", np.log1p, (lambda out, x: _over(1.0, 1.0 + x),), "log1p", math.log1p),
-    ("sin", np.sin, (lambda out, x: cos(x),), "sin", math.sin),
-    ("cos", np.cos, (lambda out, x: -sin(x),), "cos", math.cos),
-    ("tan", np.tan, (lambda out, x: 1.0 + out * out,), "tan", math.tan),
+# Functions of one number.
+absolute = elementwise(
+    "abs", np.abs, (lambda out, x: sign(x),), called="absolute", latex=r"\left|{}\right|", scalar=abs,
+    complex_forward=lambda x: np.where(np.real(x) < 0.0, -x, x), code=lambda t, x: abs(x), inline=True,
+    about="|x|.", kinks="x = 0, where the derivative is taken as 0",
+)  # fmt: skip
+sqrt = elementwise(
+    "sqrt", np.sqrt, (lambda out, x: _over(0.5, out),), latex=r"\sqrt{{{}}}", scalar=math.sqrt,
+    code=lambda t, x: t.call("sqrt", x), inline=True,
+    about="Square root.", backward="divides it by twice the root",
+    kinks="x = 0, where the derivative is inf, or 0 for an input that does not move",
+)  # fmt: skip
+exp = elementwise(
+    "exp", np.exp, (lambda out, x: out,), latex="e^{{{}}}", scalar=math.exp, code=elementary.exp,
+    about="e ** x.", backward="multiplies it by the value itself",
+)  # fmt: skip
+log: Function = elementwise(
+    "log", np.log, (lambda out, x: _over(1.0, x),), scalar=math.log, code=elementary.log,
+    about="Natural logarithm.", backward="divides it by the input",
+)  # fmt: skip
+log1p = elementwise(
+    "log1p", np.log1p, (lambda out, x: _over(1.0, 1.0 + x),), scalar=math.log1p, code=elementary.log1p,
+    about="Natural logarithm of 1 + x, which keeps its digits where x is small.",
+    backward="divides it by one plus the input",
+)  # fmt: skip
+sin = elementwise(
+    "sin", np.sin, (lambda out, x: cos(x),), scalar=math.sin, code=elementary.sin,
+    about="Sine of x in radians.", backward="multiplies it by cos",
+)  # fmt: skip
+cos: Function = elementwise(
+    "cos", np.cos, (lambda out, x: -sin(x),), scalar=math.cos, code=elementary.cos,
+    about="Cosine of x in radians.", backward="multiplies it by -sin",
+)  # fmt: skip
+tan = elementwise(
+    "tan", np.tan, (lambda out, x: 1.0 + out * out,), scalar=math.tan, code=elementary.tan,
+    about="Tangent of x in radians.",
+)  # fmt: skip
+tanh = elementwise(
     # cosh(x) overflows to inf where the derivative is 0; 1 - tanh(x)^2 would lose it to rounding long before.
-    ("tanh", np.tanh, (lambda out, x: (2.0 / (exp(x) + exp(-x))) ** 2.0,), "tanh", math.tanh),
-    (
-        "arctan2",
-        np.arctan2,
-        (lambda out, y, x: _over(x, x * x + y * y), lambda out, y, x: -_over(y, x * x + y * y)),
-        "arctan2",
-        math.atan2,
-    ),
-    (
-        "minimum",
-        np.minimum,
-        (lambda out, x, y: _larger(y, x), lambda out, x, y: _larger(x, y)),
-        "min",
-        _pick_smaller,
-    ),
-    (
-        "maximum",
-        np.maximum,
-        (lambda out, x, y: _larger(x, y), lambda out, x, y: _larger(y, x)),
-        "max",
-        _pick_larger,
-    ),
-    (
-        "where",
-        np.where,
-        (None, lambda out, c, x, y: c, lambda out, c, x, y: logical_not(c)),
-        "where",
-        lambda c, x, y: x if c else y,
-    ),
-)
+    "tanh", np.tanh, (lambda out, x: (2.0 / (exp(x) + exp(-x))) ** 2.0,), scalar=math.tanh, code=elementary.tanh,
+    about="Hyperbolic tangent.", backward="multiplies it by tanh' = 1 - tanh^2",
+)  # fmt: skip
 
-_KINKS = {
-    "abs": "x = 0, where the derivative is taken as 0",
-    "sqrt": "x = 0, where the derivative is inf, or 0 for an input that does not move",
-    "power": "base 0, where the derivative by the exponent is taken as 0",
-    "minimum": "x = y, where each input has one half of the derivative",
-    "maximum": "x = y, where each input has one half of the derivative",
-    "where": "none at the border of the condition: the derivative is that of the branch taken",
-    "arctan2": "x = y = 0, and the jump of 2 pi at y = 0, x < 0",
-}
+# Of two, and the choice.
+arctan2 = elementwise(
+    "arctan2", np.arctan2,
+    (lambda out, y, x: _over(x, x * x + y * y), lambda out, y, x: -_over(y, x * x + y * y)),
+    scalar=math.atan2, code=elementary.arctan2,
+    about="arctan2(y, x): the angle of the point (x, y) in radians, from -pi to pi.",
+    kinks="x = y = 0, and the jump of 2 pi at y = 0, x < 0",
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", np.minimum, (lambda out, x, y: _larger(y, x), lambda out, x, y: _larger(x, y)), symbol="min",
+    latex=r"\min({}, {})", scalar=lambda x, y: x if x <= y or x != x else y,
+    complex_forward=lambda x, y: np.where(np.real(x) < np.real(y), x, y),
+    code=lambda t, x, y: t.nan_first(x, t.choose(x < y, x, y)), inline=True,
+    about="The smaller one, entry by entry.", backward="passes it to the smaller one",
+    kinks="x = y, where each input has one half of the derivative",
+)  # fmt: skip
+maximum = elementwise(
+    "maximum", np.maximum, (lambda out, x, y: _larger(x, y), lambda out, x, y: _larger(y, x)), symbol="max",
+    latex=r"\max({}, {})", scalar=lambda x, y: x if x >= y or x != x else y,
+    complex_forward=lambda x, y: np.where(np.real(x) >= np.real(y), x, y),
+    code=lambda t, x, y: t.nan_first(x, t.choose(x > y, x, y)), inline=True,
+    about="The larger one, entry by entry.", backward="passes it to the larger one",
+    kinks="x = y, where each input has one half of the derivative",
+)  # fmt: skip
+_where = elementwise(
+    "where", np.where, (None, lambda out, c, x, y: c, lambda out, c, x, y: logical_not(c)),
+    scalar=lambda c, x, y: x if c else y, code=lambda t, c, x, y: t.choose(c, x, y), inline=True, takes_booleans=True,
+    backward="passes it to the one that was taken",
+    kinks="not at the border of the condition: the derivative is that of the branch taken",
+)  # fmt: skip
+sign: Function = elementwise(
+    "sign", np.sign, (None,), scalar=lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else x,
+    code=lambda t, x: t.choose(x > 0.0, 1.0, t.choose(x < 0.0, -1.0, x)), inline=True,
+    about="-1, 0 or 1, as a plain value without derivative.",
+)  # fmt: skip
 
-# Piecewise constant: they look at the values and give plain results that have no derivative.
-_DISCRETE: tuple[tuple[Any, ...], ...] = (
-    ("less", np.less, "<", operator.lt),
-    ("less_equal", np.less_equal, "<=", operator.le),
-    ("greater", np.greater, ">", operator.gt),
-    ("greater_equal", np.greater_equal, ">=", operator.ge),
-    ("equal", np.equal, "==", operator.eq),
-    ("not_equal", np.not_equal, "!=", operator.ne),
-    ("logical_and", np.logical_and, "and", lambda x, y: bool(x and y)),
-    ("logical_or", np.logical_or, "or", lambda x, y: bool(x or y)),
-    ("logical_not", np.logical_not, "not", operator.not_),
-    ("sign", np.sign, "sign", _sign),
-)
-
-for _name, _forward, _partials, _symbol, _scalar in _ELEMENTWISE:
-    TABLE[_name] = Op(_name, _forward, _symbol, partials=_partials, kinks=_KINKS.get(_name, ""), scalar=_scalar)
-for _name, _forward, _symbol, _scalar in _DISCRETE:
-    TABLE[_name] = Op(_name, _forward, _symbol, scalar=_scalar, differentiable=False)
-
-
-def add(x: Numeric, y: Numeric) -> Any:
-    """x + y."""
-    return apply(TABLE["add"], (x, y))
-
-
-def subtract(x: Numeric, y: Numeric) -> Any:
-    """x - y."""
-    return apply(TABLE["subtract"], (x, y))
-
-
-def multiply(x: Numeric, y: Numeric) -> Any:
-    """x * y, entry by entry."""
-    return apply(TABLE["multiply"], (x, y))
-
-
-def divide(x: Numeric, y: Numeric) -> Any:
-    """x / y, entry by entry; division by zero gives inf or nan, for floats too."""
-    return apply(TABLE["divide"], (x, y))
-
-
-def power(x: Numeric, n: Numeric) -> Any:
-    """x ** n, entry by entry; nan for a negative x and an n that is not whole."""
-    return apply(TABLE["power"], (x, n))
-
-
-def negative(x: Numeric) -> Any:
-    """-x."""
-    return apply(TABLE["negative"], (x,))
-
-
-def absolute(x: Numeric) -> Any:
-    """|x|; the derivative at 0 is taken as 0."""
-    return apply(TABLE["abs"], (x,))
-
-
-def sqrt(x: Numeric) -> Any:
-    """Square root; at 0 the derivative is inf, or 0 for an input that does not move there."""
-    return apply(TABLE["sqrt"], (x,))
-
-
-def exp(x: Numeric) -> Any:
-    """e ** x."""
-    return apply(TABLE["exp"], (x,))
-
-
-def log(x: Numeric) -> Any:
-    """Natural logarithm."""
-    return apply(TABLE["log"], (x,))
-
-
-def log1p(x: Numeric) -> Any:
-    """Natural logarithm of 1 + x, which keeps its digits where x is small."""
-    return apply(TABLE["log1p"], (x,))
-
-
-def sin(x: Numeric) -> Any:
-    """Sine of x in radians."""
-    return apply(TABLE["sin"], (x,))
-
-
-def cos(x: Numeric) -> Any:
-    """Cosine of x in radians."""
-    return apply(TABLE["cos"], (x,))
-
-
-def tan(x: Numeric) -> Any:
-    """Tangent of x in radians."""
-    return apply(TABLE["tan"], (x,))
-
-
-def tanh(x: Numeric) -> Any:
-    """Hyperbolic tangent."""
-    return apply(TABLE["tanh"], (x,))
-
-
-def arctan2(y: Numeric, x: Numeric) -> Any:
-    """Angle of the point (x, y) in radians, from -pi to pi."""
-    return apply(TABLE["arctan2"], (y, x))
-
-
-def minimum(x: Numeric, y: Numeric) -> Any:
-    """The smaller one, entry by entry; a tie gives one half of the derivative to each."""
-    return apply(TABLE["minimum"], (x, y))
-
-
-def maximum(x: Numeric, y: Numeric) -> Any:
-    """The larger one, entry by entry; a tie gives one half of the derivative to each."""
-    return apply(TABLE["maximum"], (x, y))
-
-
-def clip(x: Numeric, lower: Numeric, upper: Numeric) -> Any:
-    """x held between lower and upper."""
-    return minimum(maximum(x, lower), upper)
+# Comparisons, and what joins them.
+less = elementwise(
+    "less", np.less, (None, None), symbol="<", form="{} < {}", scalar=operator.lt, boolean=True,
+    code=lambda t, x, y: x < y, inline=True,
+    about="x < y, as plain booleans; so are the other comparisons and what joins them.",
+)  # fmt: skip
+less_equal = elementwise(
+    "less_equal", np.less_equal, (None, None), symbol="<=", form="{} <= {}", latex=r"{} \le {}", scalar=operator.le,
+    boolean=True, code=lambda t, x, y: x <= y, inline=True, about="x <= y.",
+)  # fmt: skip
+greater = elementwise(
+    "greater", np.greater, (None, None), symbol=">", form="{} > {}", scalar=operator.gt,
+    boolean=True, code=lambda t, x, y: x > y, inline=True, about="x > y.",
+)  # fmt: skip
+greater_equal = elementwise(
+    "greater_equal", np.greater_equal, (None, None), symbol=">=", form="{} >= {}", latex=r"{} \ge {}",
+    scalar=operator.ge, boolean=True, code=lambda t, x, y: x >= y, inline=True, about="x >= y.",
+)  # fmt: skip
+equal: Function = elementwise(
+    "equal", np.equal, (None, None), symbol="==", form="{} == {}", latex="{} = {}", scalar=operator.eq, boolean=True,
+    commutes=True, code=lambda t, x, y: x.is_(y), inline=True, about="x == y.",
+)  # fmt: skip
+not_equal = elementwise(
+    "not_equal", np.not_equal, (None, None), symbol="!=", form="{} != {}", latex=r"{} \ne {}", scalar=operator.ne,
+    boolean=True, commutes=True, code=lambda t, x, y: x.is_not(y), inline=True, about="x != y.",
+)  # fmt: skip
+logical_and = elementwise(
+    "logical_and", np.logical_and, (None, None), symbol="and", form="{} and {}", latex=r"{} \wedge {}",
+    scalar=lambda x, y: bool(x and y), boolean=True, takes_booleans=True, commutes=True,
+    code=lambda t, x, y: x & y, inline=True, about="Both.",
+)  # fmt: skip
+logical_or = elementwise(
+    "logical_or", np.logical_or, (None, None), symbol="or", form="{} or {}", latex=r"{} \vee {}",
+    scalar=lambda x, y: bool(x or y), boolean=True, takes_booleans=True, commutes=True,
+    code=lambda t, x, y: x | y, inline=True, about="At least one.",
+)  # fmt: skip
+logical_not: Function = elementwise(
+    "logical_not", np.logical_not, (None,), symbol="not", form="not {}", latex=r"\neg {}", scalar=operator.not_,
+    boolean=True, takes_booleans=True, code=lambda t, x: x ^ 1, inline=True, about="Not x.",
+)  # fmt: skip
 
 
 def where(condition: Any, x: Numeric, y: Numeric) -> Any:
@@ -280,54 +295,12 @@ def where(condition: Any, x: Numeric, y: Numeric) -> Any:
         condition = condition != 0.0
     elif not (type(condition) is bool or (isinstance(condition, np.ndarray) and condition.dtype.char in "?O")):
         condition = condition if isinstance(condition, Var) else np.asarray(condition) != 0.0
-    return apply(TABLE["where"], (condition, x, y))
+    return _where(condition, x, y)
 
 
-def sign(x: Numeric) -> Any:
-    """-1, 0 or 1, as a plain value without derivative."""
-    return apply(TABLE["sign"], (x,))
+FUNCTIONS["where"] = where
 
 
-def less(x: Numeric, y: Numeric) -> Any:
-    """x < y, as plain booleans; so are the other comparisons and what joins them."""
-    return apply(TABLE["less"], (x, y))
-
-
-def less_equal(x: Numeric, y: Numeric) -> Any:
-    """x <= y."""
-    return apply(TABLE["less_equal"], (x, y))
-
-
-def greater(x: Numeric, y: Numeric) -> Any:
-    """x > y."""
-    return apply(TABLE["greater"], (x, y))
-
-
-def greater_equal(x: Numeric, y: Numeric) -> Any:
-    """x >= y."""
-    return apply(TABLE["greater_equal"], (x, y))
-
-
-def equal(x: Numeric, y: Numeric) -> Any:
-    """x == y."""
-    return apply(TABLE["equal"], (x, y))
-
-
-def not_equal(x: Numeric, y: Numeric) -> Any:
-    """x != y."""
-    return apply(TABLE["not_equal"], (x, y))
-
-
-def logical_and(x: Any, y: Any) -> Any:
-    """Both."""
-    return apply(TABLE["logical_and"], (x, y))
-
-
-def logical_or(x: Any, y: Any) -> Any:
-    """At least one."""
-    return apply(TABLE["logical_or"], (x, y))
-
-
-def logical_not(x: Any) -> Any:
-    """Not x."""
-    return apply(TABLE["logical_not"], (x,))
+def clip(x: Numeric, lower: Numeric, upper: Numeric) -> Any:
+    """x held between lower and upper."""
+    return minimum(maximum(x, lower), upper)

@@ -287,49 +287,62 @@ def _squeeze(x: Any, axis: int) -> Any:
     return reshape(x, shape)
 
 
-# The columns: name, forward rule, vjp and jvp for each input (or one joint rule for any number of them), symbol.
-_ROWS: tuple[tuple[Any, ...], ...] = (
-    ("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),  # np.sum without its detours
-     (lambda g, out, x, axis, keepdims: _spread(g, x, axis),),
-     (lambda t, out, x, axis, keepdims: sum(t, axis, keepdims),), "sum"),
-    ("max", _largest, (_extreme_vjp,), (_extreme_jvp,), "max"),
-    ("min", _smallest, (_extreme_vjp,), (_extreme_jvp,), "min"),
-    ("reshape", np.reshape,
-     (lambda g, out, x, shape: reshape(g, _shape(x)),),
-     (lambda t, out, x, shape: reshape(t, shape),), "reshape"),
-    ("transpose", np.transpose,
-     (lambda g, out, x, axes: transpose(g, _inverse(axes)),),
-     (lambda t, out, x, axes: transpose(t, axes),), "transpose"),
-    ("broadcast_to", np.broadcast_to,
-     (lambda g, out, x, shape: g,),
-     (lambda t, out, x, shape: broadcast_to(t, shape),), "broadcast"),
-    ("stack", lambda *parts, axis: np.stack(parts, axis), _stack_vjp, _joined_jvp(stack), "stack"),
-    ("concatenate", lambda *parts, axis: np.concatenate(parts, axis),
-     _concatenate_vjp, _joined_jvp(concatenate), "concatenate"),
-    ("index", _index,
-     (lambda g, out, x, index: apply(TABLE["place"], (g,), {"index": index, "shape": _shape(x)}),),
-     (lambda t, out, x, index: apply(TABLE["index"], (t,), {"index": index}),), "[]"),
-    ("place", _place,
-     (lambda g, out, x, index, shape: apply(TABLE["index"], (g,), {"index": index}),),
-     (lambda t, out, x, index, shape: apply(TABLE["place"], (t,), {"index": index, "shape": shape}),), "place"),
-    ("take", _take,
-     (lambda g, out, x, indices, axis: scatter_add(g, indices, _shape(x)[axis], axis),),
-     (lambda t, out, x, indices, axis: take(t, indices, axis),), "take"),
-    ("scatter_add", _scatter_add,
-     (lambda g, out, x, indices, size, axis: take(g, indices, axis),),
-     (lambda t, out, x, indices, size, axis: scatter_add(t, indices, size, axis),), "scatter_add"),
-    ("add_at", _add_at,
-     (lambda g, out, x, y, indices: g, lambda g, out, x, y, indices: take(g, indices, -1)),
-     (lambda t, out, x, y, indices: t,
-      lambda t, out, x, y, indices: add_at(np.zeros(_shape(x)), indices, t)), "add_at"),
-    ("matmul", np.matmul, (_matmul_x, _matmul_y),
-     (lambda t, out, x, y: matmul(t, y), lambda t, out, x, y: matmul(x, t)), "@"),
-)  # fmt: skip
+def _beside(pick: Any) -> Any:
+    """max or min of complex numbers, of which the real parts decide."""
 
-_KINKS = {
-    "max": "entries that tie for the largest, which share the derivative evenly",
-    "min": "entries that tie for the smallest, which share the derivative evenly",
-}
+    def along(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        if axis is None:
+            return np.reshape(x, -1)[pick(np.real(x))]
+        if not isinstance(axis, int):
+            raise NotImplementedError
+        found = np.take_along_axis(x, np.expand_dims(pick(np.real(x), axis), axis), axis)
+        return found if keepdims else np.squeeze(found, axis)
 
-for _name, _forward, _vjp, _jvp, _symbol in _ROWS:
-    TABLE[_name] = Op(_name, _forward, _symbol, vjp=_vjp, jvp=_jvp, kinks=_KINKS.get(_name, ""))
+    return along
+
+
+for _row in (
+    Op("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),  # np.sum without its detours
+       vjp=(lambda g, out, x, axis, keepdims: _spread(g, x, axis),),
+       jvp=(lambda t, out, x, axis, keepdims: sum(t, axis, keepdims),),
+       latex=r"\textstyle\sum {}", backward="spreads it over the entries"),
+    Op("max", _largest, vjp=(_extreme_vjp,), jvp=(_extreme_jvp,), complex_forward=_beside(np.argmax),
+       kinks="entries that tie for the largest, which share the derivative evenly"),
+    Op("min", _smallest, vjp=(_extreme_vjp,), jvp=(_extreme_jvp,), complex_forward=_beside(np.argmin),
+       kinks="entries that tie for the smallest, which share the derivative evenly"),
+    Op("reshape", np.reshape,
+       vjp=(lambda g, out, x, shape: reshape(g, _shape(x)),),
+       jvp=(lambda t, out, x, shape: reshape(t, shape),), backward="puts it in the old shape"),
+    Op("transpose", np.transpose,
+       vjp=(lambda g, out, x, axes: transpose(g, _inverse(axes)),),
+       jvp=(lambda t, out, x, axes: transpose(t, axes),)),
+    Op("broadcast_to", np.broadcast_to, "broadcast",
+       vjp=(lambda g, out, x, shape: g,),
+       jvp=(lambda t, out, x, shape: broadcast_to(t, shape),)),
+    Op("stack", lambda *parts, axis: np.stack(parts, axis), vjp=_stack_vjp, jvp=_joined_jvp(stack),
+       backward="takes it apart"),
+    Op("concatenate", lambda *parts, axis: np.concatenate(parts, axis), vjp=_concatenate_vjp,
+       jvp=_joined_jvp(concatenate), backward="takes it apart"),
+    Op("index", _index, "[]",
+       vjp=(lambda g, out, x, index: apply(TABLE["place"], (g,), {"index": index, "shape": _shape(x)}),),
+       jvp=(lambda t, out, x, index: apply(TABLE["index"], (t,), {"index": index}),),
+       form="{}[{index}]", latex="{}[{index}]", backward="puts it in its place"),
+    Op("place", _place,
+       vjp=(lambda g, out, x, index, shape: apply(TABLE["index"], (g,), {"index": index}),),
+       jvp=(lambda t, out, x, index, shape: apply(TABLE["place"], (t,), {"index": index, "shape": shape}),)),
+    Op("take", _take,
+       vjp=(lambda g, out, x, indices, axis: scatter_add(g, indices, _shape(x)[axis], axis),),
+       jvp=(lambda t, out, x, indices, axis: take(t, indices, axis),)),
+    Op("scatter_add", _scatter_add,
+       vjp=(lambda g, out, x, indices, size, axis: take(g, indices, axis),),
+       jvp=(lambda t, out, x, indices, size, axis: scatter_add(t, indices, size, axis),)),
+    Op("add_at", _add_at,
+       vjp=(lambda g, out, x, y, indices: g, lambda g, out, x, y, indices: take(g, indices, -1)),
+       jvp=(lambda t, out, x, y, indices: t,
+            lambda t, out, x, y, indices: add_at(np.zeros(_shape(x)), indices, t))),
+    Op("matmul", np.matmul, "@", vjp=(_matmul_x, _matmul_y),
+       jvp=(lambda t, out, x, y: matmul(t, y), lambda t, out, x, y: matmul(x, t)),
+       form="{} @ {}", latex=r"{} \, {}",
+       backward="multiplies by the other one transposed: for A in A @ x it is g x^T, for x it is A^T g"),
+):  # fmt: skip
+    TABLE[_row.name] = _row

@@ -36,7 +36,10 @@ Rule: TypeAlias = Callable[..., Any]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Op:
-    """One row of the op table.
+    """One row of the op table: all that anybody wants to know of an op.
+
+    name: in the table, and in formulas. forward: its value, from plain values and settings; scalar: the same on Python
+    floats, if that is faster.
 
     An elementwise op has `partials`: for each input a function (out, *inputs) -> local derivative, or 1.0,
     -1.0, or None (see `operations.py`). Another op has `vjp` and `jvp`, one rule per input, called as
@@ -44,20 +47,38 @@ class Op:
     `structure.py`). An op with any number of inputs has one joint rule instead: vjp(g, out, inputs, wanted,
     **settings) returns a list with the adjoint of every wanted input, jvp(tangents, out, inputs, **settings)
     takes one list of tangents per input (None is zero) and returns the list of the output's tangents.
+    kinks: where the derivative is a choice. complex_forward: its value beside the real line, if `forward` does not say.
 
-    `symbol` is for drawing and printing, `kinks` says where the derivative is a choice, `scalar` is the
-    forward rule on Python floats.
+    In compiled kernels: code(text, *lanes) -> lanes writes an elementwise op with the arithmetic of lanes and the
+    methods of the text (`Lanes` and `Text` of diffrt/compiler/lanes.py); without it numpy runs the kernel. It is a
+    function on doubles, called wherever the op is used; `inline` ones are written in place, in the kernel's precision.
+    boolean: whether the result is true or false. takes_booleans: whether inputs may be; elsewhere they count as 1 and
+    0. commutes: whether two inputs may change places.
+
+    On paper: symbol in diagrams, else the name; form in texts, as "{} + {}", else name(inputs); latex, as
+    r"\\frac{{{}}}{{{}}}", else the form. about: what it is, in a line. backward: what the reverse sweep does with a
+    gradient.
     """
 
     name: str
     forward: Callable[..., Any]
-    symbol: str
+    symbol: str = ""
     partials: tuple[Rule | float | None, ...] | None = None
     vjp: tuple[Rule | None, ...] | Rule = ()
     jvp: tuple[Rule | None, ...] | Rule = ()
     kinks: str = ""
     scalar: Callable[..., Any] | None = None
+    complex_forward: Callable[..., Any] | None = None
     differentiable: bool = True
+    code: Callable[..., Any] | None = None
+    inline: bool = False
+    boolean: bool = False
+    takes_booleans: bool = False
+    commutes: bool = False
+    form: str = ""
+    latex: str = ""
+    about: str = ""
+    backward: str = ""
 
     def __copy__(self) -> Op:
         return self
@@ -472,6 +493,8 @@ def _graph_of(node: Var, known: Container[int] = ()) -> list[Var]:
 
 
 def _table_row(name: str) -> Op:
+    if name not in TABLE:
+        raise TypeError(f"what the op '{name}' made cannot be unpickled: add that op first, with diffrt.autograd.op")
     return TABLE[name]
 
 

@@ -13,13 +13,10 @@ reaches back, or beyond the piece: it computes some neighbours too, whose result
 Nothing is reordered: without `contract` every number is the one that numpy would compute.
 """
 
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from diffrt.compiler.elementary import FUNCTIONS, definition
+from diffrt.compiler.lanes import Body, Lanes, Text, definition
 from diffrt.compiler.program import (
     ROW,
     SAMPLE,
@@ -28,17 +25,11 @@ from diffrt.compiler.program import (
     Choice,
     Loop,
     Node,
-    NoMachineCode,
     Recorder,
     Scope,
 )
 
 NAME = "kernel"
-
-_BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
-_COMPARE = {"less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq",
-            "not_equal": "une"}  # fmt: skip
-_LOGIC = {"logical_and": "and", "logical_or": "or"}
 
 
 @dataclass(frozen=True)
@@ -70,24 +61,19 @@ def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[N
     return _Writer(recorder, form).module(kinds, results)
 
 
-class _Writer:
+class _Writer(Body):
     def __init__(self, recorder: Recorder, form: Form) -> None:
+        super().__init__(form.width, "entry")
         self.recorder, self.form = recorder, form
-        self.lines: list[str] = []
-        self.count = 0
-        self.block = "entry"
         self.names: dict[Node, str] = {}
         self.splats: dict[Node, str] = {}
         self.bases: dict[int, str] = {}
         self.at_row: dict[Scope, tuple[str, str]] = {}
-        self.declared: set[str] = set()
-        self.functions: set[str] = set()
         real, width = form.real, form.width
         self.vector, self.mask = f"<{width} x {real}>", f"<{width} x i1>"
         self.suffix = f"v{width}f{64 if real == 'double' else 32}"
-        self.alone = f"f{64 if real == 'double' else 32}"
         self.size = 8 if real == "double" else 4
-        self.flags = "contract arcp " if form.contract else ""
+        self.vectors, self.numbers = (Text(self, real, v, form.contract, form.exact) for v in (True, False))
         self.homes: dict[Node, tuple[Loop, int]] = {
             c: (loop, i) for loop in recorder.loops for i, c in enumerate(loop.carried)
         }
@@ -103,48 +89,18 @@ class _Writer:
         }
         self.sinks: dict[Node, str] = {}
 
-    # Lines.
-    def line(self, text: str) -> None:
-        self.lines.append("  " + text)
-
-    def value(self, text: str) -> str:
-        self.count += 1
-        name = f"%v{self.count}"
-        self.lines.append(f"  {name} = {text}")
-        return name
-
-    def start(self, label: str) -> None:
-        self.lines.append(f"{label}:")
-        self.block = label
-
-    def label(self, what: str) -> str:
-        self.count += 1
-        return f"{what}{self.count}"
-
-    def intrinsic(self, name: str, result: str, *types: str) -> str:
-        self.declared.add(f"declare {result} @{name}({', '.join(types)})")
-        return f"call {result} @{name}"
-
     # Numbers.
     def type(self, node: Node, vector: bool) -> str:
         if node.boolean:
             return self.mask if vector else "i1"
         return self.vector if vector else self.form.real
 
-    def literal(self, value: float | bool) -> str:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if self.form.real == "float":
-            with np.errstate(all="ignore"):
-                value = float(np.float32(value))
-        return "0x" + struct.pack(">d", value).hex().upper()
-
     def of(self, node: Node, vector: bool) -> str:
         """The name of a node's value, as one number or as a vector."""
         node = self.source(node)
         if node.op == "constant":
-            plain = self.literal(node.setting)
-            return f"splat ({self.type(node, False)} {plain})" if vector else plain
+            text = self.vectors if vector else self.numbers
+            return text.known(node.setting, self.type(node, False)).name
         if node.varies or not vector:
             return self.names[node]
         return self.splats[node]
@@ -157,11 +113,7 @@ class _Writer:
 
     def spread(self, node: Node) -> None:
         """Make a vector of what is the same in all lanes."""
-        kind = self.type(node, True)
-        one = self.value(f"insertelement {kind} poison, {self.type(node, False)} {self.names[node]}, i64 0")
-        self.splats[node] = self.value(
-            f"shufflevector {kind} {one}, {kind} poison, <{self.form.width} x i32> zeroinitializer"
-        )
+        self.splats[node] = self.wide(self.type(node, False), self.names[node])
 
     # The module.
     def module(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> str:
@@ -185,10 +137,8 @@ class _Writer:
             "ptr noalias %counts, i64 %first, i64 %last, i64 %samples) nounwind {"
         )
         parts = [head, *self.lines, "}"]
-        for name in sorted(self.functions):
-            text, needed = definition(name, self.form.real, self.form.width)
-            parts.append(text)
-            self.declared |= set(needed)
+        for name, real, count in self.functions:  # which grows, as an op may be written with others
+            parts.append(definition(name, real, count, self))
         return "\n".join([*parts, *sorted(self.declared), ""])
 
     def _region(self, node: Node) -> Loop | Choice | None:
@@ -397,17 +347,6 @@ class _Writer:
     def at(self, kind: str, base: str, place: str) -> str:
         return self.value(f"getelementptr {kind}, ptr {base}, i64 {place}")
 
-    def wide(self, kind: str, name: str) -> str:
-        width = self.form.width
-        one = self.value(f"insertelement <{width} x {kind}> poison, {kind} {name}, i64 0")
-        return self.value(
-            f"shufflevector <{width} x {kind}> {one}, <{width} x {kind}> poison, <{width} x i32> zeroinitializer"
-        )
-
-    def any(self, mask: str) -> str:
-        width = self.form.width
-        return self.value(f"icmp ne i{width} {self.value(f'bitcast {self.mask} {mask} to i{width}')}, 0")
-
     # Scopes.
     def scope(self, scope: Scope) -> None:
         for item in self.items.get(scope, []):
@@ -436,62 +375,12 @@ class _Writer:
         return self.value(f"load {self.vector}, ptr {self.at(real, base, column)}, align {self.size}")
 
     def operation(self, node: Node) -> str:
-        vector = node.varies
-        x = [self.of(n, vector) for n in node.operands]
-        kind = self.vector if vector else self.form.real
-        flag = self.mask if vector else "i1"
-        op = node.op
-        if op in _BINARY:
-            return self.value(f"{_BINARY[op]} {self.flags}{kind} {x[0]}, {x[1]}")
-        if op == "chain":
-            product = self.value(f"fmul {self.flags}{kind} {x[0]}, {x[1]}")
-            if not self.form.exact:
-                return product
-            zeros = [self.value(f"fcmp oeq {kind} {a}, zeroinitializer" if vector else f"fcmp oeq {kind} {a}, 0.0")
-                     for a in x]  # fmt: skip
-            zero = self.value(f"or {flag} {zeros[0]}, {zeros[1]}")
-            return self.value(
-                f"select {flag} {zero}, {kind} {'zeroinitializer' if vector else '0.0'}, {kind} {product}"
-            )
-        if op in _COMPARE:
-            return self.value(f"fcmp {_COMPARE[op]} {kind} {x[0]}, {x[1]}")
-        if op in _LOGIC:
-            return self.value(f"{_LOGIC[op]} {flag} {x[0]}, {x[1]}")
-        if op == "logical_not":
-            return self.value(f"xor {flag} {x[0]}, {'splat (i1 true)' if vector else 'true'}")
-        if op == "where":
-            # The condition may be the same for all lanes and the numbers not.
-            chosen = self.type(node, vector)
-            return self.value(f"select {flag} {x[0]}, {chosen} {x[1]}, {chosen} {x[2]}")
-        if op == "negative":
-            return self.value(f"fneg {kind} {x[0]}")
-        if op in ("sqrt", "abs"):
-            name = {"sqrt": "llvm.sqrt", "abs": "llvm.fabs"}[op]
-            suffix = self.suffix if vector else self.alone
-            return self.value(f"{self.intrinsic(f'{name}.{suffix}', kind, kind)}({kind} {x[0]})")
-        if op in ("minimum", "maximum"):
-            # A nan in either comes through.
-            less = self.value(f"fcmp {'olt' if op == 'minimum' else 'ogt'} {kind} {x[0]}, {x[1]}")
-            picked = self.value(f"select {flag} {less}, {kind} {x[0]}, {kind} {x[1]}")
-            if node.operands[0].op == "constant":
-                return picked
-            bad = self.value(f"fcmp uno {kind} {x[0]}, {x[0]}")
-            return self.value(f"select {flag} {bad}, {kind} {x[0]}, {kind} {picked}")
-        if op == "sign":
-            zero, one, less = (f"splat ({self.form.real} {v})" if vector else v for v in ("0.0", "1.0", "-1.0"))
-            down = self.value(f"fcmp olt {kind} {x[0]}, {zero}")
-            up = self.value(f"fcmp ogt {kind} {x[0]}, {zero}")
-            low = self.value(f"select {flag} {down}, {kind} {less}, {kind} {x[0]}")
-            return self.value(f"select {flag} {up}, {kind} {one}, {kind} {low}")
-        if op in FUNCTIONS:
-            self.functions.add(op)
-            given = x
-            if not vector:
-                given = [self.wide(self.form.real, a) for a in x]
-            arguments = ", ".join(f"{self.vector} {a}" for a in given)
-            found = self.value(f"call {self.vector} @diffrt.{op}({arguments})")
-            return found if vector else self.value(f"extractelement {self.vector} {found}, i64 0")
-        raise NoMachineCode(op)
+        """What the row of the op table says. The condition of a choice may be the same for all lanes."""
+        text = self.vectors if node.varies else self.numbers
+        given = [
+            Lanes(text, self.type(n, False), self.of(n, node.varies), n.op == "constant") for n in node.operands
+        ]  # fmt: skip
+        return text.op(node.op, *given).name
 
     def loop(self, loop: Loop) -> None:
         wanted = [i for i, c in enumerate(loop.carried) if c in self.live]

@@ -62,12 +62,19 @@ def _machine(cpu: str, features: str, effort: int) -> Any:
 
 
 def compile_text(text: str, effort: int) -> bytes:
-    """The machine code of a text."""
+    """The machine code of a text. Raises ValueError for a function of the C library that is not there, which would end
+    the process when the code is loaded."""
     from llvmlite import binding
 
     cpu, features, _ = host()
     machine = _machine(cpu, features, effort)
     module = binding.parse_assembly(text)
+    called = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
+    if called:
+        binding.create_mcjit_compiler(binding.parse_assembly(""), _machine(cpu, features, 0))  # makes them known
+    for name in called:
+        if binding.address_of_symbol(name) is None:
+            raise ValueError(f"the C library has no function {name}, which the code of an op calls")
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     code: bytes = machine.emit_object(module)
     return code

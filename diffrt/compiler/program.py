@@ -18,6 +18,7 @@ import linecache
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -107,10 +108,6 @@ class NoMachineCode(Exception):
         self.op = op
 
 
-_ROWS = dict(TABLE)
-"""The ops of the package. Another one of the same name is another one."""
-
-
 class Node(Abstract):
     """One number of a program.
 
@@ -127,8 +124,9 @@ class Node(Abstract):
         self.number = recorder.count()
 
     def combined(self, op: Op, operands: Sequence[Any]) -> Any:
-        """The node of an elementwise op. Raises NoMachineCode for one that is not of the package."""
-        if op.name != "alias" and _ROWS.get(op.name) is not op:
+        """The node of an elementwise op. Raises NoMachineCode for one without code, and one that is not in the table:
+        nodes know ops by name."""
+        if TABLE.get(op.name) is not op or op.code is None:
             raise NoMachineCode(op.name)
         return self.recorder.make(op.name, *operands)
 
@@ -141,6 +139,13 @@ class Node(Abstract):
     def constant(self) -> float | bool | None:
         """The value, if it is known."""
         return self.setting if self.op == "constant" else None
+
+    def __getattr__(self, name: str) -> Any:
+        """numpy asks each node of an array for the method `exp` where it is given the array in np.exp."""
+        row = TABLE.get(name)
+        if row is None or row.partials is None or row.code is None:
+            raise AttributeError(name)
+        return partial(self.recorder.make, name, self)
 
     # numpy does arithmetic on arrays of nodes through these.
     def __add__(self, other: Any) -> Any:
@@ -279,16 +284,17 @@ class Recorder:
         nodes = [x if isinstance(x, Node) else self.constant(x) for x in given]
         if name == "alias":  # the transforms' way to tell variables apart
             return nodes[0]
-        if name in _ARITHMETIC:
+        row = TABLE[name]
+        if not row.takes_booleans:
             nodes = [self.number(x) for x in nodes]
         if name == "where" and nodes[1].boolean != nodes[2].boolean:
             nodes[1:] = [self.number(x) for x in nodes[1:]]
         if all(x.op == "constant" for x in nodes):
-            return self.constant(apply(TABLE[name], tuple(x.setting for x in nodes)))
+            return self.constant(apply(row, tuple(x.setting for x in nodes)))
         simpler = _simpler(self, name, nodes)
         if simpler is not None:
             return simpler
-        if name in _COMMUTES and nodes[0].number > nodes[1].number:
+        if row.commutes and nodes[0].number > nodes[1].number:
             nodes.reverse()
         key = (name, *[x.number for x in nodes])
         found = self._made.get(key)
@@ -299,7 +305,7 @@ class Recorder:
                 # Of two branches of one kind the later one goes on with what the earlier one has computed.
                 if (x.scope.depth, x.scope.number) > (scope.depth, scope.number):
                     scope = x.scope
-            boolean = name in _BOOLEAN or (name == "where" and nodes[1].boolean)
+            boolean = row.boolean or (name == "where" and nodes[1].boolean)
             found = self._made[key] = Node(self, name, tuple(nodes), None, scope, boolean, varies)
         return found
 
@@ -314,18 +320,11 @@ class Recorder:
         return found
 
 
-_COMMUTES = {"add", "multiply", "chain", "equal", "not_equal", "logical_and", "logical_or"}
-_BOOLEAN = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
-            "logical_not"}  # fmt: skip
-_ARITHMETIC = set(TABLE) - _BOOLEAN - {"where"} | {"less", "less_equal", "greater", "greater_equal", "equal",
-                                                   "not_equal"}  # fmt: skip
-
-
 def _simpler(r: Recorder, name: str, x: list[Node]) -> Node | None:
     """What an op comes down to, if it is less: only rewritings that keep every bit but the sign of a zero."""
     a = x[0]
     b = x[1] if len(x) > 1 else a
-    if name in _COMMUTES and a.op == "constant":
+    if TABLE[name].commutes and a.op == "constant":
         a, b = b, a
     known = b.constant if len(x) > 1 else None
     if name == "add":

@@ -15,9 +15,8 @@ from diffrt.autograd import Var
 from diffrt.errors import InputError
 from diffrt.explain.claims import Claim, cut
 from diffrt.explain.factors import EXACT, Diagnosis, factor_of, same, subset_missing
-from diffrt.explain.formula import Formula
+from diffrt.explain.formula import FUNCTIONS, Formula
 from diffrt.explain.quantities import Quantities, components
-from diffrt.explain.wording import INFIX
 from diffrt.explain.work import spend
 
 TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
@@ -254,8 +253,6 @@ _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(1, 6)
 
 _BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "^": _POWER}
 
-_CALLS = ("exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "abs", "arctan2", "maximum", "minimum")
-
 
 @dataclass(frozen=True)
 class _Phrase:
@@ -290,14 +287,14 @@ def _phrase(node: Any, phrases: Mapping[int, _Phrase], entry: int) -> _Phrase:
     parts = [_operand(x, phrases, entry) for x in node.inputs]
     if not all(p.text for p in parts) or sum(len(p.text) for p in parts) > 40:
         return _Phrase()
-    sign = INFIX.get(node.op.name)
+    sign = node.op.form.removeprefix("{} ").removesuffix(" {}")
     if sign in _BINDING and len(parts) == 2:
         binding = _BINDING[sign]
         left, right = (binding + 1, binding) if sign == "^" else (binding, binding + 1)
         return _Phrase(f"{parts[0].least(left)} {sign} {parts[1].least(right)}", binding)
     if node.op.name == "negative":
         return _Phrase(f"-{parts[0].least(_SIGN)}", _SIGN)
-    if node.op.name in _CALLS:
+    if node.op.partials is not None and not node.op.form and node.op.name in FUNCTIONS:
         return _Phrase(f"{node.op.name}({', '.join(p.text for p in parts)})")
     if node.op.name == "sum" and isinstance(node.inputs[0], Var) and node.size == 1:
         whole = phrases.get(node.inputs[0].serial, _Phrase())

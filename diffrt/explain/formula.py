@@ -10,7 +10,9 @@ import inspect
 import math
 import sys
 import warnings
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import e, pi
 from typing import Any
 
@@ -52,19 +54,17 @@ def _of_vector(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "exp": ag.exp, "log": ag.log, "ln": ag.log, "sqrt": ag.sqrt, "sin": ag.sin, "cos": ag.cos, "tan": ag.tan,
-    "tanh": ag.tanh, "abs": ag.absolute, "sign": ag.sign, "arctan2": ag.arctan2, "atan2": ag.arctan2,
-    "maximum": ag.maximum, "minimum": ag.minimum, "max": _pairwise(ag.maximum, ag.max),
-    "min": _pairwise(ag.minimum, ag.min), "clip": ag.clip, "where": ag.where, "sum": ag.sum, "mean": ag.mean,
-    "dot": ag.dot, "cross": ag.cross, "norm": ag.norm, "length": ag.norm, "normalize": _of_vector(ag.normalize),
-    "relu": ag.relu, "sigmoid": ag.sigmoid, "softmax": _of_vector(ag.softmax),
-    "log_softmax": _of_vector(ag.log_softmax),
-    "transpose": ag.transpose, "outer": lambda a, b: ag.reshape(a, (-1, 1)) * ag.reshape(b, (1, -1)),
-    "diag": lambda a: _diagonal(a),
+FUNCTIONS: ChainMap[str, Callable[..., Any]] = ChainMap(ag.FUNCTIONS, {
+    "ln": ag.log, "atan2": ag.arctan2, "max": _pairwise(ag.maximum, ag.max), "min": _pairwise(ag.minimum, ag.min),
+    "clip": ag.clip, "sum": ag.sum, "mean": ag.mean, "dot": ag.dot, "cross": ag.cross, "norm": ag.norm,
+    "length": ag.norm, "normalize": _of_vector(ag.normalize), "relu": ag.relu, "sigmoid": ag.sigmoid,
+    "softmax": _of_vector(ag.softmax), "log_softmax": _of_vector(ag.log_softmax), "transpose": ag.transpose,
+    "outer": lambda a, b: ag.reshape(a, (-1, 1)) * ag.reshape(b, (1, -1)), "diag": lambda a: _diagonal(a),
     "eye": lambda n: np.eye(_sizes(n, n)[0]), "zeros": lambda *n: np.zeros(_sizes(*n)),
     "ones": lambda *n: np.ones(_sizes(*n)),
-}  # fmt: skip
+})  # fmt: skip
+"""The functions that a formula may call: the ops of the table that have a name, a user's own too, and what is composed
+of them."""
 
 CONSTANTS = {"pi": pi, "e": e}
 
@@ -130,14 +130,12 @@ def _entries(what: str, given: Sequence[Any]) -> int:
         return 0
 
 
+@cache
 def _count_of_arguments(function: Callable[..., Any]) -> tuple[int, float]:
     """How many arguments a function takes: at least, at most. Those with a default, such as axes, stay at it."""
     kinds = inspect.signature(function).parameters.values()
     least = sum(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in kinds)
     return (1, math.inf) if any(p.kind is p.VAR_POSITIONAL for p in kinds) else (least, least)
-
-
-_ARGUMENTS = {name: _count_of_arguments(function) for name, function in FUNCTIONS.items()}
 
 
 class Formula:
@@ -207,7 +205,7 @@ class Formula:
                 raise InputError(
                     f"{self.where}: there is no function {node.func.id}; there are {', '.join(sorted(FUNCTIONS))}"
                 )
-            least, most = _ARGUMENTS[node.func.id]
+            least, most = _count_of_arguments(FUNCTIONS[node.func.id])
             if not least <= len(node.args) <= most:
                 needed = f"{least} or more" if most > least else str(least)
                 raise InputError(f"{self.where}: {self._said(node)} has {len(node.args)} arguments, needed: {needed}")

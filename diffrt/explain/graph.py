@@ -107,7 +107,7 @@ class Node(Reading):
     @property
     def symbol(self) -> str:
         """Of its op, for drawing; empty for a leaf."""
-        return self.var.op.symbol if self.var is not None and self.var.op else ""
+        return (self.var.op.symbol or self.var.op.name) if self.var is not None and self.var.op else ""
 
 
 @dataclass(eq=False, repr=False)

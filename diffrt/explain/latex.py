@@ -1,11 +1,12 @@
 """A derivative as a LaTeX document: the steps, and the paths as products of partial derivatives."""
 
 import itertools
+from collections.abc import Sequence
 
 from diffrt.errors import printable
-from diffrt.explain.graph import Graph, Node
+from diffrt.explain.graph import Edge, Graph, Node
 from diffrt.explain.path import find_paths, is_crossing, through_crossings
-from diffrt.explain.wording import component, counted, tidy
+from diffrt.explain.wording import component, counted, tidy, written
 
 _SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#",
             "$": r"\$", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -20,8 +21,7 @@ def explain_latex(graph: Graph, source: Node, entry: int | None, most: int = 10)
              r"\allowdisplaybreaks", r"\begin{document}", r"\section*{Steps}", r"\begin{longtable}{lp{5cm}p{5cm}}",
              r"step & value & computed from \\ \hline"]  # fmt: skip
     for node in used.nodes:
-        made = list(dict.fromkeys(_text(e.source.name) for e in used.edges_to(node)))
-        lines.append(f"{_text(node.name)} & {_text(tidy(node.value))} & {', '.join(made) or 'given'} \\\\")
+        lines.append(f"{_text(node.name)} & {_text(tidy(node.value))} & {_computed(used.edges_to(node))} \\\\")
     lines += [r"\end{longtable}"]
     for k in range(source.size) if entry is None else [entry]:
         name = component(source, k)
@@ -45,6 +45,16 @@ def explain_latex(graph: Graph, source: Node, entry: int | None, most: int = 10)
         if not paths.complete:
             lines.append(f"The paths that are not listed add ${_number(paths.rest.item())}$.")
     return "\n".join([*lines, r"\end{document}", ""])
+
+
+def _computed(edges: Sequence[Edge]) -> str:
+    """How a step was made: its op as a formula, or the named steps that it was computed from."""
+    var = edges[0].target.var if edges else None
+    if var is None or var.op is None or edges[0].between is not None:
+        return ", ".join(dict.fromkeys(_text(e.source.name) for e in edges)) or "given"
+    name = rf"\operatorname{{{_text(var.op.name)}}}"
+    parts = [rf"\text{{{_text(x.name)}}}" for x in edges[0].target.inputs]
+    return f"${written(var.op.latex or var.op.form, name, parts, var.settings or {})}$"
 
 
 def _partial(above: str, below: str) -> str:

@@ -6,18 +6,7 @@ from diffrt.errors import printable
 from diffrt.explain.graph import Edge, Graph, Node
 from diffrt.explain.wording import tidy
 
-_RULES = {
-    "add": "passes it on", "subtract": "passes it on, to the second with a minus", "negative": "turns its sign",
-    "multiply": "multiplies it by the other factor", "divide": "divides it by the denominator, or for the denominator "
-    "multiplies it by -quotient / denominator", "exp": "multiplies it by the value itself",
-    "log": "divides it by the input", "log1p": "divides it by one plus the input",
-    "tanh": "multiplies it by tanh' = 1 - tanh^2", "sin": "multiplies it by cos", "cos": "multiplies it by -sin",
-    "sqrt": "divides it by twice the root", "sum": "spreads it over the entries", "index": "puts it in its place",
-    "stack": "takes it apart", "concatenate": "takes it apart", "reshape": "puts it in the old shape",
-    "maximum": "passes it to the larger one", "minimum": "passes it to the smaller one",
-    "where": "passes it to the one that was taken", "matmul": "multiplies by the other one transposed: "
-    "for A in A @ x it is g x^T, for x it is A^T g",
-}  # fmt: skip
+_RULE = "multiplies it by its local derivative"
 
 
 def forward_text(graph: Graph) -> str:
@@ -43,9 +32,9 @@ def backward_text(graph: Graph) -> str:
         if not edges or node.adjoint is None:
             continue
         step += 1
-        op = node.var.op.name if node.var is not None and node.var.op else ""
-        rule = _RULES.get(op, "multiplies it by its local derivative")
-        lines.append(f"{step:>3}  {node.name} = {node.operation}: {op} {rule}")
+        op = node.var.op if node.var is not None else None
+        rule = f"{op.name} {op.backward}" if op and op.backward else f"{op.name if op else ''} {_RULE}"
+        lines.append(f"{step:>3}  {node.name} = {node.operation}: {rule}")
         for edge in edges:
             lines.append(f"       {_sent(edge, edge.source.number in seen)}")
             seen.add(edge.source.number)

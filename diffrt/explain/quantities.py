@@ -262,7 +262,7 @@ class Quantities:
                     for x in node.inputs
                 ]  # fmt: skip
                 assert node.op is not None
-                forward = _COMPLEX.get(node.op.name, node.op.forward) if np.iscomplexobj(value) else node.op.forward
+                forward = (np.iscomplexobj(value) and node.op.complex_forward) or node.op.forward
                 values[node.serial] = forward(*given, **(node.settings or {}))
             return values.get(target.serial, target.value)
 
@@ -363,33 +363,6 @@ def plain(value: Any) -> Any:
 
 def _held(x: Any) -> Any:
     return x.value if type(x) is Var else x
-
-
-def _picked(larger: bool) -> Callable[[Any, Any], Any]:
-    return lambda x, y: np.where((np.real(x) >= np.real(y)) == larger, x, y)
-
-
-def _extreme(pick: Callable[..., Any]) -> Callable[..., Any]:
-    def along(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        if axis is None:
-            return np.reshape(x, -1)[pick(np.real(x))]
-        if not isinstance(axis, int):
-            raise NotImplementedError
-        place = np.expand_dims(pick(np.real(x), axis), axis)
-        found = np.take_along_axis(x, place, axis)
-        return found if keepdims else np.squeeze(found, axis)
-
-    return along
-
-
-# What ops with a comparison in them mean beside the real line: the real parts decide.
-_COMPLEX: dict[str, Callable[..., Any]] = {
-    "abs": lambda x: np.where(np.real(x) < 0.0, -x, x),
-    "sign": lambda x: np.sign(np.real(x)),
-    "maximum": _picked(True), "minimum": _picked(False), "max": _extreme(np.argmax), "min": _extreme(np.argmin),
-    **{name: (lambda f: lambda x, y: f(np.real(x), np.real(y)))(getattr(np, name)) for name in
-       ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")},
-}  # fmt: skip
 
 
 def components(name: str, shape: Sequence[int]) -> list[str]:

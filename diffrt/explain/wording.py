@@ -1,6 +1,6 @@
 """Words for numbers and operations, as people write them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +10,6 @@ from diffrt.errors import printable
 
 if TYPE_CHECKING:
     from diffrt.explain.graph import Node
-
-INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "less": "<", "greater": ">",
-          "less_equal": "<=", "greater_equal": ">=", "equal": "==", "not_equal": "!=", "power": "^"}  # fmt: skip
 
 AXES = ("x", "y", "z")
 
@@ -62,17 +59,23 @@ def operation(node: "Node") -> str:
         return ""
     names = [x.name for x in node.inputs]
     op, settings = var.op, var.settings or {}
-    if op.name in INFIX and len(names) == 2:
-        return f"{names[0]} {INFIX[op.name]} {names[1]}"
-    if op.name == "negative":
-        return f"-{names[0]}"
-    if op.name == "index":
-        return f"{names[0]}[{_index(settings['index'])}]"
     if op.name == "sum" and settings.get("axis") not in (None, 0):
         return f"sum({names[0]}, axis={settings['axis']})"
-    if len(names) > 6:
-        names = [*names[:5], "..."]
-    return f"{op.name}({', '.join(names)})"
+    return written(op.form, op.name, names, settings)
+
+
+def written(form: str, name: str, parts: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """An op on its inputs, in a form of its row; name(inputs) if it has none."""
+    if form:
+        return form.format(*parts, **{key: _index(value) for key, value in settings.items()})
+    if len(parts) > 6:
+        parts = [*parts[:5], "..."]
+    return f"{name}({', '.join(parts)})"
+
+
+def bracketed(text: str) -> str:
+    """A part of a longer text, in brackets if it is more than a name or a call."""
+    return f"({text})" if " " in text and not text.endswith(")") else text
 
 
 def component(node: "Node", place: int) -> str:
@@ -97,13 +100,7 @@ def phrase(x: Any, names: Mapping[int, str], longest: int = 40) -> str:
     if longest < 4:
         return "..."
     parts = [phrase(y, names, (longest - 4) // len(x.inputs)) for y in x.inputs[:4]]
-    if op.name in INFIX and len(parts) == 2:
-        parts = [f"({p})" if " " in p and not p.endswith(")") else p for p in parts]
-        text = f"{parts[0]} {INFIX[op.name]} {parts[1]}"
-    elif op.name == "index":
-        text = f"{parts[0]}[{_index(settings['index'])}]"
-    else:
-        text = f"-{parts[0]}" if op.name == "negative" else f"{op.name}({', '.join(parts)})"
+    text = written(op.form, op.name, list(map(bracketed, parts)) if op.form else parts, settings)
     return text if len(text) <= 40 else "..."
 
 

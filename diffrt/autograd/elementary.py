@@ -1,124 +1,18 @@
-"""exp, log, log1p, power, sin, cos, tan, tanh and arctan2 of vectors, as text of LLVM's language.
+"""exp, log, log1p, power, sin, cos, tan, tanh and arctan2 on vectors of doubles: the code of these ops in kernels.
 
-Each is correct to a few units in the last place (tests/test_compiler_elementary.py measures them). Reductions and
-polynomials: the coefficients are those of fdlibm (Sun Microsystems, 1993), that of tanh of Cephes (Moshier, 1989).
-Products that must keep their low part go through a fused multiply-add. In float32 they compute in double.
+They are here and not with the compiler so that a row of the op table is whole; what they write with, a text and its
+lanes, the compiler hands to them (diffrt/compiler/lanes.py). Each is correct to a few units in the last place
+(tests/test_compiler_elementary.py measures them). Reductions and polynomials: the coefficients are those of fdlibm (Sun
+Microsystems, 1993), that of tanh of Cephes (Moshier, 1989). Products that must keep their low part go through a fused
+multiply-add.
 """
 
 import struct
-from collections.abc import Callable
 from math import inf, nan, pi
+from typing import Any, TypeAlias
 
-
-class Lanes:
-    """A vector of doubles, integers or booleans in a text that is being written."""
-
-    def __init__(self, text: "Text", kind: str, name: str) -> None:
-        self.text, self.kind, self.name = text, kind, name
-
-    def _other(self, x: "Lanes | float | int") -> "Lanes":
-        return x if isinstance(x, Lanes) else self.text.known(x, self.kind)
-
-    def _two(self, op: str, x: "Lanes | float | int", kind: str = "") -> "Lanes":
-        return self.text.new(f"{op} {self.text.type(self.kind)} {self.name}, {self._other(x).name}", kind or self.kind)
-
-    def __add__(self, x: "Lanes | float | int") -> "Lanes":
-        return self._two("fadd" if self.kind == "double" else "add", x)
-
-    def __sub__(self, x: "Lanes | float | int") -> "Lanes":
-        return self._two("fsub" if self.kind == "double" else "sub", x)
-
-    def __mul__(self, x: "Lanes | float | int") -> "Lanes":
-        return self._two("fmul", x)
-
-    def __truediv__(self, x: "Lanes | float | int") -> "Lanes":
-        return self._two("fdiv", x)
-
-    def __rsub__(self, x: "float") -> "Lanes":
-        return self._other(x) - self
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-    def __neg__(self) -> "Lanes":
-        return self.text.new(f"fneg {self.text.type(self.kind)} {self.name}", self.kind)
-
-    def __and__(self, x: "Lanes | int") -> "Lanes":
-        return self._two("and", x)
-
-    def __or__(self, x: "Lanes | int") -> "Lanes":
-        return self._two("or", x)
-
-    def __xor__(self, x: "Lanes | int") -> "Lanes":
-        return self._two("xor", x)
-
-    def __lshift__(self, x: int) -> "Lanes":
-        return self._two("shl", x)
-
-    def __rshift__(self, x: int) -> "Lanes":
-        return self._two("lshr", x)
-
-    def __lt__(self, x: "Lanes | float") -> "Lanes":
-        return self._two("fcmp olt", x, "i1")
-
-    def __gt__(self, x: "Lanes | float") -> "Lanes":
-        return self._two("fcmp ogt", x, "i1")
-
-    def is_(self, x: "Lanes | float | int") -> "Lanes":
-        """Whether the entries are equal."""
-        return self._two("fcmp oeq" if self.kind == "double" else "icmp eq", x, "i1")
-
-    def is_not(self, x: "Lanes | float | int") -> "Lanes":
-        """Whether the entries differ."""
-        return self._two("fcmp une" if self.kind == "double" else "icmp ne", x, "i1")
-
-    def bits(self) -> "Lanes":
-        """The bits of doubles as integers, or the other way."""
-        kind = "i64" if self.kind == "double" else "double"
-        return self.text.new(f"bitcast {self.text.type(self.kind)} {self.name} to {self.text.type(kind)}", kind)
-
-
-class Text:
-    """The body of a function on vectors of doubles."""
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.lines: list[str] = []
-        self.declared: set[str] = set()
-
-    def type(self, kind: str) -> str:
-        """The vector of a kind of entries."""
-        return f"<{self.width} x {kind}>"
-
-    def new(self, what: str, kind: str) -> Lanes:
-        """The result of an instruction."""
-        name = f"%e{len(self.lines)}"
-        self.lines.append(f"  {name} = {what}")
-        return Lanes(self, kind, name)
-
-    def known(self, x: float | int, kind: str) -> Lanes:
-        """A constant."""
-        plain = "0x" + struct.pack(">d", x).hex().upper() if kind == "double" else str(int(x))
-        return Lanes(self, kind, f"splat ({kind} {plain})")
-
-    def call(self, name: str, *x: Lanes) -> Lanes:
-        """An intrinsic on doubles."""
-        whole = f"llvm.{name}.v{self.width}f64"
-        kind = self.type("double")
-        self.declared.add(f"declare {kind} @{whole}({', '.join([kind] * len(x))})")
-        return self.new(f"call {kind} @{whole}({', '.join(f'{kind} {a.name}' for a in x)})", "double")
-
-    def fma(self, a: Lanes, b: Lanes | float, c: Lanes | float) -> Lanes:
-        """a * b + c, rounded once."""
-        return self.call("fma", a, a._other(b), a._other(c))
-
-    def choose(self, condition: Lanes, a: Lanes | float | int, b: Lanes | float | int) -> Lanes:
-        """a where the condition is true, else b."""
-        kind = a.kind if isinstance(a, Lanes) else b.kind if isinstance(b, Lanes) else "double"
-        x, y = (v if isinstance(v, Lanes) else self.known(v, kind) for v in (a, b))
-        whole = self.type(kind)
-        return self.new(f"select {self.type('i1')} {condition.name}, {whole} {x.name}, {whole} {y.name}", kind)
-
+Text: TypeAlias = Any
+Lanes: TypeAlias = Any
 
 _MAGIC = 1.5 * 2.0**52  # added to a number of moderate size it leaves the nearest integer in the low bits
 _MAGIC_BITS = struct.unpack(">q", struct.pack(">d", _MAGIC))[0]
@@ -138,7 +32,7 @@ _ATAN = (3.33333333333329318027e-01, -1.99999999998764832476e-01, 1.428571427250
          -3.65315727442169155270e-02, 1.62858201153657823623e-02)  # fmt: skip
 _TANH = (-1.61468768441708447952e03, -9.92877231001918586564e01, -9.64399179425052238628e-01)
 _TANH_BELOW = 4.84406305325125486048e03, 2.23548839060100448583e03, 1.12811678491632931402e02, 1.0
-_FAR = 2.0**30  # beyond, sine and cosine are asked of the C library, lane by lane
+_FAR = 2.0**30  # beyond, the circular functions are asked of the C library, lane by lane
 
 
 def _polynomial(x: Lanes, coefficients: tuple[float, ...]) -> Lanes:
@@ -158,7 +52,7 @@ def _scaled(t: Text, y: Lanes, k: Lanes) -> Lanes:
     return y
 
 
-def _exp(t: Text, x: Lanes, low: Lanes | None = None) -> Lanes:
+def exp(t: Text, x: Lanes, low: Lanes | None = None) -> Lanes:
     """exp(x + low). With k the integer next to x / ln 2 and r = x - k ln 2: 2^k exp(r)."""
     x = t.choose(x > 720.0, 720.0, x)
     x = t.choose(x < -760.0, -760.0, x)
@@ -184,7 +78,7 @@ def _parts(t: Text, x: Lanes) -> tuple[Lanes, Lanes]:
     return m, (k + _MAGIC_BITS).bits() - _MAGIC
 
 
-def _log(t: Text, x: Lanes) -> Lanes:
+def log(t: Text, x: Lanes) -> Lanes:
     """With x = m 2^k, f = m - 1, s = f / (2 + f): log m = 2 atanh s = f - f^2/2 + s (f^2/2 + R(s^2))."""
     m, k = _parts(t, x)
     f = m - 1.0
@@ -200,10 +94,10 @@ def _log(t: Text, x: Lanes) -> Lanes:
     return t.choose(x.is_not(x), x, found)
 
 
-def _log1p(t: Text, x: Lanes) -> Lanes:
+def log1p(t: Text, x: Lanes) -> Lanes:
     """log(u) + r / u, where u is 1 + x rounded and r what rounding took from it."""
     u, rest = _sum(t.known(1.0, "double"), x)
-    found = _log(t, u) + rest / u
+    found = log(t, u) + rest / u
     found = t.choose(u.is_(0.0), -inf, t.choose(x.is_(inf), inf, found))
     return t.choose(x.is_(0.0) | x.is_not(x), x, found)
 
@@ -238,7 +132,7 @@ def _log_in_two(t: Text, x: Lanes) -> tuple[Lanes, Lanes]:
     return _sum(high, low)
 
 
-def _power(t: Text, x: Lanes, y: Lanes) -> Lanes:
+def power(t: Text, x: Lanes, y: Lanes) -> Lanes:
     """exp(y log |x|) with the product in two parts; the sign, and the special cases, as IEEE 754 has them."""
     size = t.call("fabs", x)
     high, low = _log_in_two(t, size)
@@ -248,7 +142,7 @@ def _power(t: Text, x: Lanes, y: Lanes) -> Lanes:
     p = high * y
     p_low = t.fma(high, y, -p) + low * y
     p_low = t.choose(t.call("fabs", p) < 800.0, p_low, 0.0)
-    found = _exp(t, p, p_low)
+    found = exp(t, p, p_low)
     whole = t.call("rint", y).is_(y)
     half = y * 0.5
     odd = whole & t.call("rint", half).is_not(half)
@@ -290,31 +184,36 @@ def _turned(t: Text, x: Lanes, ahead: int) -> Lanes:
     return t.choose((quadrant & 2).is_(0), found, -found)
 
 
-def _sin(t: Text, x: Lanes) -> Lanes:
-    return t.choose(x.is_(0.0), x, _turned(t, x, 0))
+def sin(t: Text, x: Lanes) -> Lanes:
+    return _near(t, "sin", x, t.choose(x.is_(0.0), x, _turned(t, x, 0)))
 
 
-def _cos(t: Text, x: Lanes) -> Lanes:
-    return _turned(t, x, 1)
+def cos(t: Text, x: Lanes) -> Lanes:
+    return _near(t, "cos", x, _turned(t, x, 1))
 
 
-def _tan(t: Text, x: Lanes) -> Lanes:
+def tan(t: Text, x: Lanes) -> Lanes:
     sine, cosine, quadrant = _circle(t, x)
     even = (quadrant & 1).is_(0)
     found = t.choose(even, sine, -cosine) / t.choose(even, cosine, sine)
-    return t.choose(x.is_(0.0), x, found)
+    return _near(t, "tan", x, t.choose(x.is_(0.0), x, found))
 
 
-def _tanh(t: Text, x: Lanes) -> Lanes:
+def _near(t: Text, name: str, x: Lanes, found: Lanes) -> Lanes:
+    """What was found, and where x is far from zero what the C library finds."""
+    return t.seldom(t.call("fabs", x) > _FAR, lambda: t.library(name, x), found)
+
+
+def tanh(t: Text, x: Lanes) -> Lanes:
     """x + x^3 P(x^2) / Q(x^2) where x is small, else 1 - 2 / (exp(2 |x|) + 1) with the sign of x."""
     size = t.call("fabs", x)
     z = x * x
     small = t.fma(x * z, _polynomial(z, _TANH) / _polynomial(z, _TANH_BELOW), x)
-    large = 1.0 - t.known(2.0, "double") / (_exp(t, 2.0 * size) + 1.0)
+    large = 1.0 - t.known(2.0, "double") / (exp(t, 2.0 * size) + 1.0)
     return t.choose(size < 0.625, small, t.call("copysign", large, x))
 
 
-def _arctan2(t: Text, y: Lanes, x: Lanes) -> Lanes:
+def arctan2(t: Text, y: Lanes, x: Lanes) -> Lanes:
     """atan(a / b) of the smaller size a over the larger b; from tan(pi/8) on, pi/4 + atan((a - b) / (a + b))."""
     size_x, size_y = t.call("fabs", x), t.call("fabs", y)
     steep = size_y > size_x
@@ -333,45 +232,3 @@ def _arctan2(t: Text, y: Lanes, x: Lanes) -> Lanes:
     found = t.choose(behind, pi - (found - 1.2246467991473532e-16), found)
     found = t.choose(x.is_not(x) | y.is_not(y), nan, found)
     return t.call("copysign", found, y)
-
-
-FUNCTIONS: dict[str, Callable[..., Lanes]] = {
-    "exp": _exp, "log": _log, "log1p": _log1p, "power": _power, "sin": _sin, "cos": _cos, "tan": _tan, "tanh": _tanh,
-    "arctan2": _arctan2
-}  # fmt: skip
-
-
-def definition(name: str, real: str, width: int) -> tuple[str, set[str]]:
-    """The text of the function `diffrt.<name>` on vectors of that width, and the declarations that it needs."""
-    count = 2 if name in ("power", "arctan2") else 1
-    t = Text(width)
-    outer, inner = f"<{width} x {real}>", t.type("double")
-    given = []
-    for i in range(count):
-        x = Lanes(t, "double", f"%a{i}")
-        given.append(x if real == "double" else t.new(f"fpext {outer} %a{i} to {inner}", "double"))
-    found = FUNCTIONS[name](t, *given)
-    if name in ("sin", "cos", "tan"):
-        found = _far(t, name, given[0], found)
-    if real != "double":
-        found = t.new(f"fptrunc {inner} {found.name} to {outer}", real)
-    head = f"define internal {outer} @diffrt.{name}({', '.join(f'{outer} %a{i}' for i in range(count))}) nounwind {{"
-    return "\n".join([head, "begin:", *t.lines, f"  ret {outer} {found.name}", "}"]), t.declared
-
-
-def _far(t: Text, name: str, x: Lanes, found: Lanes) -> Lanes:
-    """What was found, and where x is far from zero what the C library finds."""
-    far = t.call("fabs", x) > _FAR
-    width, inner = t.width, t.type("double")
-    bits = t.new(f"bitcast {t.type('i1')} {far.name} to i{width}", "")
-    some = t.new(f"icmp ne i{width} {bits.name}, 0", "")
-    t.lines += [f"  br i1 {some.name}, label %far, label %near", "far:"]
-    t.declared.add(f"declare double @{name}(double)")
-    exact = f"{inner} poison"
-    for lane in range(width):
-        one = t.new(f"extractelement {inner} {x.name}, i64 {lane}", "")
-        value = t.new(f"call double @{name}(double {one.name})", "")
-        exact = f"{inner} {t.new(f'insertelement {exact}, double {value.name}, i64 {lane}', '').name}"
-    whole = t.choose(far, Lanes(t, "double", exact.split(" ")[-1]), found)
-    t.lines += ["  br label %near", "near:"]
-    return t.new(f"phi {inner} [ {found.name}, %begin ], [ {whole.name}, %far ]", "double")

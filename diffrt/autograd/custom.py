@@ -1,0 +1,173 @@
+"""Ops from outside: how a user adds a row to the op table.
+
+    softplus = autograd.op(
+        "softplus", lambda x: np.logaddexp(0.0, x), (lambda out, x: autograd.sigmoid(x),),
+        code=lambda t, x: t.op("maximum", x, 0.0) + t.op("log1p", t.op("exp", -abs(x))),
+    )
+
+What comes back is called as exp is: on numbers, arrays and Vars, in kernels, under its name in the formulas of
+derivations. A row is tried when it is added, so that a wrong rule is told of where it stands, not where it is used.
+"""
+
+import inspect
+import sys
+from collections.abc import Sequence
+from string import Formatter
+from typing import Any
+
+import numpy as np
+
+from .operations import Function, elementwise
+from .variable import TABLE, Rule, Var, as_value
+
+_TAKEN = ("constant", "input", "carried", "result", "kernel", "choose")
+"""Names of what programs and graphs are made of besides ops."""
+
+_ORDINARY = (-30.0, -2.5, -0.7, -0.2, 0.2, 0.3, 0.6, 1.0, 1.4, 2.5, 30.0)
+"""Numbers of which a rule has to know some."""
+
+
+def op(name: str, forward: Rule, partials: Sequence[Rule | float | None], **columns: Any) -> Function:
+    """Add an elementwise op, and get the function that runs it.
+
+    name: of an identifier, not that of another op. forward: from arrays that broadcast to an array, entry by entry.
+    partials: for each input a function (out, *inputs) -> local derivative, composed of the functions of
+    `diffrt.autograd`, so that it can be differentiated again and compiled; 1.0, -1.0, or None for no derivative. If all
+    are None, results are plain values. columns: more of the row, such as `code` for kernels (without it numpy runs
+    them), `scalar`, `kinks`, `form`, `latex`; see `Op`. A result of booleans is seen from `forward`.
+
+    Raises ValueError, a line, for a name that is taken, a wrong number of partials, or rules that give another shape,
+    no number for any ordinary one, or what cannot be differentiated again.
+    """
+    _check_name(name)
+    if callable(partials) or not callable(forward):
+        raise ValueError(f"op {name}: forward is a function, and partials are a tuple with one for each input")
+    partials = [_partial(name, p) for p in partials]
+    given = _trial(len(partials))
+    with np.errstate(all="ignore"):
+        value = _forward_value(name, forward, given)
+        for what, rule, kind in (("forward", forward, np.float64), ("scalar", columns.get("scalar"), float)):
+            if rule:
+                _check_entries(f"op {name}: {what}", rule, kind, given, value)
+        for i, partial in enumerate(partials):
+            if callable(partial):
+                _check_partial(f"op {name}: partial {i + 1}", partial, value, given)
+    for column in ("form", "latex"):
+        _check_form(f"op {name}: {column}", columns.get(column, ""), len(partials))
+    columns = {"boolean": value.dtype == bool, "scalar": lambda *x: np.asarray(forward(*x)).item(), **columns}
+    partials = [_on_floats(p) if callable(p) else p for p in partials]
+    return elementwise(name, forward, partials, module=sys._getframe(1).f_globals.get("__name__", ""), **columns)
+
+
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+        raise ValueError(f"op {name!r}: a name is made of letters, digits and _, and begins with no digit")
+    if name in TABLE or name in _TAKEN or hasattr(sys.modules[__package__ or ""], name):
+        raise ValueError(f"op {name}: the name is taken; choose another one")
+
+
+def _partial(name: str, given: Any) -> Rule | float | None:
+    if given is None or callable(given):
+        return given  # type: ignore[no-any-return]
+    if isinstance(given, int | float) and abs(given) == 1.0:
+        return float(given)
+    raise ValueError(f"op {name}: a partial is a function (out, *inputs), 1.0, -1.0 or None, given {given!r:.60}")
+
+
+def _on_floats(partial: Rule) -> Rule:
+    """The same partial, with inf and nan of IEEE arithmetic where Python's floats raise."""
+
+    def rule(*given: Any) -> Any:
+        try:
+            return partial(*given)
+        except ArithmeticError:
+            return partial(*(np.float64(x) if type(x) is float else x for x in given))
+
+    return rule
+
+
+def _trial(count: int) -> list[Any]:
+    """Arrays of ordinary numbers that broadcast with each other, one for each input; nobody may write to them."""
+    shapes = [(4, 5)] if count == 1 else [((7, 1), (5,), (2, 1, 1))[i % 3] for i in range(count)]
+    rng = np.random.default_rng(0)
+    arrays = [rng.choice(_ORDINARY, shape) for shape in shapes]
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
+def _forward_value(name: str, forward: Rule, given: list[Any]) -> Any:
+    count = len(given)
+    number = f"op {name}: {count} partial{'s' * (count != 1)} for a forward rule that takes another number of inputs"
+    if not count or (isinstance(forward, np.ufunc) and forward.nin != count):
+        raise ValueError(number)
+    try:
+        inspect.signature(forward).bind(*given)
+    except TypeError:
+        raise ValueError(number) from None
+    except ValueError:  # it has no signature that could be asked
+        pass
+    value = _run(f"op {name}: forward", forward, given)
+    if value.dtype.kind not in "fb":
+        raise ValueError(f"op {name}: forward gives {value.dtype}; floats are needed, or booleans")
+    _check_value(f"op {name}: forward", value, np.broadcast_shapes(*(x.shape for x in given)))
+    return value
+
+
+def _check_entries(what: str, rule: Rule, kind: type, given: list[Any], value: Any) -> None:
+    """A rule on one number of each array has to give the entry of the result on arrays."""
+    for expected, *entries in np.broadcast(value, *given):
+        try:
+            found = np.asarray(rule(*map(kind, entries)))
+        except (ArithmeticError, ValueError):  # as math has it where there is no number
+            continue
+        if found.shape or not np.isclose(found, expected, rtol=1e-9, atol=1e-300, equal_nan=True):
+            raise ValueError(f"{what} gives {found} for {_numbers(entries)} alone, but {expected} in an array; "
+                             "an op is computed entry by entry")  # fmt: skip
+
+
+def _check_partial(what: str, partial: Rule, value: Any, given: list[Any]) -> None:
+    found = _run(what, partial, [value, *given])
+    try:
+        np.broadcast_to(found, value.shape)
+    except ValueError:
+        raise ValueError(f"{what} gives the shape {found.shape} where the result has {value.shape}") from None
+    _check_value(what, found, found.shape)
+    try:
+        as_value(partial(Var(as_value(value)), *map(Var, given)))
+    except Exception as fault:
+        raise ValueError(f"{what} cannot be differentiated again, it must be composed of functions of "
+                         f"diffrt.autograd: {_line(fault)}") from None  # fmt: skip
+
+
+def _check_value(what: str, value: Any, shape: tuple[int, ...]) -> None:
+    if value.shape != shape:
+        raise ValueError(f"{what} gives the shape {value.shape} for inputs that broadcast to {shape}; it must be that")
+    if value.dtype.kind not in "fbiu" or not np.isfinite(value).any():
+        raise ValueError(f"{what} gives no finite number for any of {_numbers(_ORDINARY)}")
+
+
+def _check_form(what: str, form: str, count: int) -> None:
+    try:
+        places = [field for _, field, _, _ in Formatter().parse(form) if field is not None]
+    except ValueError:
+        places = ["?"]
+    if form and places != [""] * count:
+        raise ValueError(f"{what} {form!r:.60} has to have one {{}} for each of {count} inputs")
+
+
+def _run(what: str, rule: Rule, given: list[Any]) -> Any:
+    """What a rule gives, as an array."""
+    try:
+        return np.asarray(rule(*given))
+    except Exception as fault:
+        shapes = " and ".join(str(np.shape(x)) for x in given)
+        raise ValueError(f"{what} fails on shapes {shapes}: {_line(fault)}") from None
+
+
+def _numbers(values: Sequence[Any]) -> str:
+    return ", ".join(f"{x:g}" for x in values)
+
+
+def _line(fault: Exception) -> str:
+    return f"{type(fault).__name__}: {fault}".splitlines()[0][:160]

@@ -1,0 +1,272 @@
+"""Ops that a user adds from outside the package: everywhere that an op of the package goes, they go."""
+
+import math
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffrt import autograd
+from diffrt.autograd import TABLE, variable
+from diffrt.autograd.operations import UFUNCS
+from diffrt.autograd.variable import Op, apply
+from diffrt.compiler import REFERENCE, Engine, EngineMissing, kernel
+from diffrt.explain.diagram import dot_of
+from diffrt.explain.formula import FUNCTIONS, Formula
+from diffrt.explain.graph import graph_of
+from diffrt.explain.latex import explain_latex
+from diffrt.explain.passes import backward_text
+from diffrt.explain.reading import parse_derivation
+
+LLVM = Engine("llvm", 2)
+ERF = np.vectorize(math.erf, otypes=[float])
+
+softplus = autograd.op(
+    "softplus", lambda x: np.logaddexp(0.0, x), (lambda out, x: autograd.sigmoid(x),),
+    code=lambda t, x: t.op("maximum", x, 0.0) + t.op("log1p", t.op("exp", -abs(x))),
+    latex=r"\log(1 + e^{{{}}})", about="log(1 + exp(x)).", backward="multiplies it by the logistic function",
+)  # fmt: skip
+erf = autograd.op(
+    "erf", ERF, (lambda out, x: 2.0 / math.sqrt(math.pi) * np.exp(-x * x),),
+    code=lambda t, x: t.library("erf", x), scalar=math.erf,
+)  # fmt: skip
+gaussian = autograd.op("gaussian", lambda x: np.exp(-x * x), (lambda out, x: -2.0 * x * out,))  # without code
+hypotenuse = autograd.op(
+    "hypotenuse", np.hypot, (lambda out, x, y: x / out, lambda out, x, y: y / out), form="|{}, {}|", commutes=True,
+    code=lambda t, x, y: t.call("sqrt", x * x + y * y), inline=True,
+)  # fmt: skip
+within = autograd.op(
+    "within", lambda x, low, high: (low < x) & (x < high), (None,) * 3,
+    code=lambda t, x, low, high: (low < x) & (x < high),
+)  # fmt: skip
+
+
+# Other tests go through the table row by row, so the rows are in it only while one of this file runs.
+TABLES = (TABLE, FUNCTIONS.maps[0], UFUNCS)
+NAMES = ("softplus", "erf", "gaussian", "hypotenuse", "within", np.hypot)
+OWN = [{name: table.pop(name) for name in NAMES if name in table} for table in TABLES]
+
+
+@pytest.fixture(autouse=True)
+def rows_in_the_table():
+    before = [dict(table) for table in TABLES]
+    for table, own in zip(TABLES, OWN, strict=True):
+        table.update(own)
+    yield
+    for table, rows in zip(TABLES, before, strict=True):
+        table.clear()
+        table.update(rows)
+
+
+def formula(op, factor, rows, x):
+    return op(x * factor) * x
+
+
+def pair(setting, factor, rows, x):
+    return autograd.where(within(x, -1.0, factor), hypotenuse(x, factor), softplus(x) * erf(factor * x))
+
+
+def second(function, setting, engine, x, factor=0.7):
+    """Value, gradient, and the derivative of a component of the gradient, of a sum over samples."""
+
+    def slope(sample):
+        weights = np.linspace(1.0, 2.0, len(x))
+        return autograd.grad(
+            lambda s: autograd.sum(kernel(function, setting, variable(factor), None, s, engine) * weights)
+        )(sample)
+
+    sample = variable(x)
+    value = kernel(function, setting, factor, None, x, engine)
+    first = slope(sample)
+    autograd.sum(first * np.cos(np.arange(len(x)))).backward()
+    return value, first.value, sample.grad
+
+
+@pytest.mark.parametrize("op", [softplus, erf])
+def test_an_op_with_code_runs_in_kernels_as_numpy_runs_it_to_the_second_derivative(op):
+    x = np.random.default_rng(0).uniform(-3.0, 3.0, 101)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, expected = second(formula, op, LLVM, x), second(formula, op, REFERENCE, x)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-14)
+
+
+def test_ops_of_two_and_of_booleans_run_in_kernels():
+    x = np.random.default_rng(1).uniform(-3.0, 3.0, 101)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, expected = second(pair, 0, LLVM, x), second(pair, 0, REFERENCE, x)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-14)
+
+
+def test_code_computes_in_double_where_a_kernel_is_in_single():
+    x = np.random.default_rng(2).uniform(-3.0, 3.0, 101)
+    for op in (softplus, erf):
+        narrow = kernel(formula, op, 0.5, None, x, Engine("llvm", 1, "float32"), shading=True)
+        np.testing.assert_allclose(narrow, kernel(formula, op, 0.5, None, x, REFERENCE), rtol=3e-6, atol=1e-6)
+
+
+def test_an_op_without_code_is_run_by_numpy_and_one_line_says_so():
+    x = np.linspace(-1.0, 1.0, 33)
+    with pytest.warns(EngineMissing, match="the op gaussian cannot be compiled; numpy runs"):
+        found = second(formula, gaussian, LLVM, x)
+    for a, b in zip(found, second(formula, gaussian, REFERENCE, x), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("op", "at"), [(softplus, (0.4,)), (erf, (0.4,)), (gaussian, (0.4,)), (hypotenuse, (0.4, -0.9))]
+)
+def test_derivatives_of_every_order_are_those_of_differences(op, at):
+    def along(x):
+        return op(x, *at[1:])
+
+    for _ in range(3):
+        slope = autograd.grad(along)
+        h = 1e-3
+        column = [(along(at[0] + s) - along(at[0] - s)) / (2 * s) for s in (h, h / 2)]
+        assert slope(at[0]) == pytest.approx((4.0 * column[1] - column[0]) / 3.0, rel=1e-8)
+        along = slope
+
+
+def test_floats_arrays_and_vars_give_the_same():
+    x = np.array([[-1.0, 0.0, 2.0]])
+    expected = np.logaddexp(0.0, x)
+    np.testing.assert_array_equal(softplus(x), expected)
+    np.testing.assert_array_equal(softplus(variable(x)).value, expected)
+    assert softplus(2.0) == softplus(variable(2.0)).value == expected[0, 2] and type(softplus(2.0)) is float
+    assert within(0.5, 0.0, 1.0) is True and within(variable(0.5), 0.0, 0.4) is False
+    with pytest.raises(TypeError):
+        softplus(1.0, 2.0)
+
+
+def test_a_pole_is_inf_for_floats_as_for_arrays():
+    inverse = autograd.op("inverse", lambda x: 1.0 / x, (lambda out, x: -1.0 / x**2,))
+    x = variable(0.0)
+    assert inverse(x).value == np.inf
+    inverse(x).backward()
+    assert x.grad == -np.inf
+
+
+def test_what_an_op_made_can_be_pickled():
+    y = pickle.loads(pickle.dumps(softplus(variable(0.3))))
+    assert y.op is TABLE["softplus"]
+    assert pickle.loads(pickle.dumps(softplus)) is softplus
+
+
+def test_numpys_own_function_works_where_an_op_is_made_of_it():
+    x = variable([3.0, 1.0])
+    autograd.sum(np.hypot(x, 4.0)).backward()
+    np.testing.assert_allclose(x.grad, [0.6, 1.0 / math.sqrt(17.0)])
+
+
+def test_explanations_know_how_an_op_is_said_and_printed():
+    x = variable([0.3, 0.7], "x")
+    y = autograd.sum(hypotenuse(softplus(x), erf(x)))
+    graph = graph_of(y)
+    assert [n.operation for n in graph.nodes[1:]] == ["softplus(x)", "erf(x)", "|v1, v2|", "sum(v3)"]
+    text = explain_latex(graph, graph["x"], 0)
+    assert r"$\log(1 + e^{\text{x}})$" in text and r"$\operatorname{erf}(\text{x})$" in text
+    assert "v1 = softplus(x): softplus multiplies it by the logistic function" in backward_text(graph)
+    assert "v1  softplus" in dot_of(graph)
+
+
+def test_formulas_of_derivations_call_an_op_and_confirm_its_derivative():
+    assert FUNCTIONS["softplus"] is softplus
+    assert Formula("softplus(2 * x)", "f")({"x": 0.0}) == pytest.approx(math.log(2.0))
+    given = {
+        "inputs": {"x": {"domain": [0.2, 2.0]}}, "definitions": {"y": "x * softplus(x) + erf(x)"},
+        "partials": {"y / x": "softplus(x) + x * sigmoid(x) + 2 / sqrt(pi) * exp(-x^2)"},
+    }  # fmt: skip
+    assert [line.verdict for line in parse_derivation(given).mark().lines] == ["right"]
+    given["partials"]["y / x"] = "softplus(x) + x * sigmoid(x)"
+    assert [line.verdict for line in parse_derivation(given).mark().lines] == ["wrong"]
+
+
+def test_an_op_of_the_same_name_that_is_not_in_the_table_is_not_taken_for_it():
+    other = Op("softplus", lambda x: 3.0 * x, partials=(lambda out, x: 3.0,), code=lambda t, x: x * 3.0)
+    x = np.linspace(-1.0, 1.0, 9)
+    with pytest.warns(EngineMissing, match="the op softplus cannot be compiled"):
+        found = kernel(formula, lambda v: apply(other, (v,)), 2.0, None, x, LLVM)
+    np.testing.assert_array_equal(found, 6.0 * x * x)
+
+
+SCRIPT = """
+import numpy as np
+from diffrt import autograd
+from diffrt.compiler import Engine, kernel
+f = autograd.op("own", lambda x: {0} * x, (lambda out, x: {0},), code=lambda t, x: x * {0})
+def run(setting, factor, rows, x):
+    return f(x)
+print(kernel(run, 0, 1.0, None, np.ones(5), Engine("llvm", 1))[0])
+"""
+
+
+def test_compiled_code_is_kept_by_what_an_op_computes_not_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for factor in ("2.0", "3.0", "2.0"):
+        path = Path(tmp_path, "script.py")
+        path.write_text(SCRIPT.format(factor))
+        done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == factor
+
+
+def one(out, *x):
+    return 1.0
+
+
+BAD = [
+    ("exp", np.exp, (one,), {}, "op exp: the name is taken"),
+    ("sigmoid", np.exp, (one,), {}, "op sigmoid: the name is taken"),
+    ("input", np.exp, (one,), {}, "op input: the name is taken"),
+    ("soft plus", np.exp, (one,), {}, "op 'soft plus': a name is made of letters"),
+    ("bad", np.exp, (one, one), {}, "op bad: 2 partials for a forward rule that takes another number"),
+    ("bad", lambda x, y: x * y, (one,), {}, "op bad: 1 partial for a forward rule that takes another number"),
+    ("bad", np.exp, (), {}, "op bad: 0 partials"),
+    ("bad", np.exp, (2.0,), {}, "a partial is a function (out, *inputs), 1.0, -1.0 or None, given 2.0"),
+    ("bad", np.sum, (one,), {}, "op bad: forward gives the shape () for inputs that broadcast to (4, 5)"),
+    ("bad", lambda x: x / x.sum() if np.ndim(x) else x, (one,), {}, "an op is computed entry by entry"),
+    ("bad", lambda x: x * np.nan, (one,), {}, "op bad: forward gives no finite number for any of -30, -2.5"),
+    ("bad", lambda x: x + 1j, (one,), {}, "op bad: forward gives complex128; floats are needed, or booleans"),
+    ("bad", np.exp, one, {}, "partials are a tuple with one for each input"),
+    ("bad", math.sin, (one,), {}, "op bad: forward fails on shapes (4, 5): TypeError"),
+    ("bad", np.exp, (lambda out, x: np.ones(3),), {}, "op bad: partial 1 gives the shape (3,)"),
+    ("bad", np.exp, (lambda out, x: x * np.nan,), {}, "op bad: partial 1 gives no finite number"),
+    ("bad", np.exp, (lambda out, x: np.expm1(x) + 1.0,), {}, "partial 1 cannot be differentiated again"),
+    ("bad", np.exp, (lambda x: x,), {}, "op bad: partial 1 fails on shapes"),
+    ("bad", np.exp, (one,), {"scalar": math.sin}, "op bad: scalar gives"),
+    ("bad", np.exp, (one,), {"form": "{} to {}"}, "op bad: form '{} to {}' has to have one {} for each of 1 inputs"),
+]
+
+
+@pytest.mark.parametrize(("name", "forward", "partials", "columns", "told"), BAD, ids=range(len(BAD)))
+def test_a_row_that_is_wrong_is_refused_in_a_line_when_it_is_added(name, forward, partials, columns, told):
+    with pytest.raises(ValueError, match="op ") as fault:
+        autograd.op(name, forward, partials, **columns)
+    assert told in str(fault.value) and "\n" not in str(fault.value)
+    assert "bad" not in TABLE and "bad" not in FUNCTIONS
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (lambda t, x: t.op("no_such", x), "there is no op no_such with code"),
+        (lambda t, x: t.call("sinus", x), "there is no intrinsic sinus"),
+        (lambda t, x: t.library("no_such_function", x), "the C library has no function no_such_function"),
+        (lambda t, x: x if x > 0.0 else -x, "use t.choose"),
+        (lambda t, x: x > 0.0, "its code gives lanes of i1; it has to give lanes of double"),
+        (lambda t, x: None, "its code gives NoneType"),
+    ],
+    ids=range(6),
+)
+def test_code_that_cannot_be_written_is_told_in_a_line(code, told):
+    op = autograd.op("coded", lambda x: np.exp(-x * x), (lambda out, x: -2.0 * x * out,), code=code)
+    with pytest.raises(ValueError, match="op") as fault:
+        kernel(formula, op, 1.0, None, np.ones(5), LLVM)
+    assert told in str(fault.value) and "\n" not in str(fault.value)
