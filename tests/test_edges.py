@@ -285,7 +285,8 @@ def test_degenerate_geometry_gives_finite_numbers_without_a_warning(what):
     assert np.isfinite(forward).all()
     assert np.abs(forward).max() < 1e6
     assert np.isfinite(free.grad).all()
-    assert report.without_derivative == 0
+    # Where two shapes share their outline, it moves with neither of them alone.
+    assert (report.without_derivative > 0) == (what == "two identical balls")
 
 
 def test_two_identical_balls_look_like_one():

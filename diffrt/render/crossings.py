@@ -19,7 +19,7 @@ That needs a slope g_s that is not zero. Where g touches zero (the outline of a 
 zero all along (surfaces that coincide), what is computed for the slope is rounding. It is known by what becomes of it
 when the numbers of the scene change in their last place: the slope of a crossing with a derivative stays, to six
 digits or more in all scenes that we know, and one that is rounding is another number altogether. A crossing without a
-slope is counted as one without a switching function.
+slope is counted as one without a switching function, and so is one of two faces in the same place.
 """
 
 from collections.abc import Iterator
@@ -137,7 +137,20 @@ def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Int
         low[pending], high[pending], after[pending] = pieces.low, pieces.high, pieces.after
         switches.put(pending, found)
         pending = pending[~found.found]
-    return Crossings(segments, s, before, view.signatures, replace(switches, found=switches.found & switches.steady))
+    alone = _alone(view.tables)
+    moves = switches.found & switches.steady & alone[switches.shape] & (alone[switches.other] | (switches.other < 0))
+    return Crossings(segments, s, before, view.signatures, replace(switches, found=moves))
+
+
+def _alone(tables: Tables) -> NDArray[np.bool_]:
+    """Whether a face has no twin, one of the same kind with the same numbers, in the same place. The outline of twins
+    is that of both: if one of them moves away, the other one's stays, so there is a derivative from neither."""
+    numbers = tables.shapes[:, tables.shape_of]
+    rows = np.ascontiguousarray(np.concatenate([tables.face_kind[None], numbers]).T)
+    # One number of bytes for each face, so that they are compared as a whole.
+    _, which, count = np.unique(rows.view(f"V{rows.shape[1] * 8}"), return_inverse=True, return_counts=True)
+    found: NDArray[np.bool_] = count[which.ravel()] == 1
+    return found
 
 
 @dataclass(frozen=True)

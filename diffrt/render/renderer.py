@@ -88,8 +88,8 @@ class Report:
     """What went into an image.
 
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
-    function was not found, which do not move. unresolved: shapes that are too small for the smallest cells.
-    engine: that ran.
+    function was not found or has no slope, which do not move. unresolved: shapes that are too small for the smallest
+    cells. engine: that ran.
     """
 
     samples: int
