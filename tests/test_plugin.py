@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import diffrt
-from diffrt import autograd
+from diffrt import autograd, kinds
 from diffrt.errors import InputError
 from diffrt.kinds import Light, Material, Shape
 from diffrt.kinds.fields import extent, point, reflectance
@@ -26,7 +26,8 @@ def cone():
     module = importlib.util.module_from_spec(spec)
     sys.modules["plugin_cone"] = module
     spec.loader.exec_module(module)
-    return module
+    yield module
+    kinds.SHAPES.pop("cone")  # other tests look at what there is
 
 
 def scene(module, width=40, height=30, **changes):
@@ -180,8 +181,6 @@ class Dark(Light):
     ],
 )
 def test_a_class_that_breaks_the_contract_is_told_in_one_line_each(kind, told):
-    import diffrt.kinds as kinds
-
     before = [dict(group) for group in (kinds.SHAPES, kinds.MATERIALS, kinds.LIGHTS, kinds.CAMERAS)]
     with pytest.raises(InputError, match=told) as fault:
         diffrt.register(kind)
@@ -190,8 +189,6 @@ def test_a_class_that_breaks_the_contract_is_told_in_one_line_each(kind, told):
 
 
 def test_a_kind_may_be_registered_again_and_is_known_to_scene_files():
-    import diffrt.kinds as kinds
-
     try:
         assert diffrt.register(Good) is Good and diffrt.register(Good) is Good
         with pytest.raises(InputError, match=r"shapes\.a\.radius: found -1, allowed: a number from 1e-9 to 1e9"):
