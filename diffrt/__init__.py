@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from diffrt import autograd as autograd
     from diffrt import explain as explain
     from diffrt.errors import InputError as InputError
-    from diffrt.explain import check_gradient as check_gradient
-    from diffrt.explain import verify as verify
     from diffrt.fit import fit as fit
     from diffrt.image import Image as Image
     from diffrt.kinds import register as register
+    from diffrt.marking import check_gradient as check_gradient
+    from diffrt.marking import verify as verify
     from diffrt.photograph import read_image as read_image
     from diffrt.render.renderer import jacobian as jacobian
     from diffrt.render.renderer import render as render
@@ -32,13 +32,13 @@ _HOMES = {
     "Image": "diffrt.image",
     "InputError": "diffrt.errors",
     "Scene": "diffrt.scene",
-    "check_gradient": "diffrt.explain",
+    "check_gradient": "diffrt.marking",
     "jacobian": "diffrt.render",
     "load_scene": "diffrt.scene",
     "parse_scene": "diffrt.scene",
     "read_image": "diffrt.photograph",
     "register": "diffrt.kinds",
-    "verify": "diffrt.explain",
+    "verify": "diffrt.marking",
 }
 
 __all__ = [
@@ -60,7 +60,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("autograd", "explain", "fit", "render"):  # packages; `fit` and `render` can be called
+    if name in ("autograd", "explain", "fit", "kinds", "marking", "render"):  # packages; `fit` and `render` can be called
         return import_module(f"diffrt.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

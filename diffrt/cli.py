@@ -240,7 +240,7 @@ def verify(
 
     Example: `diffrt verify examples/lecture/pixel_by_hand.toml`
     """
-    from diffrt.explain.reading import load_derivation
+    from diffrt.marking.reading import load_derivation
 
     marked = load_derivation(derivation).mark()
     say(str(marked))

@@ -16,11 +16,11 @@ from diffrt.autograd.operations import UFUNCS
 from diffrt.autograd.variable import Op, apply
 from diffrt.compiler import REFERENCE, Engine, EngineMissing, kernel
 from diffrt.explain.diagram import dot_of
-from diffrt.explain.formula import FUNCTIONS, Formula
 from diffrt.explain.graph import graph_of
 from diffrt.explain.latex import explain_latex
 from diffrt.explain.passes import backward_text
-from diffrt.explain.reading import parse_derivation
+from diffrt.marking.formula import FUNCTIONS, Formula
+from diffrt.marking.reading import parse_derivation
 
 LLVM = Engine("llvm", 2)
 ERF = np.vectorize(math.erf, otypes=[float])

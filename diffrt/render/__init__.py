@@ -14,5 +14,5 @@ class _Callable(ModuleType):
         return render(*args, **kwargs)
 
 
-# Importing diffrt.render.sphere, say, binds the name `render` of diffrt to this package, whatever it was before.
+# Importing diffrt.render.film, say, binds the name `render` of diffrt to this package, whatever it was before.
 sys.modules[__name__].__class__ = _Callable

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from diffrt import load_scene
-from diffrt.explain import dot_of, forward_text, load_derivation, trace
+from diffrt.explain import dot_of, forward_text, trace
 from diffrt.explain.text import explain_text
+from diffrt.marking import load_derivation
 
 HERE = Path(__file__).parent
 graph = trace(load_scene(HERE.parents[1] / "scenes" / "tiny.toml"), (2, 0), "r", edges="ignore")

@@ -7,11 +7,11 @@ import numpy as np
 
 import diffrt
 from diffrt.compiler import code_cache
-from diffrt.explain import load_derivation
 from diffrt.fit import make_problem, solve
 from diffrt.fit.journal import NAME, Entry, open_journal
 from diffrt.fit.reading import read_problem
 from diffrt.image import png_bytes
+from diffrt.marking import load_derivation
 from diffrt.photograph import read_photograph
 from diffrt.scene.scene import Scene
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from diffrt.autograd import add
 from diffrt.errors import InputError
-from diffrt.explain.formula import Formula
-from diffrt.explain.work import MOST_OF_A_SEARCH, Overworked, at_most, spend
+from diffrt.marking.formula import Formula
+from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, spend
 
 Build = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """From inputs, Vars by name, to all quantities by name."""

@@ -13,11 +13,11 @@ import numpy as np
 
 from diffrt.autograd import Var
 from diffrt.errors import InputError
-from diffrt.explain.claims import Claim, cut
-from diffrt.explain.factors import EXACT, Diagnosis, factor_of, same, subset_missing
-from diffrt.explain.formula import FUNCTIONS, Formula
-from diffrt.explain.quantities import Quantities, components
-from diffrt.explain.work import spend
+from diffrt.marking.claims import Claim, cut
+from diffrt.marking.factors import EXACT, Diagnosis, factor_of, same, subset_missing
+from diffrt.marking.formula import FUNCTIONS, Formula
+from diffrt.marking.quantities import Quantities, components
+from diffrt.marking.work import spend
 
 TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
 

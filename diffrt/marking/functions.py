@@ -8,12 +8,12 @@ import numpy as np
 from diffrt.autograd import Var, add, variable
 from diffrt.autograd.backward import reachable
 from diffrt.errors import InputError, shown
-from diffrt.explain.claims import Claim
-from diffrt.explain.definitions import FARTHEST, Domain
-from diffrt.explain.derivation import Derivation
-from diffrt.explain.marks import Line, Marked
-from diffrt.explain.quantities import Quantities, Slopes, components, one_sided, plain, taylor_slope
 from diffrt.explain.wording import tidy
+from diffrt.marking.claims import Claim
+from diffrt.marking.definitions import FARTHEST, Domain
+from diffrt.marking.derivation import Derivation
+from diffrt.marking.marks import Line, Marked
+from diffrt.marking.quantities import Quantities, Slopes, components, one_sided, plain, taylor_slope
 
 
 def verify(

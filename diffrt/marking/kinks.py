@@ -15,9 +15,9 @@ from scipy.optimize import nnls
 
 from diffrt.autograd.backward import reachable
 from diffrt.autograd.variable import Var
-from diffrt.explain.branches import Fork
-from diffrt.explain.quantities import EPSILON, rounding_of
-from diffrt.explain.work import cost, spend
+from diffrt.marking.branches import Fork
+from diffrt.marking.quantities import EPSILON, rounding_of
+from diffrt.marking.work import cost, spend
 
 Vector = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from diffrt.errors import InputError
-from diffrt.explain.formula import Formula
-from diffrt.explain.quantities import Quantities
-from diffrt.explain.work import Overworked
+from diffrt.marking.formula import Formula
+from diffrt.marking.quantities import Quantities
+from diffrt.marking.work import Overworked
 
 _LETTERS = "ijkmn"
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from diffrt.autograd.backward import reachable
 from diffrt.errors import InputError
-from diffrt.explain.definitions import Domain
-from diffrt.explain.derivation import Derivation
-from diffrt.explain.quantities import plain
 from diffrt.explain.trace import trace
+from diffrt.marking.definitions import Domain
+from diffrt.marking.derivation import Derivation
+from diffrt.marking.quantities import plain
 from diffrt.scene import Scene
 
 NEAR = 1e-3

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from diffrt.errors import printable
-from diffrt.explain.claims import Claim
-from diffrt.explain.factors import Diagnosis
 from diffrt.explain.wording import tidy, told_apart
+from diffrt.marking.claims import Claim
+from diffrt.marking.factors import Diagnosis
 
 _WIDTH = len("cannot be read ")
 

@@ -15,10 +15,10 @@ from diffrt import autograd as ag
 from diffrt.autograd import named
 from diffrt.cli import app
 from diffrt.errors import InputError
-from diffrt.explain import check_gradient, load_derivation, verify
-from diffrt.explain.formula import Formula
-from diffrt.explain.reading import parse_derivation
-from diffrt.explain.work import Overworked, at_most, spend
+from diffrt.marking import check_gradient, load_derivation, verify
+from diffrt.marking.formula import Formula
+from diffrt.marking.reading import parse_derivation
+from diffrt.marking.work import Overworked, at_most, spend
 
 X, X3, X2 = {"x": {"domain": [0.3, 1.7]}}, {"x": {"shape": [3], "domain": [0.3, 1.7]}}, {
     "x": {"shape": [2], "domain": [0.3, 1.7]}
@@ -494,7 +494,7 @@ def test_work_is_counted_before_it_is_done():
 def test_a_heavy_line_leaves_work_for_the_others(monkeypatch):
     given = {"inputs": {"x": {"shape": [100]}, "w": {}}, "definitions": {"y": "x^2", "z": "w^2"}}
     given["partials"] = {"y / x": "diag(2 * x)", "z / w": "2 * w"}
-    monkeypatch.setattr("diffrt.explain.derivation.MOST_OF_A_LINE", 5_000)
+    monkeypatch.setattr("diffrt.marking.derivation.MOST_OF_A_LINE", 5_000)
     found = parse_derivation(given).mark()
     assert found["y / x"].verdict == "cannot tell" and "takes more than 5,000 steps" in found["y / x"].detail
     assert found["z / w"].verdict == "right" and found.ok

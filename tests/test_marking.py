@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from diffrt import autograd as ag
 from diffrt.autograd.variable import comparisons
 from diffrt.errors import InputError
-from diffrt.explain import check_gradient, verify
-from diffrt.explain.formula import Formula
-from diffrt.explain.reading import parse_derivation
+from diffrt.marking import check_gradient, verify
+from diffrt.marking.formula import Formula
+from diffrt.marking.reading import parse_derivation
 
 V2, V3, M23, M33 = {"shape": [2]}, {"shape": [3]}, {"shape": [2, 3]}, {"shape": [3, 3]}
 NORM = {"mu": "mean(x)", "v": "mean((x - mu)^2)", "n": "(x - mu) / sqrt(v + 1e-5)"}

@@ -24,18 +24,18 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError, shown
-from diffrt.explain.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
-from diffrt.explain.claims import Claim, cut, fitted, read_claims
-from diffrt.explain.definitions import Build, Domain, draw_points, settled
-from diffrt.explain.diagnosis import TRANSPOSED, diagnose
-from diffrt.explain.factors import Diagnosis
-from diffrt.explain.formula import Formula
-from diffrt.explain.kinks import Sides, is_tied, roots_of_nothing, sides_of
-from diffrt.explain.marks import Line, Marked
-from diffrt.explain.quantities import Quantities, plain, rounding_of, taylor_slope
-from diffrt.explain.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.explain.wording import tidy
-from diffrt.explain.work import MOST, MOST_OF_A_LINE, MOST_OF_A_SEARCH, MOST_SLOPES, Overworked, at_most
+from diffrt.marking.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
+from diffrt.marking.claims import Claim, cut, fitted, read_claims
+from diffrt.marking.definitions import Build, Domain, draw_points, settled
+from diffrt.marking.diagnosis import TRANSPOSED, diagnose
+from diffrt.marking.factors import Diagnosis
+from diffrt.marking.formula import Formula
+from diffrt.marking.kinks import Sides, is_tied, roots_of_nothing, sides_of
+from diffrt.marking.marks import Line, Marked
+from diffrt.marking.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.marking.trials import Trial, blurred, matters, not_reached, only_where
+from diffrt.marking.work import MOST, MOST_OF_A_LINE, MOST_OF_A_SEARCH, MOST_SLOPES, Overworked, at_most
 
 POINTS = 24
 """So many points are drawn."""

@@ -22,9 +22,9 @@ from scipy.optimize import brentq, minimize
 from diffrt.autograd import index, max, min, reshape, subtract
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.variable import Comparison, Var
-from diffrt.explain.quantities import Quantities, rounding_of
 from diffrt.explain.wording import phrase
-from diffrt.explain.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
+from diffrt.marking.quantities import Quantities, rounding_of
+from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
 
 Vector = NDArray[np.float64]
 

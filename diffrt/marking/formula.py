@@ -20,7 +20,7 @@ import numpy as np
 
 from diffrt import autograd as ag
 from diffrt.errors import InputError, shown
-from diffrt.explain.work import MOST_ENTRIES, cost, spend
+from diffrt.marking.work import MOST_ENTRIES, cost, spend
 
 LONGEST = 10_000
 """The most characters of a formula."""

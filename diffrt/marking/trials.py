@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.explain.branches import Look
-from diffrt.explain.claims import Claim
-from diffrt.explain.work import cost, spend
+from diffrt.marking.branches import Look
+from diffrt.marking.claims import Claim
+from diffrt.marking.work import cost, spend
 
 TOLERANCE = 1e-8
 """What is nearer than this, relatively, is the same."""

@@ -29,11 +29,11 @@ from typing import Any
 import numpy as np
 
 from diffrt.errors import InputError, did_you_mean, shown
-from diffrt.explain.definitions import FARTHEST, Build, Domain, by_formulas
-from diffrt.explain.derivation import LONGEST, Derivation
-from diffrt.explain.formula import CONSTANTS, FUNCTIONS, Formula
-from diffrt.explain.work import MOST_ENTRIES
 from diffrt.files import MIB, read_toml
+from diffrt.marking.definitions import FARTHEST, Build, Domain, by_formulas
+from diffrt.marking.derivation import LONGEST, Derivation
+from diffrt.marking.formula import CONSTANTS, FUNCTIONS, Formula
+from diffrt.marking.work import MOST_ENTRIES
 
 _TABLES = ("inputs", "definitions", "partials", "paths", "totals", "short", "readings", "scene")
 
@@ -216,8 +216,8 @@ def _fits(value: Any, shape: tuple[int, ...]) -> bool:
 
 
 def _of_scene(given: Mapping[str, Any], folder: Path, **claims: Any) -> Derivation:
-    from diffrt.explain.pixel import pixel_derivation
     from diffrt.explain.trace import CHANNELS
+    from diffrt.marking.pixel import pixel_derivation
     from diffrt.scene import load_scene
 
     pixel, channel = given.get("pixel"), given.get("channel", "luminance")
