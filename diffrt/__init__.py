@@ -60,7 +60,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("autograd", "explain", "fit", "kinds", "marking", "render"):  # packages; `fit` and `render` can be called
+    if name in (
+        "autograd",
+        "explain",
+        "fit",
+        "kinds",
+        "marking",
+        "render",
+    ):  # packages; `fit` and `render` can be called
         return import_module(f"diffrt.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
