@@ -10,6 +10,7 @@ What a journal holds is signed by a digest, so that a changed number is not take
 import hashlib
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -153,7 +154,9 @@ def _read(data: bytes) -> tuple[bytes, dict[str, Array]]:
             member = io.BytesIO(file.read(info))
             if np.lib.format.read_magic(member) != (1, 0):
                 raise ValueError("another format")
-            shape, _, kind = np.lib.format.read_array_header_1_0(member)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # numpy tells in this way of a header that it did not write
+                shape, _, kind = np.lib.format.read_array_header_1_0(member)
             if kind != (np.uint8 if name == "header" else np.float64):
                 raise ValueError("another type")
             found[name] = np.frombuffer(member.read(), kind).reshape(shape)
