@@ -20,12 +20,12 @@ import numpy as np
 import diffrt.autograd as ag
 from diffrt.compiler import choose_engine
 from diffrt.image import diverging, side_by_side
-from diffrt.render import jacobian, render
-from diffrt.render.renderer import EdgesIgnored, Settings, lay_out
-from diffrt.render.shading import shade
-from diffrt.render.tables import build_tables
-from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene, load_scene, parse_scene
+from diffrt.tracer import jacobian, render
+from diffrt.tracer.renderer import EdgesIgnored, Settings, find_topology
+from diffrt.tracer.shading import shade
+from diffrt.tracer.tables import build_tables
+from diffrt.tracer.visibility import Visibility
 
 SCENE = Path(__file__).parents[1] / "scenes" / "still_life.toml"
 
@@ -46,7 +46,7 @@ def point_image(scene: Scene, pixels: np.ndarray, side: int) -> np.ndarray:
         row, column = divmod(int(pixel), scene.camera.width)
         x, y = np.tile(column + places, side), np.repeat(row + places, side)
         view = Visibility(tables, choose_engine())
-        labels = view.labels(x, y)
+        labels = view.signature_ids(x, y)
         area = np.full(x.shape, 1.0 / side**2)
         colours[i] = shade(tables, view.signatures, labels, x, y, area, view.engine).sum(1)
     return colours
@@ -58,7 +58,9 @@ def reference(scene: Scene, path: str, step: float, side: int = 256) -> np.ndarr
     sides = [scene.replace({path: float(scene[path]) + sign * step}) for sign in (1.0, -1.0)]
     near = np.zeros(height * width, bool)
     for each in (scene, *sides):
-        near[lay_out(build_tables(each), each, each.camera.size, Settings(2), choose_engine()).cells.mixed_pixel] = True
+        near[
+            find_topology(build_tables(each), each, each.camera.size, Settings(2), choose_engine()).cells.mixed_pixel
+        ] = True
     found = np.zeros((height * width, 3))
     with np.errstate(all="ignore"):
         for which, points in ((near, side), (~near, 16)):

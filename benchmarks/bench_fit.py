@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 import diffrt
-from diffrt.fit import evaluation, make_problem, read_problem, solve
-from diffrt.fit.evaluation import Objective
-from diffrt.fit.level import Level
-from diffrt.fit.residual import sights
+from diffrt.fitting import evaluation, make_problem, read_problem, solve
+from diffrt.fitting.evaluation import Objective
+from diffrt.fitting.level import Level
+from diffrt.fitting.residual import sights
 from diffrt.scene import Scene, load_scene
 
 ROOT = Path(__file__).parents[1]

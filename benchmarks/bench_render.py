@@ -32,11 +32,11 @@ import tomli_w
 import diffrt
 from diffrt import autograd
 from diffrt.compiler import Engine
-from diffrt.render.renderer import Settings, _middles, by_regions, lay_out
-from diffrt.render.shading import Samples, shade
-from diffrt.render.tables import build_tables
-from diffrt.render.visibility import Visibility
 from diffrt.scene import parse_scene
+from diffrt.tracer.renderer import Settings, _middles, by_regions, find_topology
+from diffrt.tracer.shading import Samples, shade
+from diffrt.tracer.tables import build_tables
+from diffrt.tracer.visibility import Visibility
 
 RUNS = 9
 BALLS = (([-1.1, 0.7, 0.0], 0.7, [0.8, 0.2, 0.2]), ([0.5, 0.5, 0.8], 0.5, [0.2, 0.7, 0.3]),
@@ -154,7 +154,7 @@ def jax_run(size: int, samples: int) -> Callable[[], Any] | None:
         return None
     jax.config.update("jax_enable_x64", True)
     per_side = int(samples**0.5)
-    from diffrt.render.camera import camera_vectors
+    from diffrt.tracer.camera import camera_vectors
 
     o0, _, _, d0, dx, dy = np.asarray(camera_vectors(scene_of(size))).T
     x, y = _middles(size, size, per_side)
@@ -260,10 +260,10 @@ def kernel(sizes: list[int]) -> None:
             for threads in (1, 2):
                 engine = Engine("llvm", threads, dtype)
                 view = Visibility(build_tables(scene), engine)
-                labels = view.labels(x, y)
+                labels = view.signature_ids(x, y)
                 moved = build_tables(scene.unpack(names, autograd.variable(scene.pack(names))))
                 plain = build_tables(scene)
-                search = median(lambda v=view: v.labels(x, y))
+                search = median(lambda v=view: v.signature_ids(x, y))
                 forward = median(lambda e=engine, v=view, p=plain, n=labels: shade(p, v.signatures, n, at, e))
                 both = median(lambda e=engine, v=view, m=moved, n=labels:
                               shade(m, v.signatures, n, at, e).backward(seed))  # fmt: skip
@@ -283,8 +283,8 @@ def balls(sizes: list[int]) -> None:
         plain = build_tables(scene)
         view = Visibility(plain, engine)
         x, y = _middles(sizes[0], sizes[0], 1)
-        search = median(lambda: view.labels(x, y), 3)
-        labels, at = view.labels(x, y), Samples(x, y, np.ones(len(x)))
+        search = median(lambda: view.signature_ids(x, y), 3)
+        labels, at = view.signature_ids(x, y), Samples(x, y, np.ones(len(x)))
         seed = np.ones((3, len(x)))
 
         def both() -> None:
@@ -309,8 +309,8 @@ def memory(sizes: list[int]) -> None:
 
 def profile(sizes: list[int]) -> None:
     """Where the time goes."""
-    from diffrt.render import cells as cells_module
-    from diffrt.render import crossings, regions
+    from diffrt.tracer import cells as cells_module
+    from diffrt.tracer import crossings, regions
 
     names = names_of()
     for size in sizes:
@@ -331,15 +331,15 @@ def profile(sizes: list[int]) -> None:
             plain = moved.plain()
             view = Visibility(plain, engine)
             x, y = _middles(size + 1, size + 1, 1)
-            timed("search of the grid (again)", lambda view=view: view.labels(x - 0.5, y - 0.5))
+            timed("search of the grid (again)", lambda view=view: view.signature_ids(x - 0.5, y - 0.5))
             cells = timed("cells (with search)", lambda view=view: cells_module.divide(view, (size, size), 1, 2, 4))
             cut = timed("regions", lambda cells=cells: regions.find_regions(cells))
             found = timed("crossings", lambda view=view, cells=cells, cut=cut:
                           crossings.find_crossings(view, cells.corners, cut.begin, cut.end))  # fmt: skip
-            layout = lay_out(plain, scene, scene.camera.size, settings, engine)
+            topology = find_topology(plain, scene, scene.camera.size, settings, engine)
             image = timed(
                 "shading and film, forward",
-                lambda m=moved, la=layout: by_regions(m, la, scene.camera.size, 1, engine),
+                lambda m=moved, la=topology: by_regions(m, la, scene.camera.size, 1, engine),
             )
             loss = timed("loss", lambda i=image: autograd.sum(i * weights))
             timed("reverse", lambda s=loss: s.backward())

@@ -16,7 +16,7 @@ from diffrt.terminal import border, progress_lines, say, signals
 from diffrt.waiting import tell_of_compiling
 
 if TYPE_CHECKING:
-    from diffrt.render.renderer import Report
+    from diffrt.tracer.renderer import Report
 
 app = typer.Typer(
     help="A differentiable ray tracer: images, their derivatives, and scenes recovered from images.",
@@ -58,8 +58,8 @@ def render(
     Example: `diffrt render scenes/still_life.toml -o still_life.png`
     """
     _check_output(output)
-    from diffrt.render.renderer import render
     from diffrt.scene import load_scene
+    from diffrt.tracer.renderer import render
 
     image, report = render(load_scene(scene), cells, edges, report=True, engine=engine, threads=threads)
     image.save(output)
@@ -83,8 +83,8 @@ def gradient(
     """
     _check_output(output)
     from diffrt.image import diverging
-    from diffrt.render.renderer import jacobian
     from diffrt.scene import load_scene
+    from diffrt.tracer.renderer import jacobian
 
     loaded = load_scene(scene)
     found = loaded.parameter(parameter)
@@ -118,10 +118,10 @@ def check(
     if output is not None:
         _check_folder(output)
     from diffrt.files import write_whole
-    from diffrt.render.differences import compare
-    from diffrt.render.renderer import Settings
-    from diffrt.render.renderer import render as render_image
     from diffrt.scene import load_scene
+    from diffrt.tracer.differences import compare
+    from diffrt.tracer.renderer import Settings
+    from diffrt.tracer.renderer import render as render_image
 
     loaded = load_scene(scene)
     names = parameters or [p.path for p in loaded.parameters()]
@@ -173,11 +173,11 @@ def explain(
         raise InputError(f"--format: found {shown(format)}, allowed: text, latex, html, svg or dot")
     if output is not None:
         _check_folder(output)
-    from diffrt.explain.diagram import dot_of, svg_of
-    from diffrt.explain.html import html_of
-    from diffrt.explain.latex import explain_latex
-    from diffrt.explain.text import explain_text
-    from diffrt.explain.trace import source_of, trace
+    from diffrt.explaining.diagram import dot_of, svg_of
+    from diffrt.explaining.html import html_of
+    from diffrt.explaining.latex import explain_latex
+    from diffrt.explaining.text import explain_text
+    from diffrt.explaining.trace import source_of, trace
     from diffrt.scene import load_scene
 
     loaded = load_scene(scene)
@@ -215,9 +215,9 @@ def graph(
     if suffix not in (".svg", ".html", ".dot"):
         raise InputError(f"{output}: found the suffix '{Path(output).suffix}', allowed: .svg, .html or .dot")
     _check_folder(output)
-    from diffrt.explain.diagram import dot_of, folded, svg_of
-    from diffrt.explain.html import html_of
-    from diffrt.explain.trace import trace
+    from diffrt.explaining.diagram import dot_of, folded, svg_of
+    from diffrt.explaining.html import html_of
+    from diffrt.explaining.trace import trace
     from diffrt.scene import load_scene
 
     whole = trace(load_scene(scene), _pixel(pixel), channel, cells, edges)
@@ -280,10 +280,10 @@ def fit(
     Examples: `diffrt fit examples/still_life/fit.toml -o out`,
     `diffrt fit scenes/still_life.toml --target examples/still_life/target.png --free 'ball.*' -o out`
     """
-    from diffrt.fit import make_problem, read_problem, solve_into
-    from diffrt.fit.cluster import cluster
-    from diffrt.fit.outputs import as_json as result_as_json
-    from diffrt.fit.reading import read_mask
+    from diffrt.fitting import make_problem, read_problem, solve_into
+    from diffrt.fitting.cluster import cluster
+    from diffrt.fitting.outputs import as_json as result_as_json
+    from diffrt.fitting.reading import read_mask
     from diffrt.photograph import read_photograph
     from diffrt.scene import load_scene
 

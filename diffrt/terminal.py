@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from diffrt.errors import InputError, printable
 
 if TYPE_CHECKING:
-    from diffrt.fit.search import Progress, Step
-    from diffrt.fit.starts import Told
+    from diffrt.fitting.search import Progress, Step
+    from diffrt.fitting.starts import Told
 
 
 WRONG_INPUT, INTERRUPTED, OUR_FAULT = 2, 130, 70

@@ -70,7 +70,7 @@ def test_check_says_right_for_every_number_and_writes_json(tmp_path):
 def test_check_of_a_broken_rule_says_wrong_and_exits_with_one(monkeypatch, capsys):
     from diffrt import cli
 
-    monkeypatch.setattr("diffrt.render.crossings.root", lambda g, x, *inputs: x)
+    monkeypatch.setattr("diffrt.tracer.crossings.root", lambda g, x, *inputs: x)
     monkeypatch.setattr(sys, "argv", ["diffrt", "check", str(TINY), "ball.center.x"])
     with pytest.raises(SystemExit) as left:
         cli.main()

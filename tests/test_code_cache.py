@@ -35,7 +35,9 @@ def kept(folder):
 def compilations(monkeypatch) -> list[str]:
     done = []
     compile_text = native.compile_text
-    monkeypatch.setattr(native, "compile_text", lambda text, effort: done.append(text) or compile_text(text, effort))
+    monkeypatch.setattr(
+        native, "compile_text", lambda text, optimisation: done.append(text) or compile_text(text, optimisation)
+    )
     return done
 
 

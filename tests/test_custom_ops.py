@@ -15,10 +15,10 @@ from diffrt.autograd import TABLE, variable
 from diffrt.autograd.operations import UFUNCS
 from diffrt.autograd.variable import Op, apply
 from diffrt.compiler import REFERENCE, Engine, EngineMissing, kernel
-from diffrt.explain.diagram import dot_of
-from diffrt.explain.graph import graph_of
-from diffrt.explain.latex import explain_latex
-from diffrt.explain.passes import backward_text
+from diffrt.explaining.diagram import dot_of
+from diffrt.explaining.graph import graph_of
+from diffrt.explaining.latex import explain_latex
+from diffrt.explaining.passes import backward_text
 from diffrt.marking.formula import FUNCTIONS, Formula
 from diffrt.marking.reading import parse_derivation
 

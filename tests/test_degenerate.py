@@ -10,9 +10,9 @@ from test_edges import FLOOR, LAMP, ball, camera, random
 
 import diffrt.autograd as ag
 from diffrt import jacobian, render
-from diffrt.render import differences
-from diffrt.render.differences import compare
 from diffrt.scene import Scene, parse_scene
+from diffrt.tracer import differences
+from diffrt.tracer.differences import compare
 
 SMALL = {"width": 8, "height": 6}
 
@@ -163,7 +163,7 @@ def test_a_derivative_that_is_off_by_a_hundredth_is_called_wrong(monkeypatch, le
 
 @pytest.mark.parametrize("length", [1e-7, 1.0, 1e5])
 def test_a_derivative_without_its_edges_is_called_wrong(monkeypatch, length):
-    monkeypatch.setattr("diffrt.render.crossings.root", lambda g, x, *inputs: x)
+    monkeypatch.setattr("diffrt.tracer.crossings.root", lambda g, x, *inputs: x)
     for found in compare(parse_scene(scaled(SCENE, length, 0.0)), ["ball.center.x", "ball.radius", "lamp.position.x"]):
         assert found.verdict == "wrong", found
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diffrt import cli
-from diffrt.fit import read_problem
+from diffrt.fitting import read_problem
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]

@@ -10,13 +10,13 @@ from test_render import ROOT, SCENES, shipped
 
 import diffrt.autograd as ag
 from diffrt.compiler import REFERENCE
-from diffrt.render import jacobian, render
-from diffrt.render.cells import SMALLEST
-from diffrt.render.differences import compare, compare_along
-from diffrt.render.regions import place_regions
-from diffrt.render.renderer import EdgesIgnored, Settings, lay_out
-from diffrt.render.tables import build_tables
 from diffrt.scene import Scene, parse_scene
+from diffrt.tracer import jacobian, render
+from diffrt.tracer.cells import SMALLEST
+from diffrt.tracer.differences import compare, compare_along
+from diffrt.tracer.regions import place_regions
+from diffrt.tracer.renderer import EdgesIgnored, Settings, find_topology
+from diffrt.tracer.tables import build_tables
 
 LAMP = '[lights.lamp]\ntype = "point"\nposition = [2, 4, 3]\nintensity = 24\n'
 
@@ -173,11 +173,11 @@ def test_a_ball_too_small_for_the_smallest_cells_is_counted():
 @pytest.mark.parametrize("cells", [1, 3])
 def test_the_areas_of_each_pixel_sum_to_one(cells):
     scene = shipped("gallery", 24, 18)
-    layout = lay_out(build_tables(scene), scene, scene.camera.size, Settings(cells), REFERENCE)
-    grid = (layout.cells.grid >= 0).reshape(18, cells, 24, cells).sum((1, 3)).ravel() / cells**2
-    area = grid + np.bincount(layout.cells.pixel, layout.cells.size**2, 24 * 18)
-    x, y, cut = place_regions(layout.cells, layout.regions, layout.crossings.s, REFERENCE)
-    pixel = layout.cells.mixed_pixel[layout.regions.cell]
+    topology = find_topology(build_tables(scene), scene, scene.camera.size, Settings(cells), REFERENCE)
+    grid = (topology.cells.grid >= 0).reshape(18, cells, 24, cells).sum((1, 3)).ravel() / cells**2
+    area = grid + np.bincount(topology.cells.pixel, topology.cells.size**2, 24 * 18)
+    x, y, cut = place_regions(topology.cells, topology.regions, topology.crossings.s, REFERENCE)
+    pixel = topology.cells.mixed_pixel[topology.regions.cell]
     assert area + np.bincount(pixel, cut, 24 * 18) == pytest.approx(np.ones(24 * 18), rel=1e-12)
     assert (cut >= 0.0).all()
     assert np.array_equal(np.floor(y) * 24 + np.floor(x), pixel)
@@ -322,7 +322,7 @@ def test_a_wrong_rule_is_seen_by_the_comparison(monkeypatch):
     (found,) = compare(scene, ["ball.center.x"])
     assert found.verdict == "right"
     assert found.slope == pytest.approx(2.0, abs=0.2)
-    monkeypatch.setattr("diffrt.render.crossings.root", lambda g, x, *inputs: x)
+    monkeypatch.setattr("diffrt.tracer.crossings.root", lambda g, x, *inputs: x)
     (found,) = compare(scene, ["ball.center.x"])
     assert found.verdict == "wrong"
     assert found.error > 0.1
@@ -332,7 +332,7 @@ def test_a_wrong_rule_is_seen_by_the_comparison(monkeypatch):
 def test_a_rule_that_is_off_by_a_millionth_is_seen_by_the_comparison(monkeypatch):
     scene = parse_scene(camera(width=8, height=6) + FLOOR + ball([0, 1, 0], 0.8) + LAMP)
     exact = ag.root
-    monkeypatch.setattr("diffrt.render.crossings.root", lambda g, x, *i: exact(g, x, *i) * 1.00003 - 0.00003 * x)
+    monkeypatch.setattr("diffrt.tracer.crossings.root", lambda g, x, *i: exact(g, x, *i) * 1.00003 - 0.00003 * x)
     (found,) = compare(scene, ["ball.center.x"])
     assert found.verdict == "wrong", found
 

@@ -6,9 +6,9 @@ from test_edges import shipped
 
 from diffrt.autograd import variable
 from diffrt.compiler import REFERENCE, Engine, compiled
-from diffrt.render import jacobian, render
-from diffrt.render.renderer import Settings, lay_out
-from diffrt.render.tables import build_tables
+from diffrt.tracer import jacobian, render
+from diffrt.tracer.renderer import Settings, find_topology
+from diffrt.tracer.tables import build_tables
 
 SIZES = {"still_life": None, "tiny": None, "workshop": (48, 36), "mirrors": (40, 30)}
 LONG = {"gallery": (40, 30), "mirrors": (160, 120)}
@@ -30,7 +30,7 @@ def compare(name, size):
     scene = scene_of(name, size)
     tables = build_tables(scene)
     prints = [
-        lay_out(tables, scene, scene.camera.size, Settings(), engine).fingerprint(scene.camera.width)
+        find_topology(tables, scene, scene.camera.size, Settings(), engine).fingerprint(scene.camera.width)
         for engine in (REFERENCE, Engine("llvm"))
     ]
     assert np.array_equal(*prints)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from diffrt.fit import METHODS, make_problem, read_problem, solve
+from diffrt.fitting import METHODS, make_problem, read_problem, solve
 from diffrt.photograph import read_image
-from diffrt.render import jacobian, render
 from diffrt.scene import load_scene
+from diffrt.tracer import jacobian, render
 
 ROOT = Path(__file__).parents[1]
 TINY = ["lamp.position", "ball.center"]

@@ -14,11 +14,11 @@ from diffrt import jacobian, load_scene, render
 from diffrt.autograd import named, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.errors import InputError
-from diffrt.explain import count_paths, find_paths, graph_of, paths, through_crossings, trace
-from diffrt.explain.diagram import dot_of, folded
-from diffrt.explain.latex import explain_latex
-from diffrt.explain.text import explain_text
-from diffrt.explain.trace import source_of
+from diffrt.explaining import count_paths, find_paths, graph_of, paths, through_crossings, trace
+from diffrt.explaining.diagram import dot_of, folded
+from diffrt.explaining.latex import explain_latex
+from diffrt.explaining.text import explain_text
+from diffrt.explaining.trace import source_of
 
 NAMES = ["lamp.position", "ball.center", "ball.radius", "ball.material.albedo", "floor.normal", "camera.position",
          "camera.fov"]  # fmt: skip
@@ -144,7 +144,7 @@ def test_diagrams_are_the_same_every_time_and_are_folded():
     whole = trace(scene, (2, 0))
     assert len(whole.nodes) > 300 > len(folded(whole).nodes)
     pytest.importorskip("pygraphviz", reason="drawing needs pygraphviz")
-    from diffrt.explain.diagram import svg_of
+    from diffrt.explaining.diagram import svg_of
 
     assert svg_of(one) == svg_of(two) and b"<svg" in svg_of(one)
 
@@ -189,7 +189,7 @@ def test_what_is_printed_of_a_graph_does_not_grow_with_its_paths():
 
 
 def test_a_number_of_paths_that_python_refuses_to_print_is_told(monkeypatch):
-    monkeypatch.setattr("diffrt.explain.path.count_paths", lambda graph, source: 2**20_000)
+    monkeypatch.setattr("diffrt.explaining.path.count_paths", lambda graph, source: 2**20_000)
     graph = graph_of(squared(3)[1])
     assert "more than 1e6020 paths" in explain_text(graph, graph["x"], None, most=1)
     assert "There are more than 1e6020 paths" in explain_latex(graph, graph["x"], None, most=1)

@@ -11,11 +11,11 @@ from diffrt import load_scene
 from diffrt.autograd import named, scope, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.errors import printable
-from diffrt.explain import dot_of, graph_of, svg_of, trace
-from diffrt.explain.html import html_of
-from diffrt.explain.latex import explain_latex
-from diffrt.explain.text import explain_text
-from diffrt.explain.trace import source_of
+from diffrt.explaining import dot_of, graph_of, svg_of, trace
+from diffrt.explaining.html import html_of
+from diffrt.explaining.latex import explain_latex
+from diffrt.explaining.text import explain_text
+from diffrt.explaining.trace import source_of
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ import pytest
 import diffrt
 from diffrt import load_scene, render
 from diffrt.errors import InputError
-from diffrt.fit import evaluation, make_problem, search, solve
-from diffrt.fit.evaluation import Objective
-from diffrt.fit.journal import open_journal
-from diffrt.fit.level import Level, automatic_blurs, level_of
-from diffrt.fit.residual import encode, sights, squash
-from diffrt.fit.settings import Settings
+from diffrt.fitting import evaluation, make_problem, search, solve
+from diffrt.fitting.evaluation import Objective
+from diffrt.fitting.journal import open_journal
+from diffrt.fitting.level import Level, automatic_blurs, level_of
+from diffrt.fitting.residual import encode, robustify, sights
+from diffrt.fitting.settings import Settings
 from diffrt.image import Image, srgb_encode
 from diffrt.photograph import Photograph, read_photograph
 from diffrt.scene import Scene
@@ -96,7 +96,7 @@ def test_the_square_of_a_squashed_difference_is_the_loss():
     z = (d / 0.05) ** 2
     rho = {"squared": z, "huber": np.where(z <= 1, z, 2 * np.sqrt(z) - 1), "soft_l1": 2 * (np.sqrt(1 + z) - 1)}
     for loss, expected in rho.items():
-        found = squash(loss, 0.05, d)
+        found = robustify(loss, 0.05, d)
         assert found**2 == pytest.approx(0.05**2 * expected, rel=1e-6, abs=1e-20)
         assert (np.sign(found) == np.sign(d)).all()
 
@@ -213,7 +213,7 @@ def test_a_normal_is_found_as_a_direction():
     tilted = SMALL.replace({"floor.normal": [0.1, 1.0, 0.15]})
     found = diffrt.fit(SMALL, np.asarray(render(tilted)), ["floor.normal"])
     assert found.values / found.values[1] == pytest.approx([0.1, 1.0, 0.15], abs=1e-6)
-    assert np.isfinite(found.sure.stderr).all()
+    assert np.isfinite(found.uncertainty.stderr).all()
 
 
 def test_of_a_camera_s_up_only_the_roll_is_known():
@@ -312,7 +312,7 @@ def test_a_state_of_another_fit_or_version_is_left_alone(tmp_path, monkeypatch):
             solve(make_problem(TINY, SMALL_TARGET, FREE, **changes), folder=tmp_path, resume=True)
     with pytest.raises(InputError, match="is of another fit"):
         solve(make_problem(TINY, 0.5 * SMALL_TARGET, FREE), folder=tmp_path, resume=True)
-    monkeypatch.setattr("diffrt.fit.journal.__version__", "9.9")
+    monkeypatch.setattr("diffrt.fitting.journal.__version__", "9.9")
     with pytest.raises(InputError, match=r"was written by diffrt 0.1.0, this is 9.9"):
         solve(make_problem(TINY, SMALL_TARGET, FREE), folder=tmp_path, resume=True)
     assert (tmp_path / "state.npz").read_bytes() == before

@@ -39,8 +39,8 @@ def test_a_killed_worker_loses_nothing(cluster):
                 os.kill(killed[0], signal.SIGKILL)
 
         executor = client.get_executor(pure=False, retries=3)
-        problem = diffrt.fit.make_problem(TINY, TARGET, BOUNDS, starts=32, refine=8)
-        found = diffrt.fit.solve(problem, executor=executor, told=told)
+        problem = diffrt.fitting.make_problem(TINY, TARGET, BOUNDS, starts=32, refine=8)
+        found = diffrt.fitting.solve(problem, executor=executor, told=told)
         assert killed and killed[0] not in client.run(os.getpid).values()
     assert found.starts == here.starts and len(found.starts) == 8
     assert found.values.tolist() == here.values.tolist()

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import diffrt
 from diffrt.errors import InputError
 from diffrt.files import locked, write_whole
-from diffrt.fit import make_problem, solve
-from diffrt.fit.journal import open_journal
+from diffrt.fitting import make_problem, solve
+from diffrt.fitting.journal import open_journal
 
 ROOT = Path(__file__).parents[1]
 SCENE = diffrt.load_scene(ROOT / "scenes/tiny.toml")
@@ -265,7 +265,7 @@ def test_a_search_that_runs_away_gives_no_warning():
 
 @pytest.mark.filterwarnings("error")
 def test_a_gradient_method_makes_no_more_evaluations_than_it_may(monkeypatch):
-    monkeypatch.setattr("diffrt.fit.search.TRIES", 1)
+    monkeypatch.setattr("diffrt.fitting.search.TRIES", 1)
     found = diffrt.fit(SCENE, TARGET, START, method="Newton-CG", iterations=2, levels=())
     assert found.evaluations <= 3 and not found.converged and np.isfinite(found.loss)
     assert found.message == "ended after 1 evaluations for each of 2 iterations"

@@ -10,7 +10,7 @@ from PIL import Image as pillow
 
 import diffrt
 from diffrt import load_scene, render
-from diffrt.fit.pictures import animation_of, loss_plot
+from diffrt.fitting.pictures import animation_of, loss_plot
 from diffrt.scene import Scene
 
 STILL = load_scene("scenes/still_life.toml")

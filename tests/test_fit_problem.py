@@ -10,9 +10,9 @@ from PIL import Image as pillow
 
 from diffrt import load_scene, render
 from diffrt.errors import InputError
-from diffrt.fit import make_problem, read_problem
-from diffrt.fit.bounds import Endless
-from diffrt.fit.variables import Free, Variables
+from diffrt.fitting import make_problem, read_problem
+from diffrt.fitting.bounds import Endless
+from diffrt.fitting.variables import Free, Variables
 from diffrt.scene import parse_scene
 
 TINY = load_scene("scenes/tiny.toml")

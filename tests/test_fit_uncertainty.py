@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from diffrt import load_scene, render
-from diffrt.fit import make_problem, solve
-from diffrt.fit.uncertainty import uncertainty
+from diffrt.fitting import make_problem, solve
+from diffrt.fitting.uncertainty import uncertainty
 
 
 def test_a_straight_line_has_the_errors_of_the_textbook():
@@ -71,6 +71,6 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     for _ in range(200):
         noisy = target + 0.002 * rng.normal(size=target.shape)
         found = solve(make_problem(scene, noisy, free))
-        held += np.abs(found.values - truth) <= 1.645 * found.sure.stderr
+        held += np.abs(found.values - truth) <= 1.645 * found.uncertainty.stderr
     assert 0.85 <= held.sum() / (200 * len(truth)) <= 0.95
     assert (held >= 0.8 * 200).all()

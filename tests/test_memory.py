@@ -10,9 +10,9 @@ import pytest
 import diffrt
 from diffrt import memory
 from diffrt.errors import InputError
-from diffrt.render import renderer
-from diffrt.render.differences import compare
-from diffrt.render.renderer import Settings
+from diffrt.tracer import renderer
+from diffrt.tracer.differences import compare
+from diffrt.tracer.renderer import Settings
 
 ROOT = Path(__file__).parents[1]
 LIMITED = "import sys; from diffrt import cli, memory; memory.available_memory = lambda: 4 << 30; cli.main()"

@@ -14,7 +14,7 @@ from diffrt import autograd, kinds
 from diffrt.errors import InputError
 from diffrt.kinds import Light, Material, Shape
 from diffrt.kinds.fields import extent, point, reflectance
-from diffrt.render.differences import compare
+from diffrt.tracer.differences import compare
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "plugin" / "cone.py"

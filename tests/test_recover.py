@@ -9,7 +9,7 @@ from PIL import Image as pillow
 
 import diffrt
 from diffrt.files import read_toml
-from diffrt.fit import read_problem
+from diffrt.fitting import read_problem
 from diffrt.photograph import read_photograph
 from diffrt.scene import Scene, load_scene
 

@@ -14,12 +14,12 @@ from diffrt.errors import InputError
 from diffrt.image import Image
 from diffrt.kinds import SHAPES
 from diffrt.kinds.shapes import Disk, Plane, Rectangle, Sphere, Triangle
-from diffrt.render import jacobian, render
-from diffrt.render.tables import build_tables
-from diffrt.render.visibility import Visibility
 from diffrt.scene import Scene, load_scene, parse_scene
+from diffrt.tracer import jacobian, render
+from diffrt.tracer.tables import build_tables
+from diffrt.tracer.visibility import Visibility
 
-pytestmark = pytest.mark.filterwarnings("ignore::diffrt.render.renderer.EdgesIgnored")
+pytestmark = pytest.mark.filterwarnings("ignore::diffrt.tracer.renderer.EdgesIgnored")
 
 ROOT = Path(__file__).parents[1]
 SCENES = sorted(path.stem for path in (ROOT / "scenes").glob("*.toml"))
@@ -39,7 +39,7 @@ def signatures(scene: Scene) -> np.ndarray:
     width, height = scene.camera.width, scene.camera.height
     x, y = np.tile(np.arange(width) + 0.5, height), np.repeat(np.arange(height) + 0.5, width)
     view = Visibility(build_tables(scene).plain(), REFERENCE)
-    labels = view.labels(x, y)
+    labels = view.signature_ids(x, y)
     found = view.signatures[labels]
     return np.concatenate([found.face, found.side, found.lit]).T
 
@@ -272,7 +272,7 @@ def test_full_size_image_and_gradient_stay_under_two_gibibytes():
     program = """
 import re, resource
 import diffrt.autograd as ag
-from diffrt.render import render
+from diffrt.tracer import render
 from diffrt.scene import load_scene, parse_scene
 text = load_scene("scenes/still_life.toml").to_toml().replace("width = 64", "width = 1920")
 scene = parse_scene(text.replace("height = 48", "height = 1080"))

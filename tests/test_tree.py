@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from diffrt import render
-from diffrt.render import tree
 from diffrt.scene import parse_scene
+from diffrt.tracer import tree
 
 CAMERA = """
 [camera]

@@ -20,7 +20,7 @@ from diffrt.autograd.variable import recording
 from diffrt.compiler import code_cache, native
 from diffrt.compiler.batched import BatchedFunction, Search
 from diffrt.compiler.engine import Engine
-from diffrt.compiler.llvm import Form, write
+from diffrt.compiler.llvm import CodegenOptions, write
 from diffrt.compiler.program import (
     SAMPLE,
     TABLE_FIELD,
@@ -64,20 +64,26 @@ class Program:
     """
 
     def __init__(
-        self, function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
+        self,
+        function: Callable[..., Any],
+        specs: tuple[Spec, ...],
+        kinds: tuple[str, ...] | None,
+        options: CodegenOptions,
     ):
-        self.form = form
+        self.options = options
         self._function, self._specs, self._kinds = function, specs, kinds
         name = _name(function)
-        key = name and native.key_of(name, repr((specs, kinds, form)), native.source())
+        key = name and native.key_of(name, repr((specs, kinds, options)), native.source())
         kept = code_cache.read(key) if key else None
         if kept is not None:
             head, _, code = kept.partition(b"\n")
             self.shapes = [tuple(shape) for shape in json.loads(head)]
         else:
             self.shapes = [np.shape(r)[:-1] for r in self._recorded[1]]
-            text = self._text(form)
-            code = native.compile_text(text, form.effort) if key else native.compiled(text, form.effort)
+            text = self._text(options)
+            code = (
+                native.compile_text(text, options.optimisation) if key else native.compiled(text, options.optimisation)
+            )
             if key:
                 code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
         self.kinds = kinds or (SAMPLE,) * len(self.shapes)
@@ -87,7 +93,7 @@ class Program:
     @cached_property
     def exact(self) -> native.Native:
         """That in which zero wins in the chain rule everywhere; some lanes of some scenes need it."""
-        return native.Native(native.compiled(self._text(replace(self.form, exact=True)), self.form.effort))
+        return native.Native(native.compiled(self._text(replace(self.options, exact=True)), self.options.optimisation))
 
     @cached_property
     def _recorded(self) -> tuple[Recorder, list[Any]]:
@@ -107,13 +113,13 @@ class Program:
         with recording(), np.errstate(all="ignore"):
             return recorder, self._function(inputs)
 
-    def _text(self, form: Form) -> str:
+    def _text(self, options: CodegenOptions) -> str:
         recorder, results = self._recorded
         nodes = [
             [recorder.make("where", n, 1.0, 0.0) if n.boolean else n for n in as_nodes(recorder, r).ravel()]
             for r in results
         ]
-        return write(recorder, self._kinds or (SAMPLE,) * len(nodes), nodes, form)
+        return write(recorder, self._kinds or (SAMPLE,) * len(nodes), nodes, options)
 
 
 def _name(x: Any) -> str | None:
@@ -135,10 +141,10 @@ def _joined(kind: type, parts: Sequence[Any]) -> str | None:
 
 
 def program(
-    function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
+    function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, options: CodegenOptions
 ) -> Program:
     """The program of a function, the same one for the same structure. Raises NoMachineCode."""
-    made = _program(function, specs, kinds, form)
+    made = _program(function, specs, kinds, options)
     if isinstance(made, NoMachineCode):
         raise made
     return made
@@ -146,35 +152,35 @@ def program(
 
 @cache
 def _program(
-    function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, form: Form
+    function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, options: CodegenOptions
 ) -> Program | NoMachineCode:
     """A failure is kept too, so that it is not found again in every call."""
     start = perf_counter()
     try:
-        return Program(function, specs, kinds, form)
+        return Program(function, specs, kinds, options)
     except NoMachineCode as fault:
         return fault.with_traceback(None)
     finally:
         compiled_for(perf_counter() - start)
 
 
-def form_of(engine: Engine, shading: bool, often: bool) -> Form:
+def options_for(engine: Engine, shading: bool, optimise: bool) -> CodegenOptions:
     """How a program is written for an engine."""
     width = native.host()[2]
     if shading and engine.dtype == "float32":
-        return Form("float", 2 * width, True, effort=2 if often else 0)
-    return Form("double", width, shading, effort=2 if often else 0)
+        return CodegenOptions("float", 2 * width, True, optimisation=2 if optimise else 0)
+    return CodegenOptions("double", width, shading, optimisation=2 if optimise else 0)
 
 
 def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,
         shading: bool) -> list[Any]:  # fmt: skip
     """The results of a batched function."""
-    form = form_of(engine, shading, shading and len(segments.rows) >= MANY)
+    options = options_for(engine, shading, shading and len(segments.rows) >= MANY)
     size, order, blocks = len(segments.rows), segments.order, segments.blocks
     count = size if order is None else len(order)
-    real = np.float32 if form.real == "float" else np.float64
-    specs, arrays, padded = _arrays(batched.inputs, inputs, segments, form, real)
-    made = program(batched.function, specs, batched.results, form)
+    real = np.float32 if options.real == "float" else np.float64
+    specs, arrays, padded = _arrays(batched.inputs, inputs, segments, options, real)
+    made = program(batched.function, specs, batched.results, options)
     results: list[Any] = [None] * len(batched.results)
     for place, (shape, kind) in enumerate(zip(made.shapes, made.kinds, strict=True)):
         if kind == SAMPLE:
@@ -201,28 +207,28 @@ def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, eng
 
 
 def search(function: Search, kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, engine: Engine,
-           often: bool) -> list[Any]:  # fmt: skip
+           optimise: bool) -> list[Any]:  # fmt: skip
     """The results per sample of a function that may hold loops over tables."""
-    form = form_of(engine, False, often)
-    specs, arrays, padded = _arrays(kinds, inputs, segments, form, np.float64)
+    options = options_for(engine, False, optimise)
+    specs, arrays, padded = _arrays(kinds, inputs, segments, options, np.float64)
     counts = [segments.count]
     counts += [
         take_apart(x.fields)[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD
     ]
-    made = program(function, specs, None, form)
+    made = program(function, specs, None, options)
     results = [np.empty((*shape, padded)) for shape in made.shapes]
     execute(Job(made, arrays, results, segments.blocks, counts, padded), engine.threads)
     return [_in_place(r[..., : len(segments.rows)], segments) for r in results]
 
 
 def _arrays(
-    kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, form: Form, real: Any
+    kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, options: CodegenOptions, real: Any
 ) -> tuple[tuple[Spec, ...], list[Any], int]:
     """What a program is told of its inputs, the arrays that it reads, and the number of samples with those that fill
     up a vector."""
     order = segments.order
     count = len(segments.rows) if order is None else len(order)
-    padded = max(count, form.width)
+    padded = max(count, options.width)
     specs, arrays = [], []
     for kind, x in zip(kinds, inputs, strict=True):
         if kind == TABLE_FIELD:
@@ -262,7 +268,9 @@ class Job:
     def __init__(self, program: Program, inputs: list[Any], outputs: list[Any], blocks: Any, counts: list[int],
                  samples: int) -> None:  # fmt: skip
         self.program, self.blocks, self.samples = program, blocks, samples
-        self.sums = np.empty((len(blocks), program.columns + 1), np.float32 if program.form.real == "float" else float)
+        self.sums = np.empty(
+            (len(blocks), program.columns + 1), np.float32 if program.options.real == "float" else float
+        )
         self._keep = inputs, outputs
         self._inputs = np.array([_address(a) for a in inputs] or [0], np.uint64)
         self._outputs = np.array([_address(a) for a in outputs] or [0], np.uint64)

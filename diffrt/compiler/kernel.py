@@ -62,13 +62,13 @@ def search(
     tables: Any,
     engine: Engine,
     segments: Segments | None = None,
-    often: bool = False,
+    optimise: bool = False,
 ) -> Any:
     """Map a function with loops in it over N samples. It is not differentiated.
 
     function: called as function(setting, uniforms, rows, samples, tables); it returns a structure of results (..., n).
     tables: a structure of Tables, for `scan`. The rest is as for `kernel`, without Vars; no sample is left out.
-    often: whether it is worth the time to compile it well. Returns a list of the arrays of the results, (..., N) each.
+    optimise: whether it is worth the time to compile it well. Returns a list of the arrays of the results, (..., N) each.
     """
     skeleton, inputs = take_apart((uniforms, rows, samples, tables))
     parts = zip((UNIFORM, ROW, SAMPLE, TABLE_FIELD), skeleton.parts, strict=True)
@@ -78,7 +78,7 @@ def search(
     formula = Search(function, setting, skeleton)
     if engine.name != "numpy":
         try:
-            return compiled.search(formula, kinds, inputs, segments, engine, often)
+            return compiled.search(formula, kinds, inputs, segments, engine, optimise)
         except NoMachineCode as fault:
             _tell(fault.op)
     return reference.search(formula, kinds, inputs, segments)

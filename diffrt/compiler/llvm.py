@@ -33,12 +33,12 @@ NAME = "kernel"
 
 
 @dataclass(frozen=True)
-class Form:
+class CodegenOptions:
     """How a program is written.
 
     real: "double" or "float". width: lanes of a vector. contract: whether a product and a sum may be rounded once,
     and a division be a multiplication by the inverse. exact: whether zero wins in products of the chain rule
-    everywhere; without, the sums of a piece hold a nan where it would have mattered. effort: of the code generator, 0
+    everywhere; without, the sums of a piece hold a nan where it would have mattered. optimisation: of the code generator, 0
     to 3; more pays with many samples.
     """
 
@@ -46,10 +46,10 @@ class Form:
     width: int = 4
     contract: bool = False
     exact: bool = False
-    effort: int = 0
+    optimisation: int = 0
 
 
-def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[Node]], form: Form) -> str:
+def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[Node]], options: CodegenOptions) -> str:
     """The text of a module with one function, `kernel`.
 
     kinds: of the results: SAMPLE is stored for each sample, the others are added up. results: the components of each.
@@ -58,22 +58,22 @@ def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[N
     rows (of the ids, and of each table); and the first piece, the last, and the number of samples.
     Raises NoMachineCode.
     """
-    return _Writer(recorder, form).module(kinds, results)
+    return _Writer(recorder, options).module(kinds, results)
 
 
 class _Writer(Body):
-    def __init__(self, recorder: Recorder, form: Form) -> None:
-        super().__init__(form.width, "entry")
-        self.recorder, self.form = recorder, form
+    def __init__(self, recorder: Recorder, options: CodegenOptions) -> None:
+        super().__init__(options.width, "entry")
+        self.recorder, self.options = recorder, options
         self.names: dict[Node, str] = {}
         self.splats: dict[Node, str] = {}
         self.bases: dict[int, str] = {}
         self.at_row: dict[Scope, tuple[str, str]] = {}
-        real, width = form.real, form.width
+        real, width = options.real, options.width
         self.vector, self.mask = f"<{width} x {real}>", f"<{width} x i1>"
         self.suffix = f"v{width}f{64 if real == 'double' else 32}"
         self.size = 8 if real == "double" else 4
-        self.vectors, self.numbers = (Text(self, real, v, form.contract, form.exact) for v in (True, False))
+        self.vectors, self.numbers = (Text(self, real, v, options.contract, options.exact) for v in (True, False))
         self.homes: dict[Node, tuple[Loop, int]] = {
             c: (loop, i) for loop in recorder.loops for i, c in enumerate(loop.carried)
         }
@@ -93,7 +93,7 @@ class _Writer(Body):
     def type(self, node: Node, vector: bool) -> str:
         if node.boolean:
             return self.mask if vector else "i1"
-        return self.vector if vector else self.form.real
+        return self.vector if vector else self.options.real
 
     def of(self, node: Node, vector: bool) -> str:
         """The name of a node's value, as one number or as a vector."""
@@ -237,7 +237,7 @@ class _Writer(Body):
         return found
 
     def body(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> None:
-        width, vector, mask, real = self.form.width, self.vector, self.mask, self.form.real
+        width, vector, mask, real = self.options.width, self.vector, self.mask, self.options.real
         summed = [n for kind, nodes in zip(kinds, results, strict=True) if kind != SAMPLE for n in nodes]
         stored = [nodes for kind, nodes in zip(kinds, results, strict=True) if kind == SAMPLE]
         outputs = [self.value(f"load ptr, ptr {self.at('ptr', '%outputs', str(i))}") for i in range(len(stored))]
@@ -342,7 +342,7 @@ class _Writer(Body):
 
     def fast_chains(self) -> bool:
         """Whether a nan may stand where zero should have won."""
-        return not self.form.exact and any(n.op == "chain" for n in self.live)
+        return not self.options.exact and any(n.op == "chain" for n in self.live)
 
     def at(self, kind: str, base: str, place: str) -> str:
         return self.value(f"getelementptr {kind}, ptr {base}, i64 {place}")
@@ -361,7 +361,7 @@ class _Writer(Body):
 
     def input(self, node: Node) -> str:
         kind, place, component = node.setting
-        base, real = self.bases[place], self.form.real
+        base, real = self.bases[place], self.options.real
         if kind == UNIFORM:
             return self.value(f"load {real}, ptr {self.at(real, base, str(component))}")
         if kind == ROW:
@@ -424,7 +424,7 @@ class _Writer(Body):
         following = self.value(f"add i64 {turn}, 1")
         if loop.need is not None and loop.following is not None:
             needed = self.any(self.of(loop.need, True))
-            further = self.value(f"fptosi {self.form.real} {self.of(loop.following, False)} to i64")
+            further = self.value(f"fptosi {self.options.real} {self.of(loop.following, False)} to i64")
             following = self.value(f"select i1 {needed}, i64 {following}, i64 {further}")
         after = {i: self.of(loop.after[i], True) for i in wanted}
         end = self.block
@@ -440,7 +440,7 @@ class _Writer(Body):
 
     def choice(self, choice: Choice) -> None:
         wanted = [i for i, r in enumerate(choice.results) if r in self.live]
-        kind = self.value(f"fptosi {self.form.real} {self.of(choice.kind, False)} to i32")
+        kind = self.value(f"fptosi {self.options.real} {self.of(choice.kind, False)} to i32")
         labels = [self.label("branch") for _ in choice.scopes]
         done = self.label("done")
         cases = " ".join(f"i32 {k}, label %{label}" for k, label in enumerate(labels) if k)
@@ -471,7 +471,7 @@ class _Writer(Body):
 
     def sink(self, slot: str, value: str) -> None:
         """Add to a sum that is kept in memory."""
-        align = f"align {self.size * self.form.width}"
+        align = f"align {self.size * self.options.width}"
         part = self.value(f"select {self.mask} {self.valid}, {self.vector} {value}, {self.vector} zeroinitializer")
         old = self.value(f"load {self.vector}, ptr {slot}, {align}")
         total = self.value(f"fadd {self.vector} {old}, {part}")

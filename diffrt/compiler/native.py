@@ -42,32 +42,32 @@ class Native:
         self.call: Any = _SIGNATURE(self._engine.get_function_address(NAME))
 
 
-def compiled(text: str, effort: int) -> bytes:
-    """The machine code of a text, from the cache if it is there. effort: of the code generator, 0 to 3."""
-    key = key_of(text, str(effort))
+def compiled(text: str, optimisation: int) -> bytes:
+    """The machine code of a text, from the cache if it is there. optimisation: of the code generator, 0 to 3."""
+    key = key_of(text, str(optimisation))
     code = code_cache.read(key)
     if code is None:
-        code = compile_text(text, effort)
+        code = compile_text(text, optimisation)
         code_cache.write(key, code)
     return code
 
 
-def _machine(cpu: str, features: str, effort: int) -> Any:
+def _machine(cpu: str, features: str, optimisation: int) -> Any:
     from llvmlite import binding
 
     target = binding.Target.from_default_triple()
     return target.create_target_machine(
-        cpu=cpu, features=features, opt=effort, reloc="pic", codemodel="jitdefault", jit=True
+        cpu=cpu, features=features, opt=optimisation, reloc="pic", codemodel="jitdefault", jit=True
     )
 
 
-def compile_text(text: str, effort: int) -> bytes:
+def compile_text(text: str, optimisation: int) -> bytes:
     """The machine code of a text. Raises ValueError for a function of the C library that is not there, which would end
     the process when the code is loaded."""
     from llvmlite import binding
 
     cpu, features, _ = host()
-    machine = _machine(cpu, features, effort)
+    machine = _machine(cpu, features, optimisation)
     module = binding.parse_assembly(text)
     called = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
     if called:

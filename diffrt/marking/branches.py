@@ -22,7 +22,7 @@ from scipy.optimize import brentq, minimize
 from diffrt.autograd import index, max, min, reshape, subtract
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.variable import Comparison, Var
-from diffrt.explain.wording import phrase
+from diffrt.explaining.wording import phrase
 from diffrt.marking.quantities import Quantities, rounding_of
 from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
 

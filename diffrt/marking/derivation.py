@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, variable
 from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError, shown
-from diffrt.explain.wording import tidy
+from diffrt.explaining.wording import tidy
 from diffrt.marking.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
 from diffrt.marking.claims import Claim, cut, fitted, read_claims
 from diffrt.marking.definitions import Build, Domain, draw_points, settled

@@ -8,7 +8,7 @@ import numpy as np
 from diffrt.autograd import Var, add, variable
 from diffrt.autograd.backward import reachable
 from diffrt.errors import InputError, shown
-from diffrt.explain.wording import tidy
+from diffrt.explaining.wording import tidy
 from diffrt.marking.claims import Claim
 from diffrt.marking.definitions import FARTHEST, Domain
 from diffrt.marking.derivation import Derivation

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.errors import printable
-from diffrt.explain.wording import tidy, told_apart
+from diffrt.explaining.wording import tidy, told_apart
 from diffrt.marking.claims import Claim
 from diffrt.marking.factors import Diagnosis
 

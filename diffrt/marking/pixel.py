@@ -7,7 +7,7 @@ import numpy as np
 
 from diffrt.autograd.backward import reachable
 from diffrt.errors import InputError
-from diffrt.explain.trace import trace
+from diffrt.explaining.trace import trace
 from diffrt.marking.definitions import Domain
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.quantities import plain

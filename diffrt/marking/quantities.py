@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var
-from diffrt.explain.graph import unit_entry
+from diffrt.explaining.graph import unit_entry
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
 
 Matrix = NDArray[np.float64]

@@ -216,7 +216,7 @@ def _fits(value: Any, shape: tuple[int, ...]) -> bool:
 
 
 def _of_scene(given: Mapping[str, Any], folder: Path, **claims: Any) -> Derivation:
-    from diffrt.explain.trace import CHANNELS
+    from diffrt.explaining.trace import CHANNELS
     from diffrt.marking.pixel import pixel_derivation
     from diffrt.scene import load_scene
 

@@ -8,7 +8,7 @@ as commonly written down, mixes the two.
 from pathlib import Path
 
 from diffrt.autograd import cos, exp, log, named, variable
-from diffrt.explain import dot_of, find_paths, graph_of
+from diffrt.explaining import dot_of, find_paths, graph_of
 from diffrt.marking import load_derivation
 
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ The input x is a constant: nobody wants its gradient, so the backward pass leave
 import numpy as np
 
 from diffrt.autograd import matmul, named, tanh, variable
-from diffrt.explain import backward_text, dot_of, forward_text, graph_of
+from diffrt.explaining import backward_text, dot_of, forward_text, graph_of
 
 rng = np.random.default_rng(0)
 x = variable(rng.normal(size=3), "x").detach()

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from diffrt import load_scene
-from diffrt.explain import dot_of, forward_text, trace
-from diffrt.explain.text import explain_text
+from diffrt.explaining import dot_of, forward_text, trace
+from diffrt.explaining.text import explain_text
 from diffrt.marking import load_derivation
 
 HERE = Path(__file__).parent

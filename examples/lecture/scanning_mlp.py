@@ -7,7 +7,7 @@ import numpy as np
 
 from diffrt.autograd import matmul, named, scope, tanh, variable
 from diffrt.autograd.naming import watch_scopes
-from diffrt.explain import backward_text, dot_of, graph_of
+from diffrt.explaining import backward_text, dot_of, graph_of
 
 rng = np.random.default_rng(1)
 signal = rng.normal(size=6)

@@ -7,7 +7,7 @@ numbers (I - 1/n - y y^T / n) / sigma.
 import numpy as np
 
 from diffrt.autograd import batch_norm, jacobian, named, softmax, variable
-from diffrt.explain import dot_of, forward_text, graph_of
+from diffrt.explaining import dot_of, forward_text, graph_of
 
 x = np.array([0.2, 1.1, -0.4])
 

@@ -7,9 +7,9 @@ import numpy as np
 
 import diffrt
 from diffrt.compiler import code_cache
-from diffrt.fit import make_problem, solve
-from diffrt.fit.journal import NAME, Entry, open_journal
-from diffrt.fit.reading import read_problem
+from diffrt.fitting import make_problem, solve
+from diffrt.fitting.journal import NAME, Entry, open_journal
+from diffrt.fitting.reading import read_problem
 from diffrt.image import png_bytes
 from diffrt.marking import load_derivation
 from diffrt.photograph import read_photograph

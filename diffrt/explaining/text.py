@@ -1,0 +1,48 @@
+"""A derivative explained for a terminal: the steps, the paths, what moving edges adds."""
+
+from diffrt.errors import printable
+from diffrt.explaining.graph import Graph, Node
+from diffrt.explaining.path import find_paths, is_crossing, through_crossings
+from diffrt.explaining.wording import component, counted, tidy
+
+
+def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10) -> str:
+    """The derivative of a graph's output, a number, by a leaf or one entry of it.
+
+    graph: of named steps, or of all operations. entry: of the source, in C order, None for all. most: how many paths
+    are listed.
+    """
+    if entry is None and source.size == 1:
+        entry = 0
+    entries = range(source.size) if entry is None else [entry]
+    used = graph.restricted([source])
+    lines = [f"{graph.output.name} = {tidy(graph.output.value, 6)}", "", "steps"]
+    width = max(len(n.name) for n in used.nodes)
+    for node in used.nodes:
+        made = list(dict.fromkeys(e.source.name for e in used.edges_to(node)))
+        if len(made) > 4:
+            made = [*made[:3], f"{len(made) - 3} more"]
+        told = f"from {', '.join(made)}" if made else "is given"
+        lines.append(f"  {node.name:<{width}}  {tidy(node.value)}  {told}")
+    for k in entries:
+        name = component(source, k)
+        paths = find_paths(used, source, k, most)
+        slope = float(paths.derivative.item())
+        lines += ["", f"d {graph.output.name} / d {name} = {tidy(slope, 6)}"]
+        if any(is_crossing(n) for n in used.nodes):
+            still, moving = through_crossings(used, source, k)
+            lines.append(f"  with the edges of the image held still {tidy(still.item(), 6)}, "
+                         f"from moving them {tidy(moving.item(), 6)}")  # fmt: skip
+        lines.append(
+            f"  {counted(paths.total)} paths" + ("" if paths.complete else f", the {len(paths.listed)} largest:")
+        )
+        for path in paths.listed:
+            mark = "  (moves an edge)" if path.moves_an_edge else ""
+            lines.append(f"  {tidy(path.value, 6):>12}  {' > '.join(n.name for n in path.nodes)}{mark}")
+            if all(e.local.size == 1 for e in path.edges):
+                lines.append(" " * 16 + " * ".join(tidy(e.local.item()) for e in path.edges))
+        total = sum(path.value for path in paths.listed)
+        lines.append(f"  {tidy(total, 6):>12}  their sum")
+        if not paths.complete:
+            lines.append(f"  {tidy(paths.rest.item(), 6):>12}  in the paths that are not listed")
+    return "\n".join(map(printable, lines))

@@ -1,0 +1,283 @@
+"""The graph of one pixel: the tracer's own formulas, run on the variables of the scene.
+
+What the pixel is made of is found as for an image: its cells, their signatures, what crosses them. Then the functions
+that are compiled for images are called once per signature, on all samples of the pixel that have it, with the fields
+of the shapes and lights as leaves. So each vector is one node, and no formula stands here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
+from diffrt.autograd.naming import watch_scopes
+from diffrt.compiler import REFERENCE
+from diffrt.errors import InputError
+from diffrt.explaining.graph import Graph, Node, graph_of
+from diffrt.explaining.wording import AXES
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
+from diffrt.scene import Scene
+from diffrt.tracer.crossings import DISTANCE, INSIDE, Crossings, crossing_row
+from diffrt.tracer.regions import Cut, region
+from diffrt.tracer.renderer import Settings, Topology, find_topology
+from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
+from diffrt.tracer.switching import CrossingRow, Place, switching
+from diffrt.tracer.tables import Hit, Tables, build_tables
+from diffrt.tracer.visibility import Signatures, Visibility
+
+CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": (0.2126, 0.7152, 0.0722)}
+"""The weights of red, green and blue; luminance of linear sRGB (ITU-R BT.709)."""
+
+AROUND = 4
+"""So many pixels around one decide how its cells are divided."""
+
+
+def trace(
+    scene: Scene, pixel: Sequence[int], channel: str = "luminance", cells: int = 1, edges: str = "exact"
+) -> Graph:
+    """The graph of one pixel.
+
+    pixel: x and y, from the top left, from 0. channel: "r", "g", "b" or "luminance". cells, edges: as for `render`.
+    Raises InputError for a pixel outside the image, another channel, and one that depends on nothing.
+    """
+    x, y = checked_pixel(scene, pixel)
+    if channel not in CHANNELS:
+        raise InputError(f"channel: found {channel!r}, allowed: {', '.join(CHANNELS)}")
+    settings = Settings(cells, edges)
+    with watch_scopes() as scopes, np.errstate(all="ignore"):
+        out = Tracer(scene).pixel(x, y, channel, settings)
+    if not isinstance(out, Var):
+        raise InputError(f"pixel {x},{y} is black and depends on no parameter: no surface is seen there")
+    return graph_of(out, scopes)
+
+
+def checked_pixel(scene: Scene, pixel: Sequence[int]) -> tuple[int, int]:
+    """x and y of a pixel of the image. Raises InputError for others."""
+    width, height = scene.camera.width, scene.camera.height
+    if len(pixel) != 2 or not all(isinstance(v, int | np.integer) for v in pixel):
+        raise InputError(f"pixel: found {pixel!r}, needed: two whole numbers x,y")
+    x, y = (int(v) for v in pixel)
+    if not (0 <= x < width and 0 <= y < height):
+        raise InputError(f"pixel: found {x},{y}, allowed: 0,0 to {width - 1},{height - 1}")
+    return x, y
+
+
+def source_of(graph: Graph, scene: Scene, parameter: str) -> tuple[Node, int | None]:
+    """The leaf that holds a parameter, and the entry of it that a component names, None for the whole.
+
+    Raises InputError for an unknown parameter, and for one that the output does not depend on.
+    """
+    found = scene.parameter(parameter)
+    whole, entry = parameter, None
+    if found.path != parameter or (found.size == 1 and parameter.rpartition(".")[2] in AXES):
+        whole, _, axis = parameter.rpartition(".")
+        entry = AXES.index(axis)
+    for node in graph.inputs:
+        if node.name == whole:
+            return node, entry
+    names = ", ".join(sorted(n.name for n in graph.inputs))
+    raise InputError(f"{parameter}: has no influence on this pixel, which depends on {names}")
+
+
+class Tracer:
+    """Runs the tracer on variables, one leaf for each parameter that is used."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.tables: Tables = build_tables(scene)
+        self._leaves: dict[str, Any] = {}
+        self._camera: Any = None
+
+    def leaf(self, path: str) -> Any:
+        """The parameter as a column of samples, (3, 1) or (1,)."""
+        if path not in self._leaves:
+            value = np.array(self.scene[path], float)
+            self._leaves[path] = variable(value[..., None], path)
+        return self._leaves[path]
+
+    @property
+    def camera(self) -> Any:
+        """The camera's vectors, (3, 6, 1)."""
+        if self._camera is None:
+            view = self.scene.camera
+            kind = CAMERAS[view.type]
+            with scope("camera"):
+                names = kind.quantities()
+                values = {n: variable(self.scene[f"camera.{n}"], f"camera.{n}") for n in names}
+                vectors = kind(**values).vectors(*view.size)
+                self._camera = named(reshape(vectors, (*vectors.shape, 1)), "camera")
+        return self._camera
+
+    def _object(self, kind: type[Kind], path: str) -> Kind:
+        """A shape, material or light whose fields are leaves."""
+        return kind(**{name: self.leaf(f"{path}.{name}") for name in kind.quantities()})
+
+    def shape(self, face: int) -> Kind:
+        """The shape of a face."""
+        shape = self.scene.shapes[self.tables.shape_of[face]]
+        own = SHAPES[shape.type]
+        return self._object(own, shape.name)
+
+    def material(self, face: int) -> Kind:
+        """The material of a face."""
+        shape = self.scene.shapes[self.tables.shape_of[face]]
+        return self._object(MATERIALS[shape.material_type], f"{shape.name}.material")
+
+    def light(self, number: int) -> Kind:
+        """A light."""
+        light = self.scene.lights[number]
+        return self._object(LIGHTS[light.type], light.name)
+
+    def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
+        """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
+        return tuple(
+            hit._replace(shape=self.shape(face), material=self.material(face))
+            for hit, face in zip(hits, faces, strict=False)
+        )
+
+    def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
+        """The value of a pixel in a channel; a plain number if nothing is seen there."""
+        groups = self._points(x, y, settings) if settings.edges == "ignore" else self._cells(x, y, settings)
+        parts = [p for p in (self.radiance(*group) for group in groups) if p is not None]
+        if not parts:
+            return 0.0
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        total = named(total, "pixel")
+        if channel in "rgb":
+            return named(index(total, "rgb".index(channel)), f"pixel {channel}")
+        return named(sum(total * np.array(CHANNELS[channel])), "pixel luminance")
+
+    def radiance(self, signature: Any, x: Any, y: Any, area: Any) -> Any:
+        """What the samples of one signature add to the pixel, (3,); None if the light path ends nowhere."""
+        if not signature.ended.item():
+            return None
+        faces = [int(f) for f in signature.face[:, 0] if f >= 0]
+        path = light_path(self.tables, signature)
+        path = path._replace(surfaces=self.surfaces(path.surfaces, faces), material=self.material(faces[-1]))
+        lights = tuple(self.light(number) for number in range(len(self.scene.lights)))
+        names = [self.scene.shapes[self.tables.shape_of[f]].name for f in faces[::-1]]
+        with scope(" to ".join(["light from", *names][1:])):
+            added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
+            return sum(added, axis=1)
+
+    def _points(self, x: int, y: int, settings: Settings) -> Any:
+        """Point samples, by signature."""
+        side = settings.cells
+        at = (np.arange(side) + 0.5) / side
+        px, py = x + np.tile(at, side), y + np.repeat(at, side)
+        view = Visibility(self.tables, REFERENCE)
+        labels = view.signature_ids(px, py)
+        for label in np.unique(labels):
+            here = labels == label
+            yield view.signatures[[label]], px[here], py[here], np.full(here.sum(), 1.0 / side**2)
+
+    def _cells(self, x: int, y: int, settings: Settings) -> Any:
+        """The samples of exact edges, by signature."""
+        scene, camera = self.scene, self.scene.camera
+        only = np.zeros((camera.height, camera.width), bool)
+        only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
+        topology = find_topology(self.tables, scene, scene.camera.size, settings, REFERENCE, only)
+        cells, signatures = topology.cells, topology.crossings.signatures
+        side, number = settings.cells, y * camera.width + x
+        grid = np.flatnonzero(cells.grid >= 0)
+        row, column = np.divmod(grid, camera.width * side)
+        mine = (row // side == y) & (column // side == x)
+        grid, row, column = grid[mine], row[mine], column[mine]
+        small = np.flatnonzero(cells.pixel == number)
+        label = np.append(cells.grid[grid], cells.label[small])
+        whole = [
+            np.append((column + 0.5) / side, cells.x[small]),
+            np.append((row + 0.5) / side, cells.y[small]),
+            np.append(np.full(len(grid), 1.0 / side**2), cells.size[small] ** 2),
+        ]
+        cut = np.flatnonzero(cells.mixed_pixel[topology.regions.cell] == number)
+        places = self._places(topology, cut) if cut.size else None
+        cut_label = topology.regions.label[cut]
+        for one in np.unique(np.append(label, cut_label)):
+            sample: list[Any] = [values[label == one] for values in whole]
+            those = np.flatnonzero(cut_label == one)
+            if those.size:
+                with scope("cuts"):
+                    moving = [take(row, those) for row in places]  # type: ignore[union-attr]
+                    sample = [concatenate([a, b]) if len(a) else b for a, b in zip(sample, moving, strict=True)]
+                for values, name in zip(sample, ("x", "y", "area"), strict=True):
+                    named(values, f"{name} of samples")
+            yield signatures[[one]], *sample
+
+    def _places(self, topology: Topology, which: NDArray[np.intp]) -> Any:
+        """x, y and area of some regions, each (n,)."""
+        cells, regions = topology.cells, topology.regions
+        sides = regions.side[:, which]
+        there = sides < len(regions.begin)
+        asked, at = np.unique(sides[there], return_inverse=True)
+        place = np.full(sides.shape, len(asked))
+        place[there] = at.ravel()
+        corner = cells.at[0, regions.cell[which]]
+        with scope("cuts"):
+            s = concatenate([*self._crossings(topology.crossings, asked), [0.5]])
+            return region(None, None, None, Cut(
+                tuple(take(s, p) for p in place), there, regions.member[:, which], cells.corners.x[corner],
+                cells.corners.y[corner], cells.mixed_size[regions.cell[which]],
+            ))  # fmt: skip
+
+    def _crossings(self, crossings: Crossings, which: NDArray[np.intp]) -> list[Any]:
+        """The positions of some crossings, in order, each (1,)."""
+        found = []
+        for number in which.tolist():
+            switches = crossings.switches[[number]]
+            if not switches.found.item():
+                found.append(crossings.s[[number]])
+                continue
+            signature = crossings.signatures[crossings.path[[number]]]
+            row, place = self._row(signature, switches), Place(None, crossings.segments[[number]].segment)
+            objects = [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape]
+            fields = [value for thing in objects for value in _values(thing)]
+
+            def g(s: Any, camera: Any, *fields: Any, row: CrossingRow = row, place: Place = place) -> Any:
+                values = iter(fields)
+                surfaces = tuple(hit._replace(shape=_filled(hit.shape, values)) for hit in row.ray.surfaces)
+                ray = row.ray._replace(surfaces=surfaces, light=_filled(row.ray.light, values))
+                shape, other = (m._replace(shape=_filled(m.shape, values)) for m in (row.shape, row.other))
+                moved = CrossingRow(ray, row.function, shape, other)
+                return switching(self.tables.kinds, camera, moved, place._replace(s=s))
+
+            found.append(named(root(g, crossings.s[[number]], self.camera, *fields), self._what(switches)))
+        return found
+
+    def _row(self, signature: Signatures, switches: Any) -> CrossingRow:
+        """The row of a crossing with leaves in place of numbers."""
+        row = crossing_row(self.tables, signature, switches)
+        light, shape = int(switches.light[0]), int(switches.shape[0])
+        other = int(switches.other[0]) if switches.function[0] == DISTANCE else -1
+        count = int((signature.face >= 0).sum()) if light >= 0 else int(switches.bounce[0])
+        ray = row.ray._replace(surfaces=self.surfaces(row.ray.surfaces, [int(f) for f in signature.face[:count, 0]]))
+        if light >= 0:
+            ray = ray._replace(light=self.light(light))
+        row = row._replace(ray=ray, shape=row.shape._replace(shape=self.shape(shape)))
+        return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
+
+    def _what(self, switches: Any) -> str:
+        """What a crossing is one of."""
+        shape, other = (
+            self.scene.shapes[self.tables.shape_of[int(f[0])]].name for f in (switches.shape, switches.other)
+        )
+        light = int(switches.light[0])
+        if switches.function[0] == DISTANCE and switches.other[0] >= 0:
+            what = f"{shape} meets {other}"
+        else:
+            what = f"{'outline' if switches.function[0] == INSIDE else 'border'} of {shape}"
+        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.scene.lights[light].name}"
+
+
+def _values(thing: Any) -> list[Any]:
+    """The fields of an object of a kind; nothing of a row of numbers."""
+    return list(vars(thing).values()) if isinstance(thing, Kind) else []
+
+
+def _filled(thing: Any, values: Any) -> Any:
+    """The same object with the next values in its fields."""
+    return type(thing)(**{name: next(values) for name in vars(thing)}) if isinstance(thing, Kind) else thing

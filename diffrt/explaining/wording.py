@@ -1,0 +1,116 @@
+"""Words for numbers and operations, as people write them."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diffrt.autograd.variable import Var
+from diffrt.errors import printable
+
+if TYPE_CHECKING:
+    from diffrt.explaining.graph import Node
+
+AXES = ("x", "y", "z")
+
+
+def tidy(value: Any, digits: int = 4) -> str:
+    """A number or an array in few characters."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if np.ndim(value) == 0:
+        return f"{float(value):.{digits}g}"
+    array = np.asarray(value)
+    if array.size == 1:
+        return tidy(array.item(), digits)
+    if array.size > 12:
+        return f"{'x'.join(map(str, array.shape))} from {tidy(array.min(), 3)} to {tidy(array.max(), 3)}"
+    if array.ndim > 1 and 1 in array.shape:
+        array = array.reshape([n for n in array.shape if n != 1])
+    return "[" + ", ".join(tidy(entry, digits) for entry in array) + "]"
+
+
+def shortened(name: str) -> str:
+    """A name for one line."""
+    return printable(name if len(name) <= 60 else f"{name[:57]}...")
+
+
+def counted(number: int) -> str:
+    """A whole number, however large: Python refuses to print thousands of digits."""
+    if number < 10**15:
+        return str(number)
+    exponent = int((number.bit_length() - 1) * np.log10(2.0))
+    return f"more than 1e{exponent}"
+
+
+def told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers in six digits, or in as many as tell them apart."""
+    for digits in range(6, 18):
+        pair = tidy(a, digits), tidy(b, digits)
+        if pair[0] != pair[1]:
+            break
+    return pair
+
+
+def operation(node: "Node") -> str:
+    """How a node was made: its op on the names of its inputs. Empty for a leaf."""
+    var = node.var
+    if var is None or var.op is None:
+        return ""
+    names = [x.name for x in node.inputs]
+    op, settings = var.op, var.settings or {}
+    if op.name == "sum" and settings.get("axis") not in (None, 0):
+        return f"sum({names[0]}, axis={settings['axis']})"
+    return written(op.form, op.name, names, settings)
+
+
+def written(form: str, name: str, parts: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """An op on its inputs, in a form of its row; name(inputs) if it has none."""
+    if form:
+        return form.format(*parts, **{key: _index(value) for key, value in settings.items()})
+    if len(parts) > 6:
+        parts = [*parts[:5], "..."]
+    return f"{name}({', '.join(parts)})"
+
+
+def bracketed(text: str) -> str:
+    """A part of a longer text, in brackets if it is more than a name or a call."""
+    return f"({text})" if " " in text and not text.endswith(")") else text
+
+
+def component(node: "Node", place: int) -> str:
+    """The name of one entry of a node: ball.center.x, y[2]; the node's own name if it has one entry."""
+    if node.size == 1:
+        return node.name
+    shape = [n for n in node.shape if n != 1]
+    if shape == [3] and "." in node.name:
+        return f"{node.name}.{AXES[place]}"
+    return f"{node.name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
+
+
+def phrase(x: Any, names: Mapping[int, str], longest: int = 40) -> str:
+    """What a Var was computed by, in the names of others by serial number; "..." for what would be too long."""
+    if not isinstance(x, Var):
+        return tidy(x, 8)
+    if x.serial in names or x.op is None:
+        return names.get(x.serial) or x.name or tidy(x.value, 8)
+    op, settings = x.op, x.settings or {}
+    if op.name in ("reshape", "broadcast_to"):
+        return phrase(x.inputs[0], names, longest)
+    if longest < 4:
+        return "..."
+    parts = [phrase(y, names, (longest - 4) // len(x.inputs)) for y in x.inputs[:4]]
+    text = written(op.form, op.name, list(map(bracketed, parts)) if op.form else parts, settings)
+    return text if len(text) <= 40 else "..."
+
+
+def _index(index: Any) -> str:
+    return ", ".join(map(_index_part, index if isinstance(index, tuple) else (index,)))
+
+
+def _index_part(part: Any) -> str:
+    if isinstance(part, slice):
+        return f"{'' if part.start is None else part.start}:{'' if part.stop is None else part.stop}"
+    if isinstance(part, np.ndarray):
+        return str(part.tolist()) if part.size <= 6 else "..."
+    return "..." if part is Ellipsis else str(part)

@@ -1,0 +1,310 @@
+"""The search of a fit: scipy's optimisers, level by level.
+
+The default is `least_squares`, a trust region of Gauss-Newton steps (Branch, Coleman and Li, 1999) that keeps bounds.
+It is given what `evaluation.py` makes of the image: k + 1 residuals, with the same sums of squares as all of them.
+Three things keep it from running away:
+
+- Its first trust region is as large as its first point, so coordinates are counted from where a level begins, and
+  residuals are scaled such that the region is then one in which the image changes, to first order, by CAUTION of what
+  it is off by. It doubles with every step that keeps its promise.
+- Where the coarsest level leaves much unexplained, it is tried a second time by way of a wider blur.
+- Where a step would lead out of what derivatives know, the residual is infinite, which makes scipy try a shorter one:
+  if it moves a point by more than its reach, and if a parameter has no influence on the image after it (a ball that has
+  left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.errors import InputError
+from diffrt.fitting.bounds import Endless
+from diffrt.fitting.evaluation import Objective, Triangle
+from diffrt.fitting.influence import check_influence, parts, pulls
+from diffrt.fitting.journal import Entry, Journal
+from diffrt.fitting.level import Level
+from diffrt.fitting.problem import Problem
+from diffrt.fitting.residual import sights
+from diffrt.fitting.settings import BOUNDED
+
+Array = NDArray[np.float64]
+
+CAUTION = 1.0 / 0.03
+"""How many times smaller the first step's change of the image is than what the image is off by."""
+
+_COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS-B": {"ftol": 1e-5}}
+_FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
+         "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
+COARSE_ITERATIONS = 30
+
+TRIES = 20
+"""Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
+shorter steps that they try, and on a flat loss they do not end."""
+
+UNEXPLAINED = 5e-4
+"""If more than this part of the target's power is left on the coarsest level, the search took a wrong turn there."""
+
+WIDER = 1.5
+"""Then it is tried once more, from a blur that is so many times wider."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """An evaluation, as it is told.
+
+    count: its number, from 1. level: the number of its level, and blur: of that, in pixels. loss: mean over the pixel
+    values. best: the least loss of this level so far. moved, most: how far the values are from those of the last best
+    point, and whose number moved most. values: (n,). seconds: since the fit began.
+    """
+
+    count: int
+    level: int
+    blur: float
+    loss: float
+    best: float
+    moved: float
+    most: str
+    values: Array
+    seconds: float
+
+
+Progress = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The end of a search.
+
+    u: (k,), at `loss` on the level that was reached. finished: whether that is the full image. converged: whether the
+    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known.
+    """
+
+    u: Array
+    loss: float
+    finished: bool
+    converged: bool
+    message: str
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+    triangle: Triangle | None = None
+
+
+class _Stopped(Exception):
+    """The search was asked to stop."""
+
+
+class _Exhausted(Exception):
+    """A gradient method has made as many evaluations as it may."""
+
+
+@dataclass
+class Search:
+    """One search. stop: asked after each evaluation whether to end there."""
+
+    problem: Problem
+    journal: Journal
+    progress: Progress | None = None
+    stop: Callable[[], bool] | None = None
+
+    def run(self, start: Array) -> Found:
+        """Search from coordinates (k,), through all levels. Raises InputError if a parameter has no influence there."""
+        self.begin = perf_counter() - (self.journal.entries[-1].seconds if self.journal.entries else 0.0)
+        self.steps: list[Step] = []
+        self.notes: tuple[str, ...] = ()
+        self.number = -1
+        coarsest, *finer = self.problem.levels
+        try:
+            converged, message = self._search(coarsest, start)
+            if finer and self.best > UNEXPLAINED * self.objective.sum_of_squares:
+                self._try_wider(coarsest, start)
+            for level in finer:
+                converged, message = self._search(level, self.at)
+        except _Stopped:
+            return Found(self.at, self.best, False, False, "interrupted", tuple(self.steps), self.notes)
+        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle)
+
+    def _search(self, level: Level, start: Array) -> tuple[bool, str]:
+        """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
+        settings = self.problem.settings
+        self.level, self.number = level, self.number + 1
+        self.best, self.at = np.inf, start
+        self.triangle: Triangle | None = None
+        self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
+        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
+        return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
+
+    def _try_wider(self, level: Level, start: Array) -> None:
+        """Search on a level once more, by way of a wider blur, and go on from the better end."""
+        best, at = self.best, self.at
+        self._search(self.problem.level(WIDER * level.blur), start)
+        self._search(level, self.at)
+        if self.best > best:
+            self.best, self.at = best, at
+
+    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False) -> None:
+        """Note an evaluation. Ends the search if that is asked."""
+        variables = self.problem.variables
+        values, before = variables.numbers(u), variables.numbers(self.at)
+        change = np.abs(values - before)
+        if loss < self.best and not refused:
+            self.best, self.at = loss, np.array(u)
+        step = Step(
+            len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
+            variables.components[int(change.argmax())], values, seconds,
+        )  # fmt: skip
+        self.steps.append(step)
+        if self.progress:
+            self.progress(step)
+        if self.stop and self.stop():
+            raise _Stopped
+
+    def _answer(self, u: Array, compute: Callable[[], Array]) -> tuple[Array, float]:
+        """What is at u, from the journal or computed, and when it was, in seconds. Raises InputError if not finite."""
+        known = self.journal.recall(self.number, u)
+        if known is None:
+            answer = compute()
+            if not np.isfinite(answer).all():
+                raise InputError("free: the image or its derivative is not finite; give another start, or bounds")
+            known = Entry(self.number, np.array(u), answer, perf_counter() - self.begin)
+            self.journal.add(known)
+        return known.answer, known.seconds
+
+    def _least_squares(self, start: Array) -> tuple[bool, str]:
+        from scipy.optimize import least_squares
+
+        size = len(start)
+        kept: dict[bytes, tuple[Triangle, bool]] = {}
+        moving = np.zeros(len(self.problem.variables.free), bool)
+
+        def triangle(u: Array) -> tuple[Triangle, bool]:
+            """What is at u, and whether the step there is refused."""
+            key = u.tobytes()
+            if key not in kept:
+                kept.clear()
+                answer, seconds = self._answer(u, lambda: self._folded(u))
+                found = Triangle(answer[:-1].reshape(size + 1, size + 1), int(answer[-1]))
+                kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
+                if found.cost / self.objective.size < self.best and not kept[key][1]:
+                    self.triangle = found
+                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1])
+            return kept[key]
+
+        first, _ = triangle(start)
+        moving = self._influence(first) > 0.0
+        if self.number == 0:
+            self.notes = pulls(self.problem, first)
+        scale = np.linalg.norm(first.residual) * CAUTION or 1.0
+
+        accepted, reach = np.zeros(size), self.problem.variables.reach
+
+        def jacobian(step: Array) -> Any:
+            nonlocal accepted
+            accepted = np.array(step)
+            return triangle(start + step)[0].jacobian / scale
+
+        def residual(step: Array) -> Any:
+            if (np.abs(step - accepted) > reach).any():
+                return np.full(size + 1, np.inf)
+            try:
+                found, refused = triangle(start + step)
+            except InputError:  # such as a camera on its target: no scene is there
+                return np.full(size + 1, np.inf)
+            return np.full(size + 1, np.inf) if refused else found.residual / scale
+
+        lower, upper = self.problem.variables.bounds
+        with _silence():
+            done = least_squares(
+                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
+                max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+            )  # fmt: skip
+        return bool(done.success), str(done.message)
+
+    def _folded(self, u: Array) -> Array:
+        found = self.objective.triangle(u)
+        if not self.steps:
+            check_influence(self.problem, found)
+        return np.append(found.folded, found.count)
+
+    def _influence(self, triangle: Triangle) -> Array:
+        """How much the image changes with each free parameter."""
+        return np.array([np.linalg.norm(triangle.jacobian[:, at]) for at in parts(self.problem)])
+
+    def _minimize(self, start: Array) -> tuple[bool, str]:
+        from scipy.optimize import Bounds, minimize
+
+        method = self.problem.settings.method
+        lower, upper = self.problem.variables.bounds
+        bounded = method in BOUNDED
+        if self.number == 0:
+            first = self.objective.triangle(start)
+            check_influence(self.problem, first)
+            self.notes = pulls(self.problem, first)
+        endless = None if bounded else Endless(lower, upper)
+        begin = endless.outside(start) if endless else start
+        # Numbers of a fit differ in size by orders of magnitude, and a gradient method does not see it.
+        unit = np.maximum(np.abs(begin), 0.1)
+
+        kept: dict[bytes, Array] = {}
+        tries = 0
+
+        def evaluate(u: Array) -> tuple[float, Array]:
+            key = u.tobytes()
+            if key not in kept:
+                kept.clear()
+                kept[key], seconds = self._answer(u, lambda: np.append(*self.objective.gradient(u)[::-1]))
+                self._tell(u, float(kept[key][-1]), seconds)
+            return float(kept[key][-1]), kept[key][:-1]
+
+        # Relative to the start, so that the tolerances of every method mean the same for every target.
+        scale = 1.0 / max(evaluate(start)[0], 1e-300)
+
+        def loss(scaled: Array) -> tuple[float, Array]:
+            nonlocal tries
+            tries += 1
+            if tries > TRIES * self.limit:
+                raise _Exhausted
+            # Rounding may carry a bound over itself.
+            u, moved = endless.inside(scaled * unit) if endless else (np.clip(scaled * unit, lower, upper), 1.0)
+            try:
+                value, slope = evaluate(u)
+            except InputError:  # no scene is there; a line search takes a shorter step
+                return np.inf, np.zeros_like(u)
+            return value * scale, slope * moved * unit * scale
+
+        limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
+        most = "maxfun" if method == "TNC" else "maxiter"
+        options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
+        try:
+            with _silence():
+                done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)
+        except _Exhausted:
+            return False, f"ended after {TRIES} evaluations for each of {self.limit} iterations"
+        return bool(done.success), str(done.message)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No warnings of numpy and scipy: an optimiser tries points without a scene, and what is not finite is refused."""
+    from scipy.optimize import OptimizeWarning
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", OptimizeWarning)
+        warnings.filterwarnings("ignore", module="scipy")
+        yield
+
+
+def coarse_loss(problem: Problem, start: Array) -> float:
+    """The loss at coordinates (k,) on the coarsest level, infinite where there is no scene."""
+    settings, level = replace(problem.settings, cells=1), problem.levels[0]
+    objective = Objective(problem.variables, sights(problem.views, level, settings))
+    try:
+        return objective.value(start)
+    except InputError:
+        return np.inf

@@ -1,0 +1,61 @@
+"""Solving a fit: one search or many, with a journal and results in a folder that nobody else writes to meanwhile."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from diffrt.files import locked
+from diffrt.fitting.journal import NAME, Journal, open_journal
+from diffrt.fitting.outputs import write_result
+from diffrt.fitting.problem import Problem
+from diffrt.fitting.result import Result
+from diffrt.fitting.search import Progress, Search
+from diffrt.fitting.starts import Told, search_many
+
+
+def solve(
+    problem: Problem,
+    progress: Progress | None = None,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    stop: Callable[[], bool] | None = None,
+    executor: Executor | None = None,
+    told: Told | None = None,
+) -> Result:
+    """Fit the free parameters to the targets.
+
+    progress: called after each evaluation, with a Step. folder: where the state of the fit is kept after each of them;
+    nowhere if None. resume: whether to go on from the state there. stop: asked after each evaluation whether to end
+    with the best so far. executor: where the searches from many starts run; processes of this machine if None. told:
+    called after each of those.
+    The state stays until `solve_into` has written the results.
+    Raises InputError if a free parameter has no influence at the start, and as `open_journal` and `search_many`.
+    """
+    begin = perf_counter()
+    journal = open_journal(problem, folder, resume)
+    before = journal.entries[-1].seconds if journal.entries else 0.0
+    if problem.settings.starts > 1:
+        found = search_many(problem, journal, executor, told, stop)
+    else:
+        found = Search(problem, journal, progress, stop).run(problem.variables.start)
+    starts = {number: ended["loss"] for number, ended in journal.ended.items()}
+    return Result(problem, found, before + perf_counter() - begin, starts)
+
+
+def solve_into(
+    problem: Problem, folder: str | Path, progress: Progress | None = None, **options: Any
+) -> tuple[Result, list[str]]:
+    """Fit the free parameters to the targets, and write what was found into a folder.
+
+    progress and the options are those of `solve`. Returns the result, and the names of the files.
+    Raises InputError as `solve` and `write_result` do, and if another fit is running in the folder.
+    """
+    with locked(folder, "another fit is running in it; wait until it ends, or give another folder"):
+        result = solve(problem, progress, folder=folder, **options)
+        written = write_result(result, folder)
+        if result.found.finished:
+            Journal(Path(folder) / NAME).remove()
+    return result, written

@@ -1,0 +1,145 @@
+"""How sure a fit is: standard errors, correlations, and what the image cannot tell.
+
+Near the solution the residual is linear in the parameters, r = r0 + J dp. With residuals that scatter independently
+with variance s^2 = |r|^2 / (m - n), the covariance of the parameters is s^2 (J^T J)^-1 (Bard, Nonlinear Parameter
+Estimation, 1974). It is computed from the singular values of J with columns of length one, so that units do not matter.
+A direction of parameters with a singular value near zero does not change the image: its parameters have no finite
+error, and are named.
+
+That covariance is of the coordinates that the optimiser moves. With G the derivatives of the numbers by them, that of
+the numbers is G C G^T. For a robust loss J and r are those of the robustifyed residuals, and the errors are approximate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+FLAT = 1e-7
+"""A singular value is zero if it is smaller than this part of the largest."""
+
+TOGETHER = 0.9
+"""Correlations from here on are told."""
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Of n numbers that k coordinates stand for.
+
+    stderr: standard errors, infinite where the image does not determine a number, (n,). correlation: (n, n), nan for
+    those. sigma: standard deviation of the residuals. warnings: in words, worst first.
+    """
+
+    stderr: Array
+    correlation: Array
+    sigma: float
+    warnings: tuple[str, ...]
+
+
+def uncertainty(
+    jacobian: Array,
+    residual: Array,
+    names: Sequence[str],
+    held: NDArray[np.bool_] | None = None,
+    observations: int | None = None,
+    slopes: Array | None = None,
+    components: Sequence[str] | None = None,
+) -> Uncertainty:
+    """How sure numbers are.
+
+    jacobian: (m, k). residual: (m,). names: of the coordinates, (k,). held: those at a bound, (k,), which are taken as
+    known. observations: how many residuals there are, if J and r were folded into fewer rows. slopes: the derivatives
+    of the numbers by the coordinates, (n, k), if they are not the same; components: the names of the numbers, (n,).
+    """
+    observations = len(residual) if observations is None else observations
+    slopes = np.eye(jacobian.shape[1]) if slopes is None else slopes
+    components = names if components is None else components
+    count = jacobian.shape[1]
+    free = np.ones(count, bool) if held is None else ~held
+    bound = [
+        f"{name} is at its bound; the other errors hold for this value of it"
+        for name, own in zip(names, free, strict=True)
+        if not own
+    ]
+    chosen = np.flatnonzero(free)
+    more = observations - len(chosen)
+    sigma = float(np.sqrt((residual @ residual) / more)) if more > 0 else np.nan
+    length = np.linalg.norm(jacobian, axis=0)
+    loose = free & (length == 0.0)
+    told = [
+        _turning(name)
+        if any(n == name and more for n, more in zip(names, length > 0.0, strict=True))
+        else f"{name} has no influence on the image"
+        for name in _once(names, loose)
+    ]
+    chosen = np.flatnonzero(free & ~loose)
+    covariance = np.zeros((count, count))
+    if len(chosen):
+        _, values, directions = np.linalg.svd(jacobian[:, chosen] / length[chosen], full_matrices=False)
+        flat = values <= FLAT * values[0]
+        for group in _groups(directions[flat]):
+            members = np.zeros(count, bool)
+            members[chosen[group]] = True
+            loose |= members
+            alike = _once(names, members)
+            told.append(_turning(alike[0]) if len(alike) == 1 else f"the image cannot tell {_list(alike)} apart")
+        if observations < len(chosen):
+            loose[chosen] = True
+            told.append(f"{len(chosen)} numbers are free, and the image has {observations}")
+        root = directions[~flat].T / values[~flat] / length[chosen, None]
+        covariance[np.ix_(chosen, chosen)] = root @ root.T
+    # From coordinates to numbers. A number is loose, or held, if a coordinate is that moves it.
+    moved = slopes != 0.0
+    variance = slopes @ covariance @ slopes.T
+    error = np.sqrt(np.maximum(np.diag(variance), 0.0))
+    unsure, known = (moved & loose).any(1), (moved & ~free).any(1)
+    stderr = np.where(unsure, np.inf, np.where(known, np.nan, sigma * error))
+    with np.errstate(all="ignore"):
+        correlation = variance / np.outer(error, error)
+    correlation[unsure | known] = np.nan
+    correlation[:, unsure | known] = np.nan
+    # Components of one direction depend on each other by what they are; only others are told.
+    own = [names[int(row.argmax())] for row in moved]
+    pairs = [
+        (abs(correlation[i, j]), i, j)
+        for i in range(len(components))
+        for j in range(i)
+        if own[i] != own[j] and abs(correlation[i, j]) > TOGETHER
+    ]
+    told += [
+        f"{components[j]} and {components[i]} move together, correlation {correlation[i, j]:.3f}"
+        for _, i, j in sorted(pairs, reverse=True)[:5]
+    ]
+    return Uncertainty(stderr, correlation, sigma, (*told, *bound))
+
+
+def _groups(directions: Array) -> list[NDArray[np.intp]]:
+    """The coordinates that directions (d, n) mix, group by group.
+
+    Any basis of the directions would do, so they are judged by their projection, which has none: two coordinates belong
+    together if it maps one partly to the other.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    projection = np.abs(directions.T @ directions)
+    own = np.diag(projection)
+    count, label = connected_components(projection > 1e-3 * max(float(own.max(initial=0.0)), 1e-300), directed=False)
+    groups = [np.flatnonzero(label == number) for number in range(count)]
+    return [group for group in groups if own[group].max() > 1e-3]
+
+
+def _turning(name: str) -> str:
+    """Of a direction of which one coordinate is idle."""
+    return f"turning {name} one way does not change the image"
+
+
+def _once(names: Sequence[str], which: NDArray[np.bool_]) -> list[str]:
+    """The names of some coordinates, each once."""
+    return list(dict.fromkeys(name for name, chosen in zip(names, which, strict=True) if chosen))
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,372 @@
+"""Crossings: where an edge of the image crosses the side of a cell.
+
+The ends of a side differ in signature. What differs first says which number may pass through zero between them, the
+*switching function* g:
+
+- a ray of the path meets b instead of a: `inside` of a or of b (a silhouette), the difference of their
+  distances (an intersection), or on which side of them the ray starts;
+- a light is blocked: `inside` of the shape that blocks it, for the ray to the light (a shadow border), its
+  distance against that of the light, or on which side of it the ray starts.
+
+Of those that change sign over the side, the one is taken at whose root the signature of the first end really stops,
+and in what the function stands for. Where there is none, other edges lie between: the side is bisected, keeping the
+first end's signature at one end of the piece, and searched again.
+
+The crossing s is then the root of g(s; p), p the scene's parameters, and `root` of the autograd core gives it the
+derivative -g_p / g_s, the implicit function theorem, to any order.
+
+That needs a slope g_s that is not zero. Where g touches zero (the outline of a ball, seen from a point on it) or is
+zero all along (surfaces that coincide), what is computed for the slope is rounding. It is known by what becomes of it
+when the numbers of the scene change in their last place: the slope of a crossing with a derivative stays, to six
+digits or more in all scenes that we know, and one that is rounding is another number altogether. A crossing without a
+slope is counted as one without a switching function, and so is one of two faces in the same place.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd import root, take
+from diffrt.compiler import Engine, Segments, kernel, search
+from diffrt.compiler.structures import put_together, take_apart
+from diffrt.tracer.cells import Corners
+from diffrt.tracer.switching import (
+    DISTANCE,
+    INSIDE,
+    START,
+    BlockerSetting,
+    CrossingRow,
+    Met,
+    Piece,
+    Place,
+    RayRow,
+    Segment,
+    blockers,
+    casting,
+    solve,
+    switching,
+)
+from diffrt.tracer.tables import Columns, Tables
+from diffrt.tracer.visibility import Labels, Signatures, Visibility, alike
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+BISECTIONS = 2
+ROUNDS = 22
+"""The search for the switching function goes this many rounds, the later ones on pieces that are bisected so often."""
+
+BESIDE = 1e-8
+"""How far beside a root its two signatures are looked at, in sides."""
+
+
+@dataclass(frozen=True)
+class Switches(Columns):
+    """The switching functions of N crossings.
+
+    bounce: the number of the ray in the path that changes. light: if not -1, the ray is the one from the end of
+    the path to this light. function: INSIDE, DISTANCE or START, of the face `shape`. other: the face whose distance is
+    compared; -1 for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found:
+    whether there is a switching function at all. All but side (N,).
+    """
+
+    bounce: Integers
+    light: Integers
+    function: Integers
+    shape: Integers
+    other: Integers
+    side: Floats
+    found: NDArray[np.bool_]
+    steady: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sides(Columns):
+    """The sides of cells, N in number: from (x, y), by (dx, dy), in pixels, (N,) each."""
+
+    x: Floats
+    y: Floats
+    dx: Floats
+    dy: Floats
+
+    def at(self, s: Any) -> tuple[Any, Any]:
+        """The points at the positions s, from 0 to 1."""
+        return self.segment.at(s)
+
+    @property
+    def segment(self) -> Segment:
+        """The same for kernels."""
+        return Segment(self.x, self.y, self.dx, self.dy)
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """N crossings: the sides that they are on, their positions there (N,), the labels of the signatures that hold the
+    path up to the ray that changes, all signatures, and the switching functions."""
+
+    segments: Sides
+    s: Floats
+    path: Labels
+    signatures: Signatures
+    switches: Switches
+
+
+def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Integers) -> Crossings:
+    """The crossings on sides whose ends differ.
+
+    begin, end: ids of the corners of the sides, (N,). A crossing whose switching function is not found stays where
+    bisection has it.
+    """
+    segments = Sides(
+        corners.x[begin], corners.y[begin], corners.x[end] - corners.x[begin], corners.y[end] - corners.y[begin]
+    )
+    before, after = corners.label[begin], corners.label[end]
+    low, high = np.zeros(len(begin)), np.ones(len(begin))
+    s, switches = np.full(len(begin), 0.5), _no_switches(len(begin))
+    pending = np.arange(len(begin))
+    for round in range(ROUNDS):
+        if not pending.size:
+            break
+        pieces = _Pieces(segments[pending], low[pending], high[pending], before[pending], after[pending])
+        if round:
+            _bisect(view, pieces)
+        s[pending], found = _solve(view, pieces)
+        low[pending], high[pending], after[pending] = pieces.low, pieces.high, pieces.after
+        switches.put(pending, found)
+        pending = pending[~found.found]
+    alone = _alone(view.tables)
+    moves = switches.found & switches.steady & alone[switches.shape] & (alone[switches.other] | (switches.other < 0))
+    return Crossings(segments, s, before, view.signatures, replace(switches, found=moves))
+
+
+def _alone(tables: Tables) -> NDArray[np.bool_]:
+    """Whether a face has no twin, one of the same kind with the same numbers, in the same place. The outline of twins
+    is that of both: if one of them moves away, the other one's stays, so there is a derivative from neither."""
+    numbers = tables.shapes[:, tables.shape_of]
+    rows = np.ascontiguousarray(np.concatenate([tables.face_kind[None], numbers]).T)
+    # One number of bytes for each face, so that they are compared as a whole.
+    _, which, count = np.unique(rows.view(f"V{rows.shape[1] * 8}"), return_inverse=True, return_counts=True)
+    found: NDArray[np.bool_] = count[which.ravel()] == 1
+    return found
+
+
+@dataclass(frozen=True)
+class _Pieces(Columns):
+    """Pieces of sides from low to high, with the labels of the signatures there."""
+
+    segments: Sides
+    low: Floats
+    high: Floats
+    before: Labels
+    after: Labels
+
+
+def _no_switches(size: int) -> Switches:
+    bounce, light, function, shape, other = np.zeros((5, size), np.int64)
+    no = np.zeros(size, bool)
+    return Switches(bounce, light, function, shape, other, np.ones((2, size)), no, no.copy())
+
+
+def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers]:
+    """In what signatures differ first: the bounce, or else (then it is 0) the light, which is -1 for a bounce."""
+    differs = (a.face != b.face) | (a.side != b.side)
+    path = differs.any(0)
+    light = np.argmax(a.lit != b.lit, 0) if len(a.lit) else np.zeros(len(path), np.int64)
+    return np.where(path, np.argmax(differs, 0), 0), np.where(path, -1, light)
+
+
+def _bisect(view: Visibility, pieces: _Pieces) -> None:
+    """Narrow pieces, in place: the signature at `low` stays, the one at `high` stays another."""
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (pieces.low + pieces.high)
+        found = view.signature_ids(*pieces.segments.at(middle))
+        same = found == pieces.before
+        pieces.low[same], pieces.high[~same] = middle[same], middle[~same]
+        pieces.after[~same] = found[~same]
+
+
+def _solve(view: Visibility, pieces: _Pieces) -> tuple[Floats, Switches]:
+    """Roots of switching functions, one in each piece where there is one, and the functions.
+
+    A root is the right one if the signature changes there, and in what the function stands for. If it changes in
+    something else, the piece is cut off, in place, behind that.
+    """
+    s, switches = 0.5 * (pieces.low + pieces.high), _no_switches(len(pieces.low))
+    open_ = np.ones(len(s), bool)
+    for candidates in _candidates(view, pieces):
+        # All candidates are solved in one call, and looked beside in another one.
+        places = [np.flatnonzero(c.found & open_) for c in candidates]
+        where_, tried = np.concatenate(places), _joined([c[p] for c, p in zip(candidates, places, strict=True)])
+        number = np.repeat(np.arange(len(candidates)), [len(p) for p in places])
+        roots, changes, tried = _roots(view, pieces[where_], tried)
+        where_, tried, roots, number = where_[changes], tried[changes], roots[changes], number[changes]
+        here = pieces[where_]
+        below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
+        count = len(where_)
+        beside = view.signature_ids(*here.segments[np.tile(np.arange(count), 2)].at(np.append(below, above)))
+        under, over = beside[:count], beside[count:]
+        parts = (under == here.before) & (over != here.before)
+        signatures = view.signatures
+        bounce, light = _first_difference(signatures[here.before], signatures[over])
+        good = parts & (bounce == tried.bounce) & (light == tried.light)
+        for k in range(len(candidates)):
+            mine = (number == k) & parts & open_[where_]
+            right, off = mine & good, mine & ~good
+            s[where_[right]] = roots[right]
+            switches.put(where_[right], tried[right])
+            pieces.high[where_[off]] = above[off]
+            pieces.after[where_[off]] = over[off]
+            open_[where_[mine]] = False
+        if not open_.any():
+            break
+    return s, switches
+
+
+def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
+    """The switching functions that may be the right ones, those first that mostly are; `found` says for which
+    pieces."""
+    signatures = view.signatures
+    first, last = signatures[pieces.before], signatures[pieces.after]
+    columns = np.arange(len(pieces.low))
+    bounce, light = _first_difference(first, last)
+    path = light < 0
+    none = np.full(len(columns), -1)
+
+    def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
+        kind = np.full(len(columns), function)
+        asked = asked & (shape >= 0)
+        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked, asked)
+
+    a, b = (np.where(path, found.face[bounce, columns], -1).astype(np.int64) for found in (first, last))
+    # The faces that block the light at one end and not at the other; two of them are tried.
+    one, two = _blockers(view, pieces, light) if not path.all() else (none, none)
+    yield [
+        switches(INSIDE, a, none, path),
+        switches(INSIDE, b, none, path),
+        switches(INSIDE, one, none, ~path),
+        switches(INSIDE, two, none, ~path),
+    ]
+    yield [
+        switches(DISTANCE, a, b, path & (b >= 0)),
+        switches(START, a, none, path),
+        switches(START, b, none, path),
+        *(switches(function, shape, none, ~path) for function in (DISTANCE, START) for shape in (one, two)),
+    ]
+
+
+def _joined(parts: list[Switches]) -> Switches:
+    """The columns of all parts, one after the other."""
+    return Switches(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Switches)))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Crossings as a kernel takes them: their rows, those that have the same one sharing it, and the row of each."""
+
+    row: CrossingRow
+    segments: Segments
+
+
+def _group(tables: Tables, signatures: Signatures, path: Labels, switches: Switches) -> _Group:
+    """Crossings by row. path: the labels of the signatures that hold the paths."""
+    sides = (switches.side > 0).astype(np.int64)
+    first, which = alike(
+        path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, *sides
+    )
+    return _Group(crossing_row(tables, signatures[path[first]], switches[first]), Segments(which, len(first)))
+
+
+def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> CrossingRow:
+    """What `switching` needs to know of crossings, with the fields of shapes from the tables.
+
+    paths: the signatures that hold the paths up to the rays that change.
+    """
+    bounces, columns = np.arange(len(paths.face))[:, None], np.arange(paths.face.shape[1])
+    to_light = switches.light >= 0
+    count = np.where(to_light, (paths.face >= 0).sum(0), switches.bounce)
+    face = np.where(bounces < count, paths.face, -1).astype(np.int64)
+    goes_on = bounces < count - to_light  # where a ray goes to a light, the last surface is no mirror
+    last = np.maximum(count - 1, 0)
+    start = np.where(count > 0, face[last, columns], -1)
+    start_side = np.where(count > 0, paths.side[last, columns], 1).astype(float)
+    kinds = tables.kinds
+    number = np.array([0, *(1 + casting(kinds).index(k) if not k.everywhere else 0 for k in kinds.lights)], float)
+    ray = RayRow(
+        tables.hits(face, paths.side, goes_on), number[switches.light + 1],
+        take(tables.lights, np.maximum(switches.light, 0), -1), start.astype(float), start_side,
+    )  # fmt: skip
+    compared = np.where(switches.function == DISTANCE, switches.other, -1)
+    shape, other = (
+        _met(tables, f, side, start, start_side)
+        for f, side in zip((switches.shape, compared), switches.side, strict=True)
+    )
+    return CrossingRow(ray, switches.function.astype(float), shape, other)
+
+
+def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats) -> Met:
+    """Faces that rays may meet; face: -1 for none."""
+    kind, shape = tables.face(face)
+    starts = (face >= 0) & (face == start)
+    again = [np.isin(start_side, f.meets_itself) for f in tables.kinds.faces]
+    meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
+    return Met(kind, shape, side, starts.astype(float), meets.astype(float))
+
+
+def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
+    """Roots of switching functions in pieces, whether there are any, and the functions with their sides."""
+    if not len(pieces.low):
+        return pieces.low, np.zeros(0, bool), switches
+    tables = view.tables
+    group = _group(tables, view.signatures, pieces.before, switches)
+    piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
+    roots, changes, *side, steady = search(
+        solve, tables.kinds, tables.camera, group.row, piece, None, view.engine, group.segments
+    )
+    return roots, changes > 0.5, replace(switches, side=np.array(side), steady=steady > 0.5)
+
+
+def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Integers]:
+    """Two faces that block the light at one end of each piece and not at the other, -1 for none."""
+    found = np.full((2, len(light)), -1)
+    asked = np.flatnonzero(light >= 0)
+    none = np.zeros(len(asked), np.int64)
+    plain = Switches(
+        none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none == 0, none == 0
+    )
+    tables = view.tables
+    group = _group(tables, view.signatures, pieces.before[asked], plain)
+    some = pieces[asked]
+    found[:, asked] = search(
+        blockers, BlockerSetting(tables.kinds, view.setting), tables.camera, group.row.ray,
+        Piece(some.low, some.high, some.segments.segment), view.scene, view.engine, group.segments,
+    )  # fmt: skip
+    return list(found)
+
+
+def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
+    """The positions of the crossings on their sides as functions of the scene, (N,); a Var if the scene holds one.
+
+    A crossing without a switching function does not move.
+    """
+    known = np.flatnonzero(crossings.switches.found)
+    if not known.size:
+        return crossings.s
+    group = _group(tables, crossings.signatures, crossings.path[known], crossings.switches[known])
+    rows = np.full(len(crossings.s), -1)
+    rows[known] = group.segments.rows
+    segments, segment = Segments(rows, group.segments.count), crossings.segments.segment
+    skeleton, fields = take_apart(group.row)
+
+    def g(s: Any, camera: Any, *fields: Any) -> Any:
+        row = put_together(skeleton, fields)
+        return kernel(switching, tables.kinds, camera, row, Place(s, segment), engine, segments)
+
+    # Where there is no switching function the slope of g is zero, and the root does not move.
+    return root(g, crossings.s, tables.camera, *fields)
+
+
+__all__ = ["DISTANCE", "INSIDE", "START", "Crossings", "Sides", "Switches", "crossing_row", "differentiable",
+           "find_crossings"]  # fmt: skip

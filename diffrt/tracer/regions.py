@@ -1,0 +1,134 @@
+"""Regions: a cell with an edge in it is cut, one sample for each signature at its corners.
+
+Let J be the mean of the cell's crossings, weighted by w = s (1 - s) + 1e-12, s the position of each on its side.
+Each corner owns the quadrilateral of itself, a point on the next side, J, and a point on the side before; the point
+is the crossing of that side if it has one, else its middle.
+
+         corner -- next ----.        The quadrilaterals of corners with equal signatures are one region: their
+           |          \\     |        areas and moments add up, and the sample is at the centroid. The areas of the
+        previous ----- J    |        regions sum to that of the cell, and one rule serves every case: one edge, a
+           |                |        cut corner, a junction, a saddle. The weights keep J, and the merging keeps the
+           '----------------'        centroid, continuous when a crossing passes a corner.
+
+A centroid integrates a linear function over its region exactly. All of it is arithmetic on the crossings, which
+move with the scene.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd import concatenate, greater, stack, take, where
+from diffrt.compiler import Engine, kernel
+from diffrt.tracer.cells import SIDES, Cells
+from diffrt.tracer.visibility import Labels
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The regions of all mixed cells, n in number, without their geometry.
+
+    begin, end: ids of the corners at the ends of the m sides with a crossing, (m,). cell: the mixed cell that a region
+    is of, (n,).
+    side: the crossings on the four sides of the cell, m for none, (4, n). member: whether the region holds each
+    corner, (4, n). label: of its signature, (n,).
+    """
+
+    begin: Integers
+    end: Integers
+    cell: Integers
+    side: Integers
+    member: NDArray[np.bool_]
+    label: Labels
+
+
+def find_regions(cells: Cells) -> Regions:
+    """The regions of the mixed cells. A side that two cells share has one crossing."""
+    at = cells.at.astype(np.int64)
+    label = cells.corners.label[at]
+    ends = at[SIDES]
+    crossed = label[SIDES][:, 0] != label[SIDES][:, 1]
+    total = len(cells.corners.x)
+    names = ends[:, 0] * total + ends[:, 1]
+    sides, number = np.unique(names[crossed], return_inverse=True)
+    side = np.full(crossed.shape, len(sides))
+    side[crossed] = number.ravel()
+    # A corner starts a region if no corner before it has the same signature.
+    first = np.array([~(label[:k] == label[k]).any(0) for k in range(4)])
+    start, place = np.nonzero(first)
+    return Regions(
+        sides // total, sides % total, place, side[:, place], label[:, place] == label[start, place],
+        label[start, place],
+    )  # fmt: skip
+
+
+def place_regions(cells: Cells, regions: Regions, s: Any, engine: Engine) -> Any:
+    """Centroid and area of the regions, x, y and area as (3, n), in pixels.
+
+    s: the position of each crossing on its side, (m,).
+    """
+    corner = cells.at[0, regions.cell]
+    padded = concatenate([s, [0.5]])
+    cut = Cut(
+        tuple(take(padded, side) for side in regions.side),
+        regions.side < len(regions.begin),
+        regions.member,
+        cells.corners.x[corner],
+        cells.corners.y[corner],
+        cells.mixed_size[regions.cell],
+    )
+    return kernel(region, None, None, None, cut, engine)
+
+
+class Cut(NamedTuple):
+    """One region of each of n cells.
+
+    crossings: the positions of those on the top, right, bottom and left side, (n,) each. crossed, member: whether these
+    sides have a crossing, and whether the region holds the corners, (4, n). x, y: of the top left corner; size: (n,).
+    """
+
+    crossings: tuple[Any, ...]
+    crossed: Any
+    member: Any
+    x: Any
+    y: Any
+    size: Any
+
+
+def region(setting: None, uniforms: None, rows: None, cut: Cut) -> Any:
+    """Centroid and area (3, n) of regions.
+
+    At a corner let u run along the next side and v along the one before, with the points at (a, 0) and (0, b) and J
+    at (j, k). The quadrilateral is two triangles at the corner, of areas a k / 2 and b j / 2, whose moments are these
+    areas times (a + j, k) / 3 and (j, k + b) / 3.
+    """
+    (top, right, bottom, left), crossed, member, x, y, size = cut
+    weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate((top, right, bottom, left))]
+    total = weights[0] + weights[1] + weights[2] + weights[3]
+    jx = (weights[0] * top + weights[1] + weights[2] * bottom) / total
+    jy = (weights[1] * right + weights[2] + weights[3] * left) / total
+    area = moment_x = moment_y = 0.0
+    for i, (a, b, j, k) in enumerate((
+        (top, left, jx, jy),
+        (right, 1.0 - top, jy, 1.0 - jx),
+        (1.0 - bottom, 1.0 - right, 1.0 - jx, 1.0 - jy),
+        (1.0 - left, bottom, 1.0 - jy, jx),
+    )):  # fmt: skip
+        first, second = where(member[i], 0.5 * a * k, 0.0), where(member[i], 0.5 * b * j, 0.0)
+        both = first + second
+        u, v = (both * j + first * a) / 3.0, (both * k + second * b) / 3.0
+        # From the corner's axes to x and y of the cell.
+        dx, dy = ((u, v), (both - v, u), (both - u, both - v), (v, both - u))[i]
+        area, moment_x, moment_y = area + both, moment_x + dx, moment_y + dy
+    # A region without area is one corner; its centroid does not matter but must be a number.
+    there = greater(area, 0.0)
+    divisor = where(there, area, 1.0)
+    return stack([
+        x + size * where(there, moment_x / divisor, 0.5),
+        y + size * where(there, moment_y / divisor, 0.5),
+        area * size * size,
+    ])  # fmt: skip

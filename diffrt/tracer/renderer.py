@@ -1,0 +1,298 @@
+"""From a scene to an image: tables, cells, crossings, regions, shading, film. The data goes one way only."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd import Var, pushforward
+from diffrt.compiler import Engine, choose_engine
+from diffrt.errors import InputError, shown
+from diffrt.image import Image
+from diffrt.memory import require_memory
+from diffrt.scene import Scene
+from diffrt.scene.scene import expect_scene
+from diffrt.tracer.camera import from_row
+from diffrt.tracer.cells import SMALLEST, Cells, divide
+from diffrt.tracer.crossings import Crossings, differentiable, find_crossings
+from diffrt.tracer.film import develop
+from diffrt.tracer.regions import Regions, find_regions, place_regions
+from diffrt.tracer.shading import Samples, shade
+from diffrt.tracer.tables import Tables, build_tables
+from diffrt.tracer.visibility import Visibility
+
+AROUND = 4
+"""Rows of pixels above and below a strip of an image that are looked at too."""
+
+
+BYTES_PER_PIXEL = 24
+BYTES_PER_CELL = {"exact": 90, "ignore": 40}
+BYTES_PER_DERIVATIVE = 30, 40  # of a pixel and of a cell, by one number
+"""What an image takes at its peak: `scenes/tiny.toml` and `scenes/still_life.toml` at 512x512 and 1024x1024, with 1 and
+2 cells per pixel side. In reverse mode it is up to twice as much."""
+
+
+class EdgesIgnored(UserWarning):
+    """A derivative was asked for in which the motion of edges is missing."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an image is sampled.
+
+    cells: per pixel side, 1 to 64. edges: "exact": cells are cut at edges, and the cuts move with the scene;
+    "ignore": each cell is a point, so the derivative has no part from the motion of silhouettes and shadow borders.
+    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    Raises InputError for other settings.
+    """
+
+    cells: int = 1
+    edges: str = "exact"
+    edge_depth: int = 2
+    junction_depth: int = 4
+
+    def __post_init__(self) -> None:
+        problems = []
+        for name, least, most in (("cells", 1, 64), ("edge_depth", 0, SMALLEST), ("junction_depth", 0, SMALLEST)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+                problems.append(f"{name}: found {shown(value)}, allowed: a whole number from {least} to {most}")
+        if not isinstance(self.edges, str) or self.edges not in ("exact", "ignore"):
+            problems.append(f'edges: found {shown(self.edges)}, allowed: "exact" or "ignore"')
+        if problems:
+            raise InputError(*problems)
+
+
+def require_memory_for(size: tuple[int, int], settings: Settings, derivatives: int = 0) -> None:
+    """Raises InputError if an image takes more memory than there is.
+
+    size: width and height in pixels. derivatives: by how many numbers it is differentiated at a time, in forward mode.
+    """
+    width, height = size
+    cells = settings.cells**2
+    per_pixel, per_cell = BYTES_PER_DERIVATIVE
+    each = BYTES_PER_PIXEL + BYTES_PER_CELL[settings.edges] * cells + derivatives * (per_pixel + per_cell * cells)
+    what = f"an image of {width} x {height} pixels and {width * height * cells} cells"
+    if derivatives:
+        what += f" and its derivatives by {derivatives} numbers"
+    require_memory(
+        width * height * each, what, f"fewer pixels{', cells or numbers' if derivatives else ' or cells'} take less"
+    )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What went into an image.
+
+    samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
+    function was not found or has no slope, which do not move. unresolved: shapes that are too small for the smallest
+    cells. engine: that ran.
+    """
+
+    samples: int
+    crossings: int = 0
+    without_derivative: int = 0
+    unresolved: int = 0
+    engine: str = "llvm"
+
+    def __str__(self) -> str:
+        lines = [f"{self.samples} samples, {self.crossings} crossings, engine {self.engine}"]
+        lines.append(f"edges without a derivative: {self.without_derivative}")
+        if self.unresolved:
+            lines.append(f"shapes too small to be resolved: {self.unresolved}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The discrete part of an image: its cells, how they are cut, and what crosses their sides."""
+
+    cells: Cells
+    regions: Regions
+    crossings: Crossings
+
+    def report(self, engine: Engine) -> Report:
+        """What went into the image."""
+        found = self.crossings.switches.found
+        samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
+        return Report(samples, len(found), int((~found).sum()), self.cells.unresolved, engine.name)
+
+    def fingerprint(self, width: int) -> NDArray[np.uint64]:
+        """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
+
+        width: of the image. Unequal topologies have equal numbers once in 10^19 times.
+        """
+        cells, regions, switches = self.cells, self.regions, self.crossings.switches
+        signatures = self.crossings.signatures
+        name = _mixed(*signatures.face, *signatures.side, *signatures.lit)
+        place = np.arange(len(cells.grid))
+        grid = np.where(cells.grid >= 0, _mixed(place, name[cells.grid]), np.uint64(0))
+        side = self.cells.per_pixel
+        total: NDArray[np.uint64] = grid.reshape(-1, side, width, side).sum((1, 3)).ravel()
+        alone = _mixed(cells.key, name[cells.label])
+        what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
+        sides = np.append(what, np.uint64(0))[regions.side]
+        members = regions.member.T @ np.array([1, 2, 4, 8])
+        cut = _mixed(cells.mixed_key[regions.cell], members, name[regions.label], *sides)
+        np.add.at(total, np.concatenate([cells.pixel, cells.mixed_pixel[regions.cell]]), np.append(alone, cut))
+        return total
+
+
+def _mixed(*parts: NDArray[Any]) -> NDArray[np.uint64]:
+    """One hash of several integers (N,) (the finaliser of SplitMix64; Steele et al., 2014)."""
+    total = np.zeros(parts[0].shape, np.uint64)
+    for part in parts:
+        total = (total ^ part.astype(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
+        total = (total ^ (total >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        total = (total ^ (total >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        total = total ^ (total >> np.uint64(31))
+    return total
+
+
+def render(
+    scene: Scene,
+    cells: int = 1,
+    edges: str = "exact",
+    edge_depth: int = 2,
+    junction_depth: int = 4,
+    report: bool = False,
+    engine: str | None = None,
+    threads: int | None = None,
+    dtype: str = "float64",
+    rows: tuple[int, int] | None = None,
+) -> Any:
+    """The image of a scene.
+
+    cells, edges, edge_depth, junction_depth: see Settings. engine: "llvm" or "numpy"; the first if None, where it can
+    be loaded. threads: at the same time, all processors if None; the image does not depend on it. dtype: of shading,
+    "float64" or "float32". rows: the first row of the image, and the one after the last; all if None.
+    Returns an Image (height, width, 3) of linear RGB radiance, or a Var of that shape if the scene holds Vars;
+    with `report`, that and a Report. Raises InputError for settings that are not allowed, and for an image that takes
+    more memory than there is.
+    """
+    expect_scene(scene, "render")
+    settings = Settings(cells, edges, edge_depth, junction_depth)
+    chosen = choose_engine(engine, threads, dtype)
+    width, height = scene.camera.width, scene.camera.height
+    first, last = (0, height) if rows is None else _pair(rows)
+    if not 0 <= first < last <= height:
+        raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
+    # A cell is divided because of edges near it, so the cells around a strip are looked at too.
+    above, below = max(first - AROUND, 0), min(last + AROUND, height)
+    size = width, below - above
+    require_memory_for(size, settings)
+    with np.errstate(all="ignore"):
+        tables = build_tables(scene)
+        if rows is not None:
+            tables = replace(tables, camera=from_row(tables.camera, above))
+        if settings.edges == "ignore":
+            image, told = _by_points(tables, scene, size, settings.cells, chosen)
+        else:
+            topology = find_topology(tables.plain(), scene, size, settings, chosen)
+            image, told = by_regions(tables, topology, size, settings.cells, chosen), topology.report(chosen)
+    if rows is not None:
+        image = image[first - above : last - above]
+    if isinstance(image, Var):
+        if settings.edges == "ignore":
+            warnings.warn(
+                'edges="ignore": the derivative lacks what moving silhouettes, shadow borders and mirror images change',
+                EdgesIgnored,
+                stacklevel=2,
+            )
+    else:
+        image = Image(image)
+    return (image, told) if report else image
+
+
+def jacobian(
+    scene: Scene,
+    names: Sequence[str],
+    cells: int = 1,
+    edges: str = "exact",
+    edge_depth: int = 2,
+    junction_depth: int = 4,
+    report: bool = False,
+    engine: str | None = None,
+    threads: int | None = None,
+    dtype: str = "float64",
+) -> Any:
+    """The derivative of the image by parameters, in forward mode.
+
+    names: parameters or components of them, n numbers together. The rest is as for `render`.
+    Returns (height, width, 3, n), radiance per unit of each number; with `report`, that and a Report. Raises
+    InputError for an unknown name, and for derivatives that take more memory than there is.
+    """
+    expect_scene(scene, "jacobian")
+    at = scene.pack(names)
+    if not at.size:
+        raise InputError("jacobian: found no parameter, needed: at least one, such as 'camera.position'")
+    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth), len(at))
+    told = None
+
+    def image(v: Any) -> Any:
+        nonlocal told
+        moved = scene.unpack(names, v)
+        pixels, told = render(moved, cells, edges, edge_depth, junction_depth, True, engine, threads, dtype)
+        return pixels
+
+    _, columns = pushforward(image, [at], [list(np.eye(len(at)))])
+    derivative = np.stack(columns, -1)
+    return (derivative, told) if report else derivative
+
+
+def _pair(rows: Any) -> tuple[int, int]:
+    """Two whole numbers, or such as no image has."""
+    whole = isinstance(rows, tuple | list) and [isinstance(n, int | np.integer) for n in rows] == [True, True]
+    return (rows[0], rows[1]) if whole else (0, 0)
+
+
+def find_topology(
+    tables: Tables,
+    scene: Scene,
+    size: tuple[int, int],
+    settings: Settings,
+    engine: Engine,
+    only: NDArray[np.bool_] | None = None,
+) -> Topology:
+    """The discrete part of an image. tables: of the scene, plain. size: width and height in pixels. only: the pixels to
+    look at, (height, width)."""
+    with np.errstate(all="ignore"):
+        view = Visibility(tables, engine)
+        cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
+        regions = find_regions(cells)
+        crossings = find_crossings(view, cells.corners, regions.begin, regions.end)
+    return Topology(cells, regions, crossings)
+
+
+def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_per_side: int, engine: Engine) -> Any:
+    """The image (height, width, 3) from cells that are cut at their edges. size: width and height in pixels."""
+    width, height = size
+    cells, regions, signatures = topology.cells, topology.regions, topology.crossings.signatures
+    x, y = _middles(width, height, cells_per_side)
+    grid = shade(tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
+    others = [(cells.pixel, shade(tables, signatures, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
+    if regions.cell.size:
+        x, y, area = place_regions(cells, regions, differentiable(tables, topology.crossings, engine), engine)
+        others.append(
+            (cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine))
+        )
+    return develop(grid, others, height, width, cells_per_side)
+
+
+def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The middles of the cells of the grid, row by row, x and y in pixels."""
+    columns, rows = ((np.arange(n * cells) + 0.5) / cells for n in (width, height))
+    return np.tile(columns, len(rows)), np.repeat(rows, len(columns))
+
+
+def _by_points(tables: Tables, scene: Scene, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, Report]:
+    """The image from one point at the centre of each cell."""
+    width, height = size
+    x, y = _middles(width, height, cells)
+    view = Visibility(tables.plain(), engine)
+    labels = view.signature_ids(x, y)
+    shaded = shade(tables, view.signatures, labels, Samples(x, y, np.full(x.shape, 1.0 / cells**2)), engine)
+    return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name)

@@ -1,0 +1,107 @@
+"""Shading: the radiance of an image point as a smooth formula, given its signature.
+
+The formula intersects the shapes that the signature names, one after the other, and shades the last one. Each signature
+is a row of the kernel; which kinds it meets are numbers in that row.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from diffrt.autograd import maximum, named, scope, take, where
+from diffrt.compiler import Engine, Segments, choose, kernel
+from diffrt.kinds import Material
+from diffrt.kinds.vectors import dot
+from diffrt.tracer.camera import rays
+from diffrt.tracer.tables import Hit, Kinds, Tables
+from diffrt.tracer.visibility import Labels, Signatures
+from diffrt.tracer.walk import walk
+
+
+class Scenery(NamedTuple):
+    """What is the same for all samples: the camera's vectors (3, 6), and the numbers of each light."""
+
+    camera: Any
+    lights: tuple[Any, ...]
+
+
+class LightPath(NamedTuple):
+    """The row of a signature: its surfaces, the number of the last one's material in `Kinds.scattering`, the numbers of
+    that material, and whether each light is seen from there."""
+
+    surfaces: tuple[Hit, ...]
+    scatters: Any
+    material: Any
+    lit: Any
+
+
+class Samples(NamedTuple):
+    """Image coordinates, and the area that each stands for, in pixels."""
+
+    x: Any
+    y: Any
+    area: Any
+
+
+def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Samples, engine: Engine) -> Any:
+    """What image points add to their pixels, radiance * area, (3, N); a Var where anything is.
+
+    tables: of the scene. signatures: of all labels. labels: of the N points, -1 for one that adds nothing.
+    """
+    used = np.flatnonzero(signatures.ended)
+    if not used.size:
+        return np.zeros((3, len(labels)))
+    rows = np.full(len(signatures.ended) + 1, -1, np.int32)
+    rows[used] = np.arange(len(used))
+    segments = Segments(rows[labels], len(used))
+    lights = tuple(tables.lights[:, number] for number in range(len(tables.kinds.lights)))
+    path, scenery = light_path(tables, signatures[used]), Scenery(tables.camera, lights)
+    return kernel(weighted_radiance, tables.kinds, scenery, path, samples, engine, segments, shading=True)
+
+
+def light_path(tables: Tables, signatures: Signatures) -> LightPath:
+    """The rows of signatures whose paths end on a surface."""
+    faces, steps = signatures.face, np.arange(signatures.face.shape[0])[:, None]
+    count = (faces >= 0).sum(0)
+    last = tables.shape_of[faces[count - 1, np.arange(faces.shape[1])]]
+    surfaces = tables.hits(faces.astype(np.int64), signatures.side, steps < count - 1)
+    return LightPath(surfaces, tables.scatters[last].astype(float), take(tables.materials, last, -1), signatures.lit)
+
+
+def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: Samples) -> Any:
+    """Radiance times area (3, n) of light paths: W / (m^2 sr) per colour channel, in pixels."""
+    o, d = rays(scenery.camera, samples.x, samples.y)
+    p, n, d, throughput = walk(kinds, path.surfaces, named(o, "eye"), named(d, "ray direction"))
+    lights = [kind.unpack(row) for kind, row in zip(kinds.lights, scenery.lights, strict=True)]
+    incident: list[Any] = []
+    for number, light in enumerate(lights):
+        if light.everywhere:
+            incident.append(light.radiance)
+            continue
+        with scope(f"light {number + 1}"):
+            to_light, _, irradiance = light.incident(p)
+            named(to_light, "to light")
+            cosine = named(where(path.lit[number], maximum(dot(n, to_light), 0.0), 0.0), "cosine")
+        incident += [to_light, named(irradiance, "irradiance"), cosine]
+    everywhere = tuple(light.everywhere for light in lights)
+    branches = [_scatter(kind, everywhere) for kind in kinds.scattering]
+    (radiance,) = choose(path.scatters, branches, [n, d, path.material, *incident])
+    return named(throughput * radiance, "radiance") * samples.area
+
+
+def _scatter(kind: type[Material], everywhere: tuple[bool, ...]) -> Any:
+    """A branch: what a material sends along -d of the light that reaches it."""
+
+    def scatter(n: Any, d: Any, row: Any, *incident: Any) -> list[Any]:
+        material, given = kind.unpack(row), iter(incident)
+        total: Any = np.zeros((3, 1))  # three channels without any light too
+        for number, all_around in enumerate(everywhere):
+            with scope(f"light {number + 1}"):
+                if all_around:
+                    total = total + named(material.ambient(n, -d) * next(given), "ambient radiance")
+                    continue
+                to_light, irradiance, cosine = next(given), next(given), next(given)
+                total = total + named(material.brdf(n, -d, to_light) * irradiance * cosine, "reflected radiance")
+        return [total]
+
+    return scatter
