@@ -68,7 +68,7 @@ def search(
 
     function: called as function(setting, uniforms, rows, samples, tables); it returns a structure of results (..., n).
     tables: a structure of Tables, for `scan`. The rest is as for `kernel`, without Vars; no sample is left out.
-    optimise: whether it is worth the time to compile it well. Returns a list of the arrays of the results, (..., N) each.
+    optimise: whether to spend time on compiling it well. Returns a list of the arrays of the results, (..., N) each.
     """
     skeleton, inputs = take_apart((uniforms, rows, samples, tables))
     parts = zip((UNIFORM, ROW, SAMPLE, TABLE_FIELD), skeleton.parts, strict=True)

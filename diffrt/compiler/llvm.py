@@ -38,8 +38,8 @@ class CodegenOptions:
 
     real: "double" or "float". width: lanes of a vector. contract: whether a product and a sum may be rounded once,
     and a division be a multiplication by the inverse. exact: whether zero wins in products of the chain rule
-    everywhere; without, the sums of a piece hold a nan where it would have mattered. optimisation: of the code generator, 0
-    to 3; more pays with many samples.
+    everywhere; without, the sums of a piece hold a nan where it would have mattered. optimisation: level of the code
+    generator, 0 to 3; more pays with many samples.
     """
 
     real: str = "double"

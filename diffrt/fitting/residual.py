@@ -4,8 +4,8 @@
 
 encode is the sRGB curve if the fit compares encoded values. bound takes a clipped pixel for what it is: where the
 target is at its lowest level, an image below is not off at all; likewise above the highest. blur is that of the level.
-The loss is the sum of the squares. robustify makes it a robust one: with z = (d / scale)^2, the square of what it makes of
-a difference d is scale^2 rho(z), and
+The loss is the sum of the squares. robustify makes it a robust one: with z = (d / scale)^2, the square of what it makes
+of a difference d is scale^2 rho(z), and
 
     squared   rho(z) = z,                       robustify(d) = d
     huber     rho(z) = z for z <= 1,            robustify(d) = d
