@@ -77,7 +77,7 @@ def exp(t: Text, x: Lanes, low: Lanes | float | None = None) -> Lanes:
 
 
 def _exp_parts(t: Text, x: Lanes, low: Lanes | float | None = None) -> tuple[Lanes, Lanes, Lanes]:
-    """With k the integer next to x / ln 2 and r = x + low - k ln 2: exp(r) - 1 with all its digits, k, k as integers."""
+    """exp(r) - 1 with all its digits, k as a double and as an integer: k is next to x / ln 2, r = x + low - k ln 2."""
     x = t.choose(x > 720.0, 720.0, x)
     x = t.choose(x < -760.0, -760.0, x)
     shifted = t.fma(x, 1.44269504088896338700, _MAGIC)
