@@ -5,7 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from .operations import divide, erfc, exp, greater, greater_equal, log1p, multiply, negative, sqrt, subtract, where
+from .operations import (
+    divide,
+    erfc,
+    exp,
+    greater,
+    greater_equal,
+    log1p,
+    maximum,
+    multiply,
+    negative,
+    sqrt,
+    subtract,
+    where,
+)
 from .structure import Axis, concatenate, index, matmul, mean, reshape, stack, sum, transpose
 from .variable import Numeric, Var, as_value
 
@@ -144,9 +157,12 @@ def softplus(x: Numeric) -> Any:
 
 
 def gelu(x: Numeric) -> Any:
-    """x times the probability that a normal number is below x (Hendrycks and Gimpel, 2016); erfc keeps the digits of a
-    negative x."""
-    return multiply(multiply(x, 0.5), erfc(multiply(x, -math.sqrt(0.5))))
+    """x times the probability that a normal number is below x (Hendrycks and Gimpel, 2016).
+
+    It is x erfc(-x / sqrt 2) / 2, so that a negative x keeps its digits; from -40 down that is 0.
+    """
+    bounded = maximum(x, -40.0)
+    return multiply(multiply(bounded, 0.5), erfc(multiply(bounded, -math.sqrt(0.5))))
 
 
 def _lines(x: Numeric, axis: Axis, keepdims: bool) -> tuple[Any, tuple[int, ...]]:

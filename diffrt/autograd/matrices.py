@@ -121,7 +121,9 @@ def _cofactors(a: Any) -> Any:
     shape = _shape(a)
     n = shape[-1]
     if n <= _MINORS:
-        rest = np.array([[i for i in range(n) if i != left_out] for left_out in range(n)], np.intp).reshape(n, -1)
+        rest = np.array([[i for i in range(n) if i != left_out] for left_out in range(n)], np.intp).reshape(
+            n, max(n - 1, 0)
+        )
         minors = det(index(a, (..., rest[:, None, :, None], rest[None, :, None, :])))
         return where(np.add.outer(range(n), range(n)) % 2 == 0, minors, negative(minors))
     if not isinstance(a, Var):

@@ -1,5 +1,6 @@
 """numpy functions on Vars: np.sin(x), np.sum(x), array * x. What is not listed here is refused by name."""
 
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -66,9 +67,12 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: Mappi
     if method != "__call__" or settings:
         what = f"np.{ufunc.__name__}.{method}" if method != "__call__" else f"np.{ufunc.__name__} with {[*settings]}"
         raise TypeError(f"{what} is not differentiated; use diffrt.autograd's sum, max, min or where")
-    if ufunc not in _UFUNCS:
-        raise TypeError(_unknown(ufunc.__name__))
-    return _UFUNCS[ufunc](*inputs)
+    name, function = ufunc.__name__, _UFUNCS.get(ufunc)
+    if function is None and ufunc is getattr(sys.modules.get("scipy.special"), name, None):
+        function = operations.FUNCTIONS.get(name)  # such as erf, which numpy does not have
+    if function is None:
+        raise TypeError(_unknown(name))
+    return function(*inputs)
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -122,8 +122,8 @@ def _larger(x: Any, y: Any) -> Any:
 
 
 def _other_leg(x: Any) -> Any:
-    """sqrt(1 - x^2) with all its digits near 1."""
-    return sqrt((1.0 - x) * (1.0 + x))
+    """sqrt(1 - x^2), with all its digits where x is near 1, and all those of its derivatives where x is near 0."""
+    return sqrt(where(less(absolute(x), 0.5), 1.0 - x * x, (1.0 - x) * (1.0 + x)))
 
 
 def _scipys(name: str) -> Rule:
