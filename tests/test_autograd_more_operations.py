@@ -482,3 +482,13 @@ def test_students_write_the_new_functions_in_formulas():
     given["partials"]["a / x"] = "1 / (1 - x^2) - 2 * x / sqrt(1 - x^4) * arctan(x) + acos(x^2) / (1 + x^2)"
     given["partials"]["d / A"] = "trace(A) * det(A) * inv(A) + det(A) * eye(2)"
     assert [line.verdict for line in parse_derivation(given).mark().lines] == ["wrong", "right", "right", "wrong"]
+
+
+def test_a_subgradient_where_an_arccosine_is_steep_is_right():
+    given = {
+        "inputs": {"x": {"domain": [-0.9, 0.9]}}, "definitions": {"y": "acos(cos(x))"}, "points": [{"x": 0.0}],
+        "partials": {"y / x": "where(x > 0, 1, -1)"},
+    }  # fmt: skip
+    assert [line.verdict for line in parse_derivation(given).mark().lines] == ["right"]
+    given["partials"]["y / x"] = "where(x > 0, 1, where(x < 0, -1, 3))"
+    assert [line.verdict for line in parse_derivation(given).mark().lines] == ["wrong"]
