@@ -139,7 +139,7 @@ def test_whole_and_component_variables_give_the_same_derivative():
 def test_bits_do_not_change_from_run_to_run():
     scene = shipped("gallery")
     assert np.array_equal(render(scene), render(scene))
-    names = ["camera.position", "lamp.position"] if "lamp" in [li.name for li in scene.lights] else ["camera.position"]
+    names = ["camera.position", "lamp.position"] if "lamp" in scene.lights else ["camera.position"]
     assert np.array_equal(jacobian(scene, names), jacobian(scene, names))
 
 

@@ -75,7 +75,7 @@ def test_forty_lights_each_have_their_shadows():
     """The image is the sum of the images with one light each."""
     scene = parse_scene(crowd(6, lights=40))
     alone = 0.0
-    names = [light.name for light in scene.lights]
+    names = list(scene.lights)
     for name in names:
         dark = {f"{other}.intensity": [0.0, 0.0, 0.0] for other in names if other != name}
         alone = alone + render(scene.replace(dark), edges="ignore")
