@@ -71,7 +71,8 @@ class Kind:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a {type(self).__name__} never changes; make another, or another scene by scene.replace")
 
-    __delattr__: Any = __setattr__
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

@@ -69,7 +69,9 @@ def free_parts(value: Any, components: str) -> dict[str, Var]:
     """
     if isinstance(value, Var):
         return dict.fromkeys(components if components and not value.shape else ("",), value)
-    parts = value if isinstance(value, list | tuple | np.ndarray) and components else ()
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        value = value.tolist()
+    parts = value if isinstance(value, list | tuple) else ()
     return {letter: part for letter, part in zip(components, parts, strict=False) if isinstance(part, Var)}
 
 

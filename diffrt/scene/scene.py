@@ -87,8 +87,12 @@ class Scene:
     def of(cls, document: Document, variables: Mapping[str, Var] = MappingProxyType({})) -> "Scene":
         """The scene of a checked document, and of Vars with the values that it holds."""
         scene = cls.__new__(cls)
-        scene.__dict__.update(document=document, variables=variables)
+        scene.__dict__.update(document=document, variables=dict(variables))
         return scene
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: nothing that is computed from it."""
+        return {"document": self.document, "variables": self.variables}
 
     @cached_property
     def camera(self) -> Camera:
@@ -156,7 +160,8 @@ class Scene:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("a Scene never changes; scene.replace makes a new one")
 
-    __delattr__: Any = __setattr__
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scene):
