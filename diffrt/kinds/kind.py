@@ -47,14 +47,14 @@ class Kind:
         cls.__signature__ = _signature(cls)
 
     def __init__(self, /, *values: Any, **named: Any) -> None:
-        """An object with these values: by name, or in the order of the signature.
+        """An object with these values: by name, or in the order of the fields.
 
         Raises InputError for more values than there are, and for a value that is given twice.
         """
-        places = [p.name for p in self.__signature__.parameters.values() if p.kind is not Parameter.KEYWORD_ONLY]
+        places = (*self.fields, *self.parts)
         what = type(self).__name__
         if len(values) > len(places):
-            needed = f"at most {len(places)}: {', '.join(places)}" if places else "none"
+            needed = f"at most {len(places)}: {', '.join(places)}"
             raise InputError(f"{what}: found {len(values)} values without a name, allowed: {needed}")
         given = dict(zip(places, values, strict=False))
         if twice := [name for name in given if name in named]:
@@ -121,7 +121,7 @@ class Kind:
 
 
 def _signature(kind: type[Kind]) -> Signature:
-    """How an object is made. What stands before the first field with a default may be given without its name."""
+    """How an object is made; what comes after a field with a default reads better by its name."""
     parameters: list[Parameter] = []
     place: Any = Parameter.POSITIONAL_OR_KEYWORD
     for name, field in kind.fields.items():
