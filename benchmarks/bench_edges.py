@@ -20,7 +20,7 @@ import numpy as np
 import diffrt.autograd as ag
 from diffrt.compiler import choose_engine
 from diffrt.image import diverging, side_by_side
-from diffrt.scene import Scene, load_scene, parse_scene
+from diffrt.scene import Scene, load_scene
 from diffrt.tracer import jacobian, render
 from diffrt.tracer.renderer import EdgesIgnored, Settings, find_topology
 from diffrt.tracer.shading import shade
@@ -91,8 +91,7 @@ def convergence(side: int) -> None:
 
 
 def cost(runs: int = 7) -> None:
-    text = load_scene(SCENE).to_toml().replace("width = 64", "width = 256").replace("height = 48", "height = 256")
-    scene = parse_scene(text)
+    scene = load_scene(SCENE).replace(width=256, height=256)
     names = [p.path for p in scene.parameters()]
     medians = {}
     for edges in ("ignore", "exact"):
@@ -129,8 +128,7 @@ def continuity(steps: int) -> None:
 
 def picture() -> None:
     """The image's derivative by the ball's x: what plain sampling sees of it, and what the edges add."""
-    text = load_scene(SCENE).to_toml().replace("width = 64", "width = 256").replace("height = 48", "height = 192")
-    scene = parse_scene(text)
+    scene = load_scene(SCENE).replace(width=256, height=192)
     luminance = np.array([0.2126, 0.7152, 0.0722])
     whole, interior = (
         jacobian(scene, ["ball.center.x"], cells, edges)[..., 0] @ luminance

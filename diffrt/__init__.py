@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from diffrt.errors import InputError as InputError
     from diffrt.fitting import fit as fit
     from diffrt.image import Image as Image
+    from diffrt.kinds import AmbientLight as AmbientLight
+    from diffrt.kinds import BlinnPhong as BlinnPhong
+    from diffrt.kinds import DirectionalLight as DirectionalLight
+    from diffrt.kinds import Disk as Disk
+    from diffrt.kinds import Lambert as Lambert
+    from diffrt.kinds import Mirror as Mirror
+    from diffrt.kinds import Orthographic as Orthographic
+    from diffrt.kinds import Perspective as Perspective
+    from diffrt.kinds import Plane as Plane
+    from diffrt.kinds import PointLight as PointLight
+    from diffrt.kinds import Rectangle as Rectangle
+    from diffrt.kinds import Sphere as Sphere
+    from diffrt.kinds import Triangle as Triangle
     from diffrt.kinds import register as register
     from diffrt.marking import check_gradient as check_gradient
     from diffrt.marking import verify as verify
@@ -41,6 +54,24 @@ _HOMES = {
     "render": "diffrt.tracer",
     "verify": "diffrt.marking",
 }
+_HOMES |= dict.fromkeys(
+    (
+        "AmbientLight",
+        "BlinnPhong",
+        "DirectionalLight",
+        "Disk",
+        "Lambert",
+        "Mirror",
+        "Orthographic",
+        "Perspective",
+        "Plane",
+        "PointLight",
+        "Rectangle",
+        "Sphere",
+        "Triangle",
+    ),
+    "diffrt.kinds",
+)
 _ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer")
 
 __all__ = ["autograd", *_HOMES]

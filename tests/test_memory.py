@@ -19,9 +19,7 @@ LIMITED = "import sys; from diffrt import cli, memory; memory.available_memory =
 
 
 def sized(side):
-    scene = diffrt.load_scene(ROOT / "scenes/tiny.toml")
-    camera = scene.document.camera.model_copy(update={"width": side, "height": side})
-    return type(scene)(scene.document.model_copy(update={"camera": camera}))
+    return diffrt.load_scene(ROOT / "scenes/tiny.toml").replace(width=side, height=side)
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ def test_every_scene_has_its_camera_and_size(name: str, camera: str, size: tuple
 
 def test_the_gallery_shows_every_shape_light_and_material() -> None:
     scene = load_scene(FOLDER / "gallery.toml")
-    assert {shape.type for shape in scene.shapes} == set(SHAPES)
-    assert {shape.material_type for shape in scene.shapes} == set(MATERIALS)
-    assert {light.type for light in scene.lights} == set(LIGHTS)
+    assert {shape.type for shape in scene.shapes.values()} == set(SHAPES)
+    assert {shape.material.type for shape in scene.shapes.values()} == set(MATERIALS)
+    assert {light.type for light in scene.lights.values()} == set(LIGHTS)
 
 
 def test_the_balls_of_the_workshop_run_through_each_other() -> None:
@@ -42,5 +42,5 @@ def test_the_balls_of_the_workshop_run_through_each_other() -> None:
 @pytest.mark.parametrize("name", ["tiny", "gallery", "mirrors"])
 def test_no_ball_of_a_scene_touches_the_floor(name: str) -> None:
     scene = load_scene(FOLDER / f"{name}.toml")
-    for ball in (shape.name for shape in scene.shapes if shape.type == "sphere"):
+    for ball in (name for name, shape in scene.shapes.items() if shape.type == "sphere"):
         assert scene[f"{ball}.center.y"] > scene[f"{ball}.radius"] + 0.01

@@ -86,6 +86,7 @@ class Tracer:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.shapes, self.lights = tuple(scene.shapes.items()), tuple(scene.lights.items())
         self.tables: Tables = build_tables(scene)
         self._leaves: dict[str, Any] = {}
         self._camera: Any = None
@@ -116,19 +117,18 @@ class Tracer:
 
     def shape(self, face: int) -> Kind:
         """The shape of a face."""
-        shape = self.scene.shapes[self.tables.shape_of[face]]
-        own = SHAPES[shape.type]
-        return self._object(own, shape.name)
+        name, shape = self.shapes[self.tables.shape_of[face]]
+        return self._object(SHAPES[shape.type], name)
 
     def material(self, face: int) -> Kind:
         """The material of a face."""
-        shape = self.scene.shapes[self.tables.shape_of[face]]
-        return self._object(MATERIALS[shape.material_type], f"{shape.name}.material")
+        name, shape = self.shapes[self.tables.shape_of[face]]
+        return self._object(MATERIALS[shape.material.type], f"{name}.material")
 
     def light(self, number: int) -> Kind:
         """A light."""
-        light = self.scene.lights[number]
-        return self._object(LIGHTS[light.type], light.name)
+        name, light = self.lights[number]
+        return self._object(LIGHTS[light.type], name)
 
     def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
         """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
@@ -158,8 +158,8 @@ class Tracer:
         faces = [int(f) for f in signature.face[:, 0] if f >= 0]
         path = light_path(self.tables, signature)
         path = path._replace(surfaces=self.surfaces(path.surfaces, faces), material=self.material(faces[-1]))
-        lights = tuple(self.light(number) for number in range(len(self.scene.lights)))
-        names = [self.scene.shapes[self.tables.shape_of[f]].name for f in faces[::-1]]
+        lights = tuple(self.light(number) for number in range(len(self.lights)))
+        names = [self.shapes[self.tables.shape_of[f]][0] for f in faces[::-1]]
         with scope(" to ".join(["light from", *names][1:])):
             added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
             return sum(added, axis=1)
@@ -262,15 +262,13 @@ class Tracer:
 
     def _what(self, switches: Any) -> str:
         """What a crossing is one of."""
-        shape, other = (
-            self.scene.shapes[self.tables.shape_of[int(f[0])]].name for f in (switches.shape, switches.other)
-        )
+        shape, other = (self.shapes[self.tables.shape_of[int(f[0])]][0] for f in (switches.shape, switches.other))
         light = int(switches.light[0])
         if switches.function[0] == DISTANCE and switches.other[0] >= 0:
             what = f"{shape} meets {other}"
         else:
             what = f"{'outline' if switches.function[0] == INSIDE else 'border'} of {shape}"
-        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.scene.lights[light].name}"
+        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.lights[light][0]}"
 
 
 def _values(thing: Any) -> list[Any]:

@@ -7,12 +7,17 @@ one, write that file and name the class here, or call `register` from a script o
 from typing import Any
 
 from diffrt.kinds import cameras, lights, materials, registry, shapes
+from diffrt.kinds.cameras import *  # noqa: F403
 from diffrt.kinds.fields import Field, Quantity, Relation, Rule
 from diffrt.kinds.kind import END, REFLECT, Camera, Kind, Light, Material, Shape
+from diffrt.kinds.lights import *  # noqa: F403
+from diffrt.kinds.materials import *  # noqa: F403
 from diffrt.kinds.registry import AnyKind
+from diffrt.kinds.shapes import *  # noqa: F403
+from diffrt.kinds.values import Colour, Scalar, Value, Vec3
 
 CAMERAS: dict[str, type[Camera]] = {
-    kind.type: kind for kind in (cameras.PerspectiveCamera, cameras.OrthographicCamera)
+    kind.type: kind for kind in (cameras.Perspective, cameras.Orthographic)
 }  # fmt: skip
 SHAPES: dict[str, type[Shape]] = {
     kind.type: kind
@@ -42,5 +47,9 @@ def register(kind: AnyKind) -> AnyKind:
     return registry.register(_GROUPS, kind)
 
 
-__all__ = ["CAMERAS", "END", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Camera", "Field", "Kind", "Light",
-           "Material", "Quantity", "Relation", "Rule", "Shape", "register"]  # fmt: skip
+__all__ = ["CAMERAS", "END", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Camera", "Colour", "Field", "Kind", "Light",
+           "Material", "Quantity", "Relation", "Rule", "Scalar", "Shape", "Value", "Vec3", "register"]  # fmt: skip
+__all__ += cameras.__all__
+__all__ += lights.__all__
+__all__ += materials.__all__
+__all__ += shapes.__all__

@@ -9,7 +9,7 @@ Lengths are in scene units, and light is in units that go with them: with a scen
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Annotated, Any
 
@@ -25,9 +25,13 @@ coordinates; and of a field of view of 1e-300 degrees the pixels have no size at
 
 @dataclass(frozen=True)
 class Rule:
-    """What a field may hold, in words that follow "allowed:"."""
+    """What a field may hold, in words that follow "allowed:".
+
+    in_python: the words for someone who makes a scene in Python, where they are others.
+    """
 
     allowed: str
+    in_python: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,22 @@ def _gray(colour: Any) -> Any:
     return (colour,) * 3 if isinstance(colour, int | float) else colour
 
 
+def _in_order(values: Any) -> Any:
+    """A list or a tuple, and nothing else: a set has no order, and a generator can be read once only."""
+    if not isinstance(values, list | tuple):
+        raise ValueError("no sequence")  # the rule of the field says it to the user
+    return values
+
+
 # Strict: an integer passes for a float, a boolean or a string does not.
 _Finite = Annotated[float, Strict(), Within(allow_inf_nan=False)]
 _Coordinate = Annotated[_Finite, Within(ge=-1e9, le=1e9)]
 _Fraction = Annotated[_Finite, Within(ge=0.0, le=1.0)]
 _Strength = Annotated[_Finite, Within(ge=0.0, le=1e12)]
 _Positive = Annotated[_Finite, Within(ge=SMALLEST, le=1e9)]
-_Vector = tuple[_Coordinate, _Coordinate, _Coordinate]
-_Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_gray)]
+_Vector = Annotated[tuple[_Coordinate, _Coordinate, _Coordinate], BeforeValidator(_in_order)]
+_Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_in_order), BeforeValidator(_gray)]
+_Fractions = Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_in_order), BeforeValidator(_gray)]
 _STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
 
 
@@ -142,7 +154,7 @@ def angle(words: str, default: Any = None) -> Any:
 def reflectance(words: str, default: Any = None) -> Any:
     """A share of light per colour channel, (3,) from 0 to 1."""
     rule = Quantity("three numbers [r, g, b], or one for gray, each from 0 to 1", "rgb", minimum=0.0, maximum=1.0)
-    return Field(words, rule, Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_gray)], default)
+    return Field(words, rule, _Fractions, default)
 
 
 def intensity(words: str, default: Any = None) -> Any:

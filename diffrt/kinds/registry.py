@@ -37,7 +37,7 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
     """What is wrong with the fields and the names of a kind."""
     if not (isinstance(kind.type, str) and kind.type.isidentifier()):
         yield f"type: found {kind.type!r}, needed: its name in scene files, of letters, digits and _"
-    elif kind.type in known and not _same(known[kind.type], kind):
+    elif kind.type in known and not is_same(known[kind.type], kind):
         yield f"type: found {kind.type!r}, which is the name of another kind; needed: a name that is not taken"
     for name, value in vars(kind).items():
         if not name.startswith("_") and isinstance(value, int | float | np.ndarray | list) and not hasattr(Kind, name) \
@@ -78,7 +78,8 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
         yield from _missing(kind, Camera, ("vectors",))
 
 
-def _same(old: type[Kind], new: type[Kind]) -> bool:
+def is_same(old: type[Kind], new: type[Kind]) -> bool:
+    """Whether two classes are one, made anew when its script ran again."""
     return (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__)
 
 

@@ -11,6 +11,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from diffrt.autograd import Var
+from diffrt.kinds import Kind
+from diffrt.kinds.values import free_parts
 from diffrt.scene.schema import Table
 
 
@@ -50,6 +53,25 @@ def places_of(name: str, table: Table) -> Mapping[str, tuple[Parameter, int | No
     material: Any = getattr(table, "material", None)
     kind: Any = table.kind
     return _places(name, kind, material and material.kind)
+
+
+def variables_of(path: str, given: Any, table: Table) -> dict[str, Var]:
+    """The Vars among the values that a table was made from, by the path of what each stands for.
+
+    path: of the table. given: its values, an object of a kind or a mapping.
+    """
+    values = vars(given) if isinstance(given, Kind) else given
+    quantities = table.kind.quantities()
+    found: dict[str, Var] = {}
+    for name, value in table:
+        if name not in values:
+            continue
+        if isinstance(value, Table):
+            found |= variables_of(f"{path}.{name}", values[name], value)
+        elif name in quantities:
+            for letter, var in free_parts(values[name], quantities[name].components).items():
+                found[f"{path}.{name}.{letter}" if letter else f"{path}.{name}"] = var
+    return found
 
 
 @lru_cache(1 << 17)

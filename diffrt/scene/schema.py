@@ -44,7 +44,7 @@ def _make(kind: type[Kind]) -> type[Table]:
     for name, field in kind.fields.items():
         fields[name] = Annotated[field.check, field.rule], ... if field.default is None else field.default
     if kind.group == "shapes":
-        fields["material"] = Annotated[SerializeAsAny[Table], Rule(f"a table such as {_example()}")], ...
+        fields["material"] = Annotated[SerializeAsAny[Table], _example()], ...
     made: type[Table] = create_model(kind.__name__, __base__=Table, __module__=__name__, **fields)
     made.kind, made.relations = kind, kind.relations
     return made
@@ -59,11 +59,14 @@ def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
     return {name: table_of(kind) for name, kind in kinds.items()}
 
 
-def _example() -> str:
-    """The first material, as it stands in a scene file."""
+def _example() -> Rule:
+    """The first material, as it stands in a scene file, and as a program makes it."""
     name, kind = next(iter(MATERIALS.items()))
     values = ", ".join(f"{field} = [0.6, 0.6, 0.6]" for field in kind.quantities())
-    return f'{{ type = "{name}", {values} }}'
+    return Rule(
+        f'a table such as {{ type = "{name}", {values} }}',
+        in_python=f"a material such as {kind.__name__}({values.replace(' = ', '=')})",
+    )
 
 
 _Bounces = Annotated[int, Strict(), Field(ge=0, le=8), Rule("a whole number from 0 to 8")]
@@ -73,14 +76,27 @@ class Document(Checked):
     """A whole scene file. Shapes and lights are in file order, by name."""
 
     reflection_depth: _Bounces = 4
-    camera: Annotated[SerializeAsAny[Table], Rule("the table [camera]: position, target, fov, width and height")]
-    shapes: Annotated[dict[str, SerializeAsAny[Table]], Rule("tables such as [shapes.ball]")] = {}
-    lights: Annotated[dict[str, SerializeAsAny[Table]], Rule("tables such as [lights.lamp]")] = {}
+    camera: Annotated[
+        SerializeAsAny[Table],
+        Rule(
+            "the table [camera]: position, target, fov, width and height",
+            in_python="a camera such as Perspective(position, target, fov=45, width=64, height=48)",
+        ),
+    ]
+    shapes: Annotated[
+        dict[str, SerializeAsAny[Table]],
+        Rule("tables such as [shapes.ball]", in_python='shapes by name, such as {"ball": Sphere(...)}'),
+    ] = {}
+    lights: Annotated[
+        dict[str, SerializeAsAny[Table]],
+        Rule("tables such as [lights.lamp]", in_python='lights by name, such as {"lamp": PointLight(...)}'),
+    ] = {}
 
 
 def rule_of(model: type[Checked], field: str) -> Rule | None:
-    """The rule of a field of a table, if it has one; the field `type` has none."""
-    return next((m for m in model.model_fields[field].metadata if isinstance(m, Rule)), None)
+    """The rule of a field of a table, if it has one; the field `type` has none, and neither has an unknown one."""
+    known = model.model_fields.get(field)
+    return next((m for m in known.metadata if isinstance(m, Rule)), None) if known else None
 
 
 __all__ = ["CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of", "tables_of"]

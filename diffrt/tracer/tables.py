@@ -120,9 +120,10 @@ class Columns:
 
 def build_tables(scene: Scene) -> Tables:
     """The tables of a scene."""
-    shapes = [(s.name, SHAPES[s.type]) for s in scene.shapes]
-    materials = [(f"{s.name}.material", MATERIALS[s.material_type]) for s in scene.shapes]
-    lights = [(light.name, LIGHTS[light.type]) for light in scene.lights]
+    document: Any = scene.document
+    shapes = [(name, SHAPES[shape.type]) for name, shape in document.shapes.items()]
+    materials = [(f"{name}.material", MATERIALS[shape.material.type]) for name, shape in document.shapes.items()]
+    lights = [(name, LIGHTS[light.type]) for name, light in document.lights.items()]
     camera = CAMERAS[scene.camera.type]
     view = camera(**{name: scene[f"camera.{name}"] for name in camera.quantities()})
     faces = [(number, face) for number, (_, kind) in enumerate(shapes) for face in kind.faces or (kind,)]
@@ -165,7 +166,7 @@ def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple
 
 def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]]) -> Any:
     """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none."""
-    width = max((kind.width() for _, kind in entries), default=0)
+    width = max((kind.row_width() for _, kind in entries), default=0)
     whole = np.zeros((width, max(len(entries), 1)))
     variables: list[Any] = []
     places: list[Integers] = []
