@@ -9,6 +9,7 @@ An object of a kind holds the values of its fields, arrays or Vars, for one samp
 `self.center`. Fields are given in the order of the class.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -80,13 +81,27 @@ class Shape(Kind):
 
     Points and directions are (3, N), the rest is (N,).
 
-    faces: the classes of the faces, with the same fields; empty for a shape that is its own face. meets_itself: the
-    sides (of +1, -1) that a ray can leave and meet the same face again.
+    faces: the classes of the faces, with the same fields; empty for a shape that is its own face. faces_if: by the name
+    of a flag among the fields, those of the faces that are there only if it is true. meets_itself: the sides (of +1,
+    -1) that a ray can leave and meet the same face again.
+
+    Where a surface is open and a ray can pass a part of it and meet its other side, as that of a tube, the side follows
+    not from where the ray starts. There the two sides are two faces, the outer one first, each with a side of its own
+    that is the same everywhere. back: the way from a face to the other side of its surface in the list of faces, +1 or
+    -1; 0 for a face that can be met from both sides. A ray that leaves one of the two does not meet the other.
     """
 
     group = "shapes"
     faces: ClassVar[tuple[type["Shape"], ...]] = ()
+    faces_if: ClassVar[Mapping[str, tuple[type["Shape"], ...]]] = {}
     meets_itself: ClassVar[tuple[float, ...]] = ()
+    back: ClassVar[int] = 0
+
+    @classmethod
+    def faces_with(cls, settings: Any) -> tuple[type["Shape"], ...]:
+        """The faces of a shape whose table in a scene has these settings."""
+        left_out = [faces for flag, faces in cls.faces_if.items() if not getattr(settings, flag)]
+        return tuple(face for face in cls.faces or (cls,) if not any(face in faces for faces in left_out))
 
     def side(self, o: Any) -> Any:
         raise NotImplementedError

@@ -4,8 +4,9 @@ These are discrete answers, found by a search that nothing differentiates. The a
 point: for each bounce the face and the side of it that was hit, and at the end whether each light is not blocked.
 The search is a kernel like the others, with loops over the table of faces around their formulas.
 
-There are no offsets that keep a ray from hitting the surface it starts on. Instead that face is left out, unless its
-kind says that a ray can meet it again: from inside a sphere it is the far root that counts, which is another point.
+There are no offsets that keep a ray from hitting the surface it starts on. Instead that face is left out, and the other
+side of its surface where that is a face of its own, unless its kind says that a ray can meet it again: from inside a
+sphere it is the far root that counts, which is another point.
 """
 
 from dataclasses import dataclass
@@ -287,7 +288,7 @@ def nearest_hit(
     """
 
     def distance(face: Shape, number: Any) -> tuple[Any, Any]:
-        t, inside, side = meet_from(face, o, d, equal(start, number), start_side)
+        t, inside, side = meet_from(face, number, o, d, start, start_side)
         return where(logical_and(greater(inside, 0.0), greater(t, 0.0)), t, inf), side
 
     def box(bounds: Any, nearest: Any, *rest: Any) -> Any:
@@ -361,7 +362,7 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any
             return logical_not(logical_or(missed(bounds, p, to_light, limit), blocked))
 
         def block(face: Shape, number: Any, reflects: Any, blocked: Any) -> Any:
-            t, inside, _ = meet_from(face, p, to_light, equal(start, number), start_side)
+            t, inside, _ = meet_from(face, number, p, to_light, start, start_side)
             return [logical_or(blocked, occludes(t, inside, near, limit))]
 
         (blocked,) = scan_faces(setting, scene, box, block, [np.full(start.shape, False)])
@@ -399,11 +400,16 @@ def occludes(t: Any, inside: Any, near: Any, limit: Any) -> Any:
     return logical_and(logical_and(greater(inside, 0.0), greater(t, near)), less(t, limit))
 
 
-def meet_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any) -> tuple[Any, Any, Any]:
-    """Distance, `inside` and side of a face, for rays some of which start on it."""
+def meet_from(face: Shape, number: Any, o: Any, d: Any, start: Any, start_side: Any) -> tuple[Any, Any, Any]:
+    """Distance, `inside` and side of the face of this number, for rays that start on the face `start`, which may be the
+    same, or the other side of its surface."""
+    starts = equal(start, number)
     side = side_at(face, o, starts, start_side)
     t, inside = face.intersect(o, d, side)
-    return t, inside_from(face, o, d, starts, start_side, inside), side
+    inside = inside_from(face, o, d, starts, start_side, inside)
+    if face.back:
+        inside = where(equal(start, number + float(face.back)), -1.0, inside)
+    return t, inside, side
 
 
 def inside_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any, inside: Any) -> Any:
