@@ -15,8 +15,12 @@ enough: in the basis of q, d and g, in which |m| = 1,
 
 Nothing large cancels in it: q is as short as the ray is near, and a slender cone loses no digits either. The solid
 under the apex is convex: the ray enters it at x = (-b - s) / a, through the outside of the wall, and leaves it at
-(-b + s) / a, through the lining, whatever the sign of a. The wall ends at p . m = 0 and h; the other root may lie on
-the cone's mirror image over the apex, where p . m is negative.
+(-b + s) / a, through the lining, whatever the sign of a. How far these points are along the axis, y = q . m + x d . m,
+is a root of a y^2 - 2 (q . m) y + |g x m|^2 = 0. With the side +1 for the outside and -1 for the lining,
+
+    1 / y = (q . m + c s) / |g x m|^2,    c = side (d . m),
+
+so 1 / y > 1 / h says that the point is before the base, and not on the cone's mirror image over the apex either.
 """
 
 from typing import Any, ClassVar
@@ -25,6 +29,7 @@ from diffrt.autograd import absolute, greater, maximum, minimum, sqrt, where
 from diffrt.kinds.fields import Relation, apart, extent, flag, point
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
+from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
 from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
@@ -53,22 +58,27 @@ class Outside(Pointed):
         return magnitude(o) + magnitude(self.base) + magnitude(self.apex) + self.radius
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        axis = self.base - self.apex
-        h, m, v = length(axis), normalize(axis), o - self.apex
+        t, square, before = self._meet(o, d, side)
+        return t, minimum(square, before)
+
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any]:
+        """The distance t, s^2, and a number that is positive between apex and base, (N,)."""
+        axis, v = self.base - self.apex, o - self.apex
+        h, m = length(axis), normalize(axis)
         k = self.radius / h
         closest = -dot(v, d)
         q = v + closest * d
         g, qm, dm = cross(q, d), dot(q, m), dot(d, m)
         (gm, dn, qn), upright = (cross(vector, m) for vector in (g, d, q)), dot(g, m)
-        square = k * k * dot(gm, gm) - upright * upright
+        level = dot(gm, gm)
+        square = k * k * level - upright * upright
         a, b, e = dot(dn, dn) - k * k * dm * dm, -(1.0 + k * k) * qm * dm, dot(qn, qn) - k * k * qm * qm
         s = side * where(greater(square, 0.0), sqrt(square), 0.0)
         # Two forms of one root; each is used where its sum does not cancel.
         first = greater(side * b, 0.0)
         above, below = where(first, -b - s, e), where(first, a, s - b)
         x = above / where(greater(absolute(below), LEAST), below, LEAST)
-        along = qm + x * dm
-        return closest + x, minimum(square, minimum(along, h - along))
+        return closest + x, square, exceeds(side * dm, square, level / h - qm, self.radius)
 
     def normal_at(self, p: Any, side: Any) -> Any:
         axis, q = self.base - self.apex, p - self.apex
@@ -106,10 +116,8 @@ class Lining(Outside):
         return 0.0 * o[0] - 1.0
 
     def again(self, o: Any, d: Any, side: Any) -> Any:
-        # Where the ray heads inward, the point at which it leaves is another one; `square` is the square of that.
-        axis = self.base - self.apex
-        along = dot(o - self.apex + self.intersect(o, d, side)[0] * d, normalize(axis))
-        return minimum(dot(d, self.normal_at(o, side)), minimum(along, length(axis) - along))
+        # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
+        return minimum(dot(d, self.normal_at(o, side)), self._meet(o, d, side)[2])
 
     def middle(self) -> Any:
         return None  # where the wall is small, the outside is found

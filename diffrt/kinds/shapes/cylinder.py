@@ -11,8 +11,10 @@ N t^2 + 2 B t + v' . v' - r^2 = 0,
 
 as (v' . d')^2 + (v . n)^2 = |v'|^2 |d'|^2. |v . n| / |n| is the distance of the ray from the axis, and it is computed
 as that, so no squares of large numbers cancel. The ray enters the cylinder at t = (-B - s) / N, where it meets the
-outside of the wall, and leaves it at (-B + s) / N, where it meets the lining; the wall ends at (v + t d) . w = 0 and h.
-So a ray that enters a tube through an open end meets the lining only.
+outside of the wall, and leaves it at (-B + s) / N, where it meets the lining; a ray that enters a tube through an open
+end meets the lining only. With the side +1 for the outside and -1 for the lining, the wall ends where
+
+    0 < N (v + t d) . w = A - c s < N h,    A = N (v . w) - B (d . w),    c = side (d . w).
 """
 
 from typing import Any, ClassVar
@@ -21,6 +23,7 @@ from diffrt.autograd import absolute, greater, maximum, minimum, sqrt, where
 from diffrt.kinds.fields import Relation, apart, extent, flag, point
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
+from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
 from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
@@ -49,15 +52,21 @@ class Outside(Round):
         return magnitude(o) + magnitude(self.bottom) + magnitude(self.top) + self.radius
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        axis = self.top - self.bottom
-        w, v = normalize(axis), o - self.bottom
-        n = cross(d, w)
-        square, offset = maximum(dot(n, n), STEEPEST), dot(v, n)
-        h = self.radius * self.radius * dot(n, n) - offset * offset
+        t, square, between = self._meet(o, d, side)
+        return t, minimum(square, between)
+
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any]:
+        """The distance t, s^2, and a number that is positive between the ends, (N,)."""
+        axis, v = self.top - self.bottom, o - self.bottom
+        w = normalize(axis)
+        n, dw = cross(d, w), dot(d, w)
+        steep, b, offset = dot(n, n), dot(cross(v, w), n), dot(v, n)
+        square = self.radius * self.radius * steep - offset * offset
         # On a miss t is the closest approach to the axis.
-        t = (-dot(cross(v, w), n) - side * where(greater(h, 0.0), sqrt(h), 0.0)) / square
-        along = dot(v, w) + t * dot(d, w)
-        return t, minimum(h, minimum(along, length(axis) - along))
+        t = (-b - side * where(greater(square, 0.0), sqrt(square), 0.0)) / maximum(steep, STEEPEST)
+        a, c = steep * dot(v, w) - b * dw, side * dw
+        over = exceeds(c, square, a - steep * length(axis), self.radius)
+        return t, square, minimum(over, -exceeds(c, square, a, self.radius))
 
     def normal_at(self, p: Any, side: Any) -> Any:
         w, q = normalize(self.top - self.bottom), p - self.bottom
@@ -88,10 +97,8 @@ class Lining(Outside):
         return 0.0 * o[0] - 1.0
 
     def again(self, o: Any, d: Any, side: Any) -> Any:
-        # Where the ray heads inward, the point at which it leaves is another one; h is the square of that.
-        axis = self.top - self.bottom
-        along = dot(o - self.bottom + self.intersect(o, d, side)[0] * d, normalize(axis))
-        return minimum(dot(d, self.normal_at(o, side)), minimum(along, length(axis) - along))
+        # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
+        return minimum(dot(d, self.normal_at(o, side)), self._meet(o, d, side)[2])
 
     def middle(self) -> Any:
         return None  # where the wall is small, the outside is found
