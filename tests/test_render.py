@@ -12,7 +12,6 @@ import diffrt.autograd as ag
 from diffrt.compiler import REFERENCE, Engine, Segments, kernel
 from diffrt.errors import InputError
 from diffrt.image import Image
-from diffrt.kinds import SHAPES
 from diffrt.kinds.shapes import Disk, Plane, Rectangle, Sphere, Triangle
 from diffrt.scene import Scene, load_scene, parse_scene
 from diffrt.tracer import jacobian, render
@@ -202,7 +201,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("kind", CASES)
 def test_a_ray_meets_a_shape_where_geometry_says(kind):
     shape, origin, direction, distance = CASES[kind]
     o, d = np.array(origin)[:, None], np.array(direction)[:, None]
