@@ -75,7 +75,7 @@ def test_still_life_agrees_with_an_image_that_diffrt_did_not_make():
     assert np.linalg.norm(image - target) / np.linalg.norm(target) < 0.005
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [n if n != "solids" else pytest.param(n, marks=pytest.mark.slow) for n in SCENES])
 def test_derivative_by_every_parameter_agrees_with_differences_where_no_edge_moves(name):
     scene = shipped(name) if name == "tiny" else shipped(name, 32, 24)
     paths = scene.components([p.path for p in scene.parameters()])
