@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from diffrt.image import Image as Image
     from diffrt.kinds import AmbientLight as AmbientLight
     from diffrt.kinds import BlinnPhong as BlinnPhong
+    from diffrt.kinds import Box as Box
+    from diffrt.kinds import Cone as Cone
+    from diffrt.kinds import Cylinder as Cylinder
     from diffrt.kinds import DirectionalLight as DirectionalLight
     from diffrt.kinds import Disk as Disk
     from diffrt.kinds import Lambert as Lambert
@@ -57,6 +60,9 @@ _HOMES = {
 _HOMES |= dict.fromkeys(
     (
         "AmbientLight",
+        "Box",
+        "Cone",
+        "Cylinder",
         "BlinnPhong",
         "DirectionalLight",
         "Disk",

@@ -12,7 +12,6 @@ from diffrt.compiler import REFERENCE, Engine, Segments, kernel
 from diffrt.errors import InputError
 from diffrt.image import Image
 from diffrt.kinds import (
-    SHAPES,
     AmbientLight,
     Disk,
     Lambert,
@@ -81,7 +80,7 @@ def test_still_life_agrees_with_an_image_that_diffrt_did_not_make():
     assert np.linalg.norm(image - target) / np.linalg.norm(target) < 0.005
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [n if n != "solids" else pytest.param(n, marks=pytest.mark.slow) for n in SCENES])
 def test_derivative_by_every_parameter_agrees_with_differences_where_no_edge_moves(name):
     scene = shipped(name) if name == "tiny" else shipped(name, 32, 24)
     paths = scene.components([p.path for p in scene.parameters()])
@@ -189,7 +188,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("kind", CASES)
 def test_a_ray_meets_a_shape_where_geometry_says(kind):
     shape, origin, direction, distance = CASES[kind]
     o, d = np.array(origin)[:, None], np.array(direction)[:, None]

@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent.parent / "scenes"
         ("gallery", "perspective", (160, 120)),
         ("workshop", "orthographic", (96, 72)),
         ("mirrors", "perspective", (96, 72)),
+        ("solids", "perspective", (160, 120)),
     ],
 )
 def test_every_scene_has_its_camera_and_size(name: str, camera: str, size: tuple[int, int]) -> None:
@@ -26,11 +27,11 @@ def test_every_scene_has_its_camera_and_size(name: str, camera: str, size: tuple
     assert (scene.camera.type, (scene.camera.width, scene.camera.height)) == (camera, size)
 
 
-def test_the_gallery_shows_every_shape_light_and_material() -> None:
-    scene = load_scene(FOLDER / "gallery.toml")
-    assert {shape.type for shape in scene.shapes.values()} == set(SHAPES)
-    assert {shape.material.type for shape in scene.shapes.values()} == set(MATERIALS)
-    assert {light.type for light in scene.lights.values()} == set(LIGHTS)
+def test_the_scenes_show_every_shape_light_and_material() -> None:
+    scenes = [load_scene(path) for path in FOLDER.glob("*.toml")]
+    assert {shape.type for scene in scenes for shape in scene.shapes.values()} == set(SHAPES)
+    assert {shape.material.type for scene in scenes for shape in scene.shapes.values()} == set(MATERIALS)
+    assert {light.type for scene in scenes for light in scene.lights.values()} == set(LIGHTS)
 
 
 def test_the_balls_of_the_workshop_run_through_each_other() -> None:

@@ -260,7 +260,7 @@ def test_an_unknown_key_of_a_light() -> None:
 def test_an_unknown_type_of_shape() -> None:
     assert problem('"sphere"', '"shpere"') == (
         'shapes.ball.type: found "shpere", allowed: one of '
-        '"sphere", "plane", "rectangle", "disk", "triangle"; did you mean \'sphere\'?'
+        '"sphere", "plane", "rectangle", "disk", "triangle", "cylinder", "cone", "box"; did you mean \'sphere\'?'
     )
 
 
@@ -282,7 +282,8 @@ def test_an_unknown_type_of_camera() -> None:
 
 def test_a_shape_without_a_type() -> None:
     assert problem('type = "sphere"', "") == (
-        'shapes.ball.type: missing; needed: one of "sphere", "plane", "rectangle", "disk", "triangle"'
+        "shapes.ball.type: missing; needed: one of "
+        '"sphere", "plane", "rectangle", "disk", "triangle", "cylinder", "cone", "box"'
     )
 
 

@@ -21,7 +21,8 @@ CAMERAS: dict[str, type[Camera]] = {
 }  # fmt: skip
 SHAPES: dict[str, type[Shape]] = {
     kind.type: kind
-    for kind in (shapes.Sphere, shapes.Plane, shapes.Rectangle, shapes.Disk, shapes.Triangle)
+    for kind in (shapes.Sphere, shapes.Plane, shapes.Rectangle, shapes.Disk, shapes.Triangle, shapes.Cylinder,
+                 shapes.Cone, shapes.Box)
 }  # fmt: skip
 MATERIALS: dict[str, type[Material]] = {
     kind.type: kind for kind in (materials.Lambert, materials.BlinnPhong, materials.Mirror)

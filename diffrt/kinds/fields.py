@@ -2,8 +2,8 @@
 
 A field's *rule* says in words what is allowed; that text is what a user reads when a value is not. The *quantity* of a
 field is the rule of a continuous number or vector, something that an image can be differentiated by: it adds the names
-of the components, the natural bounds and the unit. A *relation* is a rule between several fields of one kind: a camera
-must not stand on its target.
+of the components, the natural bounds and the unit. A *flag* is a choice between two, which has no derivative. A
+*relation* is a rule between several fields of one kind: a camera must not stand on its target.
 
 Lengths are in scene units, and light is in units that go with them: with a scene in metres, W/sr and W/m^2.
 """
@@ -170,6 +170,11 @@ def irradiance(words: str, default: Any = None) -> Any:
 def radiance(words: str, default: Any = None) -> Any:
     """Power per area, solid angle and colour channel, (3,) in W/(m^2 sr)."""
     return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/(m^2 sr)"), _Strengths, default)
+
+
+def flag(words: str, default: bool) -> Any:
+    """A choice between two: whether something is so."""
+    return Field(words, Rule("true or false"), Annotated[bool, Strict()], default)
 
 
 def pixels(words: str, default: Any = None) -> Any:

@@ -104,16 +104,16 @@ class Kind:
         """An object from its numbers in order, (row_width or more, ...), or from the object of a kind with the same
         fields."""
         if isinstance(row, Kind):
-            return cls._holding(vars(row))
+            return cls.holding(**vars(row))
         values, start = {}, 0
         for name, quantity in cls.quantities().items():
             size = len(quantity.components)
             values[name] = row[start : start + size] if size else row[start]
             start += size or 1
-        return cls._holding(values)
+        return cls.holding(**values)
 
     @classmethod
-    def _holding(cls, values: Mapping[str, Any]) -> Self:
+    def holding(cls, **values: Any) -> Self:
         """An object with exactly these values, whatever they are: a formula's operands are not copied."""
         made = cls.__new__(cls)
         made.__dict__.update(values)
@@ -155,14 +155,28 @@ class Shape(Kind):
 
     Points and directions are (3, N), the rest is (N,).
 
-    faces: the classes of the faces, with the same fields; empty for a shape that is its own face. meets_itself: the
-    sides (of +1, -1) that a ray can leave and meet the same face again.
+    faces: the classes of the faces, with the same fields; empty for a shape that is its own face. faces_if: by the name
+    of a flag among the fields, those of the faces that are there only if it is true. meets_itself: the sides (of +1,
+    -1) that a ray can leave and meet the same face again.
+
+    Where a surface is open and a ray can pass a part of it and meet its other side, as that of a tube, the side follows
+    not from where the ray starts. There the two sides are two faces, the outer one first, each with a side of its own
+    that is the same everywhere. back: the way from a face to the other side of its surface in the list of faces, +1 or
+    -1; 0 for a face that can be met from both sides. A ray that leaves one of the two does not meet the other.
     """
 
     group = "shapes"
     parts = ("material",)
     faces: ClassVar[tuple[type["Shape"], ...]] = ()
+    faces_if: ClassVar[Mapping[str, tuple[type["Shape"], ...]]] = {}
     meets_itself: ClassVar[tuple[float, ...]] = ()
+    back: ClassVar[int] = 0
+
+    @classmethod
+    def faces_with(cls, settings: Any) -> tuple[type["Shape"], ...]:
+        """The faces of a shape whose table in a scene has these settings."""
+        left_out = [faces for flag, faces in cls.faces_if.items() if not getattr(settings, flag)]
+        return tuple(face for face in cls.faces or (cls,) if not any(face in faces for faces in left_out))
 
     def side(self, o: Any) -> Any:
         raise NotImplementedError

@@ -62,6 +62,13 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
                 yield f"faces: found {face!r}, needed: classes of Shape with the fields of {kind.__name__}"
             else:
                 yield from _missing(face, Shape, ("side", "reach", "intersect", "normal_at"))
+        for flag, faces in kind.faces_if.items():
+            if flag not in kind.fields or not set(faces) < set(kind.faces):
+                yield f"faces_if: found {flag!r}, needed: the name of a flag among the fields, and some of the faces"
+        backs = [getattr(face, "back", 0) for face in kind.faces]
+        for number, (face, back) in enumerate(zip(kind.faces, backs, strict=True)):
+            if back and (back not in (1, -1) or backs[number + back : number + back + 1] != [-back]):
+                yield f"{face.__name__}.back: found {back!r}, needed: +1, and -1 for the face behind it in faces"
     elif issubclass(kind, Material):
         if kind.event not in (END, REFLECT):
             yield f"event: found {kind.event!r}, needed: END or REFLECT"

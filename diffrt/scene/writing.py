@@ -1,6 +1,6 @@
 """From a checked document to the text of a scene file, laid out as people write them.
 
-A checked document holds only plain words, numbers and triples of numbers, so the text needs no escapes, and a
+A checked document holds only plain words, flags, numbers and triples of numbers, so the text needs no escapes, and a
 vector or a material fits on one line. `repr` gives the shortest digits that read back as the same float.
 """
 
@@ -37,4 +37,6 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(_assignments(value)) + " }"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else repr(value)

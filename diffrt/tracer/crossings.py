@@ -312,6 +312,8 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
     starts = (face >= 0) & (face == start)
     again = [np.isin(start_side, f.meets_itself) for f in tables.kinds.faces]
     meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
+    back = np.array([*(f.back for f in tables.kinds.faces), 0])[kind.astype(int)]
+    meets &= (back == 0) | (face + back != start)
     return Met(kind, shape, side, starts.astype(float), meets.astype(float))
 
 

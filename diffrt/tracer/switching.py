@@ -318,10 +318,10 @@ def blockers(setting: BlockerSetting, camera: Any, row: RayRow, piece: Piece, sc
         one, two = (logical_not(missed(bounds, o, d, limit)) for o, d, limit in made)
         return logical_or(one, two)
 
-    def block(face: Shape, number: Any, reflects: Any, first: Any, second: Any) -> Any:
+    def block(face: Shape, number: Any, owner: Any, reflects: Any, first: Any, second: Any) -> Any:
         blocked = []
         for o, d, limit in made:
-            t, inside, _ = meet_from(face, o, d, equal(row.start, number), row.start_side)
+            t, inside, _ = meet_from(face, number, o, d, row.start, row.start_side)
             blocked.append(occludes(t, inside, touching(camera, o), limit))
         one, two = blocked
         changes = logical_and(logical_or(one, two), logical_not(logical_and(one, two)))

@@ -126,7 +126,7 @@ def build_tables(scene: Scene) -> Tables:
     lights = [(name, LIGHTS[light.type]) for name, light in document.lights.items()]
     camera = CAMERAS[scene.camera.type]
     view = camera(**{name: scene[f"camera.{name}"] for name in camera.quantities()})
-    faces = [(number, face) for number, (_, kind) in enumerate(shapes) for face in kind.faces or (kind,)]
+    faces = [(n, face) for n, (name, kind) in enumerate(shapes) for face in kind.faces_with(scene.table(name))]
     kinds = Kinds(
         _present(SHAPES, [face for _, face in faces]),
         _present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
