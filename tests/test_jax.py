@@ -99,9 +99,9 @@ MISTAKES = [
     ({"lamp.position": list(LAMP)}, {}, "lamp.position: found a list of arrays, needed: one array; stack makes one"),
     ({"lamp.position": "above"}, {}, 'lamp.position: found "above", allowed: three numbers (3,)'),
     (None, {}, 'needed: values by name, such as {"lamp.position": ...}'),
-    ({}, {"cels": 2}, "diffrt.jax.render: no setting 'cels'; did you mean 'cells'?"),
-    ({}, {"cells": 0}, "cells: found 0, allowed: a whole number from 1 to 64"),
-    ({}, {"threads": "all"}, 'threads: found "all", allowed: a whole number from 1 to 1024'),
+    ({"lamp.position": LAMP}, {"cels": 2}, "diffrt.jax.render: no setting 'cels'; did you mean 'cells'?"),
+    ({"lamp.position": LAMP}, {"cells": 0}, "cells: found 0, allowed: a whole number from 1 to 64"),
+    ({"lamp.position": LAMP}, {"threads": "all"}, 'threads: found "all", allowed: a whole number from 1 to 1024'),
 ]  # fmt: skip
 
 

