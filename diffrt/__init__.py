@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from diffrt import autograd as autograd
+    from diffrt import jax as jax
+    from diffrt import torch as torch
     from diffrt.errors import InputError as InputError
     from diffrt.fitting import fit as fit
     from diffrt.image import Image as Image
@@ -79,6 +81,8 @@ _HOMES |= dict.fromkeys(
     "diffrt.kinds",
 )
 _ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer")
+_BRIDGES = ("jax", "torch")
+"""Their packages are large and may be missing, so nobody who asks for all names gets them."""
 
 __all__ = ["autograd", *_HOMES]
 
@@ -86,7 +90,7 @@ __all__ = ["autograd", *_HOMES]
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name in _ROOMS:
+    if name in _ROOMS or name in _BRIDGES:
         return import_module(f"diffrt.{name}")
     raise AttributeError(f"module 'diffrt' has no attribute {name!r}")
 
