@@ -105,6 +105,9 @@ _Coordinate = Annotated[_Finite, Within(ge=-1e9, le=1e9)]
 _Fraction = Annotated[_Finite, Within(ge=0.0, le=1.0)]
 _Strength = Annotated[_Finite, Within(ge=0.0, le=1e12)]
 _Positive = Annotated[_Finite, Within(ge=SMALLEST, le=1e9)]
+_Roughness = Annotated[_Finite, Within(ge=0.01, le=1.0)]
+_Index = Annotated[_Finite, Within(ge=0.01, le=100.0)]
+_Extinction = Annotated[_Finite, Within(ge=0.0, le=100.0)]
 _Vector = tuple[_Coordinate, _Coordinate, _Coordinate]
 _Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_gray)]
 _STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
@@ -143,6 +146,33 @@ def reflectance(words: str, default: Any = None) -> Any:
     """A share of light per colour channel, (3,) from 0 to 1."""
     rule = Quantity("three numbers [r, g, b], or one for gray, each from 0 to 1", "rgb", minimum=0.0, maximum=1.0)
     return Field(words, rule, Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_gray)], default)
+
+
+def roughness(words: str, default: Any = None) -> Any:
+    """The width alpha of a GGX distribution of microfacets, without unit: the slope of typical facets, against which a
+    highlight is about as many radians wide. 0.01 is nearly a mirror, 1 very rough."""
+    rule = Quantity("a number from 0.01 (nearly a mirror) to 1 (very rough)", minimum=0.01, maximum=1.0)
+    return Field(words, rule, _Roughness, default)
+
+
+def refractive_index(words: str, default: Any = None) -> Any:
+    """How much slower light is in a transparent substance than outside, a number without unit."""
+    rule = Quantity("a number from 1 to 3; 1.5 is glass or lacquer", minimum=1.0, maximum=3.0)
+    return Field(words, rule, Annotated[_Finite, Within(ge=1.0, le=3.0)], default)
+
+
+def metal_index(words: str, default: Any = None) -> Any:
+    """The real part of the refractive index of a metal per colour channel, (3,) without unit."""
+    allowed = "three numbers [r, g, b], or one for gray, each from 0.01 to 100"
+    check = Annotated[tuple[_Index, _Index, _Index], BeforeValidator(_gray)]
+    return Field(words, Quantity(allowed, "rgb", minimum=0.01, maximum=100.0), check, default)
+
+
+def extinction(words: str, default: Any = None) -> Any:
+    """The imaginary part of the refractive index of a metal per colour channel, (3,) without unit."""
+    allowed = "three numbers [r, g, b], or one for gray, each from 0 to 100"
+    check = Annotated[tuple[_Extinction, _Extinction, _Extinction], BeforeValidator(_gray)]
+    return Field(words, Quantity(allowed, "rgb", minimum=0.0, maximum=100.0), check, default)
 
 
 def intensity(words: str, default: Any = None) -> Any:

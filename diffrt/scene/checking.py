@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffrt.errors import MOST_PROBLEMS, did_you_mean, shown
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
 from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of
 
 Problems = list[str]
@@ -27,6 +27,9 @@ def check_document(data: Mapping[str, Any]) -> tuple[Document | None, Problems]:
     problems: Problems = []
     if "camera" in data:
         parts["camera"], problems = check_camera("camera", data["camera"])
+    if "background" in data:
+        parts["background"], faults = check_kind("background", data["background"], BACKGROUNDS, next(iter(BACKGROUNDS)))
+        problems += faults
     groups: tuple[tuple[str, Mapping[str, type[Kind]]], ...] = (("shapes", SHAPES), ("lights", LIGHTS))
     for group, kinds in groups:
         if isinstance(data.get(group), dict):
@@ -122,11 +125,16 @@ def _check_group(
 
 
 def _shared_names(data: Mapping[str, Any]) -> Problems:
-    """Shapes and lights share one space of names, since parameters are found by name alone."""
+    """Shapes, lights and the background share one space of names, since parameters are found by name alone."""
     shapes, lights = data.get("shapes"), data.get("lights")
+    taken = [
+        f'{group}.background: found the name "background", allowed: another name; this one means the table [background]'
+        for group, tables in (("shapes", shapes), ("lights", lights))
+        if "background" in data and isinstance(tables, dict) and "background" in tables
+    ]
     if not (isinstance(shapes, dict) and isinstance(lights, dict)):
-        return []
-    return [
+        return taken
+    return taken + [
         f"{_join('lights', name)}: found the name of a shape, allowed: a name that no shape has"
         for name in lights
         if name in shapes

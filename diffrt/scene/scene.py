@@ -36,7 +36,7 @@ Value = float | Sequence[float] | NDArray[np.float64] | Var
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A camera, shapes and lights, whose continuous numbers are parameters with a path.
+    """A camera, shapes, lights and perhaps a background, whose continuous numbers are parameters with a path.
 
     document: the checked scene file, with current values. variables: the Vars that stand for parameters, by
     the path of a parameter (3,) or () or of a component (). Made by `load_scene`, `parse_scene`, `replace`.
@@ -60,6 +60,11 @@ class Scene:
     def lights(self) -> tuple[Light, ...]:
         """The lights in file order."""
         return tuple(Light(name, light.kind.type) for name, light in self.document.lights.items())
+
+    @property
+    def background(self) -> str | None:
+        """The type of the background, None without one."""
+        return self.document.background.kind.type if self.document.background else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,10 +97,9 @@ class Scene:
         write_whole(path, self.to_toml().encode())
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters, vectors as a whole: the camera's, then those of shapes and lights in file order."""
-        document = self.document
-        tables: dict[str, Table] = {"camera": document.camera, **document.shapes, **document.lights}
-        return tuple(chain.from_iterable(parameters_of(name, table) for name, table in tables.items()))
+        """All parameters, vectors as a whole: the camera's, the background's, then those of shapes and lights in file
+        order."""
+        return tuple(chain.from_iterable(parameters_of(name, table) for name, table in _tables(self.document).items()))
 
     def parameter(self, path: str) -> Parameter:
         """The parameter of a path, whole ("ball.center") or one component ("ball.center.x").
@@ -227,6 +231,8 @@ class Scene:
     def _table(self, name: str) -> Table | None:
         if name == "camera":
             return self.document.camera
+        if name == "background" and self.document.background:
+            return self.document.background
         return self.document.shapes.get(name) or self.document.lights.get(name)
 
     def _numbers(self, whole: Parameter) -> list[float]:
@@ -276,7 +282,7 @@ class Scene:
     def _document_with(self, numbers: Mapping[str, list[float]]) -> Document:
         """The document with other values of whole parameters; only the tables that hold them are checked."""
         document = self.document
-        tables: dict[str, Table] = {"camera": document.camera, **document.shapes, **document.lights}
+        tables = _tables(document)
         changed: dict[str, dict[str, Any]] = {}
         for path, value in numbers.items():
             name, *inner, last = path.split(".")
@@ -293,10 +299,17 @@ class Scene:
         return document.model_copy(
             update={
                 "camera": tables["camera"],
+                "background": document.background and tables["background"],
                 "shapes": {name: tables[name] for name in document.shapes},
                 "lights": {name: tables[name] for name in document.lights},
             }
         )
+
+
+def _tables(document: Document) -> dict[str, Table]:
+    """The tables that hold parameters, by the name that their paths begin with."""
+    background = {"background": document.background} if document.background else {}
+    return {"camera": document.camera, **background, **document.shapes, **document.lights}
 
 
 def expect_scene(value: Any, function: str) -> None:

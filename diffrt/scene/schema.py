@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, create_model
 
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule
 
 
 class Checked(BaseModel):
@@ -62,7 +62,8 @@ def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
 def _example() -> str:
     """The first material, as it stands in a scene file."""
     name, kind = next(iter(MATERIALS.items()))
-    values = ", ".join(f"{field} = [0.6, 0.6, 0.6]" for field in kind.quantities())
+    needed = (field for field in kind.quantities() if kind.fields[field].default is None)
+    values = ", ".join(f"{field} = [0.6, 0.6, 0.6]" for field in needed)
     return f'{{ type = "{name}", {values} }}'
 
 
@@ -70,10 +71,11 @@ _Bounces = Annotated[int, Strict(), Field(ge=0, le=8), Rule("a whole number from
 
 
 class Document(Checked):
-    """A whole scene file. Shapes and lights are in file order, by name."""
+    """A whole scene file. Shapes and lights are in file order, by name. Without a background it is black."""
 
     reflection_depth: _Bounces = 4
     camera: Annotated[SerializeAsAny[Table], Rule("the table [camera]: position, target, fov, width and height")]
+    background: Annotated[SerializeAsAny[Table] | None, Rule("the table [background]: radiance for one colour")] = None
     shapes: Annotated[dict[str, SerializeAsAny[Table]], Rule("tables such as [shapes.ball]")] = {}
     lights: Annotated[dict[str, SerializeAsAny[Table]], Rule("tables such as [lights.lamp]")] = {}
 
@@ -83,4 +85,5 @@ def rule_of(model: type[Checked], field: str) -> Rule | None:
     return next((m for m in model.model_fields[field].metadata if isinstance(m, Rule)), None)
 
 
-__all__ = ["CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of", "tables_of"]
+__all__ = ["BACKGROUNDS", "CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of",
+           "tables_of"]  # fmt: skip
