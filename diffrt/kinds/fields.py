@@ -65,13 +65,14 @@ class Field:
     """A field of a kind.
 
     words: what it is. rule: what it may hold. check: a type for pydantic that holds values to the rule. default: None
-    if a value must be given.
+    if a value must be given. rare: whether it is listed and written only where a scene states it.
     """
 
     words: str
     rule: Rule
     check: Any
     default: Any = None
+    rare: bool = False
 
 
 def sine(a: ArrayLike, b: ArrayLike) -> float:

@@ -9,6 +9,7 @@ An object of a kind holds the values of its fields, arrays or Vars, for one samp
 `self.center`. Fields are given in the order of the class.
 """
 
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -140,13 +141,16 @@ class Material(Kind):
     """
 
     group = "materials"
-    emission = radiance("that the surface sends out by itself, evenly in all directions; it lights no other surface",
-                        (0.0, 0.0, 0.0))  # fmt: skip
+    emission = replace(
+        radiance("that the surface sends out by itself, evenly in all directions; it lights no other surface"),
+        default=(0.0, 0.0, 0.0), rare=True,
+    )  # fmt: skip
     event: ClassVar[str] = END
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.fields = {**cls.fields, "emission": cls.fields.pop("emission")}  # what all share comes last
+        emission = cls.fields.pop("emission")  # what all materials share comes last
+        cls.fields["emission"] = emission
 
     def brdf(self, n: Any, to_eye: Any, to_light: Any) -> Any:
         """Radiance per irradiance (3, N) in 1/sr, for unit directions (3, N) to the eye and to the light."""

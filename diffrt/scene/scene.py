@@ -68,8 +68,8 @@ class Scene:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the shapes and the lights."""
-        return (*self.document.shapes, *self.document.lights)
+        """Of the shapes and the lights, and "background" if there is one."""
+        return (*(["background"] if self.document.background else []), *self.document.shapes, *self.document.lights)
 
     @property
     def reflection_depth(self) -> int:
@@ -98,8 +98,12 @@ class Scene:
 
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters, vectors as a whole: the camera's, the background's, then those of shapes and lights in file
-        order."""
+        order. The emission of a material is among them if the file states it; by its path it is always there."""
         return tuple(chain.from_iterable(parameters_of(name, table) for name, table in _tables(self.document).items()))
+
+    def whole(self, path: str) -> Parameter:
+        """The parameter that a path names or is a component of. Raises InputError as `parameter`."""
+        return self._locate(path)[0]
 
     def parameter(self, path: str) -> Parameter:
         """The parameter of a path, whole ("ball.center") or one component ("ball.center.x").
@@ -286,7 +290,7 @@ class Scene:
         changed: dict[str, dict[str, Any]] = {}
         for path, value in numbers.items():
             name, *inner, last = path.split(".")
-            target = changed.setdefault(name, tables[name].model_dump())
+            target = changed.setdefault(name, tables[name].stated())
             for each in inner:
                 target = target[each]
             target[last] = tuple(value) if len(value) > 1 else value[0]

@@ -24,6 +24,16 @@ class Table(Checked):
 
     kind: ClassVar[type[Kind]]
 
+    @property
+    def unstated(self) -> set[str]:
+        """The rare fields that the scene does not state."""
+        return {name for name, field in self.kind.fields.items() if field.rare} - self.model_fields_set
+
+    def stated(self) -> dict[str, Any]:
+        """The fields as plain values, without those."""
+        fields = {name: value for name, value in self if name not in self.unstated}
+        return {name: value.stated() if isinstance(value, Table) else value for name, value in fields.items()}
+
     def __reduce__(self) -> Any:
         """The classes of tables are made, so that what is pickled is the kind."""
         return _restore, (self.kind, dict(self), self.model_fields_set)

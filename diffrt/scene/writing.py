@@ -14,23 +14,14 @@ def to_toml(document: Document) -> str:
     """The TOML text of a document; reading it gives an equal document, to the last bit."""
     lines = [
         f"reflection_depth = {document.reflection_depth}",
-        *_table("camera", document.camera.model_dump()),
+        *_table("camera", document.camera.stated()),
     ]
     if document.background:
-        lines += _table("background", document.background.model_dump())
+        lines += _table("background", document.background.stated())
     for group, tables in (("shapes", document.shapes), ("lights", document.lights)):
         for name, table in tables.items():
-            lines += _table(f"{group}.{name}", _fields(table))
+            lines += _table(f"{group}.{name}", table.stated())
     return "\n".join(lines) + "\n"
-
-
-def _fields(table: Any) -> dict[str, Any]:
-    """The fields of a table. A material stands on one line, so what it has by default is left out there."""
-    fields = dict(table.model_dump())
-    if "material" in fields:
-        material = table.material
-        fields["material"] = {"type": material.kind.type, **material.model_dump(exclude_defaults=True)}
-    return fields
 
 
 def _table(header: str, fields: Mapping[str, Any]) -> list[str]:

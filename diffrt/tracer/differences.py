@@ -136,7 +136,7 @@ def _size(scene: Scene, path: str) -> float:
     Of a position or a length: the least of the lengths of the same shape, of its distances from the camera, and of the
     camera's from its target. Of any other number: the length of its vector.
     """
-    whole = next(p for p in scene.parameters() if path == p.path or path in p.components)
+    whole = scene.whole(path)
     if whole.unit != _LENGTH:
         return float(np.linalg.norm(scene[whole.path])) or 1.0
     name = whole.path.split(".")[0]

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.autograd import greater, maximum, reshape, sqrt, sum, where
+from diffrt.autograd import absolute, greater, maximum, reshape, sqrt, sum, where
 from diffrt.kinds.vectors import cross, dot
 
 TINY = 1e-30
@@ -125,7 +125,9 @@ def conductor(cosine: Any, eta: Any, k: Any) -> Any:
     sine = 1.0 - square
     real, imaginary = eta * eta - k * k - sine, 2.0 * eta * k
     m = sqrt(real * real + imaginary * imaginary)
-    p = sqrt(maximum(0.5 * (m + real), 0.0))
+    # Of p and q the larger one is a sum without loss of digits; the other follows from p q = eta k.
+    larger = sqrt(maximum(0.5 * (m + absolute(real)), TINY))
+    p = where(greater(real, 0.0), larger, 0.5 * imaginary / larger)
     first, second = m + square, 2.0 * p * cosine
     third, fourth = m * square + sine * sine, second * sine
     s = (first - second) / (first + second)
