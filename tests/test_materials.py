@@ -43,8 +43,8 @@ def materials(alpha: float) -> list:
 def furnace(material, alpha: float, cosine: float) -> np.ndarray:
     """The radiance to a direction of this cosine under radiance 1 from everywhere, (3,): by quadrature.
 
-    Facets first, where the highlight is: l = 2 (v . h) h - v with tan^2 of the angle of h at alpha^2 u / (1 - u). Then the
-    rest, which is smooth, over cosines of l.
+    Facets first, where the highlight is: l = 2 (v . h) h - v with tan^2 of the angle of h at alpha^2 u / (1 - u). Then
+    the rest, which is smooth, over cosines of l.
     """
     points, weights = np.polynomial.legendre.leggauss(200)
     u, w = 0.5 * (points + 1.0), 0.5 * weights
@@ -131,8 +131,14 @@ def test_values_and_slopes_are_finite_at_grazing_angles_and_opposite_directions(
     light = np.concatenate([slanted(c) * column(-1, 1, 1) for _ in cosines for c in cosines], 1)
     light[:, 0] = -v[:, 0]
     for material in materials(alpha):
-        for formula in (lambda a, v: type(material)(**{**vars(material), "alpha": a}).brdf(UP, v, light),
-                        lambda a, v: type(material)(**{**vars(material), "alpha": a}).ambient(UP, v)):  # fmt: skip
+
+        def rough(alpha: object, material: object = material) -> object:
+            return type(material)(**{**vars(material), "alpha": alpha})
+
+        for formula in (
+            lambda a, v, rough=rough: rough(a).brdf(UP, v, light),
+            lambda a, v, rough=rough: rough(a).ambient(UP, v),
+        ):
             with np.errstate(all="ignore"):
                 value, slopes = pushforward(formula, [material.alpha, v], [[np.ones(1)], [np.ones(v.shape)]])
             assert np.isfinite(value).all() and (value >= 0.0).all()
