@@ -184,6 +184,13 @@ def test_a_surface_that_emits_adds_its_radiance_where_it_is_seen():
     assert last[2, 8] == pytest.approx([0.1, 0.3, 0.0], rel=1e-12), "at the last bounce too"
 
 
+def test_what_emits_is_seen_in_a_mirror_that_emits_itself():
+    wall = MIRROR.replace("width = 5\nheight = 3", "width = 50\nheight = 30").replace("0.9 }", "0.9, emission = 0.5 }")
+    behind = lambert("back", 'type = "plane"\npoint = [0, 0, 20]\nnormal = [0, 0, 1]\n')
+    text = "reflection_depth = 1\n" + camera(width=4, height=3) + wall + glowing(behind, [1.0, 2.0, 3.0])
+    assert np.abs(render(parse_scene(text)) - [0.5 + 0.9, 0.5 + 1.8, 0.5 + 2.7]).max() < 1e-14
+
+
 def test_emission_of_zero_changes_no_bit_and_is_listed_only_where_it_is_stated():
     text = camera() + FLOOR + ball((0, 0.9, 0.2), 0.6) + LAMP
     scene, stated = parse_scene(text), parse_scene(glowing(text, 0))
