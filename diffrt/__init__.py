@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from diffrt.kinds import BlinnPhong as BlinnPhong
     from diffrt.kinds import Box as Box
     from diffrt.kinds import Cone as Cone
+    from diffrt.kinds import ConstantBackground as ConstantBackground
     from diffrt.kinds import Cylinder as Cylinder
     from diffrt.kinds import DirectionalLight as DirectionalLight
     from diffrt.kinds import Disk as Disk
+    from diffrt.kinds import GradientBackground as GradientBackground
     from diffrt.kinds import Lambert as Lambert
     from diffrt.kinds import Mirror as Mirror
     from diffrt.kinds import Orthographic as Orthographic
@@ -33,7 +35,11 @@ if TYPE_CHECKING:
     from diffrt.kinds import Plane as Plane
     from diffrt.kinds import PointLight as PointLight
     from diffrt.kinds import Rectangle as Rectangle
+    from diffrt.kinds import RoughConductor as RoughConductor
+    from diffrt.kinds import RoughMetal as RoughMetal
+    from diffrt.kinds import RoughPlastic as RoughPlastic
     from diffrt.kinds import Sphere as Sphere
+    from diffrt.kinds import SpotLight as SpotLight
     from diffrt.kinds import Triangle as Triangle
     from diffrt.kinds import register as register
     from diffrt.marking import check_gradient as check_gradient
@@ -62,6 +68,12 @@ _HOMES = {
 _HOMES |= dict.fromkeys(
     (
         "AmbientLight",
+        "GradientBackground",
+        "ConstantBackground",
+        "SpotLight",
+        "RoughPlastic",
+        "RoughMetal",
+        "RoughConductor",
         "Box",
         "Cone",
         "Cylinder",

@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parent.parent / "scenes"
         ("workshop", "orthographic", (96, 72)),
         ("mirrors", "perspective", (96, 72)),
         ("solids", "perspective", (160, 120)),
+        ("stage", "perspective", (160, 120)),
     ],
 )
 def test_every_scene_has_its_camera_and_size(name: str, camera: str, size: tuple[int, int]) -> None:
@@ -40,7 +41,7 @@ def test_the_balls_of_the_workshop_run_through_each_other() -> None:
     assert abs(scene["ball.radius"] - scene["knob.radius"]) < apart < scene["ball.radius"] + scene["knob.radius"]
 
 
-@pytest.mark.parametrize("name", ["tiny", "gallery", "mirrors"])
+@pytest.mark.parametrize("name", ["tiny", "gallery", "mirrors", "stage"])
 def test_no_ball_of_a_scene_touches_the_floor(name: str) -> None:
     scene = load_scene(FOLDER / f"{name}.toml")
     for ball in (name for name, shape in scene.shapes.items() if shape.type == "sphere"):

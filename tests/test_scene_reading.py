@@ -266,12 +266,15 @@ def test_an_unknown_type_of_shape() -> None:
 
 def test_an_unknown_type_of_material() -> None:
     assert problem('"mirror"', '"glass"') == (
-        'shapes.pane.material.type: found "glass", allowed: one of "lambert", "blinn_phong", "mirror"'
+        'shapes.pane.material.type: found "glass", allowed: one of "lambert", "blinn_phong", "mirror", '
+        '"rough_conductor", "rough_metal", "rough_plastic"'
     )
 
 
 def test_an_unknown_type_of_light() -> None:
-    assert problem('"ambient"', "7") == ('lights.sky.type: found 7, allowed: one of "point", "directional", "ambient"')
+    assert problem('"ambient"', "7") == (
+        'lights.sky.type: found 7, allowed: one of "point", "directional", "spot", "ambient"'
+    )
 
 
 def test_an_unknown_type_of_camera() -> None:

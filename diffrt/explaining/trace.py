@@ -19,7 +19,7 @@ from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.explaining.wording import AXES
 from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
 from diffrt.scene import Scene
-from diffrt.tracer.crossings import DISTANCE, INSIDE, Crossings, crossing_row
+from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, Crossings, crossing_row
 from diffrt.tracer.regions import Cut, region
 from diffrt.tracer.renderer import Settings, Topology, find_topology
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
@@ -133,9 +133,13 @@ class Tracer:
     def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
         """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
         return tuple(
-            hit._replace(shape=self.shape(face), material=self.material(face))
+            hit._replace(shape=self.shape(face), material=self.material(face), emission=self.emission(face))
             for hit, face in zip(hits, faces, strict=False)
         )
+
+    def emission(self, face: int) -> Any:
+        """What the surface of a face emits."""
+        return self.leaf(f"{self.shapes[self.tables.shape_of[face]][0]}.material.emission")
 
     def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
         """The value of a pixel in a channel; a plain number if nothing is seen there."""
@@ -157,10 +161,14 @@ class Tracer:
             return None
         faces = [int(f) for f in signature.face[:, 0] if f >= 0]
         path = light_path(self.tables, signature)
-        path = path._replace(surfaces=self.surfaces(path.surfaces, faces), material=self.material(faces[-1]))
+        path = path._replace(surfaces=self.surfaces(path.surfaces, faces))
+        if path.ending.item() < len(self.tables.kinds.scattering):
+            path = path._replace(material=self.material(faces[-1]))
+        elif self.scene.background:
+            path = path._replace(material=self._object(type(self.scene.background), "background"))
         lights = tuple(self.light(number) for number in range(len(self.lights)))
         names = [self.shapes[self.tables.shape_of[f]][0] for f in faces[::-1]]
-        with scope(" to ".join(["light from", *names][1:])):
+        with scope(" to ".join(["light from", *names][1:]) or "background"):
             added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
             return sum(added, axis=1)
 
@@ -257,11 +265,15 @@ class Tracer:
         ray = row.ray._replace(surfaces=self.surfaces(row.ray.surfaces, [int(f) for f in signature.face[:count, 0]]))
         if light >= 0:
             ray = ray._replace(light=self.light(light))
-        row = row._replace(ray=ray, shape=row.shape._replace(shape=self.shape(shape)))
+        row = row._replace(ray=ray)
+        if shape >= 0:
+            row = row._replace(shape=row.shape._replace(shape=self.shape(shape)))
         return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
 
     def _what(self, switches: Any) -> str:
         """What a crossing is one of."""
+        if switches.function[0] == BORDER:
+            return f"crossing, border of {self.lights[int(switches.light[0])][0]}"
         shape, other = (self.shapes[self.tables.shape_of[int(f[0])]][0] for f in (switches.shape, switches.other))
         light = int(switches.light[0])
         if switches.function[0] == DISTANCE and switches.other[0] >= 0:

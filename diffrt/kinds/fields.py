@@ -69,13 +69,14 @@ class Field:
     """A field of a kind.
 
     words: what it is. rule: what it may hold. check: a type for pydantic that holds values to the rule. default: None
-    if a value must be given.
+    if a value must be given. rare: whether it is listed and written only where a scene states it.
     """
 
     words: str
     rule: Rule
     check: Any
     default: Any = None
+    rare: bool = False
 
 
 def sine(a: ArrayLike, b: ArrayLike) -> float:
@@ -119,6 +120,9 @@ _Positive = Annotated[_Finite, Within(ge=SMALLEST, le=1e9)]
 _Vector = Annotated[tuple[_Coordinate, _Coordinate, _Coordinate], BeforeValidator(_in_order)]
 _Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_in_order), BeforeValidator(_gray)]
 _Fractions = Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_in_order), BeforeValidator(_gray)]
+_Roughness = Annotated[_Finite, Within(ge=0.01, le=1.0)]
+_Index = Annotated[_Finite, Within(ge=0.01, le=100.0)]
+_Extinction = Annotated[_Finite, Within(ge=0.0, le=100.0)]
 _STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
 
 
@@ -155,6 +159,33 @@ def reflectance(words: str, default: Any = None) -> Any:
     """A share of light per colour channel, (3,) from 0 to 1."""
     rule = Quantity("three numbers [r, g, b], or one for gray, each from 0 to 1", "rgb", minimum=0.0, maximum=1.0)
     return Field(words, rule, _Fractions, default)
+
+
+def roughness(words: str, default: Any = None) -> Any:
+    """The width alpha of a GGX distribution of microfacets, without unit: the slope of typical facets, against which a
+    highlight is about as many radians wide. 0.01 is nearly a mirror, 1 very rough."""
+    rule = Quantity("a number from 0.01 (nearly a mirror) to 1 (very rough)", minimum=0.01, maximum=1.0)
+    return Field(words, rule, _Roughness, default)
+
+
+def refractive_index(words: str, default: Any = None) -> Any:
+    """How much slower light is in a transparent substance than outside, a number without unit."""
+    rule = Quantity("a number from 1 to 3; 1.5 is glass or lacquer", minimum=1.0, maximum=3.0)
+    return Field(words, rule, Annotated[_Finite, Within(ge=1.0, le=3.0)], default)
+
+
+def metal_index(words: str, default: Any = None) -> Any:
+    """The real part of the refractive index of a metal per colour channel, (3,) without unit."""
+    allowed = "three numbers [r, g, b], or one for gray, each from 0.01 to 100"
+    check = Annotated[tuple[_Index, _Index, _Index], BeforeValidator(_in_order), BeforeValidator(_gray)]
+    return Field(words, Quantity(allowed, "rgb", minimum=0.01, maximum=100.0), check, default)
+
+
+def extinction(words: str, default: Any = None) -> Any:
+    """The imaginary part of the refractive index of a metal per colour channel, (3,) without unit."""
+    allowed = "three numbers [r, g, b], or one for gray, each from 0 to 100"
+    check = Annotated[tuple[_Extinction, _Extinction, _Extinction], BeforeValidator(_in_order), BeforeValidator(_gray)]
+    return Field(words, Quantity(allowed, "rgb", minimum=0.0, maximum=100.0), check, default)
 
 
 def intensity(words: str, default: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""What every kind of shape, material, light and camera is: fields with their rules, and formulas of them.
+"""What every kind of shape, material, light, background and camera is: fields with their rules, and formulas of them.
 
     class Sphere(Shape):
         type = "sphere"
@@ -11,13 +11,14 @@ arrays or Vars for one sample or for many; a formula reads them as `self.center`
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from inspect import Parameter, Signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from diffrt.errors import InputError
-from diffrt.kinds.fields import Field, Quantity, Relation
+from diffrt.kinds.fields import Field, Quantity, Relation, radiance
 from diffrt.kinds.values import frozen, same, written
 
 
@@ -224,10 +225,23 @@ class Material(Kind):
 
     event: what happens to a light path: END, where the surface scatters light and answers with `brdf` and `ambient`, or
     REFLECT, where the path goes on with the share `reflectance` of its radiance. Surfaces have two equal sides.
+
+    Every material has a field `emission`, the radiance that the surface sends out by itself. It is seen by the camera
+    and in mirrors, and lights no other surface.
     """
 
     group = "materials"
+    emission = replace(
+        radiance("that the surface sends out by itself, evenly in all directions; it lights no other surface"),
+        default=(0.0, 0.0, 0.0), rare=True,
+    )  # fmt: skip
     event: ClassVar[str] = END
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        emission = cls.fields.pop("emission")  # what all materials share comes last
+        cls.fields["emission"] = emission
+        cls.__signature__ = _signature(cls)
 
     def brdf(self, n: Any, to_eye: Any, to_light: Any) -> Any:
         """Radiance per irradiance (3, N) in 1/sr, for unit directions (3, N) to the eye and to the light."""
@@ -242,15 +256,32 @@ class Light(Kind):
     """What a point of a surface sees of a light.
 
     everywhere: whether it comes evenly from all directions and casts no shadow; such a light has a field `radiance`,
-    and no formula.
+    and no formula. bordered: whether there is a border behind which it does not shine at all; it is an edge of the
+    image, and the light has the formula `shines`.
     """
 
     group = "lights"
     everywhere: ClassVar[bool] = False
+    bordered: ClassVar[bool] = False
 
     def incident(self, p: Any) -> tuple[Any, Any, Any]:
         """The unit direction (3, N) from points p (3, N) to the light, the distance to it (N,), and the irradiance
         (3, N) in W/m^2 on a surface that faces it."""
+        raise NotImplementedError
+
+    def shines(self, p: Any) -> Any:
+        """A continuous function (N,) of points p (3, N) that is positive where the light shines, and passes through
+        zero at its border."""
+        raise NotImplementedError
+
+
+class Background(Kind):
+    """What is seen along rays that meet nothing. It lights no surface."""
+
+    group = "backgrounds"
+
+    def seen(self, d: Any) -> Any:
+        """The radiance (3, N) that comes along rays of unit directions d (3, N), which point away from the eye."""
         raise NotImplementedError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from diffrt.errors import InputError
 from diffrt.kinds.fields import Field, Quantity
-from diffrt.kinds.kind import END, REFLECT, Camera, Kind, Light, Material, Shape
+from diffrt.kinds.kind import END, REFLECT, Background, Camera, Kind, Light, Material, Shape
 
 SAMPLES = 5
 """With so many random rays or directions the formulas of a new kind are tried."""
@@ -23,7 +23,9 @@ def register(kinds: dict[str, dict[str, Any]], kind: AnyKind) -> AnyKind:
     takes the place of the old one. Raises InputError, one line for each thing that the class lacks.
     """
     if not (isinstance(kind, type) and issubclass(kind, Kind) and kind.group in kinds):
-        raise InputError(f"register: found {kind!r}, needed: a class of Shape, Material, Light or Camera")
+        raise InputError(
+            f"register: found {kind!r}, needed: a class of Shape, Material, Light or Camera, or of Background"
+        )
     problems = list(_of_class(kinds[kind.group], kind))
     if not problems:
         problems = list(_of_formulas(kind))
@@ -80,7 +82,10 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
     elif issubclass(kind, Light):
         if kind.everywhere and "radiance" not in kind.fields:
             yield "comes from everywhere and has no field radiance"
-        yield from _missing(kind, Light, () if kind.everywhere else ("incident",))
+        needed = () if kind.everywhere else ("incident",)
+        yield from _missing(kind, Light, (*needed, "shines") if kind.bordered else needed)
+    elif issubclass(kind, Background):
+        yield from _missing(kind, Background, ("seen",))
     else:
         yield from _missing(kind, Camera, ("vectors",))
 
@@ -144,6 +149,10 @@ def _formulas(thing: Any, o: Any, d: Any, n: Any) -> Iterator[tuple[str, Callabl
         yield f"{name}.ambient", lambda: thing.ambient(n, n), (vector,)
     elif isinstance(thing, Light) and not thing.everywhere:
         yield f"{name}.incident", lambda: thing.incident(o), (vector, one, vector)
+        if thing.bordered:
+            yield f"{name}.shines", lambda: thing.shines(o), (one,)
+    elif isinstance(thing, Background):
+        yield f"{name}.seen", lambda: thing.seen(d), (vector,)
 
 
 def _drawn(field: Field, random: Any) -> Any:

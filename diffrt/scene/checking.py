@@ -16,14 +16,16 @@ from pydantic import ValidationError
 
 from diffrt.autograd import Var
 from diffrt.errors import MOST_PROBLEMS, did_you_mean, shown
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.kinds.registry import is_same
 from diffrt.kinds.values import plain
 from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of
 
 Problems = list[str]
 
-GROUPS: Mapping[str, Mapping[str, type[Kind]]] = {"camera": CAMERAS, "shapes": SHAPES, "lights": LIGHTS}
+GROUPS: Mapping[str, Mapping[str, type[Kind]]] = {
+    "camera": CAMERAS, "background": BACKGROUNDS, "shapes": SHAPES, "lights": LIGHTS,
+}  # fmt: skip
 """The kinds that may stand in each part of a scene."""
 
 
@@ -37,6 +39,10 @@ def check_document(data: Mapping[str, Any], python: bool = False) -> tuple[Docum
     problems: Problems = []
     if "camera" in data:
         parts["camera"], problems = check_camera("camera", data["camera"], python)
+    if data.get("background") is not None:
+        first = next(iter(BACKGROUNDS))
+        parts["background"], faults = check_kind("background", data["background"], BACKGROUNDS, first, python)
+        problems += faults
     for group in ("shapes", "lights"):
         if isinstance(data.get(group), Mapping):
             parts[group], faults = _check_group(group, data[group], GROUPS[group], python)
@@ -157,11 +163,16 @@ def _check_group(
 
 
 def _shared_names(data: Mapping[str, Any]) -> Problems:
-    """Shapes and lights share one space of names, since parameters are found by name alone."""
+    """Shapes, lights and the background share one space of names, since parameters are found by name alone."""
     shapes, lights = data.get("shapes"), data.get("lights")
+    taken = [
+        f'{group}.background: found the name "background", allowed: another name; this one means the background'
+        for group, tables in (("shapes", shapes), ("lights", lights))
+        if data.get("background") is not None and isinstance(tables, Mapping) and "background" in tables
+    ]
     if not (isinstance(shapes, Mapping) and isinstance(lights, Mapping)):
-        return []
-    return [
+        return taken
+    return taken + [
         f"{_join('lights', name)}: found the name of a shape, allowed: a name that no shape has"
         for name in lights
         if name in shapes

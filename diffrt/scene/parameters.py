@@ -41,11 +41,17 @@ class Parameter:
 
 
 def parameters_of(name: str, table: Table) -> tuple[Parameter, ...]:
-    """The parameters of a checked table and of the material in it, in the schema's order.
+    """The parameters of a checked table and of the material in it, in the schema's order, without rare fields that the
+    scene does not state.
 
     name: what the paths begin with: the name of the shape or light, or "camera".
     """
-    return tuple(whole for whole, index in places_of(name, table).values() if index is None)
+    unstated = {
+        f"{prefix}.{field}"
+        for prefix, each in ((name, table), (f"{name}.material", getattr(table, "material", None)))
+        for field in (each.unstated if each else ())
+    }
+    return tuple(w for w, index in places_of(name, table).values() if index is None and w.path not in unstated)
 
 
 def places_of(name: str, table: Table) -> Mapping[str, tuple[Parameter, int | None]]:

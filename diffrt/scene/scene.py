@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, stack
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import write_whole
-from diffrt.kinds import Camera, Kind, Light, Shape
+from diffrt.kinds import Background, Camera, Kind, Light, Shape
 from diffrt.kinds.values import Value, plain, written
 from diffrt.scene.checking import GROUPS, check_document, check_kind
 from diffrt.scene.html import as_html
@@ -45,7 +45,7 @@ _NOTHING: Any = object()
 
 
 class Scene:
-    """A camera, shapes and lights, whose continuous numbers are parameters with a path.
+    """A camera, shapes, lights and perhaps a background, whose continuous numbers are parameters with a path.
 
     A scene is a value. It never changes; two are equal if they hold the same numbers, the same shapes and lights in the
     same order, and the very same variables; it cannot be hashed, as a dict of its parts cannot. `repr` is a program
@@ -109,6 +109,11 @@ class Scene:
         """The lights by name, with current values and Vars, in file order."""
         return self._part("lights")  # type: ignore[no-any-return]
 
+    @cached_property
+    def background(self) -> Background | None:
+        """What rays see that meet nothing; None if that is black."""
+        return self._part("background")  # type: ignore[no-any-return]
+
     @property
     def reflection_depth(self) -> int:
         """The most mirror bounces of a light path."""
@@ -139,6 +144,8 @@ class Scene:
         values: dict[str, Any] = {}
         freed = self.has_variables(path)
         for name, value in table:
+            if name in table.unstated:
+                continue
             values[name] = value
             if isinstance(value, Table):
                 values[name] = self._given(f"{path}.{name}", value)
@@ -154,8 +161,8 @@ class Scene:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the shapes and the lights."""
-        return (*self.document.shapes, *self.document.lights)
+        """Of the shapes and the lights, and "background" if there is one."""
+        return (*(["background"] if self.document.background else []), *self.document.shapes, *self.document.lights)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("a Scene never changes; scene.replace makes a new one")
@@ -198,8 +205,13 @@ class Scene:
         write_whole(path, self.to_toml().encode())
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters, vectors as a whole: the camera's, then those of shapes and lights in file order."""
+        """All parameters, vectors as a whole: the camera's, the background's, then those of shapes and lights in file
+        order. The emission of a material is among them if the scene states it; by its path it is always there."""
         return tuple(chain.from_iterable(parameters_of(name, table) for name, table in self._tables.items()))
+
+    def whole(self, path: str) -> Parameter:
+        """The parameter that a path names or is a component of. Raises InputError as `parameter`."""
+        return self._locate(path)[0]
 
     def parameter(self, path: str) -> Parameter:
         """The parameter of a path, whole ("ball.center") or one component ("ball.center.x").

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, create_model
 
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule
 
 
 class Checked(BaseModel):
@@ -23,6 +23,16 @@ class Table(Checked):
     """A table of a scene file, of which `kind` is the kind. Its fields are those of the kind."""
 
     kind: ClassVar[type[Kind]]
+
+    @property
+    def unstated(self) -> set[str]:
+        """The rare fields that the scene does not state."""
+        return {name for name, field in self.kind.fields.items() if field.rare} - self.model_fields_set
+
+    def stated(self) -> dict[str, Any]:
+        """The fields as plain values, without those."""
+        fields = {name: value for name, value in self if name not in self.unstated}
+        return {name: value.stated() if isinstance(value, Table) else value for name, value in fields.items()}
 
     def __reduce__(self) -> Any:
         """The classes of tables are made, so that what is pickled is the kind."""
@@ -62,7 +72,8 @@ def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
 def _example() -> Rule:
     """The first material, as it stands in a scene file, and as a program makes it."""
     name, kind = next(iter(MATERIALS.items()))
-    values = ", ".join(f"{field} = [0.6, 0.6, 0.6]" for field in kind.quantities())
+    needed = (field for field in kind.quantities() if kind.fields[field].default is None)
+    values = ", ".join(f"{field} = [0.6, 0.6, 0.6]" for field in needed)
     return Rule(
         f'a table such as {{ type = "{name}", {values} }}',
         in_python=f"a material such as {kind.__name__}({values.replace(' = ', '=')})",
@@ -73,7 +84,7 @@ _Bounces = Annotated[int, Strict(), Field(ge=0, le=8), Rule("a whole number from
 
 
 class Document(Checked):
-    """A whole scene file. Shapes and lights are in file order, by name."""
+    """A whole scene file. Shapes and lights are in file order, by name. Without a background it is black."""
 
     reflection_depth: _Bounces = 4
     camera: Annotated[
@@ -83,6 +94,13 @@ class Document(Checked):
             in_python="a camera such as Perspective(position, target, fov=45, width=64, height=48)",
         ),
     ]
+    background: Annotated[
+        SerializeAsAny[Table] | None,
+        Rule(
+            "the table [background]: radiance for one colour",
+            in_python="a background such as ConstantBackground(radiance=0.5)",
+        ),
+    ] = None
     shapes: Annotated[
         dict[str, SerializeAsAny[Table]],
         Rule("tables such as [shapes.ball]", in_python='shapes by name, such as {"ball": Sphere(...)}'),
@@ -99,4 +117,5 @@ def rule_of(model: type[Checked], field: str) -> Rule | None:
     return next((m for m in known.metadata if isinstance(m, Rule)), None) if known else None
 
 
-__all__ = ["CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of", "tables_of"]
+__all__ = ["BACKGROUNDS", "CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of",
+           "tables_of"]  # fmt: skip

@@ -14,11 +14,13 @@ def to_toml(document: Document) -> str:
     """The TOML text of a document; reading it gives an equal document, to the last bit."""
     lines = [
         f"reflection_depth = {document.reflection_depth}",
-        *_table("camera", document.camera.model_dump()),
+        *_table("camera", document.camera.stated()),
     ]
+    if document.background:
+        lines += _table("background", document.background.stated())
     for group, tables in (("shapes", document.shapes), ("lights", document.lights)):
         for name, table in tables.items():
-            lines += _table(f"{group}.{name}", table.model_dump())
+            lines += _table(f"{group}.{name}", table.stated())
     return "\n".join(lines) + "\n"
 
 

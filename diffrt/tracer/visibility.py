@@ -58,8 +58,8 @@ class Signatures(Columns):
     """What N light paths meet.
 
     face: (bounces, N), the number of the face hit, -1 where the path has ended. side: (bounces, N), +1 or -1.
-    lit: (number of lights, N), whether the light is not blocked. ended: (N,), whether the path ends on a surface that
-    scatters light; where it does not, the radiance is 0.
+    lit: (number of lights, N), whether the light shines there and is not blocked. ended: (N,), whether the path ends on
+    a surface that scatters light or in a background, or passes a surface that emits; where not, the radiance is 0.
     """
 
     face: NDArray[np.int32]
@@ -171,10 +171,10 @@ class Visibility:
         face, side = hits // 2 - 1, np.where(hits % 2, 1, -1)
         number = np.arange(count)[:, None]
         lit = (words[number[:, 0] // WORD] >> (number % WORD)) & 1
-        met = (face >= 0).sum(0)
-        last = face[np.maximum(met - 1, 0), np.arange(face.shape[1])]
-        ends = np.append(self.tables.scatters[self.tables.shape_of] >= 0, False)
-        return Signatures(face.astype(np.int32), side.astype(np.int8), lit.astype(bool), ends[last])
+        ended = self.tables.ends(face)[0] >= 0
+        if self.tables.kinds.emitting:
+            ended |= face[0] >= 0
+        return Signatures(face.astype(np.int32), side.astype(np.int8), lit.astype(bool), ended)
 
 
 def alike(*columns: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -362,7 +362,9 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any
     def seen(light: Any, bit: Any, near: Any, p: Any, start: Any, start_side: Any) -> Any:
         if kind.everywhere:
             return [bit + 0.0 * start]
-        to_light, limit = shadow_ray(kind.unpack(light), p)
+        source = kind.unpack(light)
+        to_light, limit = shadow_ray(source, p)
+        dark = logical_not(greater(source.shines(p), 0.0)) if kind.bordered else np.full(start.shape, False)
 
         def box(bounds: Any, blocked: Any) -> Any:
             return logical_not(logical_or(missed(bounds, p, to_light, limit), blocked))
@@ -371,7 +373,7 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any
             t, inside, _ = meet_from(face, number, p, to_light, start, start_side)
             return [logical_or(blocked, occludes(t, inside, near, limit))]
 
-        (blocked,) = scan_faces(setting, scene, box, block, [np.full(start.shape, False)])
+        (blocked,) = scan_faces(setting, scene, box, block, [dark])
         return [where(blocked, 0.0, bit)]
 
     return seen
