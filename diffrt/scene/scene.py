@@ -11,7 +11,7 @@ A scene never changes; `replace` and `unpack` make a new one:
     scene = scene.unpack(["ball.center", "ball.radius"], scene.pack(["ball.center", "ball.radius"]) + step)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -26,7 +26,7 @@ from diffrt.autograd import Var, stack
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import write_whole
 from diffrt.scene.checking import check_kind
-from diffrt.scene.parameters import Parameter, parameters_of, places_of
+from diffrt.scene.parameters import Parameter, is_pattern, matching, parameters_of, places_of
 from diffrt.scene.schema import Document, Table
 from diffrt.scene.structure import Camera, Light, Shape
 from diffrt.scene.writing import to_toml
@@ -149,10 +149,12 @@ class Scene:
     def replace(self, values: Mapping[str, Value]) -> "Scene":
         """A scene in which some parameters have other values or are variables.
 
-        values: for each path a number, a sequence or array (3,), or a Var of the parameter's shape.
+        values: for each path a number, a sequence or array (3,), or a Var of the parameter's shape. What stands for a
+        pattern holds for all that it matches, but for those that have a value by their own name.
         Raises InputError, one line per mistake, for an unknown path, a wrong shape, two paths that overlap,
         and values that a scene file could not hold either.
         """
+        values = {path: value for name, value in values.items() for path in self._meant(name, values)}
         places = self._places(values)
         variables = dict(self.variables)
         numbers: dict[str, list[float]] = {}
@@ -186,7 +188,7 @@ class Scene:
     def components(self, paths: Iterable[str]) -> tuple[str, ...]:
         """The paths of the single numbers of some parameters, in order.
 
-        paths: whole parameters and components. Raises InputError if one is unknown or two overlap.
+        paths: whole parameters, components, and patterns. Raises InputError if one is unknown or two overlap.
         """
         places = self._places(paths)
         return tuple(
@@ -258,20 +260,28 @@ class Scene:
         places: dict[str, tuple[Parameter, int | None]] = {}
         owners: dict[str, str] = {}
         problems: list[str] = []
-        for path in each_of(paths):
+        names = each_of(paths)
+        for name in names:
             try:
-                whole, index = self._locate(path)
+                found = {path: self._locate(path) for path in self._meant(name, [*names, *places])}
             except InputError as unknown:
                 problems += unknown.problems
                 continue
-            taken = whole.components if index is None else (path,)
-            if rival := next((owners[c] for c in taken if c in owners), None):
-                problems.append(f"'{rival}' and '{path}' name the same number; give only one of them")
-            owners |= dict.fromkeys(taken, path)
-            places[path] = whole, index
+            for path, (whole, index) in found.items():
+                taken = whole.components if index is None else (path,)
+                if rival := next((owners[c] for c in taken if c in owners), None):
+                    problems.append(f"'{rival}' and '{path}' name the same number; give only one of them")
+                owners |= dict.fromkeys(taken, path)
+            places |= found
         if problems:
             raise InputError(*problems)
         return places
+
+    def _meant(self, name: str, named: Collection[str]) -> list[str]:
+        """What a name stands for: itself, or, if it is a pattern, what it matches and is not among those `named`."""
+        if not is_pattern(name):
+            return [name]
+        return [path for path in matching(name, self.parameters()) if path not in named]
 
     def _document_with(self, numbers: Mapping[str, list[float]]) -> Document:
         """The document with other values of whole parameters; only the tables that hold them are checked."""
