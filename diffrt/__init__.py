@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from diffrt import autograd as autograd
     from diffrt.errors import InputError as InputError
+    from diffrt.explaining import explain as explain
     from diffrt.fitting import fit as fit
     from diffrt.image import Image as Image
     from diffrt.kinds import register as register
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from diffrt.scene import Scene as Scene
     from diffrt.scene import load_scene as load_scene
     from diffrt.scene import parse_scene as parse_scene
+    from diffrt.tracer import check as check
     from diffrt.tracer import jacobian as jacobian
     from diffrt.tracer import render as render
 
@@ -31,7 +33,9 @@ _HOMES = {
     "Image": "diffrt.image",
     "InputError": "diffrt.errors",
     "Scene": "diffrt.scene",
+    "check": "diffrt.tracer",
     "check_gradient": "diffrt.marking",
+    "explain": "diffrt.explaining",
     "fit": "diffrt.fitting",
     "jacobian": "diffrt.tracer",
     "load_scene": "diffrt.scene",
@@ -41,7 +45,7 @@ _HOMES = {
     "render": "diffrt.tracer",
     "verify": "diffrt.marking",
 }
-_ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer")
+_ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer", "types")
 
 __all__ = ["autograd", *_HOMES]
 

@@ -66,7 +66,8 @@ def test_a_wall_is_met_where_geometry_says(cone):
 def test_its_derivatives_are_those_of_the_image_at_every_edge(cone, engine):
     """Outlines, rims, shadows on the floor and on each other, the cone's own shadow."""
     shown = scene(cone)
-    image, report = diffrt.render(shown, report=True, engine=engine)
+    image = diffrt.render(shown, engine=engine)
+    report = image.report
     assert report.without_derivative == 0 and report.crossings > 200
     names = [p.path for p in shown.parameters() if p.path.startswith(("hat.", "fallen.", "lamp.position"))]
     if engine == "numpy":
@@ -85,8 +86,8 @@ def test_the_rim_between_wall_and_base_is_an_edge(cone):
     """Seen from below, the base and the wall differ in radiance, and the border between them moves with the radius."""
     below = scene(cone, camera__position=[0.4, -3.0, 1.5])
     moved = below.replace({"hat.center": [-0.5, 0.6, 0.2], "floor.point": [0.0, 9.0, 0.0]})
-    image, report = diffrt.render(moved, report=True)
-    assert image.max() > 0.0 and report.without_derivative == 0
+    image = diffrt.render(moved)
+    assert image.max() > 0.0 and image.report.without_derivative == 0
     (found,) = compare(moved, ["hat.radius"])
     assert found.verdict == "right"
 

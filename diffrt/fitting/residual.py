@@ -55,7 +55,7 @@ class Sight:
         """The image with the view's gain, in the space of the fit: rows of (height, width, 3)."""
         moved = self.view.placed(values)
         document = moved.document.model_copy(update={"camera": _resized(moved, self.scene.camera.size)})
-        image = render(Scene(document, moved.variables), self.settings.cells, rows=rows)
+        image = render(Scene(document, moved.variables), cells=self.settings.cells, rows=rows)
         if not isinstance(image, Var):
             image = np.asarray(image)
         gain = self.view.gain(values)

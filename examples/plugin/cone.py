@@ -149,9 +149,9 @@ radiance = 0.1
 
 def main() -> None:
     scene = diffrt.parse_scene(SCENE)
-    image, report = diffrt.render(scene, report=True)
+    image = diffrt.render(scene)
     image.save(sys.argv[1] if len(sys.argv) > 1 else "cone.png")
-    print(report)
+    print(image.report)
 
 
 if __name__ == "__main__":
