@@ -25,7 +25,7 @@ LIGHTS: dict[str, type[Light]] = {
     kind.type: kind for kind in (lights.PointLight, lights.DirectionalLight, lights.AmbientLight)
 }  # fmt: skip
 
-_GROUPS: dict[str, dict[str, Any]] = {"shapes": SHAPES, "materials": MATERIALS, "lights": LIGHTS, "cameras": CAMERAS}
+GROUPS: dict[str, dict[str, Any]] = {"shapes": SHAPES, "materials": MATERIALS, "lights": LIGHTS, "cameras": CAMERAS}
 
 
 def register(kind: AnyKind) -> AnyKind:
@@ -39,8 +39,8 @@ def register(kind: AnyKind) -> AnyKind:
     Raises InputError, one line for each thing that it lacks, for a name that is taken, and for formulas that fail or
     give other shapes or nan.
     """
-    return registry.register(_GROUPS, kind)
+    return registry.register(GROUPS, kind)
 
 
-__all__ = ["CAMERAS", "END", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Camera", "Field", "Kind", "Light",
+__all__ = ["CAMERAS", "END", "GROUPS", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Camera", "Field", "Kind", "Light",
            "Material", "Quantity", "Relation", "Rule", "Shape", "register"]  # fmt: skip

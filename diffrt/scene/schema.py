@@ -44,7 +44,12 @@ def _make(kind: type[Kind]) -> type[Table]:
     for name, field in kind.fields.items():
         fields[name] = Annotated[field.check, field.rule], ... if field.default is None else field.default
     if kind.group == "shapes":
-        fields["material"] = Annotated[SerializeAsAny[Table], Rule(f"a table such as {_example()}")], ...
+        fields["material"] = (
+            Annotated[
+                SerializeAsAny[Table], Field(description="what its surface is"), Rule(f"a table such as {_example()}")
+            ],
+            ...,
+        )
     made: type[Table] = create_model(kind.__name__, __base__=Table, __module__=__name__, **fields)
     made.kind, made.relations = kind, kind.relations
     return made
@@ -66,7 +71,10 @@ def _example() -> str:
     return f'{{ type = "{name}", {values} }}'
 
 
-_Bounces = Annotated[int, Strict(), Field(ge=0, le=8), Rule("a whole number from 0 to 8")]
+_Bounces = Annotated[
+    int, Strict(), Field(ge=0, le=8, description="the most mirrors that a light path meets"),
+    Rule("a whole number from 0 to 8"),
+]  # fmt: skip
 
 
 class Document(Checked):
