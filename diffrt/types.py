@@ -31,6 +31,7 @@ Pixels: TypeAlias = Vector
 EngineName: TypeAlias = Literal["llvm", "numpy"]
 FloatName: TypeAlias = Literal["float64", "float32"]
 Edges: TypeAlias = Literal["exact", "ignore"]
+Encoding: TypeAlias = Literal["srgb", "linear"]
 Channel: TypeAlias = Literal["r", "g", "b", "luminance"]
 
 if TYPE_CHECKING:

@@ -215,11 +215,11 @@ def test_the_reference_has_every_field_of_every_kind_with_rule_unit_default_and_
     assert "a whole number from 0 to 8; 4 if left out" in text, "of the file itself"
 
 
-def test_what_the_reference_says_of_a_field_holds_for_scene_files():
-    """A kind with the required fields alone is a table that a scene may hold; without one of them it is none."""
-    for group in reference()[1:]:
-        for kind in group.kinds:
-            assert all(field.words and field.allowed for field in kind.fields), kind.type
+@pytest.mark.parametrize("group", reference()[1:], ids=lambda group: group.name)
+def test_every_field_of_the_reference_says_what_it_is_and_what_it_may_be(group):
+    for kind in group.kinds:
+        assert kind.words.endswith("."), kind.type
+        assert all(field.words and field.allowed for field in kind.fields), kind.type
 
 
 def test_a_part_of_the_reference_can_be_asked_for(run):

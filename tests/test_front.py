@@ -203,6 +203,11 @@ def test_an_explanation_holds_the_derivative_and_its_paths(tmp_path):
         why.save(tmp_path / "why.pdf")
 
 
+def test_an_explanation_of_a_scene_with_vars_is_that_of_its_numbers():
+    free = TINY.replace({"ball.radius": autograd.variable(0.9), "ball.center.x": autograd.variable(0.2)})
+    assert diffrt.explain(free, (2, 0), "ball.center").text == diffrt.explain(TINY, (2, 0), "ball.center").text
+
+
 def test_an_explanation_by_a_vector_is_that_by_its_numbers():
     whole = diffrt.explain(TINY, (2, 0), "ball.center", operations=True)
     assert whole.derivative.shape == (3,) and len(whole.graph.nodes) > 100

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
 
@@ -15,7 +15,7 @@ from diffrt.fitting.settings import Loss, Method, Settings, Space
 from diffrt.fitting.solver import solve, solve_into
 from diffrt.photograph import Photograph, read_photograph
 from diffrt.scene import Scene, load_scene
-from diffrt.types import Names, Pixels
+from diffrt.types import Encoding, Names, Pixels
 
 Target: TypeAlias = Pixels | Photograph | str | Path
 
@@ -27,7 +27,7 @@ def fit(
     *,
     ties: Mapping[str, str] | None = None,
     mask: ArrayLike | str | Path | None = None,
-    encoding: Literal["srgb", "linear"] | None = None,
+    encoding: Encoding | None = None,
     exposure: bool = False,
     white_balance: bool = False,
     cells: int = Settings.cells,

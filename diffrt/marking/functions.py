@@ -66,7 +66,7 @@ def _domain(name: str, told: Any) -> Domain:
     return Domain(shape, low, high)
 
 
-def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
+def check_gradient(f: Callable[[Var], Var], x: Numbers) -> Marked:
     """Whether the core's derivative of a function is that of its values.
 
     f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. x: where, a number or an array.
