@@ -52,6 +52,11 @@ def test_the_version_is_that_of_the_package(run):
     assert run("--version") == (0, f"diffrt {diffrt.__version__}\n", [])
 
 
+def test_no_command_shows_the_help_and_no_empty_complaint(run):
+    code, said, complaints = run()
+    assert (code, complaints) == (2, []) and "render" in said and "--version" in said
+
+
 def test_help_of_every_command_loads_nothing_heavy():
     program = (
         "import sys\nfrom diffrt import commands\n"
