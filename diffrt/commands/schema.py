@@ -28,4 +28,4 @@ def schema(
         if unknown:
             raise InputError(*(f"no kind '{name}'; {did_you_mean(name, known)}" for name in unknown))
         groups = tuple(found for group in groups if (found := group.only(names)).kinds)
-    say(json.dumps([group.as_json() for group in groups], indent=2) if as_json else reference_text(groups))
+    say(json.dumps([g.as_json() for g in groups], indent=2, default=str) if as_json else reference_text(groups))

@@ -89,7 +89,7 @@ def reference_text(groups: Sequence[GroupEntry]) -> str:
             width = max((len(each.name) for each in kind.fields), default=0)
             for each in kind.fields:
                 told = [each.allowed, f"in {each.unit}" if each.unit and each.unit not in each.allowed else ""]
-                told.append("" if each.required else f"{json.dumps(each.default)} if left out")
+                told.append("" if each.required else f"{json.dumps(each.default, default=str)} if left out")
                 lines.append(f"    {each.name:<{width}}  {each.words}".rstrip())
                 lines.append(f"    {'':<{width}}    {'; '.join(filter(None, told))}")
             lines += [f"    rule for {rule}" for rule in kind.rules] + [""]
