@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from diffrt import jax as jax
     from diffrt import torch as torch
     from diffrt.errors import InputError as InputError
+    from diffrt.explaining import explain as explain
     from diffrt.fitting import fit as fit
     from diffrt.image import Image as Image
     from diffrt.kinds import AmbientLight as AmbientLight
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from diffrt.scene import Scene as Scene
     from diffrt.scene import load_scene as load_scene
     from diffrt.scene import parse_scene as parse_scene
+    from diffrt.tracer import check as check
     from diffrt.tracer import jacobian as jacobian
     from diffrt.tracer import render as render
 
@@ -55,7 +57,9 @@ _HOMES = {
     "Image": "diffrt.image",
     "InputError": "diffrt.errors",
     "Scene": "diffrt.scene",
+    "check": "diffrt.tracer",
     "check_gradient": "diffrt.marking",
+    "explain": "diffrt.explaining",
     "fit": "diffrt.fitting",
     "jacobian": "diffrt.tracer",
     "load_scene": "diffrt.scene",
@@ -92,7 +96,7 @@ _HOMES |= dict.fromkeys(
     ),
     "diffrt.kinds",
 )
-_ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer")
+_ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer", "types")
 _BRIDGES = ("jax", "torch")
 """Their packages are large and may be missing, so nobody who asks for all names gets them."""
 

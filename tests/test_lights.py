@@ -45,7 +45,8 @@ def test_a_hard_spot_sends_as_much_light_as_its_cone_holds(outer):
     """The flux on a plane is intensity times the solid angle 2 pi (1 - cos outer)."""
     scene = parse_scene(DOWN + FLOOR + spot(outer, outer))
     pixel = (4 / 24) ** 2
-    image, report = render(scene, report=True, cells=2)
+    image = render(scene, cells=2)
+    report = image.report
     assert report.without_derivative == 0
     assert image.sum((0, 1)) * pixel == pytest.approx(2.0 * 0.7 * 5.0 * (1.0 - cos(radians(outer))), rel=2e-3)
     slope = jacobian(scene, ["spot.outer"], cells=2).sum((0, 1)).ravel() * pixel
@@ -88,7 +89,7 @@ def test_the_derivative_by_every_number_of_a_spot(angles):
         "reflection_depth = 1\n" + camera((0.1, 2, 6), (0, 0.7, 0), 12, 9) + FLOOR + ball((0.21, 0.73, 0.11), 0.6)
         + MIRROR + place
     )  # fmt: skip
-    report = render(scene, report=True)[1]
+    report = render(scene).report
     assert report.without_derivative == 0
     not_wrong(scene, ["spot.position", "spot.direction", "spot.inner", "spot.outer", "spot.intensity", "ball.center"])
 
@@ -156,7 +157,7 @@ def test_silhouettes_before_a_background_have_derivatives(sky):
     scene = parse_scene(
         "reflection_depth = 1\n" + camera(width=12, height=9) + sky + ball((-0.6, 0.9, 0), 0.6) + bubble
     )
-    assert render(scene, report=True)[1].without_derivative == 0
+    assert render(scene).report.without_derivative == 0
     dark = scene.replace({"ball.material.albedo": [0.5, 0.5, 0.5]})
     not_wrong(dark, ["ball.center", "ball.radius", "bubble.center", "camera.position", *background(scene)])
     # A black ball before a white sky: the image loses the area of its disk.
@@ -242,7 +243,8 @@ def scenes(draw) -> str:
 @given(scenes(), st.integers(0, 999))
 def test_random_scenes_have_right_derivatives_and_are_the_same_on_both_engines(text, seed):
     scene = parse_scene(text)
-    image, report = render(scene, report=True)
+    image = render(scene)
+    report = image.report
     assert np.abs(image - render(scene, engine="numpy")).max() <= 1e-12 * image.max()
     if report.without_derivative:
         return  # it says so

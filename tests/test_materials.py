@@ -169,7 +169,7 @@ SKY = '[lights.sky]\ntype = "ambient"\nradiance = 0.4\n'
 def test_the_derivative_by_every_number_of_a_material_and_of_its_place(material):
     shape = ball((0.11, 0.93, 0.07), 0.8).replace('type = "lambert", albedo = 0.7', material)
     scene = parse_scene(camera((0.1, 2, 6), (0, 0.7, 0), 8, 6) + FLOOR + shape + LAMP + SKY)
-    assert render(scene, report=True)[1].without_derivative == 0
+    assert render(scene).report.without_derivative == 0
     names = [p.path for p in scene.parameters() if p.path.startswith("ball.material.")]
     for found in compare(scene, [*names, "ball.center", "lamp.position"]):
         assert found.verdict == "right", found

@@ -15,7 +15,7 @@ from diffrt.tracer.differences import compare
 from diffrt.tracer.renderer import Settings
 
 ROOT = Path(__file__).parents[1]
-LIMITED = "import sys; from diffrt import cli, memory; memory.available_memory = lambda: 4 << 30; cli.main()"
+LIMITED = "import sys; from diffrt import commands, memory; memory.available_memory = lambda: 4 << 30; commands.main()"
 
 
 def sized(side):

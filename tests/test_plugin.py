@@ -67,7 +67,8 @@ def test_a_wall_is_met_where_geometry_says(bowl):
 def test_its_derivatives_are_those_of_the_image_at_every_edge(bowl, engine):
     """Outlines, rims, shadows on the floor and on each other, the shadow of a bowl in itself."""
     shown = scene(bowl)
-    image, report = diffrt.render(shown, report=True, engine=engine)
+    image = diffrt.render(shown, engine=engine)
+    report = image.report
     assert report.without_derivative == 0 and report.crossings > 200
     names = [p.path for p in shown.parameters() if p.path.startswith(("upright.", "tipped.", "lamp.position"))]
     if engine == "numpy":
@@ -85,7 +86,8 @@ def test_its_derivatives_are_those_of_the_image_at_every_edge(bowl, engine):
 def test_the_rim_between_the_two_sides_is_an_edge(bowl):
     """From above, the lining and the outside differ in radiance, and the border between them moves with the radius."""
     alone = scene(bowl, camera__position=[-0.7, 2.0, 3.0], floor__point=[0.0, -9.0, 0.0])
-    image, report = diffrt.render(alone, report=True)
+    image = diffrt.render(alone)
+    report = image.report
     assert image.max() > 0.0 and report.without_derivative == 0
     for found in compare(alone, ["upright.radius", "upright.height"]):
         assert found.verdict == "right", found

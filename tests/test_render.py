@@ -27,8 +27,6 @@ from diffrt.tracer import jacobian, render
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
 
-pytestmark = pytest.mark.filterwarnings("ignore::diffrt.tracer.renderer.EdgesIgnored")
-
 ROOT = Path(__file__).parents[1]
 SCENES = sorted(path.stem for path in (ROOT / "scenes").glob("*.toml"))
 

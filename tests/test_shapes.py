@@ -200,7 +200,7 @@ def test_where_a_rim_touches_the_outline_all_edges_have_a_derivative(name):
     x, z = (radius, 0.0) if "cylinder" in shape else (radius * np.sqrt(1 - (radius / reach) ** 2), -(radius**2) / reach)
     at = np.array([x, -0.5, z]) + np.random.default_rng(0).normal(size=3) * 1e-5
     scene = alone(shape, straight(5 * ALONG, 1e-4, 8, 8))
-    report = render(scene.replace({"camera.position": at + 5 * ALONG, "camera.target": at}), report=True)[1]
+    report = render(scene.replace({"camera.position": at + 5 * ALONG, "camera.target": at})).report
     assert report.crossings > 8 and report.without_derivative == 0
 
 
@@ -287,7 +287,7 @@ def right_along(scene, seed):
 
 def test_the_derivative_is_that_of_the_image():
     """Outlines, rims, edges, an apex; shadows on the floor, on each other and in themselves; some in the mirror."""
-    assert render(room(), report=True)[1].without_derivative == 0
+    assert render(room()).report.without_derivative == 0
     right_along(room(), 1)
 
 
@@ -380,7 +380,7 @@ def test_random_solids_have_derivatives_that_agree_with_differences(values, seed
     except InputError:
         return  # such as an apex on its base
     assert np.isfinite(jacobian(scene, names)).all()
-    if render(scene, report=True)[1].without_derivative:
+    if render(scene).report.without_derivative:
         return  # it says so
     found = compare_along(scene, names, np.random.default_rng(seed).normal(size=moved.size) * 0.3)
     assert found.verdict != "wrong", found

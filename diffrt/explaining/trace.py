@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.compiler import REFERENCE
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.explaining.wording import AXES
+from diffrt.image import LUMINANCE
 from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
 from diffrt.scene import Scene
+from diffrt.scene.scene import each_of
 from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, Crossings, crossing_row
 from diffrt.tracer.regions import Cut, region
 from diffrt.tracer.renderer import Settings, Topology, find_topology
@@ -26,16 +28,17 @@ from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radianc
 from diffrt.tracer.switching import CrossingRow, Place, switching
 from diffrt.tracer.tables import Hit, Tables, build_tables
 from diffrt.tracer.visibility import Signatures, Visibility
+from diffrt.types import Channel, Edges
 
-CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": (0.2126, 0.7152, 0.0722)}
-"""The weights of red, green and blue; luminance of linear sRGB (ITU-R BT.709)."""
+CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": LUMINANCE}
+"""The weights of red, green and blue."""
 
 AROUND = 4
 """So many pixels around one decide how its cells are divided."""
 
 
 def trace(
-    scene: Scene, pixel: Sequence[int], channel: str = "luminance", cells: int = 1, edges: str = "exact"
+    scene: Scene, pixel: Sequence[int], channel: Channel = "luminance", cells: int = 1, edges: Edges = "exact"
 ) -> Graph:
     """The graph of one pixel.
 
@@ -43,22 +46,24 @@ def trace(
     Raises InputError for a pixel outside the image, another channel, and one that depends on nothing.
     """
     x, y = checked_pixel(scene, pixel)
-    if channel not in CHANNELS:
-        raise InputError(f"channel: found {channel!r}, allowed: {', '.join(CHANNELS)}")
+    if not isinstance(channel, str) or channel not in CHANNELS:
+        raise InputError(f"channel: found {shown(channel)}, allowed: {', '.join(CHANNELS)}")
     settings = Settings(cells, edges)
     with watch_scopes() as scopes, np.errstate(all="ignore"):
         out = Tracer(scene).pixel(x, y, channel, settings)
     if not isinstance(out, Var):
-        raise InputError(f"pixel {x},{y} is black and depends on no parameter: no surface is seen there")
+        why = "no surface is seen there" if scene.lights else "the scene has no lights"
+        raise InputError(f"pixel {x},{y} is black and depends on no parameter: {why}")
     return graph_of(out, scopes)
 
 
 def checked_pixel(scene: Scene, pixel: Sequence[int]) -> tuple[int, int]:
     """x and y of a pixel of the image. Raises InputError for others."""
     width, height = scene.camera.width, scene.camera.height
-    if len(pixel) != 2 or not all(isinstance(v, int | np.integer) for v in pixel):
-        raise InputError(f"pixel: found {pixel!r}, needed: two whole numbers x,y")
-    x, y = (int(v) for v in pixel)
+    numbers = each_of(pixel)
+    if len(numbers) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in numbers):
+        raise InputError(f"pixel: found {shown(pixel)}, needed: two whole numbers x,y")
+    x, y = (int(v) for v in numbers)
     if not (0 <= x < width and 0 <= y < height):
         raise InputError(f"pixel: found {x},{y}, allowed: 0,0 to {width - 1},{height - 1}")
     return x, y

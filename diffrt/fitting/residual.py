@@ -55,7 +55,7 @@ class Sight:
         """The image with the view's gain, in the space of the fit: rows of (height, width, 3)."""
         moved = self.view.placed(values)
         width, height = self.scene.camera.size
-        image = render(moved.replace(width=width, height=height), self.settings.cells, rows=rows)
+        image = render(moved.replace(width=width, height=height), cells=self.settings.cells, rows=rows)
         if not isinstance(image, Var):
             image = np.asarray(image)
         gain = self.view.gain(values)

@@ -37,7 +37,7 @@ BACKGROUNDS: dict[str, type[Background]] = {
     kind.type: kind for kind in (backgrounds.ConstantBackground, backgrounds.GradientBackground)
 }  # fmt: skip
 
-_GROUPS: dict[str, dict[str, Any]] = {
+GROUPS: dict[str, dict[str, Any]] = {
     "shapes": SHAPES, "materials": MATERIALS, "lights": LIGHTS, "backgrounds": BACKGROUNDS, "cameras": CAMERAS,
 }  # fmt: skip
 
@@ -53,11 +53,11 @@ def register(kind: AnyKind) -> AnyKind:
     Raises InputError, one line for each thing that it lacks, for a name that is taken, and for formulas that fail or
     give other shapes or nan.
     """
-    return registry.register(_GROUPS, kind)
+    return registry.register(GROUPS, kind)
 
 
-__all__ = ["BACKGROUNDS", "CAMERAS", "END", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Background", "Camera",
-           "Colour", "Field", "Kind", "Light", "Material", "Quantity", "Relation", "Rule", "Scalar", "Shape", "Value",
+__all__ = ["BACKGROUNDS", "CAMERAS", "END", "GROUPS", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Background",
+           "Camera", "Colour", "Field", "Kind", "Light", "Material", "Quantity", "Relation", "Rule", "Scalar", "Shape", "Value",
            "Vec3", "register"]  # fmt: skip
 __all__ += backgrounds.__all__
 __all__ += cameras.__all__

@@ -2,19 +2,31 @@
 
 A parameter is a number or a vector that the image can be differentiated by: `camera.fov`, `ball.center`,
 `ball.material.albedo`. A path is the name of the table (a shape, a light, or `camera`) and the fields down to
-the quantity; one letter more names a component: `ball.center.x`, `lamp.intensity.g`.
+the quantity; one letter more names a component: `ball.center.x`, `lamp.intensity.g`. Wherever names are taken, a
+pattern such as `ball.*` stands for all that it matches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from diffrt.autograd import Var
+from diffrt.errors import InputError, listed
 from diffrt.kinds import Kind
 from diffrt.kinds.values import free_parts
 from diffrt.scene.schema import Table
+
+
+class Named(Protocol):
+    """What has a path, and one for each of its numbers."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def components(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,27 @@ class Parameter:
         """One number of a vector as a parameter of its own."""
         path = self.components[index]
         return replace(self, path=path, size=1, components=(path,), is_direction=False)
+
+
+def is_pattern(name: Any) -> bool:
+    """Whether a name is a pattern of the shell: * for any letters, ? for one, [xy] for one of several."""
+    return isinstance(name, str) and any(letter in name for letter in "*?[")
+
+
+def matching(pattern: str, parameters: Iterable[Named]) -> list[str]:
+    """The paths that a pattern stands for, in the order of the parameters.
+
+    Each parameter whose path matches, as a whole ("ball.*"); of any other those numbers whose paths match ("*.x",
+    "lamp.position.[xz]"). Raises InputError if there is none.
+    """
+    known = list(parameters)
+    found = []
+    for each in known:
+        whole = fnmatchcase(each.path, pattern)
+        found += [each.path] if whole else [path for path in each.components if fnmatchcase(path, pattern)]
+    if not found:
+        raise InputError(f"no parameter matches '{pattern}'; known: {listed([each.path for each in known])}")
+    return found
 
 
 def parameters_of(name: str, table: Table) -> tuple[Parameter, ...]:

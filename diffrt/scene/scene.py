@@ -18,7 +18,7 @@ A scene never changes; `replace` and `unpack` make a new one:
     scene = scene.unpack(["ball.center", "ball.radius"], scene.pack(["ball.center", "ball.radius"]) + step)
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from itertools import chain, product
 from os import PathLike
@@ -36,7 +36,7 @@ from diffrt.kinds import Background, Camera, Kind, Light, Shape
 from diffrt.kinds.values import Value, plain, written
 from diffrt.scene.checking import GROUPS, check_document, check_kind
 from diffrt.scene.html import as_html
-from diffrt.scene.parameters import Parameter, parameters_of, places_of, variables_of
+from diffrt.scene.parameters import Parameter, is_pattern, matching, parameters_of, places_of, variables_of
 from diffrt.scene.schema import Document, Table
 from diffrt.scene.writing import to_toml
 
@@ -276,8 +276,9 @@ class Scene:
             scene.replace(lights={**scene.lights, "sun": DirectionalLight(direction=(0, -1, 0), irradiance=1.0)})
 
         values: by path: for a parameter what a Scene may be made with: a number, a sequence or array (3,), or a Var of
-        the parameter's shape; for a shape, a light, the camera or a material, another object in its place. width,
-        height: of the image in pixels. parts: what a Scene is made of, by its name there.
+        the parameter's shape; for a shape, a light, the camera or a material, another object in its place. What stands
+        for a pattern holds for all that it matches, but for those that have a value by their own name. width, height:
+        of the image in pixels. parts: what a Scene is made of, by its name there.
         Raises InputError, one line per mistake, for an unknown path, two paths that overlap, and values that a scene
         file could not hold either.
         """
@@ -289,7 +290,10 @@ class Scene:
                 raise InputError(*(f"replace: {name}: unknown; {did_you_mean(name, known)}" for name in unknown))
             return Scene(**{**self.parts, **parts}).replace(values, width=width, height=height)
         things = {path: value for path, value in values.items() if isinstance(value, Kind | Mapping)}
-        places, problems = self._find(path for path in values if path not in things)
+        numbers = {
+            path: value for name, value in values.items() if name not in things for path in self._meant(name, values)
+        }
+        places, problems = self._find(numbers)
         problems += [
             f"'{path}' and '{inner}' name the same number; give only one of them"
             for path, inner in product(things, values)
@@ -301,7 +305,7 @@ class Scene:
                 near = did_you_mean(str(path), dict.fromkeys(p.path.rpartition(".")[0] for p in self.parameters()))
                 problems.append(f"there is nothing called {shown(path)}; {near}")
         for path, (whole, index) in places.items():
-            value = values[path]
+            value = numbers[path]
             if index is None:
                 self._put(changed, path, value)
                 continue
@@ -331,8 +335,10 @@ class Scene:
             data = data.get(each)
             if not isinstance(data, dict):
                 return False
-        if inner[-1] not in data:
-            return False
+        if inner[-1] not in data:  # a rare field that the scene does not state, or none at all
+            if path not in places_of(name, self._tables[name]):
+                return False
+            data[inner[-1]] = self[path]
         if index is not None:
             vector = data[inner[-1]]  # of a Var the components are Vars too
             value = [value if i == index else vector[i] for i in range(len(vector))]
@@ -364,7 +370,7 @@ class Scene:
     def components(self, paths: Iterable[str]) -> tuple[str, ...]:
         """The paths of the single numbers of some parameters, in order.
 
-        paths: whole parameters and components. Raises InputError if one is unknown or two overlap.
+        paths: whole parameters, components, and patterns. Raises InputError if one is unknown or two overlap.
         """
         places = self._places(paths)
         return tuple(
@@ -446,18 +452,26 @@ class Scene:
         places: dict[str, tuple[Parameter, int | None]] = {}
         owners: dict[str, str] = {}
         problems: list[str] = []
-        for path in each_of(paths):
+        names = each_of(paths)
+        for name in names:
             try:
-                whole, index = self._locate(path)
+                found = {path: self._locate(path) for path in self._meant(name, [*names, *places])}
             except InputError as unknown:
                 problems += unknown.problems
                 continue
-            taken = whole.components if index is None else (path,)
-            if rival := next((owners[c] for c in taken if c in owners), None):
-                problems.append(f"'{rival}' and '{path}' name the same number; give only one of them")
-            owners |= dict.fromkeys(taken, path)
-            places[path] = whole, index
+            for path, (whole, index) in found.items():
+                taken = whole.components if index is None else (path,)
+                if rival := next((owners[c] for c in taken if c in owners), None):
+                    problems.append(f"'{rival}' and '{path}' name the same number; give only one of them")
+                owners |= dict.fromkeys(taken, path)
+            places |= found
         return places, problems
+
+    def _meant(self, name: str, named: Collection[str]) -> list[str]:
+        """What a name stands for: itself, or, if it is a pattern, what it matches and is not among those `named`."""
+        if not is_pattern(name):
+            return [name]
+        return [path for path in matching(name, self.parameters()) if path not in named]
 
 
 def _variables_in(given: Mapping[str, Any], document: Document) -> dict[str, Var]:

@@ -54,7 +54,8 @@ def _make(kind: type[Kind]) -> type[Table]:
     for name, field in kind.fields.items():
         fields[name] = Annotated[field.check, field.rule], ... if field.default is None else field.default
     if kind.group == "shapes":
-        fields["material"] = Annotated[SerializeAsAny[Table], _example()], ...
+        words = Field(description="what its surface is")
+        fields["material"] = Annotated[SerializeAsAny[Table], words, _example()], ...
     made: type[Table] = create_model(kind.__name__, __base__=Table, __module__=__name__, **fields)
     made.kind, made.relations = kind, kind.relations
     return made
@@ -80,7 +81,10 @@ def _example() -> Rule:
     )
 
 
-_Bounces = Annotated[int, Strict(), Field(ge=0, le=8), Rule("a whole number from 0 to 8")]
+_Bounces = Annotated[
+    int, Strict(), Field(ge=0, le=8, description="the most mirrors that a light path meets"),
+    Rule("a whole number from 0 to 8"),
+]  # fmt: skip
 
 
 class Document(Checked):

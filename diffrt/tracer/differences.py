@@ -58,6 +58,8 @@ MARGIN = 16.0
 pixel beside the limb of a ball is rounded more than others."""
 
 
+VERDICTS = ("right", "wrong", "cannot tell")
+
 _LENGTH = "scene units"
 _Rendered = tuple[NDArray[np.float64], NDArray[np.uint64]]
 
@@ -178,10 +180,7 @@ def _rounding(scene: Scene, settings: Settings, base: _Rendered) -> float:
 
 def _derivative(scene: Scene, names: Sequence[str], settings: Settings) -> NDArray[np.float64]:
     require_memory_for(scene.camera.size, settings, len(scene.components(names)) + COPIES)
-    found: NDArray[np.float64] = jacobian(
-        scene, names, settings.cells, settings.edges, settings.edge_depth, settings.junction_depth
-    )
-    return found
+    return np.asarray(jacobian(scene, names, **vars(settings)))
 
 
 def _compare(

@@ -134,7 +134,8 @@ radiance = 0.1
 
 def main() -> None:
     scene = diffrt.parse_scene(SCENE)
-    image, report = diffrt.render(scene, report=True)
+    image = diffrt.render(scene)
+    report = image.report
     image.save(sys.argv[1] if len(sys.argv) > 1 else "bowl.png")
     print(report)
 
