@@ -1,6 +1,7 @@
 """The reference of scene files, made from the classes of the kinds: what may stand where, and what it means."""
 
 import json
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -28,12 +29,15 @@ class FieldEntry:
 
 @dataclass(frozen=True)
 class KindEntry:
-    """A kind: its type, what it is in words, its fields, and rules between them."""
+    """A kind: its type, what it is in words, its fields, rules between them, the name of its class, and the formulas of
+    its module in words."""
 
     type: str
     words: str
     fields: tuple[FieldEntry, ...]
     rules: tuple[str, ...] = ()
+    class_name: str = ""
+    formulas: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ _PLACES = {
     "cameras": f"the table [camera], whose type is {next(iter(GROUPS['cameras']))} if none is given",
     "shapes": "tables such as [shapes.ball], each with a type and a material",
     "materials": "the material of a shape, a table with a type",
+    "textures": "in place of a colour or a number of a material, a table with a type",
     "lights": "tables such as [lights.lamp], each with a type",
+    "backgrounds": f"the table [background], whose type is {next(iter(GROUPS['backgrounds']))} if none is given; without "
+    "it what rays see that meet nothing is black",
 }
 
 
@@ -71,7 +78,7 @@ def reference() -> tuple[GroupEntry, ...]:
         if name not in ("camera", *GROUPS)
     ]
     file = GroupEntry("file", "at the top of the file, before any table", (KindEntry("", "A scene.", tuple(top)),))
-    order = [*_PLACES, *(name for name in GROUPS if name not in _PLACES)]
+    order = [*(name for name in _PLACES if name in GROUPS), *(name for name in GROUPS if name not in _PLACES)]
     groups = [
         GroupEntry(name, _PLACES.get(name, f"a table of {name}"), tuple(map(_kind, GROUPS[name].values())))
         for name in order
@@ -105,7 +112,8 @@ def _kind(kind: type[Kind]) -> KindEntry:
     ]
     words = (kind.__doc__ or "").strip().split("\n\n")[0]
     rules = [f"{relation.blamed}: {relation.allowed}" for relation in kind.relations]
-    return KindEntry(kind.type, " ".join(words.split()), tuple(fields), tuple(rules))
+    formulas = sys.modules[kind.__module__].__doc__ or ""
+    return KindEntry(kind.type, " ".join(words.split()), tuple(fields), tuple(rules), kind.__name__, formulas)
 
 
 def _entry(name: str, info: FieldInfo, words: str) -> FieldEntry:

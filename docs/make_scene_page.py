@@ -1,0 +1,144 @@
+"""Makes scene.md, the reference of scene files, from the classes of the kinds, and the picture of each kind.
+
+    python docs/make_scene_page.py
+
+The picture of a kind is rendered from the few lines in kinds/GROUP/TYPE.toml, put on the stage of kinds/stage.toml: a
+table of the stage is left out where those lines have a table of the same group, but the floor stays.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import diffrt
+from diffrt.scene.reference import FieldEntry, GroupEntry, KindEntry, reference
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "scene.md"
+
+BEGINNING = """\
+# Scene files
+
+Everything that may stand in a scene file: every kind, every field, what it may hold, its unit, its default, and the
+formula behind it. This page is made from the classes of the kinds by `docs/make_scene_page.py`; `diffrt schema sphere`
+prints a part of it in a terminal.
+
+A scene file is [TOML](https://toml.io): a camera, shapes with their materials, and lights. This is a whole one:
+
+```toml
+{stage}```
+
+- **Names** such as `ball` and `lamp` are yours to choose, of letters, digits, _ and -. Every number is a parameter with
+  a path made of them: `ball.center.x`, `ball.material.albedo.r`, `lamp.intensity`, `camera.fov`, `background.zenith`.
+- **Colours** are three numbers `[r, g, b]`, linear and not sRGB-encoded; one number means gray.
+- **Lengths** are in scene units, angles in degrees. If a scene unit is a metre, light is in watts: W/sr, W/m^2 and
+  W/(m^2 sr). A pixel of 1 is white.
+- **Without a default** a field must be given. A name that is not on this page is an error, and so is a value that the
+  column "allowed" does not have; all mistakes of a file are told at once.
+- **In Python** each type is a class with the same fields: `type = "sphere"` is `diffrt.Sphere(center=..., radius=...,
+  material=...)`. Two coordinates that meet no rule of their own can be any finite numbers in their range.
+
+Each kind below has its picture, and the lines that it was rendered from. They stand on the stage above: they take the
+place of its tables of the same group, and the floor stays.
+"""
+
+
+def page() -> str:
+    """The text of scene.md."""
+    parts = [BEGINNING.format(stage=_stage())]
+    groups = reference()
+    links = [f"[{group.name}](#{group.name})" for group in groups]
+    parts.append("On this page: " + ", ".join(links) + ".\n")
+    for group in groups:
+        parts.append(f"## {group.name}\n\n{_sentence(group.place)}\n")
+        for kind in group.kinds:
+            parts.append(_kind(group, kind))
+        for file, words in _shared(group).items():
+            parts.append(f"### What `{file}` holds\n\n{prose(words)}")
+    return "\n".join(parts)
+
+
+def scene_text(group: str, kind: str) -> str:
+    """The scene of the picture of a kind, a whole scene file."""
+    piece = piece_text(group, kind)
+    taken = set(re.findall(r"^\[(\w+)", piece, re.M))
+    tables = re.split(r"\n(?=\[)", _stage())
+    stage = [table for table in tables if table.startswith("[shapes.floor]") or table[1:].split(".")[0].split("]")[0]
+             not in taken]  # fmt: skip
+    return "\n".join([piece, *stage])
+
+
+def piece_text(group: str, kind: str) -> str:
+    """The lines of a scene file that show a kind."""
+    return (DOCS / "kinds" / group / f"{kind}.toml").read_text(encoding="utf-8")
+
+
+def picture_path(group: str, kind: str) -> Path:
+    """Where the picture of a kind is."""
+    return DOCS / "images" / "kinds" / group / f"{kind}.png"
+
+
+def prose(words: str) -> str:
+    """The docstring of a module as Markdown: paragraphs, and formulas as they stand there."""
+    paragraphs = []
+    for paragraph in words.strip().split("\n\n"):
+        if paragraph.startswith("    "):
+            lines = "\n".join(line.removeprefix("    ") for line in paragraph.splitlines())
+            paragraphs.append(f"```text\n{lines}\n```")
+        else:
+            paragraphs.append(re.sub(r"(?<!`)([*_<>|])(?!\w*`)", r"\\\1", paragraph))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _stage() -> str:
+    return (DOCS / "kinds" / "stage.toml").read_text(encoding="utf-8")
+
+
+def _kind(group: GroupEntry, kind: KindEntry) -> str:
+    if not kind.type:
+        return _table(kind.fields)
+    picture = picture_path(group.name, kind.type).relative_to(DOCS)
+    rules = "".join(f"- Rule for `{rule.partition(': ')[0]}`: {rule.partition(': ')[2]}.\n" for rule in kind.rules)
+    return (
+        f"### {kind.type}\n\n{kind.words} In Python: `{kind.class_name}`.\n\n"
+        f"![{kind.type}]({picture.as_posix()})\n\n```toml\n{piece_text(group.name, kind.type)}```\n\n"
+        f"{_table(kind.fields)}{rules and chr(10) + rules}\n{prose(kind.formulas)}"
+    )
+
+
+def _table(fields: tuple[FieldEntry, ...]) -> str:
+    rows = ["| field | what it is | allowed | unit | default |", "|---|---|---|---|---|"]
+    for each in fields:
+        default = "" if each.required else "none" if each.default is None else f"`{json.dumps(each.default)}`"
+        cells = (f"`{each.name}`", each.words, each.allowed, each.unit, default)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _shared(group: GroupEntry) -> dict[str, str]:
+    """The docstrings of the modules that the formulas of a group's kinds refer to, by file."""
+    named = {file for kind in group.kinds for file in re.findall(r"`(\w+)\.py`", kind.formulas)}
+    found = {}
+    for name in sorted(named):
+        path = DOCS.parent / "diffrt" / "kinds" / group.name / f"{name}.py"
+        if path.exists():
+            found[path.relative_to(DOCS.parent).as_posix()] = path.read_text(encoding="utf-8").split('"""')[1]
+    return found
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + "."
+
+
+def main() -> None:
+    for group in reference():
+        for kind in group.kinds:
+            if kind.type:
+                path = picture_path(group.name, kind.type)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                diffrt.render(diffrt.parse_scene(scene_text(group.name, kind.type)), cells=2).save(path)
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
