@@ -36,7 +36,7 @@ A scene file is [TOML](https://toml.io): a camera, shapes with their materials, 
 - **Without a default** a field must be given. A name that is not on this page is an error, and so is a value that the
   column "allowed" does not have; all mistakes of a file are told at once.
 - **In Python** each type is a class with the same fields: `type = "sphere"` is `diffrt.Sphere(center=..., radius=...,
-  material=...)`. Two coordinates that meet no rule of their own can be any finite numbers in their range.
+  material=...)`.
 
 Each kind below has its picture, and the lines that it was rendered from. They stand on the stage above: they take the
 place of its tables of the same group, and the floor stays.

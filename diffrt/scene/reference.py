@@ -75,7 +75,7 @@ def reference() -> tuple[GroupEntry, ...]:
     top = [
         _entry(name, Document.model_fields[name], "")
         for name in Document.model_fields
-        if name not in ("camera", *GROUPS)
+        if name not in ("camera", "background", *GROUPS)
     ]
     file = GroupEntry("file", "at the top of the file, before any table", (KindEntry("", "A scene.", tuple(top)),))
     order = [*(name for name in _PLACES if name in GROUPS), *(name for name in GROUPS if name not in _PLACES)]
