@@ -65,8 +65,8 @@ _PLACES = {
     "materials": "the material of a shape, a table with a type",
     "textures": "in place of a colour or a number of a material, a table with a type",
     "lights": "tables such as [lights.lamp], each with a type",
-    "backgrounds": f"the table [background], whose type is {next(iter(GROUPS['backgrounds']))} if none is given; without "
-    "it what rays see that meet nothing is black",
+    "backgrounds": "the table [background], what rays see that meet nothing, whose type is "
+    f"{next(iter(GROUPS['backgrounds']))} if none is given; without the table that is black",
 }
 
 
@@ -122,4 +122,4 @@ def _entry(name: str, info: FieldInfo, words: str) -> FieldEntry:
     words, default = words or info.description or "", None if info.is_required() else info.default
     if not isinstance(rule, Quantity):
         return FieldEntry(name, words, rule.allowed, required=info.is_required(), default=default)
-    return FieldEntry(name, words, rule.allowed, rule.unit, rule.components, info.is_required(), default, True)
+    return FieldEntry(name, words, rule.allowed, rule.unit, rule.components, info.is_required(), default, not getattr(rule, "fixed", False))

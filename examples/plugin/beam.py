@@ -1,4 +1,4 @@
-"""An op from outside the package, sech x = 1 / cosh x, in a light of one's own: a beam. `python examples/plugin/beam.py`
+"""An op from outside the package, sech x = 1 / cosh x, in a light, a beam. `python examples/plugin/beam.py`
 
 The op is one row: its values, its derivative in words of `diffrt.autograd`, and the code that kernels run. With the
 angle a between the axis of the beam and the way to a point, and the width w of the beam, the irradiance is

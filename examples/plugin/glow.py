@@ -4,7 +4,7 @@ Along a ray of the unit direction d, with the unit vector s to the sun, the radi
 
     sky + glow exp(k (d . s - 1))
 
-so it is sky + glow at the sun itself, and the glow is e times weaker where the angle to it is about sqrt(2 / k) radians.
+so it is sky + glow at the sun itself, and the glow is e times weaker about sqrt(2 / k) radians from it.
 """
 
 import sys

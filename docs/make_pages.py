@@ -1,6 +1,7 @@
-"""Makes scene.md, the reference of scene files, from the classes of the kinds, and the picture of each kind.
+"""Makes the pages that hold what stands elsewhere too: scene.md, the reference of scene files, from the classes of the
+kinds, with a picture of each; the programs in extending.md; and the list of operations in api.md.
 
-    python docs/make_scene_page.py
+    python docs/make_pages.py
 
 The picture of a kind is rendered from the few lines in kinds/GROUP/TYPE.toml, put on the stage of kinds/stage.toml: a
 table of the stage is left out where those lines have a table of the same group, but the floor stays.
@@ -11,16 +12,16 @@ import re
 from pathlib import Path
 
 import diffrt
+from diffrt import autograd
 from diffrt.scene.reference import FieldEntry, GroupEntry, KindEntry, reference
 
 DOCS = Path(__file__).parent
-PAGE = DOCS / "scene.md"
 
 BEGINNING = """\
 # Scene files
 
 Everything that may stand in a scene file: every kind, every field, what it may hold, its unit, its default, and the
-formula behind it. This page is made from the classes of the kinds by `docs/make_scene_page.py`; `diffrt schema sphere`
+formula behind it. This page is made from the classes of the kinds by `docs/make_pages.py`; `diffrt schema sphere`
 prints a part of it in a terminal.
 
 A scene file is [TOML](https://toml.io): a camera, shapes with their materials, and lights. This is a whole one:
@@ -43,7 +44,41 @@ place of its tables of the same group, and the floor stays.
 """
 
 
-def page() -> str:
+def pages() -> dict[str, str]:
+    """The text of each page that is made, by the name of its file."""
+    return {"scene.md": scene_page(), "extending.md": with_programs((DOCS / "extending.md").read_text("utf-8")),
+            "api.md": with_operations((DOCS / "api.md").read_text("utf-8"))}  # fmt: skip
+
+
+def with_programs(text: str) -> str:
+    """A page with each program as it is in the file that the line above it names: <!-- examples/plugin/dust.py -->."""
+
+    def program(found: re.Match[str]) -> str:
+        return f"{found[1]}```py\n{(DOCS.parent / found[2]).read_text(encoding='utf-8')}```\n"
+
+    return re.sub(r"^(<!-- (\S+\.py) -->\n)```py\n.*?^```\n", program, text, flags=re.M | re.S)
+
+
+def with_operations(text: str) -> str:
+    """A page with the operations of the table between its two marks, and what each does."""
+    rows = [f"| `{name}` | {about.replace('|', chr(92) + '|')} |" for name, about in _operations()]
+    table = "\n".join(["| operation | what |", "|---|---|", *rows])
+    return re.sub(r"(<!-- operations -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text,
+                  flags=re.S)  # fmt: skip
+
+
+def _operations() -> list[tuple[str, str]]:
+    """The functions of `diffrt.autograd` that compute with numbers, with the first paragraph of what each says."""
+    rooms = ("operations", "structure", "functional", "matrices", "contraction")
+    functions = [(name, getattr(autograd, name)) for name in sorted(autograd.__all__)]
+    return [
+        (name, " ".join(function.__doc__.strip().split("\n\n")[0].split()))
+        for name, function in functions
+        if getattr(function, "__module__", "").removeprefix("diffrt.autograd.") in rooms
+    ]
+
+
+def scene_page() -> str:
     """The text of scene.md."""
     parts = [BEGINNING.format(stage=_stage())]
     groups = reference()
@@ -86,7 +121,7 @@ def prose(words: str) -> str:
             lines = "\n".join(line.removeprefix("    ") for line in paragraph.splitlines())
             paragraphs.append(f"```text\n{lines}\n```")
         else:
-            paragraphs.append(re.sub(r"(?<!`)([*_<>|])(?!\w*`)", r"\\\1", paragraph))
+            paragraphs.append(re.sub(r"([*<](?=\w))", r"\\\1", paragraph))  # no emphasis and no tag is meant
     return "\n\n".join(paragraphs) + "\n"
 
 
@@ -137,7 +172,8 @@ def main() -> None:
                 path = picture_path(group.name, kind.type)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 diffrt.render(diffrt.parse_scene(scene_text(group.name, kind.type)), cells=2).save(path)
-    PAGE.write_text(page(), encoding="utf-8")
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

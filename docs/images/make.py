@@ -1,0 +1,101 @@
+"""Makes the pictures of the README and of the pages beside it; those of kinds are made by docs/make_pages.py.
+
+python docs/images/make.py
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+import diffrt
+from diffrt.image import srgb_levels
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+WIDTH, HEIGHT, GAP, LABEL = 640, 480, 8, 34
+SKY = '\n[background]\ntype = "gradient"\nzenith = [0.1, 0.22, 0.5]\nnadir = [0.62, 0.68, 0.76]\n'
+
+
+def shipped(name: str, more: str = "") -> Any:
+    """A scene of the folder scenes at 640x480, before a sky."""
+    text = (ROOT / "scenes" / f"{name}.toml").read_text(encoding="utf-8") + SKY + more
+    return diffrt.parse_scene(text).replace({}, width=WIDTH, height=HEIGHT)
+
+
+def signed(values: Any, most: float) -> Any:
+    """Levels (height, width, 3) for a derivative (height, width): blue at -most, white at 0, red at +most."""
+    share = np.clip(values / most, -1.0, 1.0)
+    red, blue = 1.0 + np.minimum(share, 0.0), 1.0 - np.maximum(share, 0.0)
+    return np.rint(255 * np.stack([red, np.minimum(red, blue), blue], axis=-1)).astype(np.uint8)
+
+
+def luminance(derivative: Any) -> Any:
+    return np.asarray(derivative) @ np.array([0.2126, 0.7152, 0.0722])
+
+
+def strength(slope: Any) -> float:
+    """What nine tenths of the pixels that change are under."""
+    size = np.abs(slope)
+    return float(np.quantile(size[size > 0.01 * np.quantile(size, 0.999)], 0.9))
+
+
+def side_by_side(panels: dict[str, Any]) -> Image.Image:
+    """Pictures in a row, each over its label."""
+    font = ImageFont.load_default(20)
+    whole = Image.new("RGB", (len(panels) * (WIDTH + GAP) - GAP, HEIGHT + LABEL), "white")
+    for column, (label, levels) in enumerate(panels.items()):
+        left = column * (WIDTH + GAP)
+        whole.paste(Image.fromarray(levels), (left, 0))
+        ImageDraw.Draw(whole).text((left + WIDTH / 2, HEIGHT + LABEL / 2), label, "black", font, anchor="mm")
+    return whole
+
+
+def gallery() -> Image.Image:
+    """A scene with many kinds, and its derivative by the lamp's x."""
+    scene = shipped("gallery")
+    slope = luminance(diffrt.jacobian(scene, direction={"lamp.position": [1, 0, 0]}))
+    most = strength(slope)
+    return side_by_side({
+        "the scene": srgb_levels(diffrt.render(scene, cells=2)),
+        f"its derivative by lamp.position.x, from -{most:.2g} to {most:.2g} per unit": signed(slope, most),
+    })  # fmt: skip
+
+
+def edges() -> Image.Image:
+    """The still life, and the two terms of its derivative by the ball's x."""
+    scene = shipped("still_life", '\n[lights.sky]\ntype = "ambient"\nradiance = 0.06\n')
+    direction = {"ball.center": [1, 0, 0]}
+    whole = luminance(diffrt.jacobian(scene, direction=direction))
+    interior = luminance(diffrt.jacobian(scene, direction=direction, edges="ignore"))
+    edge = whole - interior
+    inside, outline = strength(interior), strength(edge)
+    print(f"edges.png: full colour is {inside:.2g} and {outline:.2g} per scene unit")
+    return side_by_side({
+        "the scene; the ball moves to the right": srgb_levels(diffrt.render(scene, cells=2)),
+        "interior term: the shading moves with the ball": signed(interior, inside),
+        "edge term: outline and shadow border move": signed(edge, outline),
+    })  # fmt: skip
+
+
+def first_scene() -> dict[str, Image.Image]:
+    """The pictures of first_scene.md: what its commands make."""
+    starter = (ROOT / "diffrt/commands/starter/scene.toml").read_text(encoding="utf-8")
+    page = (HERE.parent / "first_scene.md").read_text(encoding="utf-8")
+    added = page.split("```toml\n")[1].split("```")[0]
+    first, second = (
+        diffrt.parse_scene(text).replace({}, width=WIDTH, height=HEIGHT) for text in (starter, f"{starter}\n{added}")
+    )
+    ((_, slope, _),) = diffrt.jacobian(second, ["ball.center.x"]).pictures()
+    pictures = {"ball": diffrt.render(first), "crate": diffrt.render(second), "ball_x": slope}
+    return {f"first_{name}": Image.fromarray(srgb_levels(picture)) for name, picture in pictures.items()}
+
+
+def main() -> None:
+    for name, picture in {"gallery": gallery(), "edges": edges(), **first_scene()}.items():
+        picture.save(HERE / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
