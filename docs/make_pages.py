@@ -36,8 +36,8 @@ A scene file is [TOML](https://toml.io): a camera, shapes with their materials, 
   W/(m^2 sr). A pixel of 1 is white.
 - **Without a default** a field must be given. A name that is not on this page is an error, and so is a value that the
   column "allowed" does not have; all mistakes of a file are told at once.
-- **In Python** each type is a class with the same fields: `type = "sphere"` is `diffrt.Sphere(center=..., radius=...,
-  material=...)`.
+- **In Python** each type is a class with the same fields: `type = "sphere"` is
+  `diffrt.Sphere(center=..., radius=..., material=...)`.
 
 Each kind below has its picture, and the lines that it was rendered from. They stand on the stage above: they take the
 place of its tables of the same group, and the floor stays.
@@ -135,7 +135,7 @@ def _kind(group: GroupEntry, kind: KindEntry) -> str:
     picture = picture_path(group.name, kind.type).relative_to(DOCS)
     rules = "".join(f"- Rule for `{rule.partition(': ')[0]}`: {rule.partition(': ')[2]}.\n" for rule in kind.rules)
     return (
-        f"### {kind.type}\n\n{kind.words} In Python: `{kind.class_name}`.\n\n"
+        f"### {kind.type}\n\n{kind.words} In Python: `diffrt.{kind.class_name}`.\n\n"
         f"![{kind.type}]({picture.as_posix()})\n\n```toml\n{piece_text(group.name, kind.type)}```\n\n"
         f"{_table(kind.fields)}{rules and chr(10) + rules}\n{prose(kind.formulas)}"
     )

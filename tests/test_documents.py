@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 
 from diffrt import commands
+from diffrt.errors import InputError
 from diffrt.fitting import read_problem
+from diffrt.scene import load_scene, parse_scene
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples").rglob("README.md")),
+]
+STORY = ROOT / "docs" / "first_scene.md"
+"""A page whose boxes are typed one after another: a test of its own goes through them."""
 LONG = re.compile(r"scenes/gallery\.toml|diffrt check|examples/recover")
 """Commands that compile for a while, render hundreds of images, or have a test of their own (test_recover.py)."""
 
@@ -20,6 +29,8 @@ LONG = re.compile(r"scenes/gallery\.toml|diffrt check|examples/recover")
 def blocks(language):
     """The fenced blocks of a language, and the page that each is on."""
     for page in PAGES:
+        if page == STORY:
+            continue
         for text in re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.M | re.S):
             yield page, text
 
@@ -93,6 +104,29 @@ def test_the_pages_print_commands_of_every_kind():
                                             enumerate(blocks("python"))])  # fmt: skip
 def test_a_printed_program_runs_as_printed(page, text, copy, capsys):
     exec(compile("import diffrt\n" + text, page.name, "exec"), {"__name__": "printed"})
+
+
+def test_the_first_scene_goes_as_it_is_told(copy, monkeypatch, capsys):
+    """Its boxes in order: what a shell has to do is done, lines for the scene file go to its end, the program runs."""
+    for language, text in re.findall(r"^```(sh|toml|python|text)\n(.*?)^```$", STORY.read_text(), re.M | re.S):
+        if language == "toml":
+            scene = Path("first/scene.toml")
+            scene.write_text(f"{scene.read_text()}\n{text}")
+        elif language == "python":
+            exec(compile("import diffrt\n" + text, STORY.name, "exec"), {"__name__": "printed"})
+        elif language == "text":  # what is said of a mistake
+            wrong = Path("first/scene.toml").read_text().replace("width = 1.0", "width = -1")
+            with pytest.raises(InputError, match=re.escape(text.strip().partition(": ")[2])):
+                parse_scene(wrong)
+        for command in text.splitlines() if language == "sh" else ():
+            if command.startswith("diffrt "):
+                monkeypatch.setattr(sys, "argv", shlex.split(command))
+                with pytest.raises(SystemExit) as left:
+                    commands.main()
+                assert left.value.code in (None, 0), capsys.readouterr().err
+    fitted = load_scene("first/out/fitted.toml")
+    assert abs(fitted["lamp.position"] - [2.0, 4.0, 3.0]).max() < 0.002
+    assert abs(fitted["ball.center"] - [-0.4, 0.8, 0.0]).max() < 0.0005
 
 
 @pytest.mark.parametrize(("page", "text"), [pytest.param(p, t, id=f"{p.name}-{i}") for i, (p, t) in

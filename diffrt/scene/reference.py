@@ -120,6 +120,8 @@ def _entry(name: str, info: FieldInfo, words: str) -> FieldEntry:
     """A field of a table. words: what it is; what its own description says if empty."""
     rule = next((each for each in info.metadata if isinstance(each, Rule)), Rule(""))
     words, default = words or info.description or "", None if info.is_required() else info.default
+    entry = FieldEntry(name, words, rule.allowed, required=info.is_required(), default=default)
     if not isinstance(rule, Quantity):
-        return FieldEntry(name, words, rule.allowed, required=info.is_required(), default=default)
-    return FieldEntry(name, words, rule.allowed, rule.unit, rule.components, info.is_required(), default, not getattr(rule, "fixed", False))
+        return entry
+    fixed = getattr(rule, "fixed", False)
+    return replace(entry, unit=rule.unit, components=rule.components, parameter=not fixed)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import diffrt
-from diffrt.image import srgb_levels
+from diffrt.image import LUMINANCE, srgb_levels
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -21,7 +21,19 @@ SKY = '\n[background]\ntype = "gradient"\nzenith = [0.1, 0.22, 0.5]\nnadir = [0.
 def shipped(name: str, more: str = "") -> Any:
     """A scene of the folder scenes at 640x480, before a sky."""
     text = (ROOT / "scenes" / f"{name}.toml").read_text(encoding="utf-8") + SKY + more
-    return diffrt.parse_scene(text).replace({}, width=WIDTH, height=HEIGHT)
+    return diffrt.parse_scene(text)
+
+
+def shown(scene: Any) -> Any:
+    """The levels of a picture of a scene."""
+    return srgb_levels(diffrt.render(scene.replace({}, width=WIDTH, height=HEIGHT), cells=2))
+
+
+def slope(scene: Any, direction: Any, **settings: Any) -> Any:
+    """The derivative of the luminance along a direction. Its pixels are squares of two, so that edges can be seen."""
+    smaller = scene.replace({}, width=WIDTH // 2, height=HEIGHT // 2)
+    derivative = np.asarray(diffrt.jacobian(smaller, direction=direction, **settings))
+    return (derivative @ np.array(LUMINANCE)).repeat(2, 0).repeat(2, 1)
 
 
 def signed(values: Any, most: float) -> Any:
@@ -29,10 +41,6 @@ def signed(values: Any, most: float) -> Any:
     share = np.clip(values / most, -1.0, 1.0)
     red, blue = 1.0 + np.minimum(share, 0.0), 1.0 - np.maximum(share, 0.0)
     return np.rint(255 * np.stack([red, np.minimum(red, blue), blue], axis=-1)).astype(np.uint8)
-
-
-def luminance(derivative: Any) -> Any:
-    return np.asarray(derivative) @ np.array([0.2126, 0.7152, 0.0722])
 
 
 def strength(slope: Any) -> float:
@@ -48,34 +56,32 @@ def side_by_side(panels: dict[str, Any]) -> Image.Image:
     for column, (label, levels) in enumerate(panels.items()):
         left = column * (WIDTH + GAP)
         whole.paste(Image.fromarray(levels), (left, 0))
+        ImageDraw.Draw(whole).rectangle((left, 0, left + WIDTH - 1, HEIGHT - 1), outline=(190, 190, 190))
         ImageDraw.Draw(whole).text((left + WIDTH / 2, HEIGHT + LABEL / 2), label, "black", font, anchor="mm")
     return whole
 
 
 def gallery() -> Image.Image:
     """A scene with many kinds, and its derivative by the lamp's x."""
-    scene = shipped("gallery")
-    slope = luminance(diffrt.jacobian(scene, direction={"lamp.position": [1, 0, 0]}))
-    most = strength(slope)
-    return side_by_side({
-        "the scene": srgb_levels(diffrt.render(scene, cells=2)),
-        f"its derivative by lamp.position.x, from -{most:.2g} to {most:.2g} per unit": signed(slope, most),
-    })  # fmt: skip
+    scene = shipped("gallery").replace({"camera.position": [0.9, 2.0, 6.9], "camera.target": [0.1, 0.85, -0.2]})
+    change = slope(scene, {"lamp.position": [1, 0, 0]})
+    most = 2.0 * strength(change)
+    label = f"its derivative by lamp.position.x, from -{most:.2g} to {most:.2g} per unit"
+    return side_by_side({"the scene": shown(scene), label: signed(change, most)})
 
 
 def edges() -> Image.Image:
     """The still life, and the two terms of its derivative by the ball's x."""
     scene = shipped("still_life", '\n[lights.sky]\ntype = "ambient"\nradiance = 0.06\n')
     direction = {"ball.center": [1, 0, 0]}
-    whole = luminance(diffrt.jacobian(scene, direction=direction))
-    interior = luminance(diffrt.jacobian(scene, direction=direction, edges="ignore"))
-    edge = whole - interior
+    interior = slope(scene, direction, edges="ignore")
+    edge = slope(scene, direction) - interior
     inside, outline = strength(interior), strength(edge)
     print(f"edges.png: full colour is {inside:.2g} and {outline:.2g} per scene unit")
     return side_by_side({
-        "the scene; the ball moves to the right": srgb_levels(diffrt.render(scene, cells=2)),
+        "the scene; the red ball moves to the right": shown(scene),
         "interior term: the shading moves with the ball": signed(interior, inside),
-        "edge term: outline and shadow border move": signed(edge, outline),
+        "edge term: its outline and its shadow's border move": signed(edge, outline),
     })  # fmt: skip
 
 
@@ -87,8 +93,8 @@ def first_scene() -> dict[str, Image.Image]:
     first, second = (
         diffrt.parse_scene(text).replace({}, width=WIDTH, height=HEIGHT) for text in (starter, f"{starter}\n{added}")
     )
-    ((_, slope, _),) = diffrt.jacobian(second, ["ball.center.x"]).pictures()
-    pictures = {"ball": diffrt.render(first), "crate": diffrt.render(second), "ball_x": slope}
+    ((_, change, _),) = diffrt.jacobian(second, ["ball.center.x"]).pictures()
+    pictures = {"ball": diffrt.render(first), "crate": diffrt.render(second), "ball_x": change}
     return {f"first_{name}": Image.fromarray(srgb_levels(picture)) for name, picture in pictures.items()}
 
 
