@@ -13,7 +13,7 @@ from diffrt.marking.formula import Formula
 from diffrt.marking.quantities import Quantities
 from diffrt.marking.work import Overworked
 
-_LETTERS = "ijkmn"
+LETTERS = "ijkmn"
 
 MOST_CLAIMS = 1_000
 """That one line stands for."""
@@ -24,7 +24,8 @@ class Claim:
     """One line of a derivation, for one entry: that `formula` is the derivative of `name` by `of`.
 
     kind: "partial", "path" or "total". entry, place: of the two, in C order, None for all entries. steps: of a path,
-    quantities and entries from the first to the last. letters: what index letters stand for.
+    quantities and entries from the first to the last. letters: what index letters stand for. line: the left side as
+    written, with its letters.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Claim:
     formula: Callable[..., Any]
     letters: Mapping[str, int] = field(default_factory=dict)
     steps: tuple[tuple[str, int], ...] = ()
+    line: str = ""
 
 
 def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim]:
@@ -71,14 +73,14 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
             steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
             for (of, _), (name, _) in pairwise(steps):
                 _check_edge(q, name, of, where)
-            claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps))
+            claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps, text))
             continue
         (name, _), (of, _) = names
         if kind == "partial":
             _check_edge(q, name, of, where)
         elif of not in q.above(name):
             raise InputError(f"{where}: {name} does not depend on {of}; it depends on {', '.join(q.above(name))}")
-        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at))
+        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at, (), text))
     return claims
 
 
@@ -96,8 +98,8 @@ def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...
     indices: tuple[Any, ...] = ()
     if bracket:
         parts = [p.strip() for p in rest.rstrip().removesuffix("]").split(",")]
-        if not rest.rstrip().endswith("]") or not all(p.lstrip("-").isdigit() or p in _LETTERS for p in parts):
-            raise InputError(f"{where}: {side}: needed: an index such as [0] or one of the letters {_LETTERS}")
+        if not rest.rstrip().endswith("]") or not all(p.lstrip("-").isdigit() or p in LETTERS for p in parts):
+            raise InputError(f"{where}: {side}: needed: an index such as [0] or one of the letters {LETTERS}")
         indices = tuple(int(p) if p.lstrip("-").isdigit() else p for p in parts)
     name = by_underscore.get(name, name)
     if name not in q.vars and name.rpartition(".")[2] in ("x", "y", "z") and not indices:

@@ -117,6 +117,7 @@ class Derivation:
         if len(text) > LONGEST:
             raise InputError(f"the left side has {len(text):,} characters, allowed: {LONGEST}")
         marks = []
+        tried = []
         for claim in read_claims(kind, text, formula, survey.looks[0].q):
             trials = [self._trial(claim, look) for look in survey.looks]
             trials += self._beside(claim, trials, survey)
@@ -124,7 +125,23 @@ class Derivation:
             if line.verdict == "wrong":
                 line.reading = self._reading(claim, trials, readings)
             marks.append(line)
+            tried += trials
+        wrong = [m for m in marks if m.verdict == "wrong" and not m.diagnoses]
+        if wrong:
+            with suppress(Overworked):
+                found = diagnose(tried, self._plain)
+                for line in wrong:
+                    line.diagnoses, line.reasons = [d.at(line.claim.letters) for d in found], found
         return marks
+
+    def _plain(self, trial: Trial) -> Mapping[str, Any]:
+        """The values of the names that a claim's formula may use."""
+        q = trial.look.q
+        given: dict[str, Any] = {n.replace(" ", "_"): q.value(n) for n in q.vars}
+        given |= {n: q.value(n) for n in q.vars}
+        for name, formula in self._abbreviations(trial.claim):
+            given[name] = formula(given, trial.claim.letters)
+        return given
 
     # Points.
 
@@ -332,9 +349,6 @@ class Derivation:
             where = only_where(trials, set(wrong))
             line.detail = f"at {len(wrong)} of {len(trials)} points" + (f", all with {where}" if where else "")
         line.yours, line.right = plain(trials[worst].mine), plain(trials[worst].right)
-        yours, rights = [t.mine for t in trials], [t.right for t in trials]
-        with suppress(Overworked):
-            line.diagnoses = diagnose(claim, [t.look.q for t in trials], yours, rights)
         return line
 
     def _confirm(self, claim: Claim, q: Quantities) -> str:

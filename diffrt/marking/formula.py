@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cache
 from math import e, pi
 from typing import Any
@@ -163,8 +164,8 @@ class Formula:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # such as of "is" with a number, which is refused below
-                self._tree = ast.parse(self._source, mode="eval").body
-            self._check(self._tree, 0)
+                self.tree = ast.parse(self._source, mode="eval").body
+            self._check(self.tree, 0)
         except InputError:
             raise
         except (SyntaxError, ValueError) as fault:
@@ -174,6 +175,23 @@ class Formula:
             raise InputError(
                 f"{where}: {shown(self.text)} is nested too deeply; allowed: {DEEPEST} operations in each other"
             ) from None
+
+    def with_tree(self, tree: Any) -> "Formula":
+        """The same formula with another tree of operations, made from its own."""
+        other = copy(self)
+        other.tree = tree
+        return other
+
+    def parts(self) -> list[Any]:
+        """The operations, names and numbers in it, outer ones first."""
+        found: list[Any] = [self.tree]
+        for node in found:
+            found += [node.value] if isinstance(node, ast.Subscript) else _operands(node)
+        return found
+
+    def said(self, node: ast.AST) -> str:
+        """A part of the formula in its own language."""
+        return ast.unparse(node).replace(" ** ", "^")
 
     def _refuse(self, what: str) -> InputError:
         return InputError(f"{self.where}: {what} is not allowed in a formula; allowed: {_SPELLED}")
@@ -245,7 +263,7 @@ class Formula:
         InputError for an unknown name, an index or shapes that do not fit, and a result of too many entries.
         """
         with np.errstate(all="ignore"):
-            return self._value(self._tree, quantities, letters or {})
+            return self._value(self.tree, quantities, letters or {})
 
     def _value(self, node: Any, given: Mapping[str, Any], letters: Mapping[str, int]) -> Any:
         if isinstance(node, ast.Constant):
@@ -299,7 +317,9 @@ def _operands(node: Any) -> list[ast.AST]:
         return [node.operand]
     if isinstance(node, ast.Compare):
         return [node.left, *node.comparators]
-    return list(node.args if isinstance(node, ast.Call) else node.elts)
+    if isinstance(node, ast.Call):
+        return list(node.args)
+    return list(node.elts) if isinstance(node, ast.List | ast.Tuple) else []
 
 
 def _operation(node: Any) -> tuple[str, Callable[..., Any]]:

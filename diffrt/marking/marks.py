@@ -18,7 +18,8 @@ class Line:
     """The mark of one claim.
 
     verdict: "right", "wrong", "cannot tell" or "cannot be read". detail: more words, such as "subgradient" or why it
-    cannot be read. diagnoses: what is wrong, the likeliest first. point, yours, right: where the difference is largest.
+    cannot be read. diagnoses: what is wrong, the likeliest first; reasons: the
+    same of the whole line, with its index letters. point, yours, right: where the difference is largest.
     effect: by how much swapping it in alone changes the gradient of the output there, relative to it; share: of the sum
     of the effects of all wrong partials. reading: another reading of the definitions for which it is right.
     """
@@ -27,6 +28,7 @@ class Line:
     verdict: str
     detail: str = ""
     diagnoses: list[Diagnosis] = field(default_factory=list)
+    reasons: list[Diagnosis] = field(default_factory=list)
     point: dict[str, Any] = field(default_factory=dict)
     yours: Any = None
     right: Any = None

@@ -55,7 +55,7 @@ class Quantities:
 
     def __init__(self, named: Mapping[str, Var]) -> None:
         self.vars = dict(named)
-        self._nodes = reachable(self.vars.values())
+        self.nodes = reachable(self.vars.values())
         self._names: dict[int, str] = {}
         for name, var in self.vars.items():
             self._names.setdefault(var.serial, name)
@@ -63,7 +63,7 @@ class Quantities:
     @cached_property
     def _sweep(self) -> float:
         """The work of one sweep over all of it."""
-        return cost(len(self._nodes), sum(n.size for n in self._nodes))
+        return cost(len(self.nodes), sum(n.size for n in self.nodes))
 
     def value(self, name: str) -> Any:
         """A float, or an array without axes of length one."""
@@ -132,7 +132,7 @@ class Quantities:
         spend(var.size * self._sweep)
         rows: dict[int, list[Any]] = {}
         for k in range(var.size):
-            found = pull_back(self._nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept)
+            found = pull_back(self.nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept)
             for serial, adjoint in found.items():
                 if serial in self._names and serial != var.serial:
                     rows.setdefault(serial, [None] * var.size)[k] = adjoint
@@ -157,7 +157,7 @@ class Quantities:
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial} if local else {source.serial}
         spend(8.0 * self._sweep)
-        found = pull_back(self._nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
+        found = pull_back(self.nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
         return rounding_of(found.get(source.serial), place)
 
     def uses(self, name: str, of: str) -> list[Matrix]:
@@ -173,7 +173,7 @@ class Quantities:
     def _parts(self, name: str, of: str) -> list[Matrix]:
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial}
-        between = [n for n in self._nodes if n.serial <= var.serial and (n.serial > source.serial or n is var)]
+        between = [n for n in self.nodes if n.serial <= var.serial and (n.serial > source.serial or n is var)]
         places = [
             (n, i)
             for n in between
@@ -186,7 +186,7 @@ class Quantities:
             rows = []
             for k in range(var.size):
                 seen: dict[int, Any] = {}
-                pull_back(self._nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept, seen=seen)
+                pull_back(self.nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept, seen=seen)
                 if node.serial not in seen:
                     rows.append(np.zeros(source.size))
                     continue
@@ -245,7 +245,7 @@ class Quantities:
         target, source = self.vars[name], self.vars[of]
         held = set(self._names) - {target.serial} if local else {source.serial}
         moving, order = {source.serial}, []
-        for node in self._nodes:
+        for node in self.nodes:
             if node.serial in held or node.op is None or node.serial > target.serial:
                 continue
             if any(type(x) is Var and x.serial in moving for x in node.inputs):

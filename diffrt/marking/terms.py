@@ -1,0 +1,127 @@
+"""The terms that a right answer is the sum of.
+
+The chain rule adds up over the ways from one quantity to another. Whatever lies between them, the ways that go through
+it make a *term*: (what comes after it) times (what comes before it). So each operation between them is a term, each
+place in which an operation uses one that moves, and each entry of a quantity. One sweep back and one forward give all
+of them:
+
+    term of a node n       J(y by n) J(n by x)
+    of its input m         J(y by n) J(n by m, once) J(m by x)
+    of its entry k         the column k of the first times the row k of the second
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.autograd.backward import pull_back, push_forward
+from diffrt.autograd.variable import Var
+from diffrt.explaining.graph import unit_entry
+from diffrt.explaining.wording import phrase
+from diffrt.marking.quantities import Quantities, components
+from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
+
+Matrix = NDArray[np.float64]
+
+MOST_TERMS = 120
+"""Of one answer; with more, those through single entries are left out."""
+
+_MOST_ENTRIES = 12
+"""Of a quantity whose entries are terms of their own."""
+
+
+def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
+    """The terms of a derivative at one point, entries by entries, by what the ways go through, in words.
+
+    local: of the partial, with all other quantities held still.
+    """
+    target, source = q.vars[name], q.vars[of]
+    others = {v.serial for v in q.vars.values()} - {target.serial, source.serial}
+    nodes = [n for n in q.nodes if source.serial <= n.serial <= target.serial]
+    if local:
+        nodes = [n for n in nodes if n.serial not in others]
+    if target.size * source.size * len(nodes) > MOST_SLOPES:
+        raise Overworked(f"{len(nodes)} terms of {target.size} by {source.size} entries are too many")
+    spend((target.size + source.size) * cost(4 * len(nodes), sum(n.size for n in nodes)))
+    tangents = push_forward(nodes, {source.serial: [unit_entry(source, k) for k in range(source.size)]}, False)
+    rows: list[dict[int, Any]] = []
+    for k in range(target.size):
+        seen: dict[int, Any] = {}
+        pull_back(nodes, {target.serial: unit_entry(target, k)}, recorded=False, kept={source.serial}, seen=seen)
+        rows.append(seen)
+    names = {v.serial: n for n, v in q.vars.items()}
+    moving = {n.serial for n in nodes if n.serial in tangents and any(n.serial in r for r in rows)} | {source.serial}
+    ways = {n.serial: (_matrix(n, [r.get(n.serial) for r in rows]), _matrix(n, tangents[n.serial]).T)
+            for n in nodes if n.serial in moving and n is not source}  # fmt: skip
+    named_ones, places, operations = [], [], []
+    for node in nodes:
+        if node.serial not in ways:
+            continue
+        after, before = ways[node.serial]
+        if node is not target:
+            through = named_ones if node.serial in names else operations
+            through.append((phrase(node, names), after @ before))
+        inputs = [k for k, x in enumerate(node.inputs) if type(x) is Var and x.serial in moving]
+        for k in inputs if len(inputs) > 1 else ():
+            places.append((_place(node, k, names), after @ _once(node, k, tangents).T))
+    single = [] if local else _entries(q, name, of, names, nodes, ways)
+    found: dict[str, Matrix] = {}
+    for words, term in [*named_ones, *places, *operations, *single][:MOST_TERMS]:
+        while words in found:
+            words += " again"
+        found[words] = term
+    return found
+
+
+def _entries(
+    q: Quantities, name: str, of: str, names: Any, nodes: Sequence[Var], ways: Any
+) -> list[tuple[str, Matrix]]:
+    """The terms through single entries of quantities, and through two of them in succession."""
+    found = []
+    between = [n for n in nodes if n.serial in names and n.serial in ways and names[n.serial] not in (name, of)]
+    for node in between:
+        if 1 < node.size <= _MOST_ENTRIES:
+            after, before = ways[node.serial]
+            labels = components(names[node.serial], q.shape(names[node.serial]))
+            found += [(label, np.outer(after[:, k], before[k])) for k, label in enumerate(labels)]
+    for node, last in product(between, between):
+        above, below = names[last.serial], names[node.serial]
+        if below in q.parents(above) and node.size * last.size <= _MOST_ENTRIES and node.size + last.size > 2:
+            middle = q.local(above, below)
+            after, before = ways[last.serial][0], ways[node.serial][1]
+            for (i, to), (j, start) in product(enumerate(components(above, q.shape(above))),
+                                               enumerate(components(below, q.shape(below)))):  # fmt: skip
+                found.append((f"{start} > {to}", middle[i, j] * np.outer(after[:, i], before[j])))
+    return found
+
+
+def _matrix(node: Var, parts: Sequence[Any]) -> Matrix:
+    """A row for each part, zeros for None."""
+    rows = [np.broadcast_to(0.0 if p is None else p, node.shape).ravel() for p in parts]
+    return np.array(rows, float).reshape(len(rows), node.size)
+
+
+def _once(node: Var, position: int, tangents: Any) -> Matrix:
+    """The tangents of a node if only one of its inputs moves, a row each."""
+    moving = node.inputs[position]
+    alias, copy = Var(moving.value), Var(node.value)
+    copy.op, copy.settings = node.op, node.settings
+    held = [x.value if type(x) is Var else x for x in node.inputs]
+    copy.inputs = tuple(alias if k == position else x for k, x in enumerate(held))
+    return _matrix(node, push_forward([alias, copy], {alias.serial: tangents[moving.serial]}, False)[copy.serial])
+
+
+def _place(node: Var, position: int, names: Any) -> str:
+    """An input of a node in words."""
+    assert node.op is not None
+    part = phrase(node.inputs[position], names)
+    if node.op.name == "divide":
+        return f"the {'denominator' if position else 'numerator'} {part}"
+    whole = phrase(node, {k: n for k, n in names.items() if k != node.serial})
+    if all(x is node.inputs[0] for x in node.inputs):
+        return f"the {'first' if position == 0 else 'second'} {part} of {whole}"
+    kind = {"multiply": "the factor ", "add": "the term ", "subtract": "the term "}.get(node.op.name, "")
+    return f"{kind}{part} of {whole}"
