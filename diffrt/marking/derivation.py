@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, variable
+from diffrt.autograd.naming import watch_scopes
 from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError, shown
 from diffrt.explaining.wording import tidy
@@ -42,6 +43,10 @@ POINTS = 24
 
 LONGEST = 200
 """The most characters of the left side of a line."""
+
+
+Tried = tuple[list[Line], list[Trial]]
+"""The marks of a line, one for each entry, and the trials of all of them."""
 
 
 class Undefined(InputError):
@@ -78,14 +83,21 @@ class Derivation:
 
         Raises InputError for what all of them need: points, and quantities that can be computed there.
         """
-        with at_most(MOST, "the derivation"), np.errstate(all="ignore"):
-            return self._marked()
+        with np.errstate(all="ignore"):
+            with at_most(MOST, "the derivation"):
+                marked, tried = self._marked()
+            # It is known by now what is wrong; finding out why must not take work from that.
+            with suppress(Overworked), at_most(MOST, "the diagnoses"):
+                for lines, trials in tried:
+                    self._diagnose(lines, trials)
+        return marked
 
-    def _marked(self) -> Marked:
+    def _marked(self) -> tuple[Marked, list[Tried]]:
         rng = np.random.default_rng(self.seed)
         domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
         survey = self._survey(domains, rng)
         marks: list[Line] = []
+        tried: list[Tried] = []
         others = {}
         for name, build in self.readings.items():
             try:
@@ -97,7 +109,8 @@ class Derivation:
             for text, formula in given.items():
                 try:
                     with at_most(MOST_OF_A_LINE, "the line"):
-                        marks += self._marks_of(kind, text, formula, survey, others)
+                        tried.append(self._marks_of(kind, text, formula, survey, others))
+                        marks += tried[-1][0]
                 except InputError as fault:
                     marks.append(_unread(kind, text, fault))
         self._together(marks, survey.given)
@@ -106,12 +119,10 @@ class Derivation:
         slope = None
         with suppress(Overworked):
             slope = self._taylor(survey.drawn[-1].q)
-        return Marked(marks, slope, self._where(domains))
+        return Marked(marks, slope, self._where(domains)), tried
 
-    def _marks_of(
-        self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]
-    ) -> list[Line]:
-        """The marks of one line: one for each claim that it stands for."""
+    def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
+        """The marks of one line, one for each claim that it stands for, and the trials of all of them."""
         if not isinstance(text, str):
             raise InputError(f"found {shown(text)}, needed: text such as y / x")
         if len(text) > LONGEST:
@@ -126,13 +137,17 @@ class Derivation:
                 line.reading = self._reading(claim, trials, readings)
             marks.append(line)
             tried += trials
-        wrong = [m for m in marks if m.verdict == "wrong" and not m.diagnoses]
+        return marks, tried
+
+    def _diagnose(self, lines: Sequence[Line], trials: Sequence[Trial]) -> None:
+        """Say why a line is wrong, in all entries for which it is."""
+        wrong = [m for m in lines if m.verdict == "wrong"]
         if wrong:
-            with suppress(Overworked):
-                found = diagnose(tried, self._plain)
+            with suppress(Overworked), at_most(MOST_OF_A_SEARCH, "the search"):
+                found = diagnose(trials, self._plain)
                 for line in wrong:
-                    line.diagnoses, line.reasons = [d.at(line.claim.letters) for d in found], found
-        return marks
+                    line.reasons = line.diagnoses or found
+                    line.diagnoses = [d.at(line.claim.letters) for d in line.reasons]
 
     def _plain(self, trial: Trial) -> Mapping[str, Any]:
         """The values of the names that a claim's formula may use."""
@@ -159,7 +174,7 @@ class Derivation:
                 raise InputError(f"points: {name} has no value")
             if self.draw is None and leaves[name].shape != domain.shape:
                 raise InputError(f"points: {name} has the shape {leaves[name].shape}, needed: {domain.shape}")
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), watch_scopes() as calls:
             quantities = dict(build(leaves))
         whole = {n: v if isinstance(v, Var) else variable(v, n) for n, v in quantities.items()}
         for name, var in whole.items():
@@ -167,7 +182,7 @@ class Derivation:
                 at = ", ".join(f"{n} = {tidy(plain(v))}" for n, v in point.items())
                 found = tidy(plain(var.value))
                 raise Undefined(f"{name} is {found} at {at}: it is not defined there; mend the domain")
-        return Quantities(whole)
+        return Quantities(whole, [c for c in calls if c[0].endswith(")")])
 
     def _look(self, point: Mapping[str, Any]) -> Look:
         with comparisons() as seen:

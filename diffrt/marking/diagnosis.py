@@ -12,7 +12,8 @@ that is a formula, "right * a^2", is read back and computed, so what stands in a
 and is what was given.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,9 +28,9 @@ from diffrt.marking.factors import CLOSE, EXACT, Diagnosis, factor_of, number, s
 from diffrt.marking.formula import Formula
 from diffrt.marking.phrases import inside, spelled
 from diffrt.marking.quantities import Quantities
-from diffrt.marking.repairs import Given, repairs
+from diffrt.marking.repairs import Given, Written, constant_repairs, repairs
 from diffrt.marking.samples import Samples, samples_of
-from diffrt.marking.terms import terms
+from diffrt.marking.terms import links, terms
 from diffrt.marking.trials import Trial
 from diffrt.marking.work import Overworked, spend
 
@@ -95,6 +96,8 @@ def _where(s: Samples) -> tuple[str, Samples]:
     every = len(set(zip(s.entries.tolist(), s.places.tolist(), strict=True)))
     with suppress(Overworked):
         for words, there in s.cases():
+            if s.whole and few <= 3 < every and "diagonal" not in words and not words.startswith("where"):
+                continue  # the entries themselves are named
             if not there.all() and (there >= s.wrong).all() and (~there | s.wrong | silent).all():
                 return words, s.where(there & s.wrong)
     return s.where(s.wrong).entry_words() if few < every else "", s.where(s.wrong)
@@ -210,14 +213,40 @@ class _Case:
                     yield Diagnosis("quotient", "yours is the quotient of the derivatives of numerator and denominator; "
                                     "the quotient rule is (u' v - u v') / v^2")  # fmt: skip
 
+    def chain(self) -> Iterator[Diagnosis]:
+        """A factor of the chain rule that is missing, or there twice."""
+        s, claim = self.s, self.s.claim
+        if claim.kind == "path":
+            return
+        each = s.each(lambda q: links(q, claim.name, claim.of, claim.kind == "partial"))
+        for words in next(iter(each.values())):
+            if not all(words in found for found in each.values()):
+                continue
+            size = len(next(iter(each.values()))[words])
+            for index in s.indices(size):
+                link = np.array([each[id(q)][words][k] for q, k in zip(s.points, index, strict=True)])
+                if _same(s.mine * link, s.right) and not _same(link, np.ones(len(link))):
+                    yield Diagnosis("chain", f"the factor that is {words} is missing")
+                if _same(s.mine, s.right * link):
+                    yield Diagnosis("chain", f"the factor that is {words} is there once too often")
+
     def monomial(self) -> Iterator[Diagnosis]:
         """A product of powers of quantities as a factor of the whole."""
         yield from (d for d in factor_of(self.s.mine, self.s.right, self.named) if self.holds(d))
 
+    @cached_property
+    def formula(self) -> Written | None:
+        """The formula as written."""
+        formula = self.s.claim.formula
+        return Written(self.s, formula, self.given) if isinstance(formula, Formula) else None
+
+    def constants(self) -> Iterator[Diagnosis]:
+        """A constant factor of a part of the formula as written."""
+        yield from constant_repairs(self.formula) if self.formula else ()
+
     def written(self) -> Iterator[Diagnosis]:
         """A part of the formula as written."""
-        with suppress(InputError):
-            yield from repairs(self.s, self.named, self.given)
+        yield from repairs(self.formula, self.named) if self.formula else ()
 
     def term_factors(self) -> Iterator[Diagnosis]:
         """A term with another factor, also one of quantities."""
@@ -228,7 +257,11 @@ class _Case:
                 continue
             for d in factor_of(stand, term, self.named, 2, self.size):
                 text = d.formula.removeprefix("right ")
-                yield Diagnosis("term", f"the part through {words} has a factor too many or too few: {text}")
+                one = re.fullmatch(r"([*/]) (\S+|\(.*\))", text)
+                what = f"is multiplied by {text.removeprefix('* ')}"
+                if one:
+                    what = f"has a factor {one[2]} too many" if one[1] == "*" else f"lacks a factor {one[2]}"
+                yield Diagnosis("term", f"the part through {words} {what}")
 
     def two(self) -> Iterator[Diagnosis]:
         """Two terms, each missing, with the other sign, or with a factor 2."""
@@ -264,8 +297,8 @@ class _Case:
 
 def _first(case: _Case) -> list[Diagnosis]:
     """What the first searches find that find anything."""
-    for searches in ((case.nothing,), (case.constant, case.missing), (case.products,), (case.monomial, case.written),
-                     (case.term_factors,), (case.two,)):  # fmt: skip
+    for searches in ((case.nothing,), (case.constant, case.missing), (case.products,), (case.chain,), (case.constants,),
+                     (case.monomial,), (case.written,), (case.term_factors,), (case.two,)):  # fmt: skip
         found = [d for search in searches for d in _begun(search())]
         if found:
             return found
@@ -301,11 +334,12 @@ def _candidates(s: Samples) -> dict[str, Numbers]:
     for name in names:
         found.update({spelled(name) + text.removeprefix(name): v for text, v in s.values(name).items()})
     fixed = len(set(s.entries.tolist())) == 1
-    letters = [x for x, v in s.letters.items() if (v == s.entries).all()] if not s.whole else []
+    letters = [x for x, v in s.letters.items() if (v == s.entries).all()]
     if fixed or letters:
-        label = letters[0] if letters else str(s.entries[0])
-        own = f"{spelled(claim.name)}[{label}]" if first.shape(claim.name) else spelled(claim.name)
-        inner = {f"(1 - {own})": 1.0 - found[own]} if own in found else {}
+        label = ("" if s.whole else letters[0]) if letters else str(s.entries[0])
+        own = f"{spelled(claim.name)}[{label}]" if first.shape(claim.name) and label else spelled(claim.name)
+        inner = {f"(1 - {text})": 1.0 - v for text, v in found.items() if text == own or
+                 (fixed and text.startswith(f"{spelled(claim.name)}["))}  # fmt: skip
         between = first.above(claim.name) if claim.kind != "partial" else ()
         for name in (claim.name, *between):
             inner |= inside(s.points, name, s.entries, label)

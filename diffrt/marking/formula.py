@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from diffrt import autograd as ag
+from diffrt.autograd.naming import scope
 from diffrt.errors import InputError, shown
 from diffrt.marking.work import MOST_ENTRIES, cost, spend
 
@@ -66,6 +67,9 @@ FUNCTIONS: ChainMap[str, Callable[..., Any]] = ChainMap(ag.FUNCTIONS, {
 })  # fmt: skip
 """The functions that a formula may call: the ops of the table that have a name, a user's own too, and what is composed
 of them."""
+
+_COMPOSED = ("norm", "length", "normalize", "relu", "sigmoid", "softmax", "log_softmax")
+"""Functions of several operations that people take for one."""
 
 CONSTANTS = {"pi": pi, "e": e}
 
@@ -276,6 +280,9 @@ class Formula:
         what, function = _operation(node)
         try:
             spend(cost(1, _bounded(_entries(what, values))))
+            if len(values) == 1 and what in _COMPOSED:
+                with scope(self.said(node)):
+                    return function(*values)
             return function(*values)
         except InputError:
             raise

@@ -1,5 +1,6 @@
 """Marks: what is said of each claim of a derivation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,27 +38,41 @@ class Line:
     reading: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict:<{_WIDTH}}{self.claim.text}" + (f"   ({self.detail})" if self.detail else "")]
-        if self.verdict == "wrong":
-            at = ", ".join(f"{n} = {tidy(v)}" for n, v in list(self.point.items())[:4])
-            ratio = ""
-            yours, right = tidy(self.yours, 6), tidy(self.right, 6)
-            if np.ndim(self.yours) == 0 and np.ndim(self.right) == 0:
-                yours, right = told_apart(self.yours, self.right)
-                if self.right and np.isfinite(self.yours / self.right):
-                    ratio = f", ratio {told_apart(self.yours / self.right, 1.0)[0]}"
-            lines.append(f"yours {yours}, right {right}{ratio}, at {at}")
-            lines += [d.text for d in self.diagnoses]
-            if not self.diagnoses:
-                lines.append("no simple reason was found")
-            if self.effect is not None and np.isfinite(self.effect):
-                share = ""
-                if self.share is not None and np.isfinite(self.share):
-                    share = f", {self.share:.0%} of the errors of all wrong partials"
-                lines.append(f"with it the gradient is off by {tidy(100.0 * self.effect, 3)} %{share}")
-        if self.reading:
-            lines.append(f"right for {self.reading}")
-        return ("\n" + " " * _WIDTH).join(map(printable, lines))
+        return written([self])
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What is told together: the entries of one line that have one verdict for one reason."""
+        told = tuple(d.text for d in self.reasons) if self.reasons else self.detail
+        return self.claim.kind, self.claim.line or self.claim.text, self.verdict, told, self.reading
+
+
+def written(lines: Sequence[Line]) -> str:
+    """The marks of a line in words, told once for all its entries."""
+    first = max(lines, key=lambda line: line.effect or 0.0)
+    many = len(lines) > 1
+    about = ", ".join(filter(None, [f"{len(lines)} entries" if many else "",
+                                    "" if many and first.reasons else first.detail]))  # fmt: skip
+    text = first.claim.line if many else first.claim.text
+    told = [f"{first.verdict:<{_WIDTH}}{text}" + (f"   ({about})" if about else "")]
+    if first.verdict == "wrong":
+        at = ", ".join(f"{n} = {tidy(v)}" for n, v in list(first.point.items())[:4])
+        ratio = ""
+        yours, right = tidy(first.yours, 6), tidy(first.right, 6)
+        if np.ndim(first.yours) == 0 and np.ndim(first.right) == 0:
+            yours, right = told_apart(first.yours, first.right)
+            if first.right and np.isfinite(first.yours / first.right):
+                ratio = f", ratio {told_apart(first.yours / first.right, 1.0)[0]}"
+        told.append((f"{first.claim.text}: " if many else "") + f"yours {yours}, right {right}{ratio}, at {at}")
+        told += [d.text for d in (first.reasons if many else first.diagnoses)] or ["no simple reason was found"]
+        if first.effect is not None and np.isfinite(first.effect):
+            shares = [line.share for line in lines if line.share is not None and np.isfinite(line.share)]
+            share = f", {sum(shares):.0%} of the errors of all wrong partials" if shares else ""
+            up_to = "up to " if many else ""
+            told.append(f"with it the gradient is off by {up_to}{tidy(100.0 * first.effect, 3)} %{share}")
+    if first.reading:
+        told.append(f"right for {first.reading}")
+    return ("\n" + " " * _WIDTH).join(map(printable, told))
 
 
 @dataclass
@@ -89,4 +104,7 @@ class Marked:
             told += f"; Taylor remainder {'none' if self.slope == float('inf') else f'falls as h^{self.slope:.2f}'}"
         if self.where:
             told += f"; compared for {self.where}"
-        return "\n".join([*map(str, self.lines), told])
+        groups: dict[tuple[Any, ...], list[Line]] = {}
+        for line in self.lines:
+            groups.setdefault(line.key, []).append(line)
+        return "\n".join([*map(written, groups.values()), told])

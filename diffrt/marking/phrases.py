@@ -31,7 +31,7 @@ class _Phrase:
         return self.text if self.binding >= binding else f"({self.text})"
 
     def entry(self, label: str) -> "_Phrase":
-        return _Phrase(f"{self.text}[{label}]") if self.whole else self
+        return _Phrase(f"{self.text}[{label}]") if self.whole and label else self
 
 
 def spelled(name: str) -> str:
@@ -45,7 +45,7 @@ def inside(
     """Values inside the formula of a quantity, and their sines and cosines, by formulas for them.
 
     points, entries: of each sample, the quantities and which entry of the quantity is meant. label: of that entry, a
-    number or a letter.
+    number or a letter; empty where arrays are meant as wholes.
     """
     found: dict[str, NDArray[np.float64]] = {}
     chains = {id(q): _chain(q, name) for q in points}

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, reachable
+from diffrt.autograd.naming import Scope
 from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var
 from diffrt.explaining.graph import unit_entry
@@ -51,10 +52,12 @@ class Slopes:
 
 
 class Quantities:
-    """Quantities by name, Vars of one graph."""
+    """Quantities by name, Vars of one graph. calls: of functions, in words, with the serial numbers of what they
+    computed."""
 
-    def __init__(self, named: Mapping[str, Var]) -> None:
+    def __init__(self, named: Mapping[str, Var], calls: Sequence[Scope] = ()) -> None:
         self.vars = dict(named)
+        self.calls = calls
         self.nodes = reachable(self.vars.values())
         self._names: dict[int, str] = {}
         for name, var in self.vars.items():

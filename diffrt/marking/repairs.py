@@ -40,43 +40,45 @@ _PARTNERS = [("sin", "cos"), ("sinh", "cosh"), ("arcsin", "arccos"), ("max", "mi
 _C = "_multiple"
 
 
-def repairs(s: Samples, named: Mapping[str, Numbers], given: Given) -> Iterator[Diagnosis]:
-    """What to change in one part of the formula of a line, the likeliest first.
-
-    named: numbers that may have been forgotten, by formulas for them.
-    """
-    formula = s.claim.formula
-    if not isinstance(formula, Formula):
-        return
-    written = _Written(s, formula, given)
-    named = {text: written.at(values, written.few) for text, values in named.items()}
-    parts = formula.parts()[1:_MOST_PARTS]
-    multiples = {n: written.multiple(n) for n in parts}
-    for node, c in multiples.items():
+def constant_repairs(written: "Written") -> Iterator[Diagnosis]:
+    """The parts of a formula whose sign is wrong, that have a factor too many, lack one or do not belong there."""
+    exponents = [n.right for n in written.formula.parts() if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)]
+    for node, c in written.multiples.items():
+        if node in exponents:
+            continue
         if c is None:
             constants = [c for c in (-1.0, 2.0, 0.5) if written.right_with(node, _times(c, node))]
         else:
             constants = [float(c[0])] if np.abs(c - c[0]).max() <= CLOSE * max(1.0, abs(c[0])) else []
         for constant in constants:
-            text = _constant(formula.said(node), constant)
+            text = _constant(written.formula.said(node), constant)
             if text and (c is None or written.right_with(node, _times(constant, node))):
                 yield Diagnosis("part", text)
+
+
+def repairs(written: "Written", named: Mapping[str, Numbers]) -> Iterator[Diagnosis]:
+    """What else may be changed in one part of a formula, the likeliest first.
+
+    named: numbers that may have been forgotten, by formulas for them.
+    """
+    s, formula, parts = written.s, written.formula, list(written.multiples)
+    named = {text: written.at(values, written.few) for text, values in named.items()}
     for node in parts:
         for new in _slips(node, s):
             if written.right_with(node, new):
                 yield _instead(formula, node, new)
-    for node, c in multiples.items():
+    for node, c in written.multiples.items():
         if c is None:
             continue
-        for d in factor_of(c, np.ones(len(c)), named, 2):
+        for d in factor_of(c, np.ones(len(c)), named, 1):
             yield from written.confirmed(node, f"({formula.said(node)}) {d.formula.removeprefix('right ')}")
         value = written.values(node)
         if value is not None:
             yield from (d for text in _forgotten(value * (c - 1.0), named)
                         for d in written.confirmed(node, f"({formula.said(node)}) {text}"))  # fmt: skip
     for node in parts:
-        for name in s.points[0].vars if isinstance(node, ast.Name) else ():
-            for new in (ast.BinOp(node, op, ast.Name(name)) for op in (ast.Sub(), ast.Add())):
+        for name in s.points[0].vars if not isinstance(node, ast.Constant) else ():
+            for new in (ast.BinOp(node, op, ast.Name(name)) for op in (ast.Sub(), ast.Add(), ast.Mult(), ast.Div())):
                 if written.right_with(node, new):
                     yield _instead(formula, node, new)
 
@@ -110,6 +112,8 @@ def _forgotten(difference: Numbers, named: Mapping[str, Numbers]) -> Iterator[st
 
 def _slips(node: Any, s: Samples) -> Iterator[ast.AST]:
     """Common slips undone."""
+    if isinstance(node, ast.Name | ast.Subscript | ast.Call):
+        yield ast.BinOp(node, ast.Pow(), ast.Constant(2))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         for pair in _PARTNERS:
             for a, b in (pair, pair[::-1]):
@@ -146,7 +150,7 @@ def _instead(formula: Formula, node: ast.AST, new: ast.AST) -> Diagnosis:
 
 
 @dataclass(eq=False)
-class _Written:
+class Written:
     """A formula as written, and what it gives with one part replaced."""
 
     s: Samples
@@ -160,6 +164,11 @@ class _Written:
         for k, t in enumerate(self.s.trials):
             found.setdefault(id(t), (t, []))[1].append(k)
         return [(t, np.array(k)) for t, k in found.values()]
+
+    @cached_property
+    def multiples(self) -> dict[Any, Numbers | None]:
+        """The parts of the formula, outer ones first, and by what each would have to be multiplied."""
+        return {node: self.multiple(node) for node in self.formula.parts()[1:_MOST_PARTS]}
 
     @cached_property
     def few(self) -> list[tuple[Trial, NDArray[np.int_]]]:

@@ -104,6 +104,14 @@ class Samples:
         """Something of each point, by id."""
         return {key: of(q) for key, q in {id(q): q for q in self.points}.items()}
 
+    def indices(self, size: int) -> list[NDArray[np.int_]]:
+        """What may be the index of each sample in an array of some size."""
+        q, claim = self.points[0], self.claim
+        found = [np.zeros(len(self.points), int)] if size == 1 else []
+        found += [self.entries] if size == q.vars[claim.name].size else []
+        found += [self.places] if size == q.vars[claim.of].size else []
+        return [*found, *(v for x, v in self.letters.items() if self._sizes[x] == size)]
+
     def values(self, name: str) -> dict[str, Numbers]:
         """A quantity at each sample, by formulas for it: its entries, also by letters."""
         first, letters = self.points[0], self.letters
@@ -145,11 +153,15 @@ class Samples:
                     texts = whole if self.whole and len(letters) == 2 else (
                         f"where {a} = {b}", f"where {a} != {b}", f"where {a} < {b}", f"where {a} > {b}")  # fmt: skip
                     yield from zip(texts, (x == y, x != y, x < y, x > y), strict=True)
-        for a in letters:
-            for value in range(self._sizes[a]) if 1 < self._sizes[a] <= _FEW else ():
+        forms = {0: ("where {} = {}", "where {} != {}")} | (
+            {1: ("in entry {1}", "in all entries but {1}")} if len(letters) == 1 else
+            {1: ("in row {1}", "in all rows but {1}"), 2: ("in column {1}", "in all columns but {1}")})  # fmt: skip
+        for k, a in enumerate(letters):
+            one, others = forms[min(k + 1, 2) if self.whole else 0]
+            for value in range(self._sizes[a]) if 1 < self._sizes[a] <= _FEW and (k < 2 or not self.whole) else ():
                 there = self.letters[a] == value
-                yield f"where {a} = {value}", there
-                yield f"where {a} != {value}", ~there
+                yield one.format(a, value), there
+                yield others.format(a, value), ~there
         yield from self._sides()
 
     def _sides(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -39,10 +39,7 @@ def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
     local: of the partial, with all other quantities held still.
     """
     target, source = q.vars[name], q.vars[of]
-    others = {v.serial for v in q.vars.values()} - {target.serial, source.serial}
-    nodes = [n for n in q.nodes if source.serial <= n.serial <= target.serial]
-    if local:
-        nodes = [n for n in nodes if n.serial not in others]
+    nodes, names = _between(q, name, of, local)
     if target.size * source.size * len(nodes) > MOST_SLOPES:
         raise Overworked(f"{len(nodes)} terms of {target.size} by {source.size} entries are too many")
     spend((target.size + source.size) * cost(4 * len(nodes), sum(n.size for n in nodes)))
@@ -52,35 +49,73 @@ def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
         seen: dict[int, Any] = {}
         pull_back(nodes, {target.serial: unit_entry(target, k)}, recorded=False, kept={source.serial}, seen=seen)
         rows.append(seen)
-    names = {v.serial: n for n, v in q.vars.items()}
-    moving = {n.serial for n in nodes if n.serial in tangents and any(n.serial in r for r in rows)} | {source.serial}
     ways = {n.serial: (_matrix(n, [r.get(n.serial) for r in rows]), _matrix(n, tangents[n.serial]).T)
-            for n in nodes if n.serial in moving and n is not source}  # fmt: skip
-    named_ones, places, operations = [], [], []
+            for n in nodes if n is not source and n.serial in tangents and any(n.serial in r for r in rows)}  # fmt: skip
+    quantities, places, operations = [], [], []
     for node in nodes:
-        if node.serial not in ways:
+        if node.serial not in ways or _is_inside(node, q):
             continue
         after, before = ways[node.serial]
         if node is not target:
-            through = named_ones if node.serial in names else operations
-            through.append((phrase(node, names), after @ before))
-        inputs = [k for k, x in enumerate(node.inputs) if type(x) is Var and x.serial in moving]
-        for k in inputs if len(inputs) > 1 else ():
+            through = quantities if any(node is v for v in q.vars.values()) else operations
+            through.append((_words(node, names), after @ before))
+        moving = [k for k, x in enumerate(node.inputs) if type(x) is Var and (x is source or x.serial in ways)]
+        for k in moving if len(moving) > 1 and not _is_call(node, q) else ():
             places.append((_place(node, k, names), after @ _once(node, k, tangents).T))
-    single = [] if local else _entries(q, name, of, names, nodes, ways)
+    single = [] if local else _entries(q, name, of, nodes, ways)
     found: dict[str, Matrix] = {}
-    for words, term in [*named_ones, *places, *operations, *single][:MOST_TERMS]:
+    for words, term in [*quantities, *places, *operations, *single][:MOST_TERMS]:
         while words in found:
             words += " again"
         found[words] = term
     return found
 
 
-def _entries(
-    q: Quantities, name: str, of: str, names: Any, nodes: Sequence[Var], ways: Any
-) -> list[tuple[str, Matrix]]:
+def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
+    """The factors of chains at one point: the derivatives, entry by entry, of functions between two quantities by what
+    they are taken of, in words."""
+    nodes, names = _between(q, name, of, local)
+    serials = {n.serial for n in nodes}
+    found = {}
+    for node in nodes:
+        moving = [x for x in node.inputs if type(x) is Var and x.serial in serials]
+        function = node.op is not None and node.op.partials is not None and (not node.op.form or node.op.name == "power")
+        if not function or len(moving) != 1 or _is_inside(node, q) or _is_call(node, q):
+            continue
+        if moving[0].shape == node.shape:
+            ones = {moving[0].serial: [np.ones(node.shape) if node.shape else 1.0]}
+            position = next(k for k, x in enumerate(node.inputs) if x is moving[0])
+            words = f"the derivative of {_words(node, names)} by {_words(moving[0], names)}"
+            found[words] = _once(node, position, ones).ravel()
+    return found
+
+
+def _between(q: Quantities, name: str, of: str, local: bool) -> tuple[list[Var], dict[int, str]]:
+    """What is computed between two quantities, themselves included, and the names of quantities and calls."""
+    target, source = q.vars[name], q.vars[of]
+    others = {v.serial for v in q.vars.values()} - {target.serial, source.serial} if local else set()
+    nodes = [n for n in q.nodes if source.serial <= n.serial <= target.serial and n.serial not in others]
+    names = {n.serial: words for n in nodes for words, _, end in q.calls if n.serial == end - 1}
+    return nodes, names | {v.serial: n for n, v in q.vars.items()}
+
+
+def _is_inside(node: Var, q: Quantities) -> bool:
+    """Whether a node is a step of a function that people take for one operation."""
+    return any(start <= node.serial < end - 1 for _, start, end in q.calls)
+
+
+def _is_call(node: Var, q: Quantities) -> bool:
+    return any(node.serial == end - 1 for _, _, end in q.calls)
+
+
+def _words(node: Var, names: Any) -> str:
+    return phrase(node, names).replace(" ^ ", "^")
+
+
+def _entries(q: Quantities, name: str, of: str, nodes: Sequence[Var], ways: Any) -> list[tuple[str, Matrix]]:
     """The terms through single entries of quantities, and through two of them in succession."""
     found = []
+    names = {v.serial: n for n, v in q.vars.items()}
     between = [n for n in nodes if n.serial in names and n.serial in ways and names[n.serial] not in (name, of)]
     for node in between:
         if 1 < node.size <= _MOST_ENTRIES:
@@ -117,10 +152,10 @@ def _once(node: Var, position: int, tangents: Any) -> Matrix:
 def _place(node: Var, position: int, names: Any) -> str:
     """An input of a node in words."""
     assert node.op is not None
-    part = phrase(node.inputs[position], names)
+    part = _words(node.inputs[position], names)
     if node.op.name == "divide":
         return f"the {'denominator' if position else 'numerator'} {part}"
-    whole = phrase(node, {k: n for k, n in names.items() if k != node.serial})
+    whole = _words(node, {k: n for k, n in names.items() if k != node.serial})
     if all(x is node.inputs[0] for x in node.inputs):
         return f"the {'first' if position == 0 else 'second'} {part} of {whole}"
     kind = {"multiply": "the factor ", "add": "the term ", "subtract": "the term "}.get(node.op.name, "")
