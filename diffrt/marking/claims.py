@@ -73,7 +73,9 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
             steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
             for (of, _), (name, _) in pairwise(steps):
                 _check_edge(q, name, of, where)
-            claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps, text))
+            claims.append(
+                Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps, text)
+            )
             continue
         (name, _), (of, _) = names
         if kind == "partial":

@@ -13,12 +13,11 @@ and is what was given.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,6 @@ from diffrt.errors import InputError
 from diffrt.marking.factors import CLOSE, EXACT, Diagnosis, factor_of, number, same
 from diffrt.marking.formula import Formula
 from diffrt.marking.phrases import inside, spelled
-from diffrt.marking.quantities import Quantities
 from diffrt.marking.repairs import Given, Written, constant_repairs, repairs
 from diffrt.marking.samples import Samples, samples_of
 from diffrt.marking.terms import links, terms
@@ -152,7 +150,9 @@ class _Case:
         elif not s.mine.any():
             yield Diagnosis("case", "yours is 0, the right one is not")
         elif self.partly and (s.entries != s.places).all():
-            own = s.each(lambda q: np.diag((q.local if s.claim.kind == "partial" else q.total)(s.claim.name, s.claim.of)))
+            own = s.each(
+                lambda q: np.diag((q.local if s.claim.kind == "partial" else q.total)(s.claim.name, s.claim.of))
+            )
             for index in (s.entries, s.places):
                 if max(index) < len(next(iter(own.values()))):
                     as_if = np.array([own[id(q)][k] for q, k in zip(s.points, index, strict=True)])

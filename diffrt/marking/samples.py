@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.explaining.wording import phrase
-from diffrt.marking.claims import Claim, LETTERS
+from diffrt.marking.claims import LETTERS, Claim
 from diffrt.marking.factors import CLOSE
 from diffrt.marking.quantities import Quantities, components
 from diffrt.marking.trials import Trial, matters

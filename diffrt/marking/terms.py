@@ -79,7 +79,9 @@ def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
     found = {}
     for node in nodes:
         moving = [x for x in node.inputs if type(x) is Var and x.serial in serials]
-        function = node.op is not None and node.op.partials is not None and (not node.op.form or node.op.name == "power")
+        function = (
+            node.op is not None and node.op.partials is not None and (not node.op.form or node.op.name == "power")
+        )
         if not function or len(moving) != 1 or _is_inside(node, q) or _is_call(node, q):
             continue
         if moving[0].shape == node.shape:
