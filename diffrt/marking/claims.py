@@ -11,6 +11,7 @@ import numpy as np
 from diffrt.errors import InputError
 from diffrt.marking.formula import Formula
 from diffrt.marking.quantities import Quantities
+from diffrt.marking.spelling import plain_letters
 from diffrt.marking.work import Overworked
 
 LETTERS = "ijkmn"
@@ -42,12 +43,14 @@ class Claim:
 
 def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim]:
     """The claims that a line stands for, one for each value of its index letters."""
-    sides = [s.strip() for s in text.split(">" if kind == "path" else "/")]
+    sides = [s.strip() for s in plain_letters(text).split(">" if kind == "path" else "/")]
     where = f"{kind} {text!r}"
     if len(sides) < 2 or (kind != "path" and len(sides) != 2) or not all(sides):
         needed = '"x > a > y"' if kind == "path" else '"y / a"'
         raise InputError(f"{where}: needed: {needed}")
     parsed = formula if callable(formula) else Formula(formula, where)
+    if all(s.startswith("d") for s in sides) and kind != "path":  # dy / dx
+        sides = [s if _known(s, q) else s[1:].strip() for s in sides]
     names = [_quantity(side, q, where) for side in sides]
     letters: dict[str, int] = {}
     for name, indices in names:
@@ -69,6 +72,10 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
         told = text
         for letter, k in at.items():
             told = told.replace(f"[{letter}", f"[{k}").replace(f", {letter}", f", {k}").replace(f",{letter}", f",{k}")
+        if at and told == text:  # x_i
+            told = (" > " if kind == "path" else " / ").join(
+                f"{name}[{', '.join(str(at.get(i, i)) for i in indices)}]" if indices else name for name, indices in names
+            )
         if kind == "path":
             steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
             for (of, _), (name, _) in pairwise(steps):
@@ -92,6 +99,10 @@ def _check_edge(q: Quantities, name: str, of: str, where: str) -> None:
         raise InputError(f"{where}: there is no edge from {of} to {name}; the edges to {name}: {there}")
 
 
+def _known(side: str, q: Quantities) -> bool:
+    return side.partition("[")[0].strip() in {n.replace(" ", "_") for n in q.vars}
+
+
 def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...]]:
     """The quantity and the indices of one side, such as y[0] or ball.center.x."""
     name, bracket, rest = side.partition("[")
@@ -104,6 +115,10 @@ def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...
             raise InputError(f"{where}: {side}: needed: an index such as [0] or one of the letters {LETTERS}")
         indices = tuple(int(p) if p.lstrip("-").isdigit() else p for p in parts)
     name = by_underscore.get(name, name)
+    base, _, subscript = name.rpartition("_")
+    if name not in q.vars and base in q.vars and not indices:  # x_0, x_i, A_ij
+        if subscript.isdigit() or (subscript and all(c in LETTERS for c in subscript)):
+            name, indices = base, (int(subscript),) if subscript.isdigit() else tuple(subscript)
     if name not in q.vars and name.rpartition(".")[2] in ("x", "y", "z") and not indices:
         whole, _, axis = name.rpartition(".")
         name, indices = by_underscore.get(whole, whole), ("xyz".index(axis),)

@@ -33,6 +33,7 @@ from diffrt.files import MIB, read_toml
 from diffrt.marking.definitions import FARTHEST, Build, Domain, by_formulas
 from diffrt.marking.derivation import LONGEST, Derivation
 from diffrt.marking.formula import CONSTANTS, FUNCTIONS, Formula
+from diffrt.marking.spelling import plain_letters
 from diffrt.marking.work import MOST_ENTRIES
 
 _TABLES = ("inputs", "definitions", "partials", "paths", "totals", "short", "readings", "scene")
@@ -82,6 +83,8 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
                      for t in ("inputs", "definitions", "points", "readings") if t in given]  # fmt: skip
     if problems:
         raise InputError(*problems)
+    given = _plain(given)
+    points, output = given.get("points", []), given.get("output", "")
     claims = {t: given.get(t, {}) for t in ("partials", "paths", "totals")}
     if "scene" in given:
         short, problems = _formulas("short", given.get("short", {}), ())
@@ -122,6 +125,18 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
     )  # fmt: skip
 
 
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables with Greek letters in names by their names."""
+    found = dict(given)
+    for table in ("inputs", "definitions", "short"):
+        found[table] = {plain_letters(n): v for n, v in given.get(table, {}).items()}
+    found["points"] = [{plain_letters(n): v for n, v in p.items()} for p in given.get("points", [])]
+    found["readings"] = {k: {plain_letters(n): v for n, v in table.items()} if isinstance(table, dict) else table
+                         for k, table in given.get("readings", {}).items()}  # fmt: skip
+    found["output"] = plain_letters(given.get("output", ""))
+    return found
+
+
 def _inputs(given: Mapping[str, Any]) -> tuple[dict[str, Domain], list[str]]:
     """The domains of inputs, and what is wrong with them."""
     inputs, problems = {}, []
@@ -157,7 +172,7 @@ _NAME = "a name is letters, digits and _, and not that of a function or constant
 
 def _plain_name(name: str) -> bool:
     plain = name.isidentifier() and name.isascii() and len(name) <= 60
-    return plain and not keyword.iskeyword(name) and name not in FUNCTIONS and name not in CONSTANTS
+    return plain and (not keyword.iskeyword(name) or name == "lambda") and name not in FUNCTIONS and name not in CONSTANTS
 
 
 def _key(name: str) -> str:

@@ -19,8 +19,8 @@ from diffrt.marking.trials import Trial, matters
 
 Numbers = NDArray[np.float64]
 
-MOST = 4_000
-"""Samples of a line; with more entries there are fewer points."""
+MOST = 1_500
+"""Samples of a line, about; with more entries there are fewer points."""
 
 _FEW = 6
 """So many values of a letter are looked at one by one."""
@@ -28,11 +28,13 @@ _FEW = 6
 
 @dataclass(eq=False)
 class Samples:
-    """What a line says and what is right. trials, rows, columns: of each sample, and where in its claim it is."""
+    """What a line says and what is right. trials, rows, columns: of each sample, and where in its claim it is.
+    complete: whether they are all entries of the line."""
 
     trials: Sequence[Trial]
     rows: NDArray[np.int_]
     columns: NDArray[np.int_]
+    complete: bool = True
 
     @cached_property
     def claim(self) -> Claim:
@@ -78,7 +80,8 @@ class Samples:
         claim = self.claim
         if claim.letters:
             return {k: np.array([t.claim.letters[k] for t in self.trials]) for k in claim.letters}
-        q, found = self.points[0], {}
+        q = self.points[0]
+        found: dict[str, NDArray[np.int_]] = {}
         free = iter(LETTERS)
         for name, places, given in ((claim.name, self.entries, claim.entry), (claim.of, self.places, claim.place)):
             if given is None and (shape := q.shape(name)):
@@ -93,7 +96,7 @@ class Samples:
     def where(self, chosen: NDArray[np.bool_]) -> "Samples":
         """Some of them."""
         there = np.flatnonzero(chosen)
-        return Samples([self.trials[k] for k in there], self.rows[there], self.columns[there])
+        return Samples([self.trials[int(k)] for k in there], self.rows[there], self.columns[there], self.complete)
 
     def picked(self, matrices: Mapping[int, NDArray[np.float64]]) -> Numbers:
         """The entries of the samples, from an array for each of their points, by id, entries by entries."""
@@ -144,7 +147,7 @@ class Samples:
     def cases(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         """Conditions under which a line may be wrong, in words, and where they hold: of its indices, and of what the
         formulas branch at."""
-        letters = list(self.letters)
+        letters = list(self.letters) if self.complete else []
         for k, a in enumerate(letters):
             for b in letters[k + 1 :]:
                 x, y = self.letters[a], self.letters[b]
@@ -203,6 +206,8 @@ class Samples:
 
     def entry_words(self) -> str:
         """Which entries the samples are, in words: a few by name, else how many."""
+        if not self.complete:
+            return "in some entries"
         q = self.points[0]
         above = components(self.claim.name, q.shape(self.claim.name))
         below = components(self.claim.of, q.shape(self.claim.of))
@@ -221,22 +226,30 @@ def samples_of(trials: Sequence[Trial], most_points: int = 12) -> Samples | None
 
     trials: of all claims of the line.
     """
-    usable = [t for t in trials if t.defined and np.isfinite(t.right).all()]
-    if not usable:
+    by_claim: dict[int, list[Trial]] = {}
+    for t in trials:
+        if t.defined and np.isfinite(t.right).all():
+            by_claim.setdefault(id(t.claim), []).append(t)
+    if not by_claim:
         return None
-    claims = list(dict.fromkeys(id(t.claim) for t in usable))
-    each = max(1, MOST // max(1, len(claims) * usable[0].mine.size))
-    chosen: list[Trial] = []
-    for claim in claims:
-        mine = [t for t in usable if id(t.claim) == claim]
-        wrong = [t for t in mine if t.differs]
-        right = [t for t in mine if not t.differs]
-        some = wrong[: min(each, most_points)] + right[: min(each, most_points)]
-        chosen += some
-    if len({id(t.look) for t in chosen}) < 2:
+    shape = next(iter(by_claim.values()))[0].mine.shape
+    count = max(1, min(most_points, MOST // (len(by_claim) * 4)))
+    rng = np.random.default_rng(0)
+    chosen: list[tuple[Trial, int, int]] = []
+    complete = True
+    for number, mine in enumerate(by_claim.values()):
+        for wrong in (True, False):
+            some = [t for t in mine if t.differs == wrong and t.mine.shape == shape]
+            # Of many entries each has other points, so that no quantity has the same value at all samples.
+            turn = number * count % max(1, len(some))
+            for t in (some[turn:] + some[:turn])[:count]:
+                entries = np.arange(t.mine.size)
+                if (room := MOST // (2 * count * len(by_claim))) < t.mine.size:
+                    complete = False
+                    off = np.flatnonzero(np.abs(t.mine - t.right) > CLOSE * np.abs(t.right))
+                    entries = np.concatenate([rng.permutation(off)[: room // 2], rng.permutation(entries)[: room // 2]])
+                chosen += [(t, *divmod(int(k), shape[1])) for k in entries]
+    if len({id(t.look) for t, _, _ in chosen}) < 2:
         return None
-    shape = chosen[0].mine.shape
-    chosen = [t for t in chosen if t.mine.shape == shape]
-    grid = np.indices(shape).reshape(2, -1)
-    rows, columns = (np.tile(g, len(chosen)) for g in grid)
-    return Samples([t for t in chosen for _ in range(grid.shape[1])], rows, columns)
+    picked, rows, columns = zip(*chosen, strict=True)
+    return Samples(picked, np.array(rows), np.array(columns), complete)

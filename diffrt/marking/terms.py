@@ -40,18 +40,24 @@ def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
     """
     target, source = q.vars[name], q.vars[of]
     nodes, names = _between(q, name, of, local)
-    if target.size * source.size * len(nodes) > MOST_SLOPES:
+    entries = (target.size + source.size) * sum(n.size for n in nodes)
+    if target.size * source.size * len(nodes) + entries > MOST_SLOPES:
         raise Overworked(f"{len(nodes)} terms of {target.size} by {source.size} entries are too many")
-    spend((target.size + source.size) * cost(4 * len(nodes), sum(n.size for n in nodes)))
+    spend(cost(4 * len(nodes) * (target.size + source.size), entries))
     tangents = push_forward(nodes, {source.serial: [unit_entry(source, k) for k in range(source.size)]}, False)
     rows: list[dict[int, Any]] = []
     for k in range(target.size):
         seen: dict[int, Any] = {}
         pull_back(nodes, {target.serial: unit_entry(target, k)}, recorded=False, kept={source.serial}, seen=seen)
         rows.append(seen)
-    ways = {n.serial: (_matrix(n, [r.get(n.serial) for r in rows]), _matrix(n, tangents[n.serial]).T)
-            for n in nodes if n is not source and n.serial in tangents and any(n.serial in r for r in rows)}  # fmt: skip
-    quantities, places, operations = [], [], []
+    ways = {
+        n.serial: (_matrix(n, [r.get(n.serial) for r in rows]), _matrix(n, tangents[n.serial]).T)
+        for n in nodes
+        if n is not source and n.serial in tangents and any(n.serial in r for r in rows)
+    }
+    quantities: list[tuple[str, Matrix]] = []
+    operations: list[tuple[str, Matrix]] = []
+    places = []
     for node in nodes:
         if node.serial not in ways or _is_inside(node, q):
             continue
