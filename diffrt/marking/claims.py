@@ -16,6 +16,10 @@ from diffrt.marking.work import Overworked
 
 LETTERS = "ijkmn"
 
+LAYOUTS = {"numerator": ((0, 2),), "denominator": ((1, 1), (2, 0))}
+"""Of which derivatives, by the numbers of axes of the two quantities, a layout has the transposed. Without one, that of
+a vector by a vector has a row for each entry of the first, and that of a number by a matrix has the matrix's shape."""
+
 MOST_CLAIMS = 1_000
 """That one line stands for."""
 
@@ -26,7 +30,7 @@ class Claim:
 
     kind: "partial", "path" or "total". entry, place: of the two, in C order, None for all entries. steps: of a path,
     quantities and entries from the first to the last. letters: what index letters stand for. line: the left side as
-    written, with its letters.
+    written, with its letters. layout: of arrays: LAYOUTS.
     """
 
     kind: str
@@ -39,9 +43,10 @@ class Claim:
     letters: Mapping[str, int] = field(default_factory=dict)
     steps: tuple[tuple[str, int], ...] = ()
     line: str = ""
+    layout: str = ""
 
 
-def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim]:
+def read_claims(kind: str, text: str, formula: Any, q: Quantities, layout: str = "") -> list[Claim]:
     """The claims that a line stands for, one for each value of its index letters."""
     sides = [s.strip() for s in plain_letters(text).split(">" if kind == "path" else "/")]
     where = f"{kind} {text!r}"
@@ -81,7 +86,7 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
             for (of, _), (name, _) in pairwise(steps):
                 _check_edge(q, name, of, where)
             claims.append(
-                Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps, text)
+                Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps, text, layout)
             )
             continue
         (name, _), (of, _) = names
@@ -89,7 +94,7 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
             _check_edge(q, name, of, where)
         elif of not in q.above(name):
             raise InputError(f"{where}: {name} does not depend on {of}; it depends on {', '.join(q.above(name))}")
-        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at, (), text))
+        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at, (), text, layout))
     return claims
 
 
@@ -152,6 +157,9 @@ def cut(whole: Any, claim: Claim) -> Any:
 def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bool]:
     """A claim's value as rows by columns, and whether it was transposed to fit. Raises InputError if it does not."""
     array, wanted = np.asarray(value, float), needed(q, claim)
+    above, below = len(wanted) - len(lower := _lower(q, claim)), len(lower)
+    if array.ndim == 2 and (above, below) in LAYOUTS.get(claim.layout, ()):
+        array = array.T
     row_or_column = array.ndim == 1 and array.size == right.size and 1 in right.shape
     if array.shape in {right.shape, wanted} or array.size == 1 == right.size or row_or_column:
         return array.reshape(right.shape), False
@@ -160,8 +168,11 @@ def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bo
     raise InputError(f"{claim.text}: the formula has the shape {array.shape}, needed: {wanted}")
 
 
+def _lower(q: Quantities, claim: Claim) -> tuple[int, ...]:
+    return q.shape(claim.of) if claim.place is None else ()
+
+
 def needed(q: Quantities, claim: Claim) -> tuple[int, ...]:
     """The shape of a claim's formula: entries of the quantity on the left, then of the one on the right."""
     above = q.shape(claim.name) if claim.entry is None else ()
-    below = q.shape(claim.of) if claim.place is None else ()
-    return (*above, *below)
+    return (*above, *_lower(q, claim))

@@ -29,7 +29,7 @@ from diffrt.explaining.wording import tidy
 from diffrt.marking.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
 from diffrt.marking.claims import Claim, cut, fitted, read_claims
 from diffrt.marking.definitions import Build, Domain, draw_points, settled
-from diffrt.marking.diagnosis import TRANSPOSED, diagnose
+from diffrt.marking.diagnosis import TRANSPOSED, TRANSPOSED_MATRIX, diagnose
 from diffrt.marking.factors import Diagnosis
 from diffrt.marking.formula import Formula
 from diffrt.marking.kinks import Sides, infinite_slopes, is_tied, sides_of
@@ -62,7 +62,8 @@ class Derivation:
     gradient the effects are measured by; the last quantity if empty. readings: other ways to compute, by name.
     short: abbreviations, formulas by name. draw: a random point, in place of one from the domains; no others are looked
     for then. define: from a quantity's name and the values of the others to its value; without it a computation is
-    replayed, in which a choice that was made by comparing stays as it was.
+    replayed, in which a choice that was made by comparing stays as it was. layout: in which the derivatives of and by arrays
+    are written, "numerator" or "denominator"; empty for that of the file format.
     """
 
     build: Build
@@ -76,6 +77,7 @@ class Derivation:
     short: Mapping[str, Formula] = field(default_factory=dict)
     draw: Callable[[np.random.Generator], Mapping[str, Any]] | None = None
     define: Callable[[str, Mapping[str, Any]], Any] | None = None
+    layout: str = ""
     seed: int = 0
 
     def mark(self) -> Marked:
@@ -129,7 +131,7 @@ class Derivation:
             raise InputError(f"the left side has {len(text):,} characters, allowed: {LONGEST}")
         marks = []
         tried = []
-        for claim in read_claims(kind, text, formula, survey.looks[0].q):
+        for claim in read_claims(kind, text, formula, survey.looks[0].q, self.layout):
             trials = [self._trial(claim, look) for look in survey.looks]
             trials += self._beside(claim, trials, survey)
             line = self._mark(claim, trials, len(survey.given))
@@ -349,8 +351,9 @@ class Derivation:
             if doubt:
                 return Line(claim, "cannot tell", doubt)
             if turned:
+                by_matrix = len(trials[0].right) == 1 and not claim.layout
                 line = Line(claim, "wrong", point=dict(trials[0].look.point),
-                            diagnoses=[Diagnosis("transposed", TRANSPOSED)])  # fmt: skip
+                            diagnoses=[Diagnosis("transposed", TRANSPOSED_MATRIX if by_matrix else TRANSPOSED)])  # fmt: skip
                 line.yours, line.right = trials[0].mine.T, trials[0].right
                 return line
             told = ["a subgradient at a kink"] if kinked else []

@@ -36,6 +36,10 @@ Numbers = NDArray[np.float64]
 
 TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
 
+TRANSPOSED_MATRIX = (
+    'yours is transposed: needed: the shape of the matrix; if it is meant so, write layout = "numerator" in the file'
+)
+
 
 def diagnose(trials: Sequence[Trial], given: Given) -> list[Diagnosis]:
     """What is wrong with a line, the likeliest first.
@@ -74,7 +78,7 @@ def _whole(s: Samples) -> Iterator[Diagnosis]:
     if rows == 1 and len(matrix) == 2 and matrix[0] == matrix[1]:
         turned = {k: m.reshape(matrix).T.reshape(1, -1) for k, m in own.items()}
         if not _same(s.right, s.picked(turned)) and _same(s.mine, s.picked(turned)):
-            yield Diagnosis("transposed", "yours is transposed")
+            yield Diagnosis("transposed", TRANSPOSED_MATRIX)
     if local:
         if _same(s.mine, s.picked(s.each(lambda q: q.total(claim.name, claim.of)))):
             held = " and ".join(n for n in s.points[0].parents(claim.name) if n != claim.of) or "nothing else"

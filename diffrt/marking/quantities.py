@@ -224,24 +224,12 @@ class Quantities:
         spend(20.0 * self._sweep)  # a complex step, and eight differences to either side
         try:
             replay = self._replay(name, of, local)
-            at = np.array(source.value, float)
-            noise = rounding_of(self.vars[name], entry)
-            with np.errstate(all="ignore"):
-                left, right = (one_sided(run or replay, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0))
-                tilted = at.astype(complex)
-                step = 1e-200
-                tilted.reshape(-1)[place] += 1j * step
-                try:
-                    found = float(np.ravel(replay(tilted))[entry].imag / step)
-                except TypeError:
-                    found = np.nan
-                if all(abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in (left, right)):
-                    # One that is 0 may have been too small for the step.
-                    doubt = 4.0 * EPSILON * abs(found) if found else left[1] + right[1]
-                    return Slopes(found, found, doubt, True)
-                return Slopes(left[0], right[0], left[1] + right[1], False)
-        except (TypeError, NotImplementedError):
+        except NotImplementedError:
+            replay = None
+        if run is None and replay is None:
             return None
+        noise = rounding_of(self.vars[name], entry)
+        return slopes_of(run or replay, replay, np.array(source.value, float), place, entry, low, high, noise)
 
     def _replay(self, name: str, of: str, local: bool) -> Callable[[Any], Any]:
         """The values of a quantity as a function of those of another one."""
@@ -270,6 +258,41 @@ class Quantities:
             return values.get(target.serial, target.value)
 
         return run
+
+
+def slopes_of(
+    run: Callable[[Any], Any] | None,
+    replay: Callable[[Any], Any] | None,
+    at: Any,
+    place: int,
+    entry: int,
+    low: float,
+    high: float,
+    noise: float,
+) -> Slopes | None:
+    """The derivative of an entry of a function by an entry of its argument, by numbers; None where it has no values.
+
+    run: what to take differences of. replay: what to take a complex step in, None for nothing. at: where. low, high,
+    noise: as in `one_sided`.
+    """
+    assert run is not None
+    try:
+        with np.errstate(all="ignore"):
+            left, right = (one_sided(run, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0))
+            tilted = at.astype(complex)
+            step = 1e-200
+            tilted.reshape(-1)[place] += 1j * step
+            try:
+                found = float(np.ravel(replay(tilted))[entry].imag / step) if replay else np.nan
+            except TypeError:
+                found = np.nan
+            if all(abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in (left, right)):
+                # One that is 0 may have been too small for the step.
+                doubt = 4.0 * EPSILON * abs(found) if found else left[1] + right[1]
+                return Slopes(found, found, doubt, True)
+            return Slopes(left[0], right[0], left[1] + right[1], False)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def one_sided(
