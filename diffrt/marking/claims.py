@@ -79,7 +79,8 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities, layout: str =
             told = told.replace(f"[{letter}", f"[{k}").replace(f", {letter}", f", {k}").replace(f",{letter}", f",{k}")
         if at and told == text:  # x_i
             told = (" > " if kind == "path" else " / ").join(
-                f"{name}[{', '.join(str(at.get(i, i)) for i in indices)}]" if indices else name for name, indices in names
+                f"{name}[{', '.join(str(at.get(i, i)) for i in indices)}]" if indices else name
+                for name, indices in names
             )
         if kind == "path":
             steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
@@ -121,9 +122,9 @@ def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...
         indices = tuple(int(p) if p.lstrip("-").isdigit() else p for p in parts)
     name = by_underscore.get(name, name)
     base, _, subscript = name.rpartition("_")
-    if name not in q.vars and base in q.vars and not indices:  # x_0, x_i, A_ij
-        if subscript.isdigit() or (subscript and all(c in LETTERS for c in subscript)):
-            name, indices = base, (int(subscript),) if subscript.isdigit() else tuple(subscript)
+    low = subscript.isdigit() or (subscript and all(c in LETTERS for c in subscript))
+    if name not in q.vars and base in q.vars and low and not indices:  # x_0, x_i, A_ij
+        name, indices = base, (int(subscript),) if subscript.isdigit() else tuple(subscript)
     if name not in q.vars and name.rpartition(".")[2] in ("x", "y", "z") and not indices:
         whole, _, axis = name.rpartition(".")
         name, indices = by_underscore.get(whole, whole), ("xyz".index(axis),)

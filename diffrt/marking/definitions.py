@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from scipy.optimize import brentq
 
 from diffrt.autograd import Var, add, reshape, root
@@ -45,12 +44,14 @@ class Implicit:
         self.name, self.between, self.where = name, between, where
         self.equation = Formula(f"({left}) - ({right})" if equals else text, where)
         if name not in self.equation.names:
-            raise InputError(f"{where}: {name} is not in the equation; needed: one such as \"{name}^3 + {name} = x\"")
+            raise InputError(f'{where}: {name} is not in the equation; needed: one such as "{name}^3 + {name} = x"')
         self.names = self.equation.names - {name}
 
     def __call__(self, quantities: Mapping[str, Any], letters: Mapping[str, int] | None = None) -> Any:
         """The solution, a Var if a quantity is one. It is nan where there is none."""
-        given = {n: v for n, v in quantities.items() if n in self.names or any(m.startswith(f"{n}.") for m in self.names)}
+        given = {
+            n: v for n, v in quantities.items() if n in self.names or any(m.startswith(f"{n}.") for m in self.names)
+        }
         plain = {n: v.value if isinstance(v, Var) else v for n, v in given.items()}
 
         def gap(y: float) -> float:
@@ -61,7 +62,11 @@ class Implicit:
 
         low, high = self.between
         places = np.linspace(low, high, _STEPS)
-        gaps = np.array([gap(float(y)) for y in places])
+        try:  # all at once, where the equation takes an array
+            gaps = np.asarray(as_value(self.equation({**plain, self.name: places})), float)
+        except InputError:
+            gaps = np.zeros(())
+        gaps = gaps if gaps.shape == places.shape else np.array([gap(float(y)) for y in places])
         turns = np.flatnonzero(np.sign(gaps[1:]) * np.sign(gaps[:-1]) < 0.0)
         exact = np.flatnonzero(gaps == 0.0)
         if len(turns) + len(exact) > 1:

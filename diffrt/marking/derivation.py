@@ -62,8 +62,8 @@ class Derivation:
     gradient the effects are measured by; the last quantity if empty. readings: other ways to compute, by name.
     short: abbreviations, formulas by name. draw: a random point, in place of one from the domains; no others are looked
     for then. define: from a quantity's name and the values of the others to its value; without it a computation is
-    replayed, in which a choice that was made by comparing stays as it was. layout: in which the derivatives of and by arrays
-    are written, "numerator" or "denominator"; empty for that of the file format.
+    replayed, in which a choice that was made by comparing stays as it was. layout: in which
+    derivatives of and by arrays are written, "numerator" or "denominator"; empty for the one of files.
     """
 
     build: Build
@@ -352,8 +352,8 @@ class Derivation:
                 return Line(claim, "cannot tell", doubt)
             if turned:
                 by_matrix = len(trials[0].right) == 1 and not claim.layout
-                line = Line(claim, "wrong", point=dict(trials[0].look.point),
-                            diagnoses=[Diagnosis("transposed", TRANSPOSED_MATRIX if by_matrix else TRANSPOSED)])  # fmt: skip
+                line = Line(claim, "wrong", point=dict(trials[0].look.point))
+                line.diagnoses = [Diagnosis("transposed", TRANSPOSED_MATRIX if by_matrix else TRANSPOSED)]
                 line.yours, line.right = trials[0].mine.T, trials[0].right
                 return line
             told = ["a subgradient at a kink"] if kinked else []

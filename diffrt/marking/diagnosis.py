@@ -178,10 +178,10 @@ class _Case:
     def missing(self) -> Iterator[Diagnosis]:
         """A term that is missing or has the other sign."""
         off = self.s.mine - self.s.right
-        for words, term in self.terms.items():
-            for missing, share in ((True, -1.0), (False, -2.0)):
-                if same(off, share * term, self.size) and (term != 0.0).any():
-                    yield self.told(words, 0.0 if missing else -1.0)
+        for coefficient in (0.0, -1.0):
+            for words, term in self.terms.items():
+                if same(off, (coefficient - 1.0) * term, self.size):
+                    yield self.told(words, coefficient)
         for words, term in self.terms.items() if len(self.terms) > 2 else ():
             if same(self.s.mine, term, self.size):
                 yield Diagnosis(self.kind, f"only the part through {words} is there, others are missing")
@@ -214,25 +214,32 @@ class _Case:
         for a in pairs["the numerator"]:
             for b in pairs["the denominator"]:
                 if _same(s.mine * b, -a * y):
-                    yield Diagnosis("quotient", "yours is the quotient of the derivatives of numerator and denominator; "
-                                    "the quotient rule is (u' v - u v') / v^2")  # fmt: skip
+                    yield Diagnosis("quotient", "yours is the quotient of the derivatives of numerator and "
+                                    "denominator; the quotient rule is (u' v - u v') / v^2")  # fmt: skip
 
     def chain(self) -> Iterator[Diagnosis]:
         """A factor of the chain rule that is missing, or there twice."""
         s, claim = self.s, self.s.claim
         if claim.kind == "path":
             return
+        for words, link in self.links:
+            if _same(s.mine * link, s.right):
+                yield Diagnosis("chain", f"the factor that is {words} is missing")
+            if _same(s.mine, s.right * link):
+                yield Diagnosis("chain", f"the factor that is {words} is there once too often")
+
+    @cached_property
+    def links(self) -> list[tuple[str, Numbers]]:
+        """The factors of chains that are not 1."""
+        s, claim = self.s, self.s.claim
         each = s.each(lambda q: links(q, claim.name, claim.of, claim.kind == "partial"))
-        for words in next(iter(each.values())):
-            if not all(words in found for found in each.values()):
-                continue
-            size = len(next(iter(each.values()))[words])
-            for index in s.indices(size):
+        found = []
+        for words, first in next(iter(each.values())).items():
+            for index in s.indices(len(first)) if all(words in other for other in each.values()) else ():
                 link = np.array([each[id(q)][words][k] for q, k in zip(s.points, index, strict=True)])
-                if _same(s.mine * link, s.right) and not _same(link, np.ones(len(link))):
-                    yield Diagnosis("chain", f"the factor that is {words} is missing")
-                if _same(s.mine, s.right * link):
-                    yield Diagnosis("chain", f"the factor that is {words} is there once too often")
+                if not _same(link, np.ones(len(link))):
+                    found.append((words, link))
+        return found
 
     def monomial(self) -> Iterator[Diagnosis]:
         """A product of powers of quantities as a factor of the whole."""
@@ -259,6 +266,9 @@ class _Case:
             stand = term + s.mine - s.right
             if np.abs(stand).max() <= 1e3 * CLOSE * np.abs(term).max():
                 continue
+            for link_words, link in self.links:
+                if same(stand * link, term, self.size):
+                    yield Diagnosis("term", f"the part through {words} lacks the factor that is {link_words}")
             for d in factor_of(stand, term, self.named, 2, self.size):
                 text = d.formula.removeprefix("right ")
                 one = re.fullmatch(r"([*/]) (\S+|\(.*\))", text)
@@ -269,7 +279,7 @@ class _Case:
 
     def two(self) -> Iterator[Diagnosis]:
         """Two terms, each missing, with the other sign, or with a factor 2."""
-        s, off = self.s, (self.s.mine - self.s.right) / self.size
+        off = (self.s.mine - self.s.right) / self.size
         listed = [(w, t / self.size) for w, t in self.terms.items()][:40]
         for (first, a), (second, b) in combinations(listed, 2):
             spend(1)
@@ -342,8 +352,10 @@ def _candidates(s: Samples) -> dict[str, Numbers]:
     if fixed or letters:
         label = ("" if s.whole else letters[0]) if letters else str(s.entries[0])
         own = f"{spelled(claim.name)}[{label}]" if first.shape(claim.name) and label else spelled(claim.name)
-        inner = {f"(1 - {text})": 1.0 - v for text, v in found.items() if text == own or
-                 (fixed and text.startswith(f"{spelled(claim.name)}["))}  # fmt: skip
+        after = {spelled(n) for n in first.above(claim.name) if first.vars[n].op is not None} | {spelled(claim.name)}
+        squashed = [t for t, v in found.items()
+                    if t == own or (t.partition("[")[0] in after and (np.abs(v) < 1.0).all())]  # fmt: skip
+        inner = {f"(1 - {text})": 1.0 - found[text] for text in squashed}
         between = first.above(claim.name) if claim.kind != "partial" else ()
         for name in (claim.name, *between):
             inner |= inside(s.points, name, s.entries, label)

@@ -29,9 +29,13 @@ _POWERS = (1, -1, 2, -2, 3, -3)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What may be wrong. kind: "factor" or "monomial" of the whole, "total", "transposed", "product", "quotient", "path"
-    or "accumulation" that is missing, "sign of a path", "term" of the right answer, "part" of the formula that was
-    written, "case" that is wrong. text: the words. formula: what was given, as a formula of `right` and quantities, if that says it."""
+    """What may be wrong.
+
+    kind: "factor" or "monomial" of the whole, "total", "transposed", "product", "quotient", "chain", "path" or
+    "accumulation" of which something is missing, "sign of a path", "term" of the right answer, "part" of the formula
+    that was written, "case" in which it is wrong. text: the words. formula: what was given, as a formula of `right` and
+    quantities, if that says it.
+    """
 
     kind: str
     text: str

@@ -1,7 +1,8 @@
 """Formulas: text to arithmetic, by a closed list of what may stand in them. Nothing is executed.
 
 A formula is brought into Python's spelling (`spelling`), read by its parser and then walked; whatever is not a number,
-a name, an index, + - * / ^ @, a comparison or a call of a function listed here is refused. The size of a result is known before it is computed, and bounded, as are length and nesting.
+a name, an index, + - * / ^ @, a comparison or a call of a function listed here is refused. The size of a result is
+known before it is computed, and bounded, as are length and nesting.
 """
 
 import ast
@@ -72,8 +73,8 @@ FUNCTIONS: ChainMap[str, Callable[..., Any]] = ChainMap(ag.FUNCTIONS, {
 """The functions that a formula may call: the ops of the table that have a name, a user's own too, and what is composed
 of them."""
 
-_COMPOSED = ("norm", "length", "normalize", "relu", "sigmoid", "softmax", "log_softmax", "softplus", "gelu", "logsumexp",
-             "trace")
+ENTRYWISE = ("relu", "sigmoid", "softplus", "gelu")
+_COMPOSED = (*ENTRYWISE, "norm", "length", "normalize", "softmax", "log_softmax", "logsumexp", "trace")
 """Functions of several operations that people take for one."""
 
 CONSTANTS = {"pi": pi, "e": e}
@@ -177,7 +178,7 @@ class Formula:
         except InputError:
             raise
         except (SyntaxError, ValueError) as fault:
-            told = (fault.msg if isinstance(fault, SyntaxError) else str(fault)).replace(KEPT, "")
+            told = _told(fault, getattr(self, "_source", ""))
             raise InputError(f"{where}: {shown(self.text)} cannot be read: {told}") from None
         except (RecursionError, MemoryError):
             raise InputError(
@@ -312,7 +313,8 @@ class Formula:
                 return special
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
             ends = [node.left, *node.comparators]
-            pairs = [ast.Compare(a, [op], [b]) for (a, b), op in zip(pairwise(ends), node.ops, strict=True)]
+            steps = zip(pairwise(ends), node.ops, strict=True)
+            pairs: list[ast.expr] = [ast.Compare(a, [op], [b]) for (a, b), op in steps]
             return self._value(ast.BoolOp(ast.And(), pairs), given, letters)
         choice = _choice(node)
         if choice is not None:
@@ -326,8 +328,9 @@ class Formula:
             values = [self._value(child, given, letters) for child in _operands(node)]
         what, function = _operation(node)
         if what == "Pow" and len(_shape(values[0])) > 1 and _is_literal(node.right, -1):
-            raise InputError(f"{self.where}: {self._said(node)}: write inv({self.said(node.left)}) for the inverse matrix, "
-                             f"1 / {self.said(node.left)} for that of each entry")  # fmt: skip
+            base = self.said(node.left)
+            raise InputError(f"{self.where}: {self._said(node)}: write inv({base}) for the inverse "
+                             f"matrix, 1 / {base} for that of each entry")  # fmt: skip
         try:
             spend(cost(1, _bounded(_entries(what, values))))
             if len(values) == 1 and what in _COMPOSED:
@@ -350,9 +353,11 @@ class Formula:
             i, j = (self._value(a, given, letters) for a in arguments)
             return ag.where(ag.equal(i, j), 1.0, 0.0)
         if name not in FUNCTIONS:
-            if name in given:
-                return self._value(ast.BinOp(node.func, ast.Mult(), arguments[0]), given, letters)
-            raise InputError(f"{self.where}: there is no function {name}; {_meant(name)}")
+            try:
+                self._look_up(name, given, letters)
+            except InputError:
+                raise InputError(f"{self.where}: there is no function {name}; {_meant(name)}") from None
+            return self._value(ast.BinOp(node.func, ast.Mult(), arguments[0]), given, letters)
         letter = arguments[0].id if name in _OVER and isinstance(arguments[0], ast.Name) and len(arguments) > 1 else ""
         if not letter or (letter in given and len(arguments) == 2 and name in ("max", "min")):
             return None
@@ -435,6 +440,16 @@ class Formula:
         raise InputError(f"{self.where}: there is no quantity {name}; there are {known}{hint}")
 
 
+def _told(fault: SyntaxError | ValueError, source: str) -> str:
+    """Why a text is no formula, in plain words."""
+    if not isinstance(fault, SyntaxError):
+        return str(fault)
+    if not fault.msg.startswith("invalid syntax"):
+        return fault.msg.replace(KEPT, "")
+    rest = source[max((fault.offset or 1) - 1, 0) :].strip().replace("**", "^").replace(KEPT, "")
+    return f"something is missing or too much before {shown(rest)}" if rest else "something is missing at the end"
+
+
 def _parts_of_index(node: ast.Subscript) -> list[ast.expr]:
     return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
 
@@ -450,7 +465,12 @@ def _choice(node: Any) -> tuple[ast.AST, ast.AST, ast.AST] | None:
     """The condition of a choice, and what is chosen if it holds and if not."""
     if isinstance(node, ast.IfExp):
         return node.test, node.body, node.orelse
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "where" and len(node.args) == 3:
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "where"
+        and len(node.args) == 3
+    ):
         return node.args[0], node.args[1], node.args[2]
     return None
 

@@ -167,7 +167,7 @@ def _checked_by_hand(f: Callable[[Any], Any], x: Any, by_hand: Any) -> Marked:
             continue
         rights[i, j] = slopes.left
         low, high = slopes.around(1e-9 if slopes.complex_step else 1e-6, float(mine[i, j]), 0.0)
-        if slopes.doubt > 1e-3 * max(abs(slopes.left), abs(mine[i, j])) > 0.0:
+        if slopes.doubt > 1e-3 * max(abs(slopes.left), abs(float(mine[i, j]))) > 0.0:
             lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
         elif low <= mine[i, j] <= high:
             lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))

@@ -179,7 +179,9 @@ _NAME = "a name is letters, digits and _, and not that of a function or constant
 
 def _plain_name(name: str) -> bool:
     plain = name.isidentifier() and name.isascii() and len(name) <= 60
-    return plain and (not keyword.iskeyword(name) or name == "lambda") and name not in FUNCTIONS and name not in CONSTANTS
+    return (
+        plain and (not keyword.iskeyword(name) or name == "lambda") and name not in FUNCTIONS and name not in CONSTANTS
+    )
 
 
 def _key(name: str) -> str:
@@ -201,8 +203,8 @@ def _implicit(name: str, given: Mapping[str, Any], where: str) -> Implicit:
     text, between = given.get("equation"), given.get("between", [-10.0, 10.0])
     fits = isinstance(between, list) and len(between) == 2 and all(map(_number, between)) and between[0] < between[1]
     if not isinstance(text, str) or not fits or set(given) - {"equation", "between"}:
-        raise InputError(f"{where}: found {shown(dict(given))}, needed: a formula, or {{ equation = \"{name}^3 + {name} = x\", "
-                         "between = [-10, 10] }")  # fmt: skip
+        raise InputError(f"{where}: found {shown(dict(given))}, needed: a formula, or {{ equation = "
+                         f"\"{name}^3 + {name} = x\", between = [-10, 10] }}")  # fmt: skip
     return Implicit(name, text, (float(between[0]), float(between[1])), where)
 
 

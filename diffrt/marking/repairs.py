@@ -76,7 +76,13 @@ def repairs(written: "Written", named: Mapping[str, Numbers]) -> Iterator[Diagno
         if value is not None:
             yield from (d for text in _forgotten(value * (c - 1.0), named)
                         for d in written.confirmed(node, f"({formula.said(node)}) {text}"))  # fmt: skip
+    matrices = [n for n, v in s.points[0].vars.items() if len(v.shape) == 2 and n.isidentifier()]
     for node in parts:
+        for matrix in matrices if isinstance(node, ast.BinOp) else ():
+            for left in (ast.Attribute(ast.Name(matrix), "T"), ast.Name(matrix)):
+                new = ast.BinOp(left, ast.MatMult(), node)
+                if written.right_with(node, new):
+                    yield _instead(formula, node, new)
         for name in s.points[0].vars if not isinstance(node, ast.Constant) else ():
             for new in (ast.BinOp(node, op, ast.Name(name)) for op in (ast.Sub(), ast.Add(), ast.Mult(), ast.Div())):
                 if written.right_with(node, new):
@@ -113,7 +119,11 @@ def _forgotten(difference: Numbers, named: Mapping[str, Numbers]) -> Iterator[st
 def _slips(node: Any, s: Samples) -> Iterator[ast.AST]:
     """Common slips undone."""
     if isinstance(node, ast.Name | ast.Subscript | ast.Call):
-        yield ast.BinOp(node, ast.Pow(), ast.Constant(2))
+        square = ast.BinOp(node, ast.Pow(), ast.Constant(2))
+        yield square
+        one = ast.Constant(1)
+        yield ast.BinOp(node, ast.Mult(), ast.BinOp(one, ast.Sub(), node))
+        yield ast.BinOp(one, ast.Sub(), square)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         for pair in _PARTNERS:
             for a, b in (pair, pair[::-1]):
@@ -123,10 +133,10 @@ def _slips(node: Any, s: Samples) -> Iterator[ast.AST]:
         yield ast.Constant(node.value + 1)  # type: ignore[operator]
         yield ast.Constant(node.value - 1)  # type: ignore[operator]
     elif isinstance(node, ast.Compare):
-        for a, b in ((ast.Lt, ast.Gt), (ast.LtE, ast.GtE), (ast.Eq, ast.NotEq)):
-            for old, new in ((a, b), (b, a)):
+        for one_way, back in ((ast.Lt, ast.Gt), (ast.LtE, ast.GtE), (ast.Eq, ast.NotEq)):
+            for old, other in ((one_way, back), (back, one_way)):
                 if isinstance(node.ops[0], old):
-                    yield ast.Compare(node.left, [new()], node.comparators)
+                    yield ast.Compare(node.left, [other()], node.comparators)
     elif isinstance(node, ast.Subscript):
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if len(parts) == 2:
@@ -184,7 +194,8 @@ class Written:
         values = {**self.environments[id(trial)], **more}
         try:
             found = self.formula.with_tree(tree)(values, trial.claim.letters)
-            return fitted(plain(getattr(found, "value", found)), trial.right, trial.look.q, trial.claim)[0]
+            value: Numbers = fitted(plain(getattr(found, "value", found)), trial.right, trial.look.q, trial.claim)[0]
+            return value
         except (InputError, TypeError, ValueError):
             return None
 

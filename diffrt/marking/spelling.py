@@ -25,10 +25,13 @@ _SIGNS = str.maketrans({
 
 _HINTS = {
     "=": "write only what stands on the right of it", "|": "write abs(x)", "{": "write x[i] for an index",
-    "'": "write A.T for a transposed matrix, and y / x on the left side for a derivative", "√": "write sqrt(x)", "/": "write one /",
+    "'": "write A.T for a transposed matrix, and y / x on the left side for a derivative",
+    "√": "write sqrt(x)", "/": "write one /",
     "!": "write a product", "\\": "write the formula without LaTeX, such as a / b", "∞": "write a number",
     "_": "write x[i] for an index",
 }  # fmt: skip
+
+_OPERATORS = ("+", "-", "*", "/", "**", "@", "<", ">", "<=", ">=", "==", "!=", "and", "or", "not")
 
 _WORDS = ("and", "or", "not", "if", "else")
 
@@ -55,17 +58,22 @@ def python_of(text: str, functions: Container[str]) -> str:
     reader = _Reader(_tokens(plain_letters(" ".join(text.split()))), functions)
     while reader.left():
         reader.step()
+    if reader.out and reader.out[-1] in _OPERATORS:
+        raise ValueError(f"something is missing at the end, after {reader.out[-1].replace('**', '^')}")
     return " ".join(reader.out)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found = []
+    found: list[tuple[str, str]] = []
     for match in _TOKEN.finditer(text):
         kind, piece = match.lastgroup, match.group()
         if kind == "other":
             what = piece if piece.isprintable() else f"the character U+{ord(piece):04X}"
             raise ValueError(f"{what} is not allowed in a formula; {_HINTS.get(piece, 'leave it out')}")
         if kind is None:
+            # x^2 y is a product, e^2x is not clear.
+            if len(found) > 1 and found[-1][0] == "number" and found[-2][1] in ("^", "**"):
+                found.append(("pause", ""))
             continue
         if kind == "name" and keyword.iskeyword(piece):
             if piece not in (*_WORDS, "lambda"):
@@ -77,7 +85,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 @dataclass
 class _Reader:
-    """Goes through tokens, and writes what they mean. before: the last operator of each open bracket, and which it is."""
+    """Goes through tokens, and writes what they mean. brackets: those that are open. before: the last operator in each,
+    and outside of them."""
 
     tokens: list[tuple[str, str]]
     functions: Container[str]
@@ -88,6 +97,11 @@ class _Reader:
 
     def left(self) -> bool:
         return self.at < len(self.tokens)
+
+    def __post_init__(self) -> None:
+        # A pause tells something only where a name follows.
+        self.tokens = [t for t, after in zip(self.tokens, [*self.tokens[1:], ("", "")], strict=True)
+                       if t[0] != "pause" or after[0] == "name"]  # fmt: skip
 
     def peek(self, ahead: int = 0) -> tuple[str, str]:
         place = self.at + ahead
@@ -133,6 +147,11 @@ class _Reader:
 
     def juxtaposed(self, kind: str, piece: str) -> None:
         """Put a sign for a product that has none, after an operand."""
+        if self.peek()[0] == "pause":
+            self.at += 1
+            self.out.append("*")
+            self.before[-1] = "*"
+            return
         following, text = self.peek()
         after_name = kind == "name" and self.out[-1] not in (")", "]")
         if following not in ("name", "number") and (text != "(" or after_name):
@@ -157,7 +176,11 @@ class _Reader:
         if self.peek()[1] in ("^", "**"):
             power, self.at = self.peek(1)[1], self.at + 2
             if power in ("-", "("):
-                raise ValueError(f"{name}^{power}...: write arc{name}(x) for the inverse function, {name}(x)^(-1) for a power")
+                raise ValueError(
+                    f"{name}^{power}...: write arc{name}(x) for the inverse function, {name}(x)^(-1) for a power"
+                )
+        if self.peek()[0] == "pause":
+            self.at += 1
         self.out += ["(", name] if power else [name]
         if self.peek()[1] == "(":
             self.bracket("(")

@@ -21,6 +21,7 @@ from diffrt.autograd.backward import pull_back, push_forward
 from diffrt.autograd.variable import Var
 from diffrt.explaining.graph import unit_entry
 from diffrt.explaining.wording import phrase
+from diffrt.marking.formula import ENTRYWISE
 from diffrt.marking.quantities import Quantities, components
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
 
@@ -95,6 +96,23 @@ def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
             position = next(k for k, x in enumerate(node.inputs) if x is moving[0])
             words = f"the derivative of {_words(node, names)} by {_words(moving[0], names)}"
             found[words] = _once(node, position, ones).ravel()
+    for call, start, end in q.calls:
+        steps = [n for n in nodes if start <= n.serial < end]
+        before = {
+            x.serial: x
+            for n in steps
+            for x in n.inputs
+            if type(x) is Var and x.serial in serials - {s.serial for s in steps}
+        }
+        if call.partition("(")[0] in ENTRYWISE and len(before) == 1 and steps:
+            (argument,) = before.values()
+            tangents = push_forward([argument, *steps], {argument.serial: [np.ones(argument.shape)]}, False)
+            if steps[-1].serial in tangents and steps[-1].shape == argument.shape:
+                words = f"the derivative of {call} by {_words(argument, names)}"
+                found[words] = _matrix(steps[-1], tangents[steps[-1].serial]).ravel()
+    for parent in () if local else q.above(name):
+        for above in (n for n in q.above(name) if q.vars[n].size == 1 and parent in q.parents(n)):
+            found.setdefault(f"the derivative of {above} by {parent}", q.local(above, parent)[0])
     return found
 
 
