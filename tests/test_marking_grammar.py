@@ -51,7 +51,8 @@ ANSWERED = [
     ("a[j - 1]", "for j = 0; write where(...)"), ("a[0.5]", "whole number or a letter"), ("a[p]", "found p"),
     ("a[::2]", "no step"), ("sum(k, 3)", "write sum(k, 0, 3, ...)"), ("sum(i, a[i])", "take another letter"),
     ("sum(x, 0)", "sum(k, x[k])"), ("delta(i)", "there is no function delta"), ("3 4", "write 3 * 4"),
-    ("x + * y", 'too much before "* y"'), ("2 ^", "missing at the end"), ("x if y", "cannot be read"), ("for", "not allowed"),
+    ("x + * y", 'too much before "* y"'), ("2 ^", "missing at the end"), ("x if y", "cannot be read"),
+    ("for", "not allowed"),
     ("(2x", "never closed"), ("2 ** * x", "cannot be read"),
 ]  # fmt: skip
 

@@ -23,9 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.errors import InputError
+from diffrt.marking.claims import needed
 from diffrt.marking.factors import CLOSE, EXACT, Diagnosis, factor_of, number, same
 from diffrt.marking.formula import Formula
 from diffrt.marking.phrases import inside, spelled
+from diffrt.marking.quantities import plain
 from diffrt.marking.repairs import Given, Written, constant_repairs, repairs
 from diffrt.marking.samples import Samples, samples_of
 from diffrt.marking.terms import links, terms
@@ -295,18 +297,20 @@ class _Case:
 
     def holds(self, guess: Diagnosis) -> bool:
         """Whether the formula of a guess, read back, gives what was given."""
-        s = self.s
+        s, found = self.s, np.empty(len(self.s.mine))
+        trials = {id(t): t for t in s.trials}
+        number = np.array([id(t) for t in s.trials])
         try:
             formula = Formula(guess.formula, "guess")
-            wanted = [n for n in s.points[0].vars if spelled(n) in formula.names]
-            alike = {n: s.values(n) for n in wanted if s.whole}
-            found = []
-            for k, (q, right) in enumerate(zip(s.points, s.right, strict=True)):
-                here = {spelled(n): alike[n][n][k] if n in alike.get(n, {}) else q.value(n) for n in wanted}
-                found.append(formula({**here, "right": right}, {x: int(v[k]) for x, v in s.letters.items()}))
-        except InputError:
+            for key, trial in trials.items():
+                q, there = trial.look.q, np.flatnonzero(number == key)
+                right = trial.right.reshape(needed(q, trial.claim))
+                value = formula({**{spelled(n): q.value(n) for n in q.vars}, "right": right}, trial.claim.letters)
+                whole = np.broadcast_to(plain(value), right.shape).reshape(trial.right.shape)
+                found[there] = whole[s.rows[there], s.columns[there]]
+        except (InputError, ValueError):
             return False
-        return bool((np.abs(np.array(found) - s.mine) <= 2.0 * EXACT * np.abs(s.mine)).all())
+        return bool((np.abs(found - s.mine) <= 2.0 * EXACT * np.abs(s.mine)).all())
 
 
 def _first(case: _Case) -> list[Diagnosis]:
@@ -347,6 +351,9 @@ def _candidates(s: Samples) -> dict[str, Numbers]:
     found: dict[str, Numbers] = {}
     for name in names:
         found.update({spelled(name) + text.removeprefix(name): v for text, v in s.values(name).items()})
+    for name in names:
+        if len(first.shape(name)) == 1:
+            found[f"sum({spelled(name)})"] = np.array([np.sum(q.value(name)) for q in s.points])
     fixed = len(set(s.entries.tolist())) == 1
     letters = [x for x, v in s.letters.items() if (v == s.entries).all()]
     if fixed or letters:

@@ -206,9 +206,11 @@ class Formula:
         return InputError(f"{self.where}: {what} is not allowed in a formula; allowed: {_SPELLED}")
 
     def _said(self, node: ast.AST) -> str:
-        """A part of the formula, as written."""
-        written = ast.get_source_segment(self._source, node) or self.said(node)
-        return shown(written.replace(" ** ", "^").replace(KEPT, ""))
+        """A part of the formula, for a message."""
+        try:
+            return shown(self.said(node))
+        except ValueError:  # a number of thousands of digits
+            return shown(self.text)
 
     def _check(self, node: ast.AST, depth: int) -> None:
         if depth > DEEPEST:
@@ -380,6 +382,9 @@ class Formula:
             return self._index(node.args[1], letters), self._index(node.args[2], letters)
         sizes = set()
         for part in ast.walk(node.args[-1]):
+            if isinstance(part, ast.Name) and part.id not in given and part.id.rpartition("_")[0] in given:  # x_k
+                base, _, low = part.id.rpartition("_")
+                sizes |= {n for n, c in zip(_shape(given[base]), low, strict=False) if c == letter}
             if isinstance(part, ast.Subscript) and not isinstance(part.value, ast.Subscript):
                 for axis, index in enumerate(_parts_of_index(part)):
                     if isinstance(index, ast.Name) and index.id == letter:

@@ -43,7 +43,7 @@ class Line:
     @property
     def key(self) -> tuple[Any, ...]:
         """What is told together: the entries of one line that have one verdict for one reason."""
-        told = tuple(d.text for d in self.reasons) if self.reasons else self.detail
+        told = tuple(d.text for d in self.reasons) if self.verdict == "wrong" else self.detail
         return self.claim.kind, self.claim.line or self.claim.text, self.verdict, told, self.reading
 
 
@@ -52,7 +52,7 @@ def written(lines: Sequence[Line]) -> str:
     first = max(lines, key=lambda line: line.effect or 0.0)
     many = len(lines) > 1
     about = ", ".join(filter(None, [f"{len(lines)} entries" if many else "",
-                                    "" if many and first.reasons else first.detail]))  # fmt: skip
+                                    "" if many and first.verdict == "wrong" else first.detail]))  # fmt: skip
     text = first.claim.line if many else first.claim.text
     told = [f"{first.verdict:<{_WIDTH}}{text}" + (f"   ({about})" if about else "")]
     if first.verdict == "wrong":

@@ -58,6 +58,8 @@ def inside(
         return np.array([flats[id(q)][min(k, len(flats[id(q)]) - 1)] for q, k in zip(points, entries, strict=True)])
 
     phrases = {v.serial: _Phrase(spelled(n), _ATOM, v.size > 1) for n, v in points[0].vars.items()}
+    for call, _, end in points[0].calls:
+        phrases.update({n.serial: _Phrase(call, _ATOM, n.size > 1) for n in first if n.serial == end - 1})
     for k, node in enumerate(first):
         phrase = phrases[node.serial] = phrases.get(node.serial) or _phrase(node, phrases, label)
         if phrase.text:

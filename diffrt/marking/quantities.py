@@ -163,47 +163,6 @@ class Quantities:
         found = pull_back(self.nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
         return rounding_of(found.get(source.serial), place)
 
-    def uses(self, name: str, of: str) -> list[Matrix]:
-        """The local derivative in parts, one for each place in which a formula uses the other quantity."""
-        if (name, of) not in self._used:
-            self._used[name, of] = self._parts(name, of)
-        return self._used[name, of]
-
-    @cached_property
-    def _used(self) -> dict[tuple[str, str], list[Matrix]]:
-        return {}
-
-    def _parts(self, name: str, of: str) -> list[Matrix]:
-        var, source = self.vars[name], self.vars[of]
-        kept = set(self._names) - {var.serial}
-        between = [n for n in self.nodes if n.serial <= var.serial and (n.serial > source.serial or n is var)]
-        places = [
-            (n, i)
-            for n in between
-            for i, x in enumerate(n.inputs)
-            if x is source and (n is var or n.serial not in kept)
-        ]
-        parts = []
-        spend(len(places) * var.size * self._sweep)
-        for node, position in places:
-            rows = []
-            for k in range(var.size):
-                seen: dict[int, Any] = {}
-                pull_back(self.nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept, seen=seen)
-                if node.serial not in seen:
-                    rows.append(np.zeros(source.size))
-                    continue
-                alias = Var(source.value)
-                copy = Var(node.value)
-                copy.op, copy.settings = node.op, node.settings
-                copy.inputs = tuple(alias if i == position else _held(x) for i, x in enumerate(node.inputs))
-                back = pull_back([alias, copy], {copy.serial: seen[node.serial]}, recorded=False)
-                rows.append(np.broadcast_to(back.get(alias.serial, 0.0), source.shape).ravel())
-            part = np.array(rows, float)
-            if part.any():
-                parts.append(part)
-        return parts
-
     def slopes(
         self,
         name: str,
@@ -385,10 +344,6 @@ def plain(value: Any) -> Any:
     """A float, or an array without axes of length one."""
     array = np.squeeze(np.asarray(value, float))
     return float(array) if not array.ndim else array
-
-
-def _held(x: Any) -> Any:
-    return x.value if type(x) is Var else x
 
 
 def components(name: str, shape: Sequence[int]) -> list[str]:
