@@ -254,6 +254,15 @@ def test_stacks_of_matrices_are_single_matrices_each():
     assert ag.grad(lambda a: ag.sum(ag.det(a) + ag.sum(ag.inv(a))))(np.ones((3, 0, 0))).shape == (3, 0, 0)
 
 
+def test_inverses_and_outer_products_move_as_their_definitions_say():
+    rng = np.random.default_rng(10)
+    a, g = rng.normal(size=(2, 4, 4))
+    c = np.linalg.inv(a)
+    np.testing.assert_allclose(ag.vjp(ag.inv, a)[1](g)[0], -c.T @ g @ c.T, rtol=1e-9)
+    np.testing.assert_allclose(ag.jvp(ag.inv, (a,), (g,))[1], -c @ g @ c, rtol=1e-9)
+    np.testing.assert_array_equal(ag.outer(a[0], ag.variable(g)).value, np.outer(a[0], g))
+
+
 def test_a_matrix_that_is_changed_after_use_changes_no_derivative():
     a = np.array([[2.0, 1.0], [0.0, 3.0]])
     b = ag.variable([1.0, 1.0])
