@@ -14,28 +14,31 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.compiler import REFERENCE
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.explaining.wording import AXES
+from diffrt.image import LUMINANCE
 from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
 from diffrt.scene import Scene
-from diffrt.tracer.crossings import DISTANCE, INSIDE, Crossings, crossing_row
+from diffrt.scene.scene import each_of
+from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, Crossings, crossing_row
 from diffrt.tracer.regions import Cut, region
 from diffrt.tracer.renderer import Settings, Topology, find_topology
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import CrossingRow, Place, switching
 from diffrt.tracer.tables import Hit, Tables, build_tables
 from diffrt.tracer.visibility import Signatures, Visibility
+from diffrt.types import Channel, Edges
 
-CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": (0.2126, 0.7152, 0.0722)}
-"""The weights of red, green and blue; luminance of linear sRGB (ITU-R BT.709)."""
+CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": LUMINANCE}
+"""The weights of red, green and blue."""
 
 AROUND = 4
 """So many pixels around one decide how its cells are divided."""
 
 
 def trace(
-    scene: Scene, pixel: Sequence[int], channel: str = "luminance", cells: int = 1, edges: str = "exact"
+    scene: Scene, pixel: Sequence[int], channel: Channel = "luminance", cells: int = 1, edges: Edges = "exact"
 ) -> Graph:
     """The graph of one pixel.
 
@@ -43,22 +46,24 @@ def trace(
     Raises InputError for a pixel outside the image, another channel, and one that depends on nothing.
     """
     x, y = checked_pixel(scene, pixel)
-    if channel not in CHANNELS:
-        raise InputError(f"channel: found {channel!r}, allowed: {', '.join(CHANNELS)}")
+    if not isinstance(channel, str) or channel not in CHANNELS:
+        raise InputError(f"channel: found {shown(channel)}, allowed: {', '.join(CHANNELS)}")
     settings = Settings(cells, edges)
     with watch_scopes() as scopes, np.errstate(all="ignore"):
         out = Tracer(scene).pixel(x, y, channel, settings)
     if not isinstance(out, Var):
-        raise InputError(f"pixel {x},{y} is black and depends on no parameter: no surface is seen there")
+        why = "no surface is seen there" if scene.lights else "the scene has no lights"
+        raise InputError(f"pixel {x},{y} is black and depends on no parameter: {why}")
     return graph_of(out, scopes)
 
 
 def checked_pixel(scene: Scene, pixel: Sequence[int]) -> tuple[int, int]:
     """x and y of a pixel of the image. Raises InputError for others."""
     width, height = scene.camera.width, scene.camera.height
-    if len(pixel) != 2 or not all(isinstance(v, int | np.integer) for v in pixel):
-        raise InputError(f"pixel: found {pixel!r}, needed: two whole numbers x,y")
-    x, y = (int(v) for v in pixel)
+    numbers = each_of(pixel)
+    if len(numbers) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in numbers):
+        raise InputError(f"pixel: found {shown(pixel)}, needed: two whole numbers x,y")
+    x, y = (int(v) for v in numbers)
     if not (0 <= x < width and 0 <= y < height):
         raise InputError(f"pixel: found {x},{y}, allowed: 0,0 to {width - 1},{height - 1}")
     return x, y
@@ -86,6 +91,7 @@ class Tracer:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.shapes, self.lights = tuple(scene.shapes.items()), tuple(scene.lights.items())
         self.tables: Tables = build_tables(scene)
         self._leaves: dict[str, Any] = {}
         self._camera: Any = None
@@ -116,26 +122,29 @@ class Tracer:
 
     def shape(self, face: int) -> Kind:
         """The shape of a face."""
-        shape = self.scene.shapes[self.tables.shape_of[face]]
-        own = SHAPES[shape.type]
-        return self._object(own, shape.name)
+        name, shape = self.shapes[self.tables.shape_of[face]]
+        return self._object(SHAPES[shape.type], name)
 
     def material(self, face: int) -> Kind:
         """The material of a face."""
-        shape = self.scene.shapes[self.tables.shape_of[face]]
-        return self._object(MATERIALS[shape.material_type], f"{shape.name}.material")
+        name, shape = self.shapes[self.tables.shape_of[face]]
+        return self._object(MATERIALS[shape.material.type], f"{name}.material")
 
     def light(self, number: int) -> Kind:
         """A light."""
-        light = self.scene.lights[number]
-        return self._object(LIGHTS[light.type], light.name)
+        name, light = self.lights[number]
+        return self._object(LIGHTS[light.type], name)
 
     def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
         """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
         return tuple(
-            hit._replace(shape=self.shape(face), material=self.material(face))
+            hit._replace(shape=self.shape(face), material=self.material(face), emission=self.emission(face))
             for hit, face in zip(hits, faces, strict=False)
         )
+
+    def emission(self, face: int) -> Any:
+        """What the surface of a face emits."""
+        return self.leaf(f"{self.shapes[self.tables.shape_of[face]][0]}.material.emission")
 
     def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
         """The value of a pixel in a channel; a plain number if nothing is seen there."""
@@ -157,10 +166,14 @@ class Tracer:
             return None
         faces = [int(f) for f in signature.face[:, 0] if f >= 0]
         path = light_path(self.tables, signature)
-        path = path._replace(surfaces=self.surfaces(path.surfaces, faces), material=self.material(faces[-1]))
-        lights = tuple(self.light(number) for number in range(len(self.scene.lights)))
-        names = [self.scene.shapes[self.tables.shape_of[f]].name for f in faces[::-1]]
-        with scope(" to ".join(["light from", *names][1:])):
+        path = path._replace(surfaces=self.surfaces(path.surfaces, faces))
+        if path.ending.item() < len(self.tables.kinds.scattering):
+            path = path._replace(material=self.material(faces[-1]))
+        elif self.scene.background:
+            path = path._replace(material=self._object(type(self.scene.background), "background"))
+        lights = tuple(self.light(number) for number in range(len(self.lights)))
+        names = [self.shapes[self.tables.shape_of[f]][0] for f in faces[::-1]]
+        with scope(" to ".join(["light from", *names][1:]) or "background"):
             added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
             return sum(added, axis=1)
 
@@ -257,20 +270,22 @@ class Tracer:
         ray = row.ray._replace(surfaces=self.surfaces(row.ray.surfaces, [int(f) for f in signature.face[:count, 0]]))
         if light >= 0:
             ray = ray._replace(light=self.light(light))
-        row = row._replace(ray=ray, shape=row.shape._replace(shape=self.shape(shape)))
+        row = row._replace(ray=ray)
+        if shape >= 0:
+            row = row._replace(shape=row.shape._replace(shape=self.shape(shape)))
         return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
 
     def _what(self, switches: Any) -> str:
         """What a crossing is one of."""
-        shape, other = (
-            self.scene.shapes[self.tables.shape_of[int(f[0])]].name for f in (switches.shape, switches.other)
-        )
+        if switches.function[0] == BORDER:
+            return f"crossing, border of {self.lights[int(switches.light[0])][0]}"
+        shape, other = (self.shapes[self.tables.shape_of[int(f[0])]][0] for f in (switches.shape, switches.other))
         light = int(switches.light[0])
         if switches.function[0] == DISTANCE and switches.other[0] >= 0:
             what = f"{shape} meets {other}"
         else:
             what = f"{'outline' if switches.function[0] == INSIDE else 'border'} of {shape}"
-        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.scene.lights[light].name}"
+        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.lights[light][0]}"
 
 
 def _values(thing: Any) -> list[Any]:

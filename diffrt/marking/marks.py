@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,15 @@ class Marked:
         """The line of a claim as written."""
         return next(line for line in self.lines if line.claim.text == text)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        colours = {"right": "#2e7d32", "wrong": "#c62828"}
+        lines = "\n".join(
+            f'<span style="color:{colours.get(group[0].verdict, "#8a6d00")}">{escape(written(group))}</span>'
+            for group in self._groups
+        )
+        return f"<pre>{lines}\n{escape(str(self).splitlines()[-1])}</pre>"
+
     def __str__(self) -> str:
         verdicts = ("right", "wrong", "cannot tell", "cannot be read")
         counts = {v: sum(line.verdict == v for line in self.lines) for v in verdicts}
@@ -104,7 +114,12 @@ class Marked:
             told += f"; Taylor remainder {'none' if self.slope == float('inf') else f'falls as h^{self.slope:.2f}'}"
         if self.where:
             told += f"; compared for {self.where}"
+        return "\n".join([*map(written, self._groups), told])
+
+    @property
+    def _groups(self) -> list[list[Line]]:
+        """The entries that are told together."""
         groups: dict[tuple[Any, ...], list[Line]] = {}
         for line in self.lines:
             groups.setdefault(line.key, []).append(line)
-        return "\n".join([*map(written, groups.values()), told])
+        return list(groups.values())

@@ -27,4 +27,4 @@ def parse_scene(text: str, source: str = "<text>") -> Scene:
     document, problems = check_document(parse_toml(text, source))
     if document is None:
         raise InputError(*(f"{source}: {problem}" for problem in problems))
-    return Scene(document)
+    return Scene.of(document)

@@ -1,6 +1,6 @@
 """From a checked document to the text of a scene file, laid out as people write them.
 
-A checked document holds only plain words, numbers and triples of numbers, so the text needs no escapes, and a
+A checked document holds only plain words, flags, numbers and triples of numbers, so the text needs no escapes, and a
 vector or a material fits on one line. `repr` gives the shortest digits that read back as the same float.
 """
 
@@ -14,11 +14,13 @@ def to_toml(document: Document) -> str:
     """The TOML text of a document; reading it gives an equal document, to the last bit."""
     lines = [
         f"reflection_depth = {document.reflection_depth}",
-        *_table("camera", document.camera.model_dump()),
+        *_table("camera", document.camera.stated()),
     ]
+    if document.background:
+        lines += _table("background", document.background.stated())
     for group, tables in (("shapes", document.shapes), ("lights", document.lights)):
         for name, table in tables.items():
-            lines += _table(f"{group}.{name}", table.model_dump())
+            lines += _table(f"{group}.{name}", table.stated())
     return "\n".join(lines) + "\n"
 
 
@@ -37,4 +39,6 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(_assignments(value)) + " }"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else repr(value)

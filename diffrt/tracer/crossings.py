@@ -6,7 +6,8 @@ The ends of a side differ in signature. What differs first says which number may
 - a ray of the path meets b instead of a: `inside` of a or of b (a silhouette), the difference of their
   distances (an intersection), or on which side of them the ray starts;
 - a light is blocked: `inside` of the shape that blocks it, for the ray to the light (a shadow border), its
-  distance against that of the light, or on which side of it the ray starts.
+  distance against that of the light, or on which side of it the ray starts;
+- a light ends: how far the end of the path is within the light's own border (a hard spot).
 
 Of those that change sign over the side, the one is taken at whose root the signature of the first end really stops,
 and in what the function stands for. Where there is none, other edges lie between: the side is bisected, keeping the
@@ -34,6 +35,7 @@ from diffrt.compiler import Engine, Segments, kernel, search
 from diffrt.compiler.structures import put_together, take_apart
 from diffrt.tracer.cells import Corners
 from diffrt.tracer.switching import (
+    BORDER,
     DISTANCE,
     INSIDE,
     START,
@@ -68,9 +70,9 @@ class Switches(Columns):
     """The switching functions of N crossings.
 
     bounce: the number of the ray in the path that changes. light: if not -1, the ray is the one from the end of
-    the path to this light. function: INSIDE, DISTANCE or START, of the face `shape`. other: the face whose distance is
-    compared; -1 for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found:
-    whether there is a switching function at all. All but side (N,).
+    the path to this light. function: INSIDE, DISTANCE or START, of the face `shape`, or BORDER, of none (-1). other:
+    the face whose distance is compared; -1 for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray
+    starts, (2, N). found: whether there is a switching function at all. All but side (N,).
     """
 
     bounce: Integers
@@ -137,8 +139,8 @@ def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Int
         low[pending], high[pending], after[pending] = pieces.low, pieces.high, pieces.after
         switches.put(pending, found)
         pending = pending[~found.found]
-    alone = _alone(view.tables)
-    moves = switches.found & switches.steady & alone[switches.shape] & (alone[switches.other] | (switches.other < 0))
+    alone = np.append(_alone(view.tables), True)  # -1 is no face
+    moves = switches.found & switches.steady & alone[switches.shape] & alone[switches.other]
     return Crossings(segments, s, before, view.signatures, replace(switches, found=moves))
 
 
@@ -237,17 +239,19 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
 
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
         kind = np.full(len(columns), function)
-        asked = asked & (shape >= 0)
+        asked = asked & ((shape >= 0) | (function == BORDER))
         return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked, asked)
 
     a, b = (np.where(path, found.face[bounce, columns], -1).astype(np.int64) for found in (first, last))
     # The faces that block the light at one end and not at the other; two of them are tried.
     one, two = _blockers(view, pieces, light) if not path.all() else (none, none)
+    bordered = np.array([*(kind.bordered for kind in view.tables.kinds.lights), False])[light]
     yield [
         switches(INSIDE, a, none, path),
         switches(INSIDE, b, none, path),
         switches(INSIDE, one, none, ~path),
         switches(INSIDE, two, none, ~path),
+        *([switches(BORDER, none, none, bordered)] if bordered.any() else ()),
     ]
     yield [
         switches(DISTANCE, a, b, path & (b >= 0)),
@@ -312,6 +316,8 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
     starts = (face >= 0) & (face == start)
     again = [np.isin(start_side, f.meets_itself) for f in tables.kinds.faces]
     meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
+    back = np.array([*(f.back for f in tables.kinds.faces), 0])[kind.astype(int)]
+    meets &= (back == 0) | (face + back != start)
     return Met(kind, shape, side, starts.astype(float), meets.astype(float))
 
 
@@ -368,5 +374,5 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
     return root(g, crossings.s, tables.camera, *fields)
 
 
-__all__ = ["DISTANCE", "INSIDE", "START", "Crossings", "Sides", "Switches", "crossing_row", "differentiable",
+__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "Crossings", "Sides", "Switches", "crossing_row", "differentiable",
            "find_crossings"]  # fmt: skip

@@ -43,8 +43,9 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import walk
 
-INSIDE, DISTANCE, START = 0, 1, 2
-"""Switching functions: `inside`, a distance against another one, the side that the ray starts on."""
+INSIDE, DISTANCE, START, BORDER = 0, 1, 2, 3
+"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; and of no face, how
+far the start of a ray to a light is within the light's own border."""
 
 EPSILON = 2.0**-43
 """How narrow the piece around a root gets, in sides; the root itself is better, as the last steps are quadratic."""
@@ -142,7 +143,18 @@ def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: 
     t, inside, start = choose(row.shape.face, measures, given)
     branches = [*(_distance(kinds, face) for face in kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
+    if any(kind.bordered for kind in kinds.lights):
+        branches = [_unbordered, *map(_border, casting(kinds))]
+        start = where(equal(row.function, BORDER), choose(row.ray.light_kind, branches, [o, row.ray.light])[0], start)
     return where(equal(row.function, INSIDE), inside, where(equal(row.function, DISTANCE), t - other, start))
+
+
+def _border(kind: type[Light]) -> Any:
+    return lambda o, light: [kind.unpack(light).shines(o)] if kind.bordered else _unbordered(o, light)
+
+
+def _unbordered(o: Any, light: Any) -> list[Any]:
+    return [0.0 * o[0]]
 
 
 def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
@@ -170,7 +182,7 @@ def ray(kinds: Kinds, camera: Any, row: RayRow, x: Any, y: Any) -> tuple[Any, An
     """Origin and direction (3, n) of the ray that leaves the path of image points, and the distance under which a shape
     blocks it, 0 if it goes to no light."""
     o, d = rays(camera, x, y)
-    p, _, d, _ = walk(kinds, row.surfaces, o, d)
+    p, _, d, _, _ = walk(kinds, row.surfaces, o, d)
 
     def onward(p: Any, d: Any, light: Any) -> list[Any]:
         return [p, d, 0.0 * p[0]]
@@ -318,10 +330,10 @@ def blockers(setting: BlockerSetting, camera: Any, row: RayRow, piece: Piece, sc
         one, two = (logical_not(missed(bounds, o, d, limit)) for o, d, limit in made)
         return logical_or(one, two)
 
-    def block(face: Shape, number: Any, reflects: Any, first: Any, second: Any) -> Any:
+    def block(face: Shape, number: Any, owner: Any, reflects: Any, first: Any, second: Any) -> Any:
         blocked = []
         for o, d, limit in made:
-            t, inside, _ = meet_from(face, o, d, equal(row.start, number), row.start_side)
+            t, inside, _ = meet_from(face, number, o, d, row.start, row.start_side)
             blocked.append(occludes(t, inside, touching(camera, o), limit))
         one, two = blocked
         changes = logical_and(logical_or(one, two), logical_not(logical_and(one, two)))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Light, Material, Shape
+from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take, where
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Background, Kind, Light, Material, Shape
 from diffrt.kinds.kind import REFLECT
 from diffrt.scene import Scene
 
@@ -23,7 +23,8 @@ class Kinds(NamedTuple):
     """What is in a scene, as programs know it.
 
     faces: the kinds of face. scattering, reflecting: the kinds of material at which a light path ends, and goes on.
-    lights: the kind of each light. bounces: the most surfaces on a light path. moving: the kinds of face that have a
+    lights: the kind of each light. background: its kind, None for black. emitting: whether any surface emits, or might,
+    as its emission is a variable. bounces: the most surfaces on a light path. moving: the kinds of face that have a
     derivative; for the others none is computed.
     """
 
@@ -31,6 +32,8 @@ class Kinds(NamedTuple):
     scattering: tuple[type[Material], ...]
     reflecting: tuple[type[Material], ...]
     lights: tuple[type[Light], ...]
+    background: type[Background] | None
+    emitting: bool
     bounces: int
     moving: tuple[type[Shape], ...]
 
@@ -44,7 +47,8 @@ class Hit(NamedTuple):
 
     face: the number of its kind in `Kinds.faces`; that behind the last one where the path has ended before. side: +1 or
     -1, from which it is met. shape: the numbers of the shape. event: 0 where the path ends here, else 1 + the number of
-    the material's kind in `Kinds.reflecting`. material: its numbers.
+    the material's kind in `Kinds.reflecting`. material: its numbers. emission: what it sends out itself, three numbers,
+    or none if nothing in the scene emits.
     """
 
     face: Any
@@ -52,15 +56,17 @@ class Hit(NamedTuple):
     shape: Any
     event: Any
     material: Any
+    emission: Any
 
 
 @dataclass(frozen=True)
 class Tables:
     """A scene as arrays.
 
-    kinds: what is in it. camera: (3, 6). shapes, materials: (width, number of shapes); lights: (width, number of
-    lights, at least one). Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its
-    number in `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in
+    kinds: what is in it. camera: (3, 6). shapes: (width, number of shapes). materials: (width, number of shapes + 1),
+    the last column for the background. emission: (3, number of shapes), or of no rows if nothing emits. lights: (width,
+    number of lights, at least one). Faces, of all shapes one after the other: shape_of: the shape of each; face_kind:
+    its number in `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in
     `kinds.scattering`, -1 for one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters.
     """
 
@@ -68,6 +74,7 @@ class Tables:
     camera: Any
     shapes: Any
     materials: Any
+    emission: Any
     lights: Any
     shape_of: Integers
     face_kind: Integers
@@ -76,7 +83,7 @@ class Tables:
 
     def plain(self) -> "Tables":
         """The same without Vars, for what is not differentiated."""
-        parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "lights")}
+        parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "emission", "lights")}
         return replace(self, **parts)
 
     def hits(self, faces: Integers, sides: Any, goes_on: NDArray[np.bool_]) -> tuple[Hit, ...]:
@@ -87,17 +94,34 @@ class Tables:
         found = []
         for face, side, on in zip(faces, sides, goes_on, strict=True):
             kind, shape = self.face(face)
-            number = self.shape_of[np.maximum(face, 0)]
-            event = np.where(on, self.reflects[number] + 1, 0)
+            number = np.append(self.shape_of, 0)[face]
+            event = np.where(on, self.reflects[number] + 1, 0) if self.kinds.reflecting else np.zeros(len(face))
             material = take(self.materials, number, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
-            found.append(Hit(kind, side.astype(float), shape, event.astype(float), material))
+            emission: Any = np.zeros((0, len(face)))
+            if self.kinds.emitting:
+                emission = where(face >= 0, take(self.emission, number, -1), 0.0)
+            found.append(Hit(kind, side.astype(float), shape, event.astype(float), material, emission))
         return tuple(found)
 
     def face(self, faces: Integers) -> tuple[Any, Any]:
         """The numbers of the kinds of faces, that behind the last one for -1, and the numbers of their shapes."""
-        known = np.maximum(faces, 0)
-        kind = np.where(faces < 0, len(self.kinds.faces), self.face_kind[known]).astype(float)
-        return kind, take(self.shapes, self.shape_of[known], -1)
+        kind = np.append(self.face_kind, len(self.kinds.faces))[faces].astype(float)
+        return kind, take(self.shapes, np.append(self.shape_of, 0)[faces], -1)
+
+    def ends(self, faces: Integers) -> tuple[Integers, Integers]:
+        """Where light paths end, for paths of the faces (bounces, K), -1 where a path has ended before.
+
+        Returns the number of the kind that answers with radiance there: that of the material in `kinds.scattering`,
+        the one behind them for the background, -1 for none; and the column of `materials` with its numbers.
+        """
+        count = (faces >= 0).sum(0)
+        last = np.where(count > 0, faces[count - 1, np.arange(faces.shape[1])], -1).astype(np.int64)
+        shape = np.append(self.shape_of, -1)[last]
+        kind = np.append(self.scatters, -1)[shape]
+        if self.kinds.background:
+            escapes = (kind < 0) & (count < self.kinds.bounces)  # with as many bounces, it is cut off at a mirror
+            kind, shape = np.where(escapes, len(self.kinds.scattering), kind), np.where(escapes, -1, shape)
+        return kind, np.where(shape < 0, self.materials.shape[-1] - 1, shape)
 
 
 class Columns:
@@ -120,17 +144,23 @@ class Columns:
 
 def build_tables(scene: Scene) -> Tables:
     """The tables of a scene."""
-    shapes = [(s.name, SHAPES[s.type]) for s in scene.shapes]
-    materials = [(f"{s.name}.material", MATERIALS[s.material_type]) for s in scene.shapes]
-    lights = [(light.name, LIGHTS[light.type]) for light in scene.lights]
+    document: Any = scene.document
+    shapes = [(name, SHAPES[shape.type]) for name, shape in document.shapes.items()]
+    materials = [(f"{name}.material", MATERIALS[shape.material.type]) for name, shape in document.shapes.items()]
+    lights = [(name, LIGHTS[light.type]) for name, light in document.lights.items()]
     camera = CAMERAS[scene.camera.type]
     view = camera(**{name: scene[f"camera.{name}"] for name in camera.quantities()})
-    faces = [(number, face) for number, (_, kind) in enumerate(shapes) for face in kind.faces or (kind,)]
+    faces = [(n, face) for n, (name, kind) in enumerate(shapes) for face in kind.faces_with(scene.table(name))]
+    background = BACKGROUNDS[document.background.type] if document.background else None
+    emission = _table(scene, [(path, Material) for path, _ in materials])
+    emits = isinstance(emission, Var) or bool(np.any(emission))
     kinds = Kinds(
         _present(SHAPES, [face for _, face in faces]),
         _present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
         _present(MATERIALS, [m for _, m in materials if m.event == REFLECT]),
         tuple(kind for _, kind in lights),
+        background,
+        emits,
         1,
         (),
     )
@@ -148,7 +178,8 @@ def build_tables(scene: Scene) -> Tables:
         kinds,
         view.vectors(scene.camera.width, scene.camera.height),
         _table(scene, shapes),
-        _table(scene, materials),
+        _table(scene, [*materials, ("background", background or Background)]),
+        emission if emits else np.zeros((0, len(shapes))),
         _table(scene, lights),
         np.array([number for number, _ in faces], np.int64),
         np.array([kinds.faces.index(face) for _, face in faces], np.int64),
@@ -165,7 +196,7 @@ def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple
 
 def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]]) -> Any:
     """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none."""
-    width = max((kind.width() for _, kind in entries), default=0)
+    width = max((kind.row_width() for _, kind in entries), default=0)
     whole = np.zeros((width, max(len(entries), 1)))
     variables: list[Any] = []
     places: list[Integers] = []
