@@ -6,7 +6,7 @@ import sys
 import pytest
 
 TOLD = {
-    "activation": ["7 paths from x1 to L", "their sum 7.21668425, the gradient 7.21668425", "yours = right * a * x[2]",
+    "activation": ["7 paths from x1 to L", "their sum 7.21668425, the gradient 7.21668425", "yours = right * a * x[i]",
                    "right for cos(e^{x_i a / b})"],
     "mlp": ["tanh multiplies it by tanh' = 1 - tanh^2", "for A in A @ x it is g x^T",
             "like the variable 2x3, in numerator layout 3x2", "added up on the way (+=): out",

@@ -51,7 +51,7 @@ CORPUS = [
     ("exponential, other inner one", TWO, {"y": "exp(x * w)"}, "partials", "y / x", "x * exp(x * w)", "wrong",
      "monomial"),
     ("logarithm", X, {"y": "ln(x^2 + 1)"}, "partials", "y / x", "2 * x / (x^2 + 1)", "right", None),
-    ("logarithm, chain forgotten", X, {"y": "ln(x^2 + 1)"}, "partials", "y / x", "1 / (x^2 + 1)", "wrong", "monomial"),
+    ("logarithm, chain forgotten", X, {"y": "ln(x^2 + 1)"}, "partials", "y / x", "1 / (x^2 + 1)", "wrong", "chain"),
     ("logarithm, half a chain", X, {"y": "ln(x^2 + 1)"}, "partials", "y / x", "x / (x^2 + 1)", "wrong", "factor"),
     ("root", X, {"y": "sqrt(1 + x^2)"}, "partials", "y / x", "x / sqrt(1 + x^2)", "right", None),
     ("root, factor 2", X, {"y": "sqrt(1 + x^2)"}, "partials", "y / x", "2 * x / sqrt(1 + x^2)", "wrong", "factor"),
@@ -66,8 +66,8 @@ CORPUS = [
     ("chain, step", X, CHAIN, "partials", "v / u", "cos(u)", "right", None),
     ("chain, step, total for partial", X, CHAIN, "totals", "y / x", "v * cos(u) * 2 * x * exp(v) / v", "right", None),
     ("chain, total", X, CHAIN, "totals", "y / x", "exp(v) * cos(u) * 2 * x", "right", None),
-    ("chain, inner one forgotten", X, CHAIN, "totals", "y / x", "exp(v) * cos(u)", "wrong", "monomial"),
-    ("chain, middle one forgotten", X, CHAIN, "totals", "y / x", "exp(v) * 2 * x", "wrong", "monomial"),
+    ("chain, inner one forgotten", X, CHAIN, "totals", "y / x", "exp(v) * cos(u)", "wrong", "chain"),
+    ("chain, middle one forgotten", X, CHAIN, "totals", "y / x", "exp(v) * 2 * x", "wrong", "chain"),
     ("chain, sign", X, CHAIN, "totals", "y / x", "-exp(v) * cos(u) * 2 * x", "wrong", "factor"),
     ("chain, path", X, CHAIN, "paths", "x > u > v > y", "2 * x * cos(u) * exp(v)", "right", None),
     ("chain, path without a step", X, CHAIN, "paths", "x > u > v > y", "cos(u) * exp(v)", "wrong", "monomial"),
@@ -99,7 +99,7 @@ CORPUS = [
      "transposed"),
     ("softmax", X3, {"s": "softmax(x)"}, "partials", "s / x", "diag(s) - outer(s, s)", "right", None),
     ("softmax, only the diagonal", X3, {"s": "softmax(x)"}, "partials", "s[0] / x[1]", "s[0] * (1 - s[1])", "wrong",
-     "monomial"),
+     "part"),
     ("softmax, sign beside the diagonal", X3, {"s": "softmax(x)"}, "partials", "s[0] / x[1]", "s[0] * s[1]", "wrong",
      "factor"),
     ("norm", X3, {"r": "sqrt(sum(x^2))"}, "partials", "r / x", "x / r", "right", None),
@@ -234,7 +234,7 @@ BAD_FILES = [
     ({"inputs": {"x": {"shape": [100, 100, 100]}}}, "1,000,000 entries, allowed: 10,000"),
     ({"inputs": {"x": {"shape": [[[[[[[[[[1]]]]]]]]]]}}}, "found [[["),
     ({"inputs": {"exp": {}}}, "a name is letters"),
-    ({"inputs": {"lambda": {}}}, "a name is letters"),
+    ({"inputs": {"class": {}}}, "a name is letters"),
     ({"inputs": {"x" * 10**6: {}}}, "a name is letters"),
     ({"colour": 1}, "is not known"),
     ({"points": [{"x": "a"}]}, "points.x: found \"a\", needed: a number"),
@@ -301,7 +301,7 @@ BAD_LINES = [
     ({"partials": {"y / x": "x.__class__.__base__"}}, "there is no quantity"),
     ({"partials": {"y / x": "(lambda: 1)()"}}, "not allowed in a formula"),
     ({"partials": {"y / x": "[c for c in x]"}}, "not allowed in a formula"),
-    ({"partials": {"y / x": "open('x')"}}, "there is no function open"),
+    ({"partials": {"y / x": "open('x')"}}, "' is not allowed in a formula"),
     ({"partials": {"y / x": ""}}, "the formula is empty"),
     ({"partials": {"y / x": "1 +"}}, "cannot be read"),
     ({"partials": {"y / x": "2) * (x"}}, "unmatched ')'"),
@@ -423,7 +423,7 @@ def test_one_wrong_entry_is_not_said_of_the_whole():
     (line,) = marked(X3, {"y": "x^2"}, "partials", "y / x", "diag([2 * x[0], 4 * x[1], 2 * x[2]])").lines
     assert line.diagnoses[0].text == "in y[1] / x[1]: yours = right * 2"
     (line,) = marked(X3, {"y": "x^2"}, "partials", "y / x", "diag(4 * x)").lines
-    assert line.diagnoses[0].text == "in y[0] / x[0] and y[1] / x[1] and y[2] / x[2]: yours = right * 2"
+    assert line.diagnoses[0].text == "yours = right * 2"
     given = {"inputs": {"x": {"shape": [40, 40]}}, "definitions": {"y": "sum(x^2)"}, "partials": {"y / x": "6 * x"}}
     assert parse_derivation(given).mark().lines[0].diagnoses[0].text == "yours = right * 3"
 

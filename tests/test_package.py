@@ -47,3 +47,12 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_autograd_imports_nothing_of_the_package():
     for path in (ROOT / "diffrt/autograd").glob("*.py"):
         assert not re.search(r"^\s*(from|import) diffrt", path.read_text(), re.MULTILINE), path
+
+
+def test_rendering_imports_nothing_of_scipy_which_takes_longer_than_an_image():
+    program = (
+        "import sys, diffrt\ndiffrt.render(diffrt.load_scene('scenes/tiny.toml'), engine='numpy')\n"
+        "print([name for name in sys.modules if name.startswith('scipy.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -116,8 +116,8 @@ HALVES = torch.tensor([0.6, 3.3, 1.7], dtype=torch.float16)
 VAR = diffrt.autograd.variable([0.6, 3.3, 1.7])
 MISTAKES = [
     ({"lamp.positon": GOOD}, {}, "no parameter 'lamp.positon'; did you mean 'lamp.position'?"),
-    ({"lamp.position": GOOD[:2]}, {}, "lamp.position: found a value of shape (2,), allowed: three numbers (3,)"),
-    ({"ball.radius": GOOD[:1]}, {}, "ball.radius: found a value of shape (1,), allowed: one number ()"),
+    ({"lamp.position": GOOD[:2]}, {}, "allowed: three numbers [x, y, z]"),
+    ({"ball.radius": GOOD[:1]}, {}, "ball.radius: found [0.9], allowed: a number from 1e-9 to 1e9"),
     ({"lamp.position": GOOD * np.nan}, {}, "lamp.position: found [nan, nan, nan], allowed: three numbers"),
     ({"ball.radius": -GOOD[0]}, {}, "ball.radius: found -0.6"),
     ({"lamp.position": GOOD.to(torch.int64)}, {}, "lamp.position: found int64, allowed: float32 or float64"),

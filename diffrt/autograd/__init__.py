@@ -1,5 +1,6 @@
 """The autograd core: numbers that remember how they were computed, and what can be asked of them."""
 
+from .affine import bounds
 from .contraction import einsum
 from .custom import op
 from .functional import (
@@ -94,10 +95,10 @@ from .variable import TABLE, Op, Var, detach, no_grad, variable
 
 __all__ = [
     "FUNCTIONS", "TABLE", "Op", "Var", "absolute", "add", "add_at", "arccos", "arcsin", "arctan", "arctan2",
-    "batch_norm", "broadcast_to", "checkpoint", "clip", "concatenate", "cos", "cosh", "cross", "cumsum", "det",
-    "detach", "diag", "diagonal", "divide", "dot", "einsum", "equal", "erf", "erfc", "exp", "expm1", "gelu", "grad",
-    "greater", "greater_equal", "hessian", "hvp", "index", "inv", "jacobian", "jvp", "less", "less_equal", "log",
-    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum",
+    "batch_norm", "bounds", "broadcast_to", "checkpoint", "clip", "concatenate", "cos", "cosh", "cross", "cumsum",
+    "det", "detach", "diag", "diagonal", "divide", "dot", "einsum", "equal", "erf", "erfc", "exp", "expm1", "gelu",
+    "grad", "greater", "greater_equal", "hessian", "hvp", "index", "inv", "jacobian", "jvp", "less", "less_equal",
+    "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum",
     "mean", "min", "minimum", "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "op",
     "outer", "power", "prod", "pushforward", "relu", "reshape", "root", "scatter_add", "scope", "sigmoid", "sign",
     "sin", "sinh", "softmax", "softplus", "solve", "sqrt", "stack", "subtract", "sum", "take", "tan", "tanh", "trace",

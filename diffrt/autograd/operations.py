@@ -21,8 +21,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import elementary
-from .variable import TABLE, Array, Numeric, Op, Rule, Var, apply, is_abstract
+from . import affine, elementary
+from .variable import TABLE, Abstract, Array, Numeric, Op, Rule, Var, apply, is_abstract
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -141,28 +141,33 @@ _STEEP = "where the derivative is inf, or 0 for an input that does not move"
 _ERF_SLOPE = 2.0 / math.sqrt(math.pi)
 
 # Arithmetic. A chain is a product in which zero wins; an alias is how transforms tell variables apart.
-elementwise("alias", lambda x: x, (1.0,), scalar=lambda x: x, code=lambda t, x: x, inline=True, form="{}")
+elementwise("alias", lambda x: x, (1.0,), scalar=lambda x: x, code=lambda t, x: x, inline=True, form="{}",
+            bounds=lambda x: x)  # fmt: skip
 add = elementwise(
     "add", np.add, (1.0, 1.0), symbol="+", form="{} + {}", scalar=operator.add, commutes=True,
     code=lambda t, x, y: x + y, inline=True,
     about="x + y.", backward="passes it on",
+    bounds=affine.add,
 )  # fmt: skip
 subtract = elementwise(
     "subtract", np.subtract, (1.0, -1.0), symbol="-", form="{} - {}", scalar=operator.sub,
     code=lambda t, x, y: x - y, inline=True,
     about="x - y.", backward="passes it on, to the second with a minus",
+    bounds=affine.subtract,
 )  # fmt: skip
 multiply = elementwise(
     "multiply", np.multiply, (lambda out, x, y: y, lambda out, x, y: x), symbol="*", form="{} * {}",
     latex=r"{} \cdot {}", scalar=operator.mul, commutes=True,
     code=lambda t, x, y: x * y, inline=True,
     about="x * y, entry by entry.", backward="multiplies it by the other factor",
+    bounds=affine.multiply,
 )  # fmt: skip
 elementwise(
     "chain", _zero_wins, (lambda out, g, p: p, lambda out, g, p: g), symbol="*", form="{} * {}", latex=r"{} \cdot {}",
     scalar=_product, commutes=True,
     code=lambda t, g, p: t.choose(g.is_(0.0) | p.is_(0.0), 0.0, g * p) if t.exact else g * p, inline=True,
     backward="multiplies it by the other factor",
+    bounds=affine.multiply,
 )  # fmt: skip
 divide = elementwise(
     "divide", np.divide, (lambda out, x, y: _over(1.0, y), lambda out, x, y: -_over(out, y)), symbol="/",
@@ -170,6 +175,7 @@ divide = elementwise(
     code=lambda t, x, y: x / y, inline=True,
     about="x / y, entry by entry; division by zero gives inf or nan, for floats too.",
     backward="divides it by the denominator, or for the denominator multiplies it by -quotient / denominator",
+    bounds=affine.divide,
 )  # fmt: skip
 power: Function = elementwise(
     "power", operator.pow,
@@ -177,11 +183,13 @@ power: Function = elementwise(
     symbol="**", form="{} ^ {}", latex="{{{}}}^{{{}}}", scalar=math.pow, code=elementary.power,
     about="x ** y, entry by entry; nan for a negative x and a y that is not whole.",
     kinks="base 0, where the derivative by the exponent is taken as 0",
+    bounds=affine.power,
 )  # fmt: skip
 negative = elementwise(
     "negative", np.negative, (-1.0,), symbol="-", form="-{}", scalar=operator.neg,
     code=lambda t, x: -x, inline=True,
     about="-x.", backward="turns its sign",
+    bounds=affine.negative,
 )  # fmt: skip
 
 # Functions of one number.
@@ -189,78 +197,95 @@ absolute = elementwise(
     "abs", np.abs, (lambda out, x: sign(x),), called="absolute", latex=r"\left|{}\right|", scalar=abs,
     complex_forward=lambda x: np.where(np.real(x) < 0.0, -x, x), code=lambda t, x: abs(x), inline=True,
     about="|x|.", kinks="x = 0, where the derivative is taken as 0",
+    bounds=affine.absolute,
 )  # fmt: skip
 sqrt = elementwise(
     "sqrt", np.sqrt, (lambda out, x: _over(0.5, out),), latex=r"\sqrt{{{}}}", scalar=math.sqrt,
     code=lambda t, x: t.call("sqrt", x), inline=True,
     about="Square root.", backward="divides it by twice the root",
     kinks="x = 0, " + _STEEP,
+    bounds=affine.sqrt,
 )  # fmt: skip
 exp = elementwise(
     "exp", np.exp, (lambda out, x: out,), latex="e^{{{}}}", scalar=math.exp, code=elementary.exp,
     about="e ** x.", backward="multiplies it by the value itself",
+    bounds=affine.by_slope("exp"),
 )  # fmt: skip
 log: Function = elementwise(
     "log", np.log, (lambda out, x: _over(1.0, x),), scalar=math.log, code=elementary.log,
     about="Natural logarithm.", backward="divides it by the input",
+    bounds=affine.by_slope("log", above=0.0),
 )  # fmt: skip
 log1p = elementwise(
     "log1p", np.log1p, (lambda out, x: _over(1.0, 1.0 + x),), scalar=math.log1p, code=elementary.log1p,
     about="Natural logarithm of 1 + x, which keeps its digits where x is small.",
     backward="divides it by one plus the input",
+    bounds=affine.by_slope("log1p", above=-1.0),
 )  # fmt: skip
 expm1 = elementwise(
     "expm1", np.expm1, (lambda out, x: exp(x),), scalar=math.expm1, code=elementary.expm1,
     about="e ** x - 1, which keeps its digits where x is small.", backward="multiplies it by exp",
+    bounds=affine.by_slope("expm1"),
 )  # fmt: skip
 sin = elementwise(
     "sin", np.sin, (lambda out, x: cos(x),), scalar=math.sin, code=elementary.sin,
     about="Sine of x in radians.", backward="multiplies it by cos",
+    bounds=affine.sine("sin"),
 )  # fmt: skip
 cos: Function = elementwise(
     "cos", np.cos, (lambda out, x: -sin(x),), scalar=math.cos, code=elementary.cos,
     about="Cosine of x in radians.", backward="multiplies it by -sin",
+    bounds=affine.sine("cos"),
 )  # fmt: skip
 tan = elementwise(
     "tan", np.tan, (lambda out, x: 1.0 + out * out,), scalar=math.tan, code=elementary.tan,
     about="Tangent of x in radians.",
+    bounds=affine.by_slope("tan", 0.0, above=-1.57, below=1.57),
 )  # fmt: skip
 arcsin = elementwise(
     "arcsin", np.arcsin, (lambda out, x: _over(1.0, _other_leg(x)),), scalar=math.asin, code=elementary.arcsin,
     about="The angle from -pi/2 to pi/2 whose sine is x; nan where |x| > 1.",
     backward="divides it by sqrt(1 - x^2)", kinks="x = -1 and x = 1, " + _STEEP,
+    bounds=affine.by_slope("arcsin", 0.0, above=-1.0, below=1.0),
 )  # fmt: skip
 arccos = elementwise(
     "arccos", np.arccos, (lambda out, x: _over(-1.0, _other_leg(x)),), scalar=math.acos, code=elementary.arccos,
     about="The angle from 0 to pi whose cosine is x; nan where |x| > 1.",
     backward="divides it by -sqrt(1 - x^2)", kinks="x = -1 and x = 1, " + _STEEP,
+    bounds=affine.by_slope("arccos", 0.0, above=-1.0, below=1.0),
 )  # fmt: skip
 arctan = elementwise(
     "arctan", np.arctan, (lambda out, x: 1.0 / (1.0 + x * x),), scalar=math.atan, code=elementary.arctan,
     about="The angle from -pi/2 to pi/2 whose tangent is x.", backward="divides it by 1 + x^2",
+    bounds=affine.by_slope("arctan", 0.0),
 )  # fmt: skip
 sinh = elementwise(
     "sinh", np.sinh, (lambda out, x: cosh(x),), scalar=math.sinh, code=elementary.sinh,
     about="Hyperbolic sine.", backward="multiplies it by cosh",
+    bounds=affine.by_slope("sinh", 0.0),
 )  # fmt: skip
 cosh: Function = elementwise(
     "cosh", np.cosh, (lambda out, x: sinh(x),), scalar=math.cosh, code=elementary.cosh,
     about="Hyperbolic cosine.", backward="multiplies it by sinh",
+    bounds=affine.by_slope("cosh"),
 )  # fmt: skip
 tanh = elementwise(
     # cosh(x) overflows to inf where the derivative is 0; 1 - tanh(x)^2 would lose it to rounding long before.
     "tanh", np.tanh, (lambda out, x: (2.0 / (exp(x) + exp(-x))) ** 2.0,), scalar=math.tanh, code=elementary.tanh,
     about="Hyperbolic tangent.", backward="multiplies it by tanh' = 1 - tanh^2",
+    bounds=affine.by_slope("tanh", 0.0),
 )  # fmt: skip
 erf = elementwise(
     "erf", _scipys("erf"), (lambda out, x: _ERF_SLOPE * exp(-(x * x)),), scalar=math.erf, code=elementary.erf,
     about="Error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.",
     backward="multiplies it by 2 / sqrt(pi) exp(-x^2)",
+    bounds=affine.by_slope("erf", 0.0),
 )  # fmt: skip
 erfc = elementwise(
     "erfc", _scipys("erfc"), (lambda out, x: -_ERF_SLOPE * exp(-(x * x)),), scalar=math.erfc, code=elementary.erfc,
     about="1 - erf(x), which keeps its digits where x is large.",
     backward="multiplies it by -2 / sqrt(pi) exp(-x^2)",
+    bounds=affine.by_slope("erfc", 0.0, rounding=2.0**-42),
 )  # fmt: skip
 
 # Of two, and the choice.
@@ -270,6 +295,7 @@ arctan2 = elementwise(
     scalar=math.atan2, code=elementary.arctan2,
     about="arctan2(y, x): the angle of the point (x, y) in radians, from -pi to pi.",
     kinks="x = y = 0, and the jump of 2 pi at y = 0, x < 0",
+    bounds=affine.arctan2,
 )  # fmt: skip
 minimum = elementwise(
     "minimum", np.minimum, (lambda out, x, y: _larger(y, x), lambda out, x, y: _larger(x, y)), symbol="min",
@@ -278,6 +304,7 @@ minimum = elementwise(
     code=lambda t, x, y: t.nan_first(x, t.choose(x < y, x, y)), inline=True,
     about="The smaller one, entry by entry.", backward="passes it to the smaller one",
     kinks="x = y, where each input has one half of the derivative",
+    bounds=affine.minimum,
 )  # fmt: skip
 maximum = elementwise(
     "maximum", np.maximum, (lambda out, x, y: _larger(x, y), lambda out, x, y: _larger(y, x)), symbol="max",
@@ -286,17 +313,20 @@ maximum = elementwise(
     code=lambda t, x, y: t.nan_first(x, t.choose(x > y, x, y)), inline=True,
     about="The larger one, entry by entry.", backward="passes it to the larger one",
     kinks="x = y, where each input has one half of the derivative",
+    bounds=affine.maximum,
 )  # fmt: skip
 _where = elementwise(
     "where", np.where, (None, lambda out, c, x, y: c, lambda out, c, x, y: logical_not(c)),
     scalar=lambda c, x, y: x if c else y, code=lambda t, c, x, y: t.choose(c, x, y), inline=True, takes_booleans=True,
     backward="passes it to the one that was taken",
     kinks="not at the border of the condition: the derivative is that of the branch taken",
+    bounds=affine.where,
 )  # fmt: skip
 sign: Function = elementwise(
     "sign", np.sign, (None,), scalar=lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else x,
     code=lambda t, x: t.choose(x > 0.0, 1.0, t.choose(x < 0.0, -1.0, x)), inline=True,
     about="-1, 0 or 1, as a plain value without derivative.",
+    bounds=affine.sign,
 )  # fmt: skip
 
 # Comparisons, and what joins them.
@@ -304,40 +334,49 @@ less = elementwise(
     "less", np.less, (None, None), symbol="<", form="{} < {}", scalar=operator.lt, boolean=True,
     code=lambda t, x, y: x < y, inline=True,
     about="x < y, as plain booleans; so are the other comparisons and what joins them.",
+    bounds=affine.less,
 )  # fmt: skip
 less_equal = elementwise(
     "less_equal", np.less_equal, (None, None), symbol="<=", form="{} <= {}", latex=r"{} \le {}", scalar=operator.le,
     boolean=True, code=lambda t, x, y: x <= y, inline=True, about="x <= y.",
+    bounds=affine.less_equal,
 )  # fmt: skip
 greater = elementwise(
     "greater", np.greater, (None, None), symbol=">", form="{} > {}", scalar=operator.gt,
     boolean=True, code=lambda t, x, y: x > y, inline=True, about="x > y.",
+    bounds=affine.greater,
 )  # fmt: skip
 greater_equal = elementwise(
     "greater_equal", np.greater_equal, (None, None), symbol=">=", form="{} >= {}", latex=r"{} \ge {}",
     scalar=operator.ge, boolean=True, code=lambda t, x, y: x >= y, inline=True, about="x >= y.",
+    bounds=affine.greater_equal,
 )  # fmt: skip
 equal: Function = elementwise(
     "equal", np.equal, (None, None), symbol="==", form="{} == {}", latex="{} = {}", scalar=operator.eq, boolean=True,
     commutes=True, code=lambda t, x, y: x.is_(y), inline=True, about="x == y.",
+    bounds=affine.equal,
 )  # fmt: skip
 not_equal = elementwise(
     "not_equal", np.not_equal, (None, None), symbol="!=", form="{} != {}", latex=r"{} \ne {}", scalar=operator.ne,
     boolean=True, commutes=True, code=lambda t, x, y: x.is_not(y), inline=True, about="x != y.",
+    bounds=affine.not_equal,
 )  # fmt: skip
 logical_and = elementwise(
     "logical_and", np.logical_and, (None, None), symbol="and", form="{} and {}", latex=r"{} \wedge {}",
     scalar=lambda x, y: bool(x and y), boolean=True, takes_booleans=True, commutes=True,
     code=lambda t, x, y: x & y, inline=True, about="Both.",
+    bounds=affine.logical_and,
 )  # fmt: skip
 logical_or = elementwise(
     "logical_or", np.logical_or, (None, None), symbol="or", form="{} or {}", latex=r"{} \vee {}",
     scalar=lambda x, y: bool(x or y), boolean=True, takes_booleans=True, commutes=True,
     code=lambda t, x, y: x | y, inline=True, about="At least one.",
+    bounds=affine.logical_or,
 )  # fmt: skip
 logical_not: Function = elementwise(
     "logical_not", np.logical_not, (None,), symbol="not", form="not {}", latex=r"\neg {}", scalar=operator.not_,
     boolean=True, takes_booleans=True, code=lambda t, x: x ^ 1, inline=True, about="Not x.",
+    bounds=affine.logical_not,
 )  # fmt: skip
 
 
@@ -348,7 +387,8 @@ def where(condition: Any, x: Numeric, y: Numeric) -> Any:
     """
     if isinstance(condition, Var) and condition.dtype != bool:
         condition = condition != 0.0
-    elif not (type(condition) is bool or (isinstance(condition, np.ndarray) and condition.dtype.char in "?O")):
+    elif not (type(condition) is bool or isinstance(condition, Abstract)
+              or (isinstance(condition, np.ndarray) and condition.dtype.char in "?O")):  # fmt: skip
         condition = condition if isinstance(condition, Var) else np.asarray(condition) != 0.0
     return _where(condition, x, y)
 

@@ -48,6 +48,7 @@ class Op:
     **settings) returns a list with the adjoint of every wanted input, jvp(tangents, out, inputs, **settings)
     takes one list of tangents per input (None is zero) and returns the list of the output's tangents.
     kinks: where the derivative is a choice. complex_forward: its value beside the real line, if `forward` does not say.
+    bounds: of its value, from affine forms (see `affine.py`); without it nothing is known.
 
     In compiled kernels: code(text, *lanes) -> lanes writes an elementwise op with the arithmetic of lanes and the
     methods of the text (`Lanes` and `Text` of diffrt/compiler/lanes.py); without it numpy runs the kernel. It is a
@@ -69,6 +70,7 @@ class Op:
     kinks: str = ""
     scalar: Callable[..., Any] | None = None
     complex_forward: Callable[..., Any] | None = None
+    bounds: Callable[..., Any] | None = None
     differentiable: bool = True
     code: Callable[..., Any] | None = None
     inline: bool = False
@@ -592,6 +594,9 @@ class Abstract:
 
     __slots__ = ()
 
+    precedence = 0
+    """Of two kinds the larger one is asked."""
+
     def combined(self, op: Op, operands: Sequence[Any]) -> Abstract:
         """The result of an elementwise op on operands, of which this is one."""
         raise NotImplementedError
@@ -610,10 +615,10 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
     if op.partials is not None or not op.differentiable:
 
         def entry(*operands: Any) -> Abstract:
-            first = next((x for x in operands if isinstance(x, Abstract)), None)
-            if first is None:
+            abstract = [x for x in operands if isinstance(x, Abstract)]
+            if not abstract:
                 return apply(op, operands)  # type: ignore[no-any-return]
-            return first.combined(op, operands)
+            return max(abstract, key=lambda x: x.precedence).combined(op, operands)
 
         found = np.asarray(np.frompyfunc(entry, len(values), 1)(*values), object)
     else:
@@ -622,6 +627,8 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
         except Exception:
             next(x for v in values if is_abstract(v) for x in v.flat if isinstance(x, Abstract)).refused(op)
             raise
+    if not found.ndim and isinstance(found.item(), Abstract) and found.item().precedence:
+        return found.item()  # type: ignore[no-any-return]  # a number alone
     if not found.size or isinstance(found.flat[0], Abstract) or any(isinstance(x, Abstract) for x in found.flat):
         return found
     return np.array(found.tolist())  # numbers that are known

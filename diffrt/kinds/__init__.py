@@ -57,8 +57,8 @@ def register(kind: AnyKind) -> AnyKind:
 
 
 __all__ = ["BACKGROUNDS", "CAMERAS", "END", "GROUPS", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "Background",
-           "Camera", "Colour", "Field", "Kind", "Light", "Material", "Quantity", "Relation", "Rule", "Scalar", "Shape", "Value",
-           "Vec3", "register"]  # fmt: skip
+           "Camera", "Colour", "Field", "Kind", "Light", "Material", "Quantity", "Relation", "Rule", "Scalar", "Shape",
+           "Value", "Vec3", "register"]  # fmt: skip
 __all__ += backgrounds.__all__
 __all__ += cameras.__all__
 __all__ += lights.__all__

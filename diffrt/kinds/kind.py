@@ -85,7 +85,12 @@ class Kind:
 
     def __repr__(self) -> str:
         """The call that makes it, without what is the default."""
-        defaults = {name: written(field.default) for name, field in self.fields.items() if field.default is not None}
+        # Of a rare field it matters that it is given.
+        defaults = {
+            name: written(field.default)
+            for name, field in self.fields.items()
+            if field.default is not None and not field.rare
+        }
         given = {name: written(value) for name, value in vars(self).items()}
         values = ", ".join(f"{name}={text}" for name, text in given.items() if text != defaults.get(name))
         return f"{type(self).__name__}({values})"

@@ -22,7 +22,7 @@ from scipy.optimize import brentq, minimize
 from diffrt.autograd import index, max, min, reshape, subtract
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.variable import Comparison, Var
-from diffrt.explaining.wording import phrase
+from diffrt.explaining.wording import bracketed, phrase
 from diffrt.marking.quantities import Quantities, rounding_of
 from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
 
@@ -72,6 +72,7 @@ class Fork:
         """What holds where a margin has a sign."""
         left: str = phrase(self.left, names)
         place = f"[{entry}]" if len(self.margins) > 1 else ""
+        left = bracketed(left) if place else left
         if self.op in ("max", "min"):
             alone = (side > 0) == (self.op == "max")
             extreme = "largest" if self.op == "max" else "smallest"

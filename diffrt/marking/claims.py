@@ -11,9 +11,14 @@ import numpy as np
 from diffrt.errors import InputError
 from diffrt.marking.formula import Formula
 from diffrt.marking.quantities import Quantities
+from diffrt.marking.spelling import plain_letters
 from diffrt.marking.work import Overworked
 
-_LETTERS = "ijkmn"
+LETTERS = "ijkmn"
+
+LAYOUTS = {"numerator": ((0, 2),), "denominator": ((1, 1), (2, 0))}
+"""Of which derivatives, by the numbers of axes of the two quantities, a layout has the transposed. Without one, that of
+a vector by a vector has a row for each entry of the first, and that of a number by a matrix has the matrix's shape."""
 
 MOST_CLAIMS = 1_000
 """That one line stands for."""
@@ -24,7 +29,8 @@ class Claim:
     """One line of a derivation, for one entry: that `formula` is the derivative of `name` by `of`.
 
     kind: "partial", "path" or "total". entry, place: of the two, in C order, None for all entries. steps: of a path,
-    quantities and entries from the first to the last. letters: what index letters stand for.
+    quantities and entries from the first to the last. letters: what index letters stand for. line: the left side as
+    written, with its letters. layout: of arrays: LAYOUTS.
     """
 
     kind: str
@@ -36,16 +42,20 @@ class Claim:
     formula: Callable[..., Any]
     letters: Mapping[str, int] = field(default_factory=dict)
     steps: tuple[tuple[str, int], ...] = ()
+    line: str = ""
+    layout: str = ""
 
 
-def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim]:
+def read_claims(kind: str, text: str, formula: Any, q: Quantities, layout: str = "") -> list[Claim]:
     """The claims that a line stands for, one for each value of its index letters."""
-    sides = [s.strip() for s in text.split(">" if kind == "path" else "/")]
+    sides = [s.strip() for s in plain_letters(text).split(">" if kind == "path" else "/")]
     where = f"{kind} {text!r}"
     if len(sides) < 2 or (kind != "path" and len(sides) != 2) or not all(sides):
         needed = '"x > a > y"' if kind == "path" else '"y / a"'
         raise InputError(f"{where}: needed: {needed}")
     parsed = formula if callable(formula) else Formula(formula, where)
+    if all(s.startswith("d") for s in sides) and kind != "path":  # dy / dx
+        sides = [s if _known(s, q) else s[1:].strip() for s in sides]
     names = [_quantity(side, q, where) for side in sides]
     letters: dict[str, int] = {}
     for name, indices in names:
@@ -67,18 +77,25 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities) -> list[Claim
         told = text
         for letter, k in at.items():
             told = told.replace(f"[{letter}", f"[{k}").replace(f", {letter}", f", {k}").replace(f",{letter}", f",{k}")
+        if at and told == text:  # x_i
+            told = (" > " if kind == "path" else " / ").join(
+                f"{name}[{', '.join(str(at.get(i, i)) for i in indices)}]" if indices else name
+                for name, indices in names
+            )
         if kind == "path":
             steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
             for (of, _), (name, _) in pairwise(steps):
                 _check_edge(q, name, of, where)
-            claims.append(Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps))
+            claims.append(
+                Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps, text, layout)
+            )
             continue
         (name, _), (of, _) = names
         if kind == "partial":
             _check_edge(q, name, of, where)
         elif of not in q.above(name):
             raise InputError(f"{where}: {name} does not depend on {of}; it depends on {', '.join(q.above(name))}")
-        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at))
+        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at, (), text, layout))
     return claims
 
 
@@ -86,6 +103,10 @@ def _check_edge(q: Quantities, name: str, of: str, where: str) -> None:
     if of not in q.parents(name):
         there = ", ".join(f"{name} / {p}" for p in q.parents(name)) or f"none, as {name} is an input"
         raise InputError(f"{where}: there is no edge from {of} to {name}; the edges to {name}: {there}")
+
+
+def _known(side: str, q: Quantities) -> bool:
+    return side.partition("[")[0].strip() in {n.replace(" ", "_") for n in q.vars}
 
 
 def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...]]:
@@ -96,10 +117,14 @@ def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...
     indices: tuple[Any, ...] = ()
     if bracket:
         parts = [p.strip() for p in rest.rstrip().removesuffix("]").split(",")]
-        if not rest.rstrip().endswith("]") or not all(p.lstrip("-").isdigit() or p in _LETTERS for p in parts):
-            raise InputError(f"{where}: {side}: needed: an index such as [0] or one of the letters {_LETTERS}")
+        if not rest.rstrip().endswith("]") or not all(p.lstrip("-").isdigit() or p in LETTERS for p in parts):
+            raise InputError(f"{where}: {side}: needed: an index such as [0] or one of the letters {LETTERS}")
         indices = tuple(int(p) if p.lstrip("-").isdigit() else p for p in parts)
     name = by_underscore.get(name, name)
+    base, _, subscript = name.rpartition("_")
+    low = subscript.isdigit() or (subscript and all(c in LETTERS for c in subscript))
+    if name not in q.vars and base in q.vars and low and not indices:  # x_0, x_i, A_ij
+        name, indices = base, (int(subscript),) if subscript.isdigit() else tuple(subscript)
     if name not in q.vars and name.rpartition(".")[2] in ("x", "y", "z") and not indices:
         whole, _, axis = name.rpartition(".")
         name, indices = by_underscore.get(whole, whole), ("xyz".index(axis),)
@@ -133,6 +158,9 @@ def cut(whole: Any, claim: Claim) -> Any:
 def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bool]:
     """A claim's value as rows by columns, and whether it was transposed to fit. Raises InputError if it does not."""
     array, wanted = np.asarray(value, float), needed(q, claim)
+    above, below = len(wanted) - len(lower := _lower(q, claim)), len(lower)
+    if array.ndim == 2 and (above, below) in LAYOUTS.get(claim.layout, ()):
+        array = array.T
     row_or_column = array.ndim == 1 and array.size == right.size and 1 in right.shape
     if array.shape in {right.shape, wanted} or array.size == 1 == right.size or row_or_column:
         return array.reshape(right.shape), False
@@ -141,8 +169,11 @@ def fitted(value: Any, right: Any, q: Quantities, claim: Claim) -> tuple[Any, bo
     raise InputError(f"{claim.text}: the formula has the shape {array.shape}, needed: {wanted}")
 
 
+def _lower(q: Quantities, claim: Claim) -> tuple[int, ...]:
+    return q.shape(claim.of) if claim.place is None else ()
+
+
 def needed(q: Quantities, claim: Claim) -> tuple[int, ...]:
     """The shape of a claim's formula: entries of the quantity on the left, then of the one on the right."""
     above = q.shape(claim.name) if claim.entry is None else ()
-    below = q.shape(claim.of) if claim.place is None else ()
-    return (*above, *below)
+    return (*above, *_lower(q, claim))

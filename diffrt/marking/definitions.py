@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
-from diffrt.autograd import add
+from diffrt.autograd import Var, add, reshape, root
+from diffrt.autograd.variable import as_value
 from diffrt.errors import InputError
 from diffrt.marking.formula import Formula
 from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, spend
@@ -20,11 +22,66 @@ FARTHEST = 1e100
 """Inputs lie between this and its opposite, so that squares of them do not overflow."""
 
 
+_STEPS = 33
+"""In so many places it is looked for the solution of an equation."""
+
 WIDE = (-2.0, 2.0)
 """Where inputs are drawn by default."""
 
 POSITIVE = (0.2, 2.0)
 """And where a formula allows no other sign."""
+
+
+class Implicit:
+    """A quantity that an equation defines, F(x, y) = 0: the one solution between two numbers.
+
+    name: of the quantity. text: F, or two sides with = between. between: least and largest value. where: for messages.
+    It is called like a `Formula`. Its derivative is that of the implicit function theorem, -F_x / F_y.
+    """
+
+    def __init__(self, name: str, text: str, between: tuple[float, float], where: str) -> None:
+        left, equals, right = text.replace("==", "=").partition("=")
+        self.name, self.between, self.where = name, between, where
+        self.equation = Formula(f"({left}) - ({right})" if equals else text, where)
+        if name not in self.equation.names:
+            raise InputError(f'{where}: {name} is not in the equation; needed: one such as "{name}^3 + {name} = x"')
+        self.names = self.equation.names - {name}
+
+    def __call__(self, quantities: Mapping[str, Any], letters: Mapping[str, int] | None = None) -> Any:
+        """The solution, a Var if a quantity is one. It is nan where there is none."""
+        given = {
+            n: v for n, v in quantities.items() if n in self.names or any(m.startswith(f"{n}.") for m in self.names)
+        }
+        plain = {n: v.value if isinstance(v, Var) else v for n, v in given.items()}
+
+        def gap(y: float) -> float:
+            found = np.asarray(as_value(self.equation({**plain, self.name: y})))
+            if found.size != 1:
+                raise InputError(f"{self.where}: the equation has the shape {found.shape}, needed: one number")
+            return float(found.reshape(-1)[0])
+
+        low, high = self.between
+        places = np.linspace(low, high, _STEPS)
+        try:  # all at once, where the equation takes an array
+            gaps = np.asarray(as_value(self.equation({**plain, self.name: places})), float)
+        except InputError:
+            gaps = np.zeros(())
+        gaps = gaps if gaps.shape == places.shape else np.array([gap(float(y)) for y in places])
+        turns = np.flatnonzero(np.sign(gaps[1:]) * np.sign(gaps[:-1]) < 0.0)
+        exact = np.flatnonzero(gaps == 0.0)
+        if len(turns) + len(exact) > 1:
+            raise InputError(f"{self.where}: there is more than one solution between {low:g} and {high:g}; "
+                             "needed: between = [LOW, HIGH] around one")  # fmt: skip
+        if not len(turns) and not len(exact):
+            return np.nan
+        found = float(places[exact[0]]) if len(exact) else brentq(
+            gap, places[turns[0]], places[turns[0] + 1], xtol=1e-300, rtol=4.0 * np.finfo(float).eps)  # fmt: skip
+        names = list(given)
+
+        def both_sides(y: Any, *values: Any) -> Any:
+            return reshape(self.equation({**dict(zip(names, values, strict=True)), self.name: y[0]}), (1,))
+
+        return root(both_sides, np.array([found]), *given.values())[0]
 
 
 @dataclass(frozen=True)
@@ -134,7 +191,7 @@ def _show_both_signs(points: list[dict[str, Any]], inputs: Mapping[str, Domain],
                 point[name] = entries if domain.shape else float(entries)
 
 
-def definitions_in_order(formulas: Mapping[str, Formula]) -> list[str]:
+def definitions_in_order(formulas: Mapping[str, Formula | Implicit]) -> list[str]:
     """Names of definitions such that each uses only earlier ones. Raises InputError for one that uses itself, also
     through others, and for an unknown name."""
     order: list[str] = []
@@ -165,7 +222,7 @@ def definitions_in_order(formulas: Mapping[str, Formula]) -> list[str]:
     return order
 
 
-def by_formulas(formulas: Mapping[str, Formula]) -> Build:
+def by_formulas(formulas: Mapping[str, Formula | Implicit]) -> Build:
     """The quantities that formulas define."""
     order = definitions_in_order(formulas)
 

@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, variable
+from diffrt.autograd.naming import watch_scopes
 from diffrt.autograd.variable import as_value, comparisons
 from diffrt.errors import InputError, shown
 from diffrt.explaining.wording import tidy
 from diffrt.marking.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
 from diffrt.marking.claims import Claim, cut, fitted, read_claims
 from diffrt.marking.definitions import Build, Domain, draw_points, settled
-from diffrt.marking.diagnosis import TRANSPOSED, diagnose
+from diffrt.marking.diagnosis import TRANSPOSED, TRANSPOSED_MATRIX, diagnose
 from diffrt.marking.factors import Diagnosis
 from diffrt.marking.formula import Formula
 from diffrt.marking.kinks import Sides, infinite_slopes, is_tied, sides_of
@@ -44,6 +45,10 @@ LONGEST = 200
 """The most characters of the left side of a line."""
 
 
+Tried = tuple[list[Line], list[Trial]]
+"""The marks of a line, one for each entry, and the trials of all of them."""
+
+
 class Undefined(InputError):
     """A quantity is not finite at a point."""
 
@@ -57,7 +62,8 @@ class Derivation:
     gradient the effects are measured by; the last quantity if empty. readings: other ways to compute, by name.
     short: abbreviations, formulas by name. draw: a random point, in place of one from the domains; no others are looked
     for then. define: from a quantity's name and the values of the others to its value; without it a computation is
-    replayed, in which a choice that was made by comparing stays as it was.
+    replayed, in which a choice that was made by comparing stays as it was. layout: in which
+    derivatives of and by arrays are written, "numerator" or "denominator"; empty for the one of files.
     """
 
     build: Build
@@ -71,6 +77,7 @@ class Derivation:
     short: Mapping[str, Formula] = field(default_factory=dict)
     draw: Callable[[np.random.Generator], Mapping[str, Any]] | None = None
     define: Callable[[str, Mapping[str, Any]], Any] | None = None
+    layout: str = ""
     seed: int = 0
 
     def mark(self) -> Marked:
@@ -78,14 +85,21 @@ class Derivation:
 
         Raises InputError for what all of them need: points, and quantities that can be computed there.
         """
-        with at_most(MOST, "the derivation"), np.errstate(all="ignore"):
-            return self._marked()
+        with np.errstate(all="ignore"):
+            with at_most(MOST, "the derivation"):
+                marked, tried = self._marked()
+            # It is known by now what is wrong; finding out why must not take work from that.
+            with suppress(Overworked), at_most(MOST, "the diagnoses"):
+                for lines, trials in tried:
+                    self._diagnose(lines, trials)
+        return marked
 
-    def _marked(self) -> Marked:
+    def _marked(self) -> tuple[Marked, list[Tried]]:
         rng = np.random.default_rng(self.seed)
         domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
         survey = self._survey(domains, rng)
         marks: list[Line] = []
+        tried: list[Tried] = []
         others = {}
         for name, build in self.readings.items():
             try:
@@ -97,7 +111,8 @@ class Derivation:
             for text, formula in given.items():
                 try:
                     with at_most(MOST_OF_A_LINE, "the line"):
-                        marks += self._marks_of(kind, text, formula, survey, others)
+                        tried.append(self._marks_of(kind, text, formula, survey, others))
+                        marks += tried[-1][0]
                 except InputError as fault:
                     marks.append(_unread(kind, text, fault))
         self._together(marks, survey.given)
@@ -106,25 +121,44 @@ class Derivation:
         slope = None
         with suppress(Overworked):
             slope = self._taylor(survey.drawn[-1].q)
-        return Marked(marks, slope, self._where(domains))
+        return Marked(marks, slope, self._where(domains)), tried
 
-    def _marks_of(
-        self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]
-    ) -> list[Line]:
-        """The marks of one line: one for each claim that it stands for."""
+    def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
+        """The marks of one line, one for each claim that it stands for, and the trials of all of them."""
         if not isinstance(text, str):
             raise InputError(f"found {shown(text)}, needed: text such as y / x")
         if len(text) > LONGEST:
             raise InputError(f"the left side has {len(text):,} characters, allowed: {LONGEST}")
         marks = []
-        for claim in read_claims(kind, text, formula, survey.looks[0].q):
+        tried = []
+        for claim in read_claims(kind, text, formula, survey.looks[0].q, self.layout):
             trials = [self._trial(claim, look) for look in survey.looks]
             trials += self._beside(claim, trials, survey)
             line = self._mark(claim, trials, len(survey.given))
             if line.verdict == "wrong":
                 line.reading = self._reading(claim, trials, readings)
             marks.append(line)
-        return marks
+            tried += trials
+        return marks, tried
+
+    def _diagnose(self, lines: Sequence[Line], trials: Sequence[Trial]) -> None:
+        """Say why a line is wrong, in all entries for which it is."""
+        wrong = [m for m in lines if m.verdict == "wrong"]
+        if wrong:
+            with suppress(Overworked), at_most(MOST_OF_A_SEARCH, "the search"):
+                found = diagnose(trials, self._plain)
+                for line in wrong:
+                    line.reasons = line.diagnoses or found
+                    line.diagnoses = [d.at(line.claim.letters) for d in line.reasons]
+
+    def _plain(self, trial: Trial) -> Mapping[str, Any]:
+        """The values of the names that a claim's formula may use."""
+        q = trial.look.q
+        given: dict[str, Any] = {n.replace(" ", "_"): q.value(n) for n in q.vars}
+        given |= {n: q.value(n) for n in q.vars}
+        for name, formula in self._abbreviations(trial.claim):
+            given[name] = formula(given, trial.claim.letters)
+        return given
 
     # Points.
 
@@ -142,7 +176,7 @@ class Derivation:
                 raise InputError(f"points: {name} has no value")
             if self.draw is None and leaves[name].shape != domain.shape:
                 raise InputError(f"points: {name} has the shape {leaves[name].shape}, needed: {domain.shape}")
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), watch_scopes() as calls:
             quantities = dict(build(leaves))
         whole = {n: v if isinstance(v, Var) else variable(v, n) for n, v in quantities.items()}
         for name, var in whole.items():
@@ -150,7 +184,7 @@ class Derivation:
                 at = ", ".join(f"{n} = {tidy(plain(v))}" for n, v in point.items())
                 found = tidy(plain(var.value))
                 raise Undefined(f"{name} is {found} at {at}: it is not defined there; mend the domain")
-        return Quantities(whole)
+        return Quantities(whole, [c for c in calls if c[0].endswith(")")])
 
     def _look(self, point: Mapping[str, Any]) -> Look:
         with comparisons() as seen:
@@ -317,8 +351,9 @@ class Derivation:
             if doubt:
                 return Line(claim, "cannot tell", doubt)
             if turned:
-                line = Line(claim, "wrong", point=dict(trials[0].look.point),
-                            diagnoses=[Diagnosis("transposed", TRANSPOSED)])  # fmt: skip
+                by_matrix = len(trials[0].right) == 1 and not claim.layout
+                line = Line(claim, "wrong", point=dict(trials[0].look.point))
+                line.diagnoses = [Diagnosis("transposed", TRANSPOSED_MATRIX if by_matrix else TRANSPOSED)]
                 line.yours, line.right = trials[0].mine.T, trials[0].right
                 return line
             told = ["a subgradient at a kink"] if kinked else []
@@ -332,9 +367,6 @@ class Derivation:
             where = only_where(trials, set(wrong))
             line.detail = f"at {len(wrong)} of {len(trials)} points" + (f", all with {where}" if where else "")
         line.yours, line.right = plain(trials[worst].mine), plain(trials[worst].right)
-        yours, rights = [t.mine for t in trials], [t.right for t in trials]
-        with suppress(Overworked):
-            line.diagnoses = diagnose(claim, [t.look.q for t in trials], yours, rights)
         return line
 
     def _confirm(self, claim: Claim, q: Quantities) -> str:

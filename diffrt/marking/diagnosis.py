@@ -1,302 +1,376 @@
-"""What is wrong with a claim: a total for a partial, a missing path, a factor too many.
+"""What is wrong with a line.
 
-A guess in words is tested before it is said. One that is a formula, "right * a^2", is read back and computed at every
-point, so what stands in a report can be copied into a derivation and is what was given.
+A line is wrong in all its entries or under one condition, "where i != j", "where x < 0"; under that condition there
+stands something in place of something else, and one of these says what:
+
+- in place of the whole there stands the whole times a factor, a transposed one, a total, a quotient of derivatives;
+- the right answer is a sum of terms (`terms`), and one of them is missing or there with another factor, or two are;
+- a part of the formula that was written (`repairs`) has a sign, a factor, an index too many or too few.
+
+Each guess is tested at every sample before it is said, to many digits, so that a chance hit is next to impossible. One
+that is a formula, "right * a^2", is read back and computed, so what stands in a report can be copied into a derivation
+and is what was given.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain, islice, pairwise
-from typing import Any
+from functools import cached_property
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from diffrt.autograd import Var
 from diffrt.errors import InputError
-from diffrt.marking.claims import Claim, cut
-from diffrt.marking.factors import EXACT, Diagnosis, factor_of, same, subset_missing
-from diffrt.marking.formula import FUNCTIONS, Formula
-from diffrt.marking.quantities import Quantities, components
-from diffrt.marking.work import spend
+from diffrt.marking.claims import needed
+from diffrt.marking.factors import CLOSE, EXACT, Diagnosis, factor_of, number, same
+from diffrt.marking.formula import Formula
+from diffrt.marking.phrases import inside, spelled
+from diffrt.marking.quantities import plain
+from diffrt.marking.repairs import Given, Written, constant_repairs, repairs
+from diffrt.marking.samples import Samples, samples_of
+from diffrt.marking.terms import links, terms
+from diffrt.marking.trials import Trial
+from diffrt.marking.work import Overworked, spend
+
+Numbers = NDArray[np.float64]
 
 TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
 
-MOST_PATHS = 200
-"""With more paths no missing one is looked for."""
+TRANSPOSED_MATRIX = (
+    'yours is transposed: needed: the shape of the matrix; if it is meant so, write layout = "numerator" in the file'
+)
 
 
-def diagnose(claim: Claim, here: Sequence[Quantities], yours: Any, rights: Any) -> list[Diagnosis]:
-    """What turns a claim into what is right at every point, the likeliest first.
+def diagnose(trials: Sequence[Trial], given: Given) -> list[Diagnosis]:
+    """What is wrong with a line, the likeliest first.
 
-    here: the quantities at each point. yours, rights: the claim's values and the right ones there, rows by columns.
+    trials: of all its claims. given: from a trial to the values of the names that its formula may use.
     """
-    found = []
-    mine, right = np.array(yours), np.array(rights)
-    usable = np.isfinite(mine).all((1, 2)) & np.isfinite(right).all((1, 2))
-    points = [q for q, u in zip(here, usable, strict=True) if u]
-    mine, right = mine[usable], right[usable]
-    if len(points) < 2:
+    samples = samples_of(trials)
+    if samples is None or not samples.wrong.any():
         return []
-    rows, columns = right.shape[1:]
-    if rows == columns > 1 and same(mine, right.transpose(0, 2, 1)):
-        found.append(Diagnosis("transposed", TRANSPOSED))
-    if claim.kind == "partial" and claim.entry is not None and claim.place is not None:
-        whole = np.array([q.local(claim.name, claim.of) for q in points])
-        square = whole.shape[1] == whole.shape[2] and claim.entry != claim.place
-        if square and same(mine.ravel(), whole[:, claim.place, claim.entry]):
-            above = components(claim.name, here[0].shape(claim.name))[claim.place]
-            below = components(claim.of, here[0].shape(claim.of))[claim.entry]
-            found.append(Diagnosis("transposed", f"yours is {above} / {below}: the indices are swapped"))
-    if claim.kind == "partial":
-        slices = [cut(q.total(claim.name, claim.of), claim) for q in points]
-        if same(mine, np.array(slices)):
-            found.append(Diagnosis("total", f"yours is the total derivative, along all paths; the partial holds "
-                                   f"{_others(here[0], claim)} still"))  # fmt: skip
-        found += _missing_uses(claim, points, mine)
-    elif claim.kind == "total":
-        if claim.of in points[0].parents(claim.name):
-            partials = np.array([cut(q.local(claim.name, claim.of), claim) for q in points])
-            if same(mine, partials) and not same(partials, np.zeros(partials.shape)):
-                found.append(Diagnosis("path", "yours is the partial derivative: all paths through other "
-                                       "quantities are missing"))  # fmt: skip
-        if not found and mine[0].size == 1:
-            found += _missing_paths(claim, points, mine)
-    if found and found[0].kind in ("transposed", "total", "path"):
+    whole = list(_whole(samples))
+    if whole:
+        return whole[:1]
+    where, there = _where(samples)
+    case = _Case(there, bool(where), given)
+    found = _first(case)
+    if not found and where:
+        found = [Diagnosis("case", "it is right elsewhere")]
+    return [replace(d, text=f"{where}: {d.text}") if where else d for d in found]
+
+
+def _whole(s: Samples) -> Iterator[Diagnosis]:
+    """Another derivative of the same quantities in place of the one that was asked for."""
+    claim = s.claim
+    if claim.kind == "path":
+        return
+    local = claim.kind == "partial"
+    own = s.each(lambda q: q.local(claim.name, claim.of) if local else q.total(claim.name, claim.of))
+    if len({m.shape for m in own.values()}) > 1:
+        return
+    rows, columns = next(iter(own.values())).shape
+    matrix = s.points[0].shape(claim.of)
+    if rows == columns > 1 and (s.entries != s.places).any() and not _same(s.right, swapped := s.picked(
+            {k: m.T for k, m in own.items()})) and _same(s.mine, swapped):  # fmt: skip
+        text = TRANSPOSED if claim.entry is None or claim.letters else "yours has its two indices swapped"
+        yield Diagnosis("transposed", text)
+    if rows == 1 and len(matrix) == 2 and matrix[0] == matrix[1]:
+        turned = {k: m.reshape(matrix).T.reshape(1, -1) for k, m in own.items()}
+        if not _same(s.right, s.picked(turned)) and _same(s.mine, s.picked(turned)):
+            yield Diagnosis("transposed", TRANSPOSED_MATRIX)
+    if local:
+        if _same(s.mine, s.picked(s.each(lambda q: q.total(claim.name, claim.of)))):
+            held = " and ".join(n for n in s.points[0].parents(claim.name) if n != claim.of) or "nothing else"
+            yield Diagnosis("total", f"yours is the total derivative, along all paths; the partial holds {held} still")
+    elif all(claim.of in q.parents(claim.name) for q in s.points):
+        partial = s.picked(s.each(lambda q: q.local(claim.name, claim.of)))
+        if partial.any() and _same(s.mine, partial):
+            yield Diagnosis("path", "yours is the partial derivative: all paths through other quantities are missing")
+
+
+def _where(s: Samples) -> tuple[str, Samples]:
+    """The condition under which a line is wrong, in words, and its samples there; no words if it always is."""
+    silent = ~s.wrong & (s.right == 0.0)
+    if (s.wrong | silent).all():
+        return "", s.where(s.wrong) if silent.any() else s
+    few = len(set(zip(s.entries[s.wrong].tolist(), s.places[s.wrong].tolist(), strict=True)))
+    every = len(set(zip(s.entries.tolist(), s.places.tolist(), strict=True)))
+    with suppress(Overworked):
+        for words, there in s.cases():
+            if s.whole and few <= 3 < every and "diagonal" not in words and not words.startswith("where"):
+                continue  # the entries themselves are named
+            if not there.all() and (there >= s.wrong).all() and (~there | s.wrong | silent).all():
+                return words, s.where(there & s.wrong)
+    return s.where(s.wrong).entry_words() if few < every else "", s.where(s.wrong)
+
+
+@dataclass(eq=False)
+class _Case:
+    """What is asked of the samples under one condition. Each search gives what it finds, the likeliest first."""
+
+    s: Samples
+    partly: bool
+    given: Given
+
+    @cached_property
+    def size(self) -> Numbers:
+        """What is small beside this is nothing."""
+        return np.abs(self.s.right) + np.abs(self.s.mine) + sum(np.abs(t) for t in self.terms.values())
+
+    @cached_property
+    def named(self) -> dict[str, Numbers]:
+        """Numbers that may be a factor too much or missing, by formulas for them."""
+        return _candidates(self.s)
+
+    @cached_property
+    def terms(self) -> dict[str, Numbers]:
+        """The terms of the right answer, each once."""
+        s, claim = self.s, self.s.claim
+        if claim.kind == "path":
+            return {}
+        try:
+            each = s.each(lambda q: terms(q, claim.name, claim.of, claim.kind == "partial"))
+        except (Overworked, NotImplementedError):
+            return {}
+        kept: dict[str, Numbers] = {}
+        for words in next(iter(each.values())):
+            if all(words in t for t in each.values()):
+                term = s.picked({k: t[words] for k, t in each.items()})
+                new = not any(_same(term, other) for other in kept.values())
+                if term.any() and new and not _same(term, s.right):
+                    kept[words] = term
+        return kept
+
+    # The searches.
+
+    def nothing(self) -> Iterator[Diagnosis]:
+        """Where one side is 0."""
+        s = self.s
+        if self.partly and not s.mine.any():
+            yield Diagnosis("case", "yours is 0 there, the right one is not")
+        elif self.partly and not s.right.any():
+            yield Diagnosis("case", "the right one is 0 there, yours is not")
+        elif not s.mine.any():
+            yield Diagnosis("case", "yours is 0, the right one is not")
+        elif self.partly and (s.entries != s.places).all():
+            own = s.each(
+                lambda q: np.diag((q.local if s.claim.kind == "partial" else q.total)(s.claim.name, s.claim.of))
+            )
+            for index in (s.entries, s.places):
+                if max(index) < len(next(iter(own.values()))):
+                    as_if = np.array([own[id(q)][k] for q, k in zip(s.points, index, strict=True)])
+                    if _same(s.mine, as_if):
+                        yield Diagnosis("case", "yours is what is right for equal indices")
+                        return
+
+    def constant(self) -> Iterator[Diagnosis]:
+        """A constant factor of the whole."""
+        for d in factor_of(self.s.mine, self.s.right, {}):
+            if self.holds(d):
+                turned = self.quotient_turned() if abs(_ratio(self.s.mine, self.s.right) + 1.0) < CLOSE else ""
+                yield replace(d, text=d.text + turned)
+
+    def quotient_turned(self) -> str:
+        parts = [w for w in self.terms if w.startswith(("the numerator", "the denominator"))]
+        return "; the quotient rule is turned round" if len(parts) >= 2 and self.s.claim.kind == "partial" else ""
+
+    def missing(self) -> Iterator[Diagnosis]:
+        """A term that is missing or has the other sign."""
+        off = self.s.mine - self.s.right
+        for coefficient in (0.0, -1.0):
+            for words, term in self.terms.items():
+                if same(off, (coefficient - 1.0) * term, self.size):
+                    yield self.told(words, coefficient)
+        for words, term in self.terms.items() if len(self.terms) > 2 else ():
+            if same(self.s.mine, term, self.size):
+                yield Diagnosis(self.kind, f"only the part through {words} is there, others are missing")
+
+    @property
+    def kind(self) -> str:
+        return "accumulation" if self.s.claim.kind == "partial" else "path"
+
+    def told(self, words: str, coefficient: float) -> Diagnosis:
+        part = f"the part through {words}"
+        if coefficient == 0.0:
+            return Diagnosis(self.kind, f"{part} is missing")
+        if coefficient == -1.0:
+            return Diagnosis("sign of a path", f"{part} has the wrong sign")
+        return Diagnosis("term", f"{part} has a factor {number(coefficient)} that does not belong there")
+
+    def products(self) -> Iterator[Diagnosis]:
+        """The product, or the quotient, of two derivatives in place of a rule for them."""
+        s = self.s
+        if s.claim.kind != "partial":
+            return
+        value = s.each(lambda q: np.ravel(q.value(s.claim.name)))
+        y = np.array([value[id(q)][k] for q, k in zip(s.points, s.entries, strict=True)])
+        pairs = {kind: [t for w, t in self.terms.items() if w.startswith(kind)]
+                 for kind in ("the factor", "the numerator", "the denominator")}  # fmt: skip
+        for a, b in combinations(pairs["the factor"], 2):
+            if _same(s.mine * y, a * b):
+                yield Diagnosis("product", "yours is the product of the derivatives of the factors; the product rule "
+                                "adds up: each factor's derivative times the other factor")  # fmt: skip
+        for a in pairs["the numerator"]:
+            for b in pairs["the denominator"]:
+                if _same(s.mine * b, -a * y):
+                    yield Diagnosis("quotient", "yours is the quotient of the derivatives of numerator and "
+                                    "denominator; the quotient rule is (u' v - u v') / v^2")  # fmt: skip
+
+    def chain(self) -> Iterator[Diagnosis]:
+        """A factor of the chain rule that is missing, or there twice."""
+        s, claim = self.s, self.s.claim
+        if claim.kind == "path":
+            return
+        for words, link in self.links:
+            if _same(s.mine * link, s.right):
+                yield Diagnosis("chain", f"the factor that is {words} is missing")
+            if _same(s.mine, s.right * link):
+                yield Diagnosis("chain", f"the factor that is {words} is there once too often")
+
+    @cached_property
+    def links(self) -> list[tuple[str, Numbers]]:
+        """The factors of chains that are not 1."""
+        s, claim = self.s, self.s.claim
+        each = s.each(lambda q: links(q, claim.name, claim.of, claim.kind == "partial"))
+        found = []
+        for words, first in next(iter(each.values())).items():
+            for index in s.indices(len(first)) if all(words in other for other in each.values()) else ():
+                link = np.array([each[id(q)][words][k] for q, k in zip(s.points, index, strict=True)])
+                if not _same(link, np.ones(len(link))):
+                    found.append((words, link))
         return found
-    flat, want = mine.reshape(len(mine), -1), right.reshape(len(right), -1)
-    off = np.flatnonzero([not same(flat[:, k], want[:, k]) for k in range(flat.shape[1])])
-    if off.size:
-        flat, want = flat[:, off], want[:, off]
-        factors = [
-            d for d in factor_of(flat[:, 0], want[:, 0], _candidates(points, claim)) if _holds(d, points, flat, want)
-        ]
-        if len(off) < right[0].size:
-            where = _entries(here[0], claim, off)
-            factors = [replace(d, text=f"{where}: {d.text}") for d in factors]
-        found = factors + found if factors and factors[0].kind == "factor" else found + factors
-    return found
+
+    def monomial(self) -> Iterator[Diagnosis]:
+        """A product of powers of quantities as a factor of the whole."""
+        yield from (d for d in factor_of(self.s.mine, self.s.right, self.named) if self.holds(d))
+
+    @cached_property
+    def formula(self) -> Written | None:
+        """The formula as written."""
+        formula = self.s.claim.formula
+        return Written(self.s, formula, self.given) if isinstance(formula, Formula) else None
+
+    def constants(self) -> Iterator[Diagnosis]:
+        """A constant factor of a part of the formula as written."""
+        yield from constant_repairs(self.formula) if self.formula else ()
+
+    def written(self) -> Iterator[Diagnosis]:
+        """A part of the formula as written."""
+        yield from repairs(self.formula, self.named) if self.formula else ()
+
+    def term_factors(self) -> Iterator[Diagnosis]:
+        """A term with another factor, also one of quantities."""
+        s = self.s
+        for words, term in self.terms.items():
+            stand = term + s.mine - s.right
+            if np.abs(stand).max() <= 1e3 * CLOSE * np.abs(term).max():
+                continue
+            for link_words, link in self.links:
+                if same(stand * link, term, self.size):
+                    yield Diagnosis("term", f"the part through {words} lacks the factor that is {link_words}")
+            for d in factor_of(stand, term, self.named, 2, self.size):
+                text = d.formula.removeprefix("right ")
+                one = re.fullmatch(r"([*/]) (\S+|\(.*\))", text)
+                what = f"is multiplied by {text.removeprefix('* ')}"
+                if one:
+                    what = f"has a factor {one[2]} too many" if one[1] == "*" else f"lacks a factor {one[2]}"
+                yield Diagnosis("term", f"the part through {words} {what}")
+
+    def two(self) -> Iterator[Diagnosis]:
+        """Two terms, each missing, with the other sign, or with a factor 2."""
+        off = (self.s.mine - self.s.right) / self.size
+        listed = [(w, t / self.size) for w, t in self.terms.items()][:40]
+        for (first, a), (second, b) in combinations(listed, 2):
+            spend(1)
+            basis = np.stack([a, b], 1)
+            found, _, rank, _ = np.linalg.lstsq(basis, off, rcond=1e-9)
+            told = np.round(2.0 * (1.0 + found)) / 2.0
+            if rank < 2 or np.abs(told - 1.0 - found).max() > 1e-6 or (told == 1.0).any() or np.abs(told).max() > 2.0:
+                continue
+            if np.abs(basis @ (told - 1.0) - off).max() <= 1e-8:
+                texts = [self.told(w, float(c)) for w, c in zip((first, second), told, strict=True)]
+                yield Diagnosis(texts[0].kind, " and ".join(d.text for d in texts))
+                return
+
+    def holds(self, guess: Diagnosis) -> bool:
+        """Whether the formula of a guess, read back, gives what was given."""
+        s, found = self.s, np.empty(len(self.s.mine))
+        trials = {id(t): t for t in s.trials}
+        number = np.array([id(t) for t in s.trials])
+        try:
+            formula = Formula(guess.formula, "guess")
+            for key, trial in trials.items():
+                q, there = trial.look.q, np.flatnonzero(number == key)
+                right = trial.right.reshape(needed(q, trial.claim))
+                value = formula({**{spelled(n): q.value(n) for n in q.vars}, "right": right}, trial.claim.letters)
+                whole = np.broadcast_to(plain(value), right.shape).reshape(trial.right.shape)
+                found[there] = whole[s.rows[there], s.columns[there]]
+        except (InputError, ValueError):
+            return False
+        return bool((np.abs(found - s.mine) <= 2.0 * EXACT * np.abs(s.mine)).all())
 
 
-def _holds(guess: Diagnosis, points: Sequence[Quantities], yours: Any, right: Any) -> bool:
-    """Whether the formula of a guess, read back, gives what was given. yours, right: (points, entries)."""
-    try:
-        formula = Formula(guess.formula, "guess")
-        found = [formula({**{spelled(n): q.value(n) for n in q.vars}, "right": r})
-                 for q, r in zip(points, right, strict=True)]  # fmt: skip
-    except InputError:
-        return False
-    return bool((np.abs(np.array(found) - yours) <= 2.0 * EXACT * np.abs(yours)).all())
-
-
-def _entries(q: Quantities, claim: Claim, off: Any) -> str:
-    """Which entries of a claim are meant: the names of a few, or how many."""
-    above, below = components(claim.name, q.shape(claim.name)), components(claim.of, q.shape(claim.of))
-    above = above if claim.entry is None else [above[claim.entry]]
-    below = below if claim.place is None else [below[claim.place]]
-    if len(off) > 3:
-        return f"in {len(off)} of {len(above) * len(below)} entries"
-    return "in " + " and ".join(f"{above[k // len(below)]} / {below[k % len(below)]}" for k in off)
-
-
-def _missing_uses(claim: Claim, points: Sequence[Quantities], mine: Any) -> list[Diagnosis]:
-    parts = [q.uses(claim.name, claim.of) for q in points]
-    count = len(parts[0])
-    if count < 2 or any(len(p) != count for p in parts):
-        return []
-    terms = [(str(k + 1), np.array([cut(p[k], claim) for p in parts]).ravel()) for k in range(count)]
-    missing = subset_missing(mine.ravel(), terms) if count > 2 else None
-    for _, term in terms if count == 2 else ():
-        if same(mine.ravel(), term):
-            missing = "missing", "one"
-    if missing and missing[0] != "sign":
-        return [Diagnosis("accumulation", f"{claim.of} is used in {count} places of {claim.name}; their "
-                          "contributions add up, and not all of them are in yours")]  # fmt: skip
+def _first(case: _Case) -> list[Diagnosis]:
+    """What the first searches find that find anything."""
+    for searches in ((case.nothing,), (case.constant, case.missing), (case.products,), (case.chain,), (case.constants,),
+                     (case.monomial,), (case.written,), (case.term_factors,), (case.two,)):  # fmt: skip
+        found = [d for search in searches for d in _begun(search())]
+        if found:
+            return found
     return []
 
 
-def _missing_paths(claim: Claim, points: Sequence[Quantities], mine: Any) -> list[Diagnosis]:
-    walks = list(islice(walk(points[0], claim.of, claim.place or 0, claim.name, claim.entry or 0), MOST_PATHS + 1))
-    if not 2 <= len(walks) <= MOST_PATHS:
-        return []
-
-    def value(q: Quantities, steps: Any) -> float:
-        found = 1.0
-        for (of, place), (name, entry) in pairwise(steps):
-            found *= float(q.local(name, of)[entry, place])
-        return found
-
-    terms = [(_spelled(points[0], steps), np.array([value(q, steps) for q in points])) for steps in walks]
-    flat = mine.ravel()
-    missing = subset_missing(flat, terms)
-    if missing is None:
-        # All paths through one quantity at once.
-        for name in points[0].vars:
-            through = [t for t, steps in zip(terms, walks, strict=True) if any(n == name for n, _ in steps[1:-1])]
-            rest = [t for t in terms if t not in through]
-            if through and rest and same(flat, sum(t for _, t in rest), sum(np.abs(t) for _, t in terms)):
-                return [Diagnosis("path", f"the paths through {name} are missing")]
-        return []
-    what, name = missing
-    if what == "sign":
-        return [Diagnosis("sign of a path", f"the path {name} has the wrong sign")]
-    if what == "only":
-        return [Diagnosis("path", f"only the path {name} is there, others are missing")]
-    return [Diagnosis("path", f"missing: {name}")]
+def _begun(found: Iterator[Diagnosis]) -> list[Diagnosis]:
+    """The first of what a search finds, if it does not take too long."""
+    with suppress(Overworked):
+        for d in found:
+            return [d]
+    return []
 
 
-def walk(q: Quantities, of: str, place: int, name: str, entry: int) -> Iterator[tuple[tuple[str, int], ...]]:
-    """All paths from an entry of one quantity to an entry of another: tuples of (quantity, entry)."""
-    spend(1)
-    if (of, place) == (name, entry):
-        yield ((name, entry),)
-        return
-    for parent in q.parents(name):
-        if parent != of and of not in q.above(parent):
-            continue
-        row = q.local(name, parent)[entry]
-        for k in range(len(row)) if parent != of else [place]:
-            if row[k] != 0.0:
-                for steps in walk(q, of, place, parent, k):
-                    yield (*steps, (name, entry))
+def _same(a: Numbers, b: Numbers) -> bool:
+    return same(a, b, np.abs(a).max(initial=0.0) * 0.1)
 
 
-def _spelled(q: Quantities, steps: Sequence[tuple[str, int]]) -> str:
-    return " > ".join(components(n, q.shape(n))[k] for n, k in steps)
+def _ratio(a: Numbers, b: Numbers) -> float:
+    k = int(np.argmax(np.abs(b)))
+    return float(a[k] / b[k]) if b[k] else np.nan
 
 
-def _others(q: Quantities, claim: Claim) -> str:
-    names = [n for n in q.parents(claim.name) if n != claim.of]
-    return " and ".join(names) or "nothing else"
-
-
-def spelled(name: str) -> str:
-    """The name of a quantity as formulas have it."""
-    return name.replace(" ", "_")
-
-
-def _candidates(points: Sequence[Quantities], claim: Claim) -> dict[str, Any]:
+def _candidates(s: Samples) -> dict[str, Numbers]:
     """Numbers that may be a factor too much or missing, by the formulas that give them: entries of the quantities, and
     sines and the like of what the left side is computed from."""
-    first = points[0]
+    first, claim = s.points[0], s.claim
     near = [claim.of, claim.name, *first.parents(claim.name)]
     if isinstance(claim.formula, Formula):
         near += [n for n in first.vars if spelled(n) in claim.formula.names]
-    names = [n for n in dict.fromkeys([*near, *first.vars]) if first.vars[n].size <= 12][:8]
-    found: dict[str, Any] = {}
+    names = [n for n in dict.fromkeys([*near, *first.vars]) if s.whole or first.vars[n].size <= 100][:8]
+    found: dict[str, Numbers] = {}
     for name in names:
-        values = np.array([np.ravel(q.value(name)) for q in points])
-        for k, text in enumerate(components(spelled(name), first.shape(name))):
-            found[text] = values[:, k]
-    if claim.entry is not None or first.vars[claim.name].size == 1:
+        found.update({spelled(name) + text.removeprefix(name): v for text, v in s.values(name).items()})
+    for name in names:
+        if len(first.shape(name)) == 1:
+            found[f"sum({spelled(name)})"] = np.array([np.sum(q.value(name)) for q in s.points])
+    fixed = len(set(s.entries.tolist())) == 1
+    letters = [x for x, v in s.letters.items() if (v == s.entries).all()]
+    if fixed or letters:
+        label = ("" if s.whole else letters[0]) if letters else str(s.entries[0])
+        own = f"{spelled(claim.name)}[{label}]" if first.shape(claim.name) and label else spelled(claim.name)
+        after = {spelled(n) for n in first.above(claim.name) if first.vars[n].op is not None} | {spelled(claim.name)}
+        squashed = [t for t, v in found.items()
+                    if t == own or (t.partition("[")[0] in after and (np.abs(v) < 1.0).all())]  # fmt: skip
+        inner = {f"(1 - {text})": 1.0 - found[text] for text in squashed}
         between = first.above(claim.name) if claim.kind != "partial" else ()
-        below = [(f"(1 - {t})", 1.0 - found[t]) for t in components(spelled(claim.name), first.shape(claim.name))
-                 if t in found]  # fmt: skip
-        inside = [_inner(points, n, claim.entry or 0).items() for n in (claim.name, *between)]
-        for text, values in chain(below, *inside):
+        for name in (claim.name, *between):
+            inner |= inside(s.points, name, s.entries, label)
+        for text, values in inner.items():
             if len(text) <= 40 and not any(same(values, v) or same(values, -v) for v in found.values()):
                 found[text] = values
     if len(found) > 24:
-        mine = [t for t in found if f"[{claim.place}]" in t or f"[{claim.entry}]" in t or "[" not in t]
+        lettered = set(s.letters)
+        mine = [t for t in found if "[" not in t or any(f"[{x}" in t or f" {x}]" in t for x in lettered)]
         found = {t: found[t] for t in [*mine, *(t for t in found if t not in mine)][:24]}
     return found
-
-
-def _inner(points: Sequence[Quantities], name: str, entry: int) -> dict[str, Any]:
-    """Values inside the formula of a quantity, and their sines and cosines, by formulas for them."""
-    found: dict[str, Any] = {}
-
-    def at(value: Any) -> float:
-        flat = np.ravel(value)
-        return float(flat[min(entry, len(flat) - 1)])
-
-    chains = [_chain(q, name) for q in points]
-    if any(len(c) != len(chains[0]) for c in chains):
-        return {}
-    phrases = {v.serial: _Phrase(spelled(n), _ATOM, v.size > 1) for n, v in points[0].vars.items()}
-    for k, node in enumerate(chains[0]):
-        phrase = phrases[node.serial] = phrases.get(node.serial) or _phrase(node, phrases, entry)
-        if phrase.text:
-            found.setdefault(phrase.entry(entry).least(_ATOM), np.array([at(c[k].value) for c in chains]))
-        inner = _operand(node.inputs[0], phrases, entry)
-        if not inner.text:
-            continue
-        values = np.array([at(_first(c[k])) for c in chains])
-        if node.op.name == "power" and (values > 0.0).all():
-            found.setdefault(f"log({inner.text})", np.log(values))
-        if node.op.name in ("sin", "cos", "tan"):
-            for trig, f in (("sin", np.sin), ("cos", np.cos), ("tan", np.tan)):
-                found.setdefault(f"{trig}({inner.text})", f(values))
-    return found
-
-
-def _first(node: Any) -> Any:
-    x = node.inputs[0]
-    return x.value if isinstance(x, Var) else x
-
-
-def _chain(q: Quantities, name: str) -> list[Any]:
-    """The Vars between a quantity and those just before it, in order."""
-    others = {v.serial for n, v in q.vars.items() if n != name}
-    found: dict[int, Any] = {}
-    pending = [q.vars[name]]
-    while pending:
-        var = pending.pop()
-        if var.op is None or var.serial in others or var.serial in found:
-            continue
-        found[var.serial] = var
-        pending += [x for x in var.inputs if isinstance(x, Var)]
-    return [found[s] for s in sorted(found)]
-
-
-# How tightly the parts of a formula hold together.
-_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(1, 6)
-
-_BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "^": _POWER}
-
-
-@dataclass(frozen=True)
-class _Phrase:
-    """A part of a formula; no text, if it cannot be written as one. binding: of its outermost operation. whole: whether
-    it is the name of an array, which an index must follow where one entry is meant."""
-
-    text: str = ""
-    binding: int = _ATOM
-    whole: bool = False
-
-    def least(self, binding: int) -> str:
-        """The text, in brackets if it holds together less tightly."""
-        return self.text if self.binding >= binding else f"({self.text})"
-
-    def entry(self, number: int) -> "_Phrase":
-        return _Phrase(f"{self.text}[{number}]") if self.whole else self
-
-
-def _operand(x: Any, phrases: Mapping[int, _Phrase], entry: int) -> _Phrase:
-    if isinstance(x, Var) and x.serial in phrases:
-        return phrases[x.serial].entry(entry)
-    value = x.value if isinstance(x, Var) else x
-    if np.size(value) != 1:
-        return _Phrase()
-    number = float(np.ravel(value)[0])
-    text = f"{number:g}" if float(f"{number:g}") == number else repr(number)
-    return _Phrase(text, _SIGN if text.startswith("-") else _ATOM)
-
-
-def _phrase(node: Any, phrases: Mapping[int, _Phrase], entry: int) -> _Phrase:
-    """What a node computes, in the names of quantities. Long ones are given up, so that shared parts cannot double."""
-    parts = [_operand(x, phrases, entry) for x in node.inputs]
-    if not all(p.text for p in parts) or sum(len(p.text) for p in parts) > 40:
-        return _Phrase()
-    sign = node.op.form.removeprefix("{} ").removesuffix(" {}")
-    if sign in _BINDING and len(parts) == 2:
-        binding = _BINDING[sign]
-        left, right = (binding + 1, binding) if sign == "^" else (binding, binding + 1)
-        return _Phrase(f"{parts[0].least(left)} {sign} {parts[1].least(right)}", binding)
-    if node.op.name == "negative":
-        return _Phrase(f"-{parts[0].least(_SIGN)}", _SIGN)
-    if node.op.partials is not None and not node.op.form and node.op.name in FUNCTIONS:
-        return _Phrase(f"{node.op.name}({', '.join(p.text for p in parts)})")
-    if node.op.name == "sum" and isinstance(node.inputs[0], Var) and node.size == 1:
-        whole = phrases.get(node.inputs[0].serial, _Phrase())
-        return _Phrase(f"sum({whole.text})") if whole.whole else _Phrase()
-    return _Phrase()

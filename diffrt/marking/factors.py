@@ -4,8 +4,9 @@ A guess counts only if it turns what was given into what is right at all points,
 is next to impossible.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -28,21 +29,37 @@ _POWERS = (1, -1, 2, -2, 3, -3)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What may be wrong. kind: "factor", "monomial", "total", "transposed", "path", "accumulation" or "sign of a
-    path". text: the words. formula: what was given, as a formula of `right` and quantities, if that says it."""
+    """What may be wrong.
+
+    kind: "factor" or "monomial" of the whole, "total", "transposed", "product", "quotient", "chain", "path" or
+    "accumulation" of which something is missing, "sign of a path", "term" of the right answer, "part" of the formula
+    that was written, "case" in which it is wrong. text: the words. formula: what was given, as a formula of `right` and
+    quantities, if that says it.
+    """
 
     kind: str
     text: str
     formula: str = ""
 
+    def at(self, letters: Mapping[str, int]) -> "Diagnosis":
+        """The same for one entry of a line: numbers in place of the letters of its indices."""
+        return replace(self, text=indexed(self.text, letters), formula=indexed(self.formula, letters))
 
-def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> list[Diagnosis]:
+
+def factor_of(
+    yours: Numbers, right: Numbers, named: Mapping[str, Numbers], most: int = 3, scale: Any = 0.0
+) -> list[Diagnosis]:
     """Whether what was given is the right value times a constant or a product of powers of quantities.
 
-    yours, right: at each point, (n,). named: quantities at each point, (n,) each.
+    yours, right: at each sample, (n,). named: quantities at each sample, (n,) each. most: so many of them. scale: what
+    is small beside it is rounding.
     """
-    used = (right != 0.0) & (yours != 0.0) & np.isfinite(yours)
-    if used.sum() < 3 or ((right == 0.0) != (yours == 0.0)).any():
+    small = np.abs(np.stack([yours, right])) <= 1e-11 * scale
+    used = ~small.any(0) & (right != 0.0) & (yours != 0.0) & np.isfinite(yours)
+    if used.sum() < 3 or (((right == 0.0) | small[1]) != ((yours == 0.0) | small[0])).any():
+        return []
+    used &= np.abs(right) >= 1e-4 * scale
+    if used.sum() < 3:
         return []
     ratio = yours[used] / right[used]
     if _steady(ratio):
@@ -56,7 +73,7 @@ def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> l
         if (v != 0.0).all() and np.isfinite(v).all() and not _steady(v):
             logs.append((name, np.log(np.abs(v)), np.sign(v)))
     target = np.log(np.abs(ratio))
-    for count in (1, 2, 3):
+    for count in range(1, most + 1):
         best: tuple[float, str] | None = None
         for chosen in combinations(logs, count):
             basis = np.stack([*(column for _, column, _ in chosen), np.ones(len(target))], 1)
@@ -87,6 +104,13 @@ def factor_of(yours: Numbers, right: Numbers, named: Mapping[str, Numbers]) -> l
         if best is not None:
             return [Diagnosis("monomial", f"yours = right {best[1]}", f"right {best[1]}")]
     return []
+
+
+def indexed(text: str, letters: Mapping[str, int]) -> str:
+    """A text with numbers in place of index letters, where they stand in brackets."""
+    for letter, k in letters.items():
+        text = re.sub(rf"(?<=\[){letter}(?=[],])|(?<=, ){letter}(?=[],])", str(k), text)
+    return text
 
 
 def _steady(values: Numbers) -> bool:
@@ -133,28 +157,3 @@ def same(a: Any, b: Any, scale: Any = 0.0) -> bool:
         return False
     with np.errstate(all="ignore"):
         return bool((np.abs(a - b) <= CLOSE * np.maximum(np.abs(a), np.abs(b)) + 1e-12 * np.asarray(scale)).all())
-
-
-def subset_missing(yours: Numbers, terms: Sequence[tuple[str, Numbers]]) -> tuple[str, str] | None:
-    """Which of some terms what was given leaves out or has with the other sign: (what, its name); None if neither.
-
-    yours: at each point, (n,). terms: name and value at each point; together they are right.
-    """
-    right = sum((t for _, t in terms), np.zeros(yours.shape))
-    scale = sum((np.abs(t) for _, t in terms), np.zeros(yours.shape))
-    for count in (1, 2):
-        if count >= len(terms):
-            break
-        for chosen in combinations(terms, count):
-            names = " and ".join(n for n, _ in chosen)
-            part = sum((t for _, t in chosen), np.zeros(yours.shape))
-            if (np.abs(part) <= 1e-12 * scale).all():
-                continue
-            if same(yours, right - part, scale):
-                return "missing", names
-            if count == 1 and same(yours, right - 2.0 * part, scale):
-                return "sign", names
-    for name, part in terms:
-        if len(terms) > 3 and same(yours, part, scale):
-            return "only", name
-    return None

@@ -1,5 +1,6 @@
 """Marking derivatives of functions in Python."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,8 +13,10 @@ from diffrt.explaining.wording import tidy
 from diffrt.marking.claims import Claim
 from diffrt.marking.definitions import FARTHEST, Domain
 from diffrt.marking.derivation import Derivation
+from diffrt.marking.diagnosis import TRANSPOSED
+from diffrt.marking.factors import Diagnosis, factor_of, same
 from diffrt.marking.marks import Line, Marked
-from diffrt.marking.quantities import Quantities, Slopes, components, one_sided, plain, taylor_slope
+from diffrt.marking.quantities import EPSILON, Quantities, Slopes, components, one_sided, plain, slopes_of, taylor_slope
 from diffrt.types import Numbers
 
 Interval: TypeAlias = tuple[float, float] | tuple[float, float, Sequence[int]]
@@ -66,15 +69,21 @@ def _domain(name: str, told: Any) -> Domain:
     return Domain(shape, low, high)
 
 
-def check_gradient(f: Callable[[Var], Var], x: Numbers) -> Marked:
-    """Whether the core's derivative of a function is that of its values.
+def check_gradient(
+    f: Callable[[Any], Any], x: Numbers, by_hand: Numbers | Callable[[Any], Any] | None = None
+) -> Marked:
+    """Whether a derivative of a function is that of its values: the core's, or one that was worked out by hand.
 
-    f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. x: where, a number or an array.
+    f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. With `by_hand`, of a plain number or numpy
+    array, to one. x: where, a number or an array. by_hand: the derivative, of the shape of f(x) followed by that of x,
+    or a function of x that gives it.
     Each entry of the result by each of x is compared with a complex step, or with one-sided differences extrapolated to
     step zero, so that it needs no choice of a step or of a tolerance and knows no scale. An entry at a kink is right
     between its one-sided derivatives, if all entries together are so along random directions too. Raises InputError if
-    f(x) is not finite or does not depend on x.
+    f(x) is not finite, does not depend on x, or the derivative by hand has another shape.
     """
+    if by_hand is not None:
+        return _checked_by_hand(f, x, by_hand)
     at = variable(x, "x")
     out = f(at)
 
@@ -128,6 +137,81 @@ def _checked(q: Quantities, run: Callable[[Any], Any]) -> Marked:
         return right @ np.ravel(d)
 
     return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along))
+
+
+def _checked_by_hand(f: Callable[[Any], Any], x: Any, by_hand: Any) -> Marked:
+    """A derivative by hand of a plain function, entry by entry, and what is wrong with it."""
+    try:
+        at = np.array(x, float)
+    except (TypeError, ValueError):
+        raise InputError(f"check_gradient: x: found {shown(x)}, needed: a number or an array of numbers") from None
+
+    def run(value: Any) -> Any:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # such as of a complex step that a function casts away
+            return f(value if np.ndim(value) else value[()])
+
+    try:
+        out = np.array(run(at.copy()), float)
+    except (TypeError, ValueError) as fault:
+        raise InputError(f"check_gradient: f cannot be computed at x: {fault}") from None
+    if not np.isfinite(out).all():
+        raise InputError(f"check_gradient: f is {tidy(plain(out))} at x = {tidy(plain(at))}")
+    shape = (*out.shape, *at.shape)
+    try:
+        claimed = np.array(by_hand(at.copy() if at.ndim else float(at)) if callable(by_hand) else by_hand, float)
+    except (TypeError, ValueError) as fault:
+        raise InputError(f"check_gradient: by_hand: {fault}; needed: numbers of the shape {shape}") from None
+    turned = claimed.shape != shape and claimed.shape == (*at.shape, *out.shape)
+    if not turned and np.squeeze(claimed).shape != tuple(n for n in shape if n != 1):
+        raise InputError(f"check_gradient: by_hand has the shape {claimed.shape}, needed: {shape}")
+    mine = claimed.reshape(at.size, out.size).T if turned else claimed.reshape(out.size, at.size)
+    lines, rights = [], np.zeros(mine.shape)
+    above, below = components("f", out.shape), components("x", at.shape)
+    noise = 16.0 * EPSILON * np.abs(np.ravel(out))
+    for i, j in np.ndindex(*mine.shape):
+        claim = Claim("total", f"{above[i]} / {below[j]}", "f", i, "x", j, lambda: None, line="f / x")
+        slopes = slopes_of(run, run, at, j, i, -np.inf, np.inf, float(noise[i]))
+        if slopes is None or not np.isfinite([slopes.left, slopes.right]).all():
+            lines.append(Line(claim, "cannot tell", "f is not defined next to x"))
+            continue
+        rights[i, j] = slopes.left
+        low, high = slopes.around(1e-9 if slopes.complex_step else 1e-6, float(mine[i, j]), 0.0)
+        if slopes.doubt > 1e-3 * max(abs(slopes.left), abs(float(mine[i, j]))) > 0.0:
+            lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
+        elif low <= mine[i, j] <= high:
+            lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))
+        else:
+            lines.append(Line(claim, "wrong", point={"x": plain(at)}, yours=float(mine[i, j]), right=slopes.left))
+    wrong = [line for line in lines if line.verdict == "wrong"]
+    if turned and not wrong and mine.size > 1:
+        wrong = [line for line in lines if line.verdict == "right"]
+        found = [Diagnosis("transposed", TRANSPOSED)]
+        for line in wrong:
+            line.verdict, line.point = "wrong", {"x": plain(at)}
+            line.yours, line.right = (float(m[line.claim.entry or 0, line.claim.place or 0]) for m in (claimed.reshape(
+                mine.shape), rights))  # fmt: skip
+    else:
+        found = _factor_by_hand(mine, rights, at, wrong)
+    for line in wrong:
+        line.diagnoses = line.reasons = list(found)
+    return Marked(lines)
+
+
+def _factor_by_hand(mine: Any, rights: Any, at: Any, wrong: Sequence[Line]) -> list[Diagnosis]:
+    """A factor by which all wrong entries are off."""
+    entries = [(line.claim.entry or 0, line.claim.place or 0) for line in wrong]
+    if not entries:
+        return []
+    if mine.shape[0] == mine.shape[1] > 1 and same(mine, rights.T):
+        return [Diagnosis("transposed", TRANSPOSED)]
+    rows, columns = np.array(entries).T
+    yours, right = mine[rows, columns], rights[rows, columns]
+    named = {"x": np.ravel(at)[columns]} if len(mine) == 1 and len(entries) > 4 else {}
+    if len(entries) < 3:
+        ratio = yours / right
+        return [Diagnosis("factor", "the sign")] if np.abs(ratio + 1.0).max() < 1e-7 else []
+    return factor_of(yours, right, named)
 
 
 def _is_subgradient(run: Callable[[Any], Any], at: Any, row: Any, entry: int) -> bool:

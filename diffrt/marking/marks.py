@@ -1,5 +1,6 @@
 """Marks: what is said of each claim of a derivation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -19,7 +20,8 @@ class Line:
     """The mark of one claim.
 
     verdict: "right", "wrong", "cannot tell" or "cannot be read". detail: more words, such as "subgradient" or why it
-    cannot be read. diagnoses: what is wrong, the likeliest first. point, yours, right: where the difference is largest.
+    cannot be read. diagnoses: what is wrong, the likeliest first; reasons: the
+    same of the whole line, with its index letters. point, yours, right: where the difference is largest.
     effect: by how much swapping it in alone changes the gradient of the output there, relative to it; share: of the sum
     of the effects of all wrong partials. reading: another reading of the definitions for which it is right.
     """
@@ -28,6 +30,7 @@ class Line:
     verdict: str
     detail: str = ""
     diagnoses: list[Diagnosis] = field(default_factory=list)
+    reasons: list[Diagnosis] = field(default_factory=list)
     point: dict[str, Any] = field(default_factory=dict)
     yours: Any = None
     right: Any = None
@@ -36,27 +39,41 @@ class Line:
     reading: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict:<{_WIDTH}}{self.claim.text}" + (f"   ({self.detail})" if self.detail else "")]
-        if self.verdict == "wrong":
-            at = ", ".join(f"{n} = {tidy(v)}" for n, v in list(self.point.items())[:4])
-            ratio = ""
-            yours, right = tidy(self.yours, 6), tidy(self.right, 6)
-            if np.ndim(self.yours) == 0 and np.ndim(self.right) == 0:
-                yours, right = told_apart(self.yours, self.right)
-                if self.right and np.isfinite(self.yours / self.right):
-                    ratio = f", ratio {told_apart(self.yours / self.right, 1.0)[0]}"
-            lines.append(f"yours {yours}, right {right}{ratio}, at {at}")
-            lines += [d.text for d in self.diagnoses]
-            if not self.diagnoses:
-                lines.append("no simple reason was found")
-            if self.effect is not None and np.isfinite(self.effect):
-                share = ""
-                if self.share is not None and np.isfinite(self.share):
-                    share = f", {self.share:.0%} of the errors of all wrong partials"
-                lines.append(f"with it the gradient is off by {tidy(100.0 * self.effect, 3)} %{share}")
-        if self.reading:
-            lines.append(f"right for {self.reading}")
-        return ("\n" + " " * _WIDTH).join(map(printable, lines))
+        return written([self])
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What is told together: the entries of one line that have one verdict for one reason."""
+        told = tuple(d.text for d in self.reasons) if self.verdict == "wrong" else self.detail
+        return self.claim.kind, self.claim.line or self.claim.text, self.verdict, told, self.reading
+
+
+def written(lines: Sequence[Line]) -> str:
+    """The marks of a line in words, told once for all its entries."""
+    first = max(lines, key=lambda line: line.effect or 0.0)
+    many = len(lines) > 1
+    about = ", ".join(filter(None, [f"{len(lines)} entries" if many else "",
+                                    "" if many and first.verdict == "wrong" else first.detail]))  # fmt: skip
+    text = first.claim.line if many else first.claim.text
+    told = [f"{first.verdict:<{_WIDTH}}{text}" + (f"   ({about})" if about else "")]
+    if first.verdict == "wrong":
+        at = ", ".join(f"{n} = {tidy(v)}" for n, v in list(first.point.items())[:4])
+        ratio = ""
+        yours, right = tidy(first.yours, 6), tidy(first.right, 6)
+        if np.ndim(first.yours) == 0 and np.ndim(first.right) == 0:
+            yours, right = told_apart(first.yours, first.right)
+            if first.right and np.isfinite(first.yours / first.right):
+                ratio = f", ratio {told_apart(first.yours / first.right, 1.0)[0]}"
+        told.append((f"{first.claim.text}: " if many else "") + f"yours {yours}, right {right}{ratio}, at {at}")
+        told += [d.text for d in (first.reasons if many else first.diagnoses)] or ["no simple reason was found"]
+        if first.effect is not None and np.isfinite(first.effect):
+            shares = [line.share for line in lines if line.share is not None and np.isfinite(line.share)]
+            share = f", {sum(shares):.0%} of the errors of all wrong partials" if shares else ""
+            up_to = "up to " if many else ""
+            told.append(f"with it the gradient is off by {up_to}{tidy(100.0 * first.effect, 3)} %{share}")
+    if first.reading:
+        told.append(f"right for {first.reading}")
+    return ("\n" + " " * _WIDTH).join(map(printable, told))
 
 
 @dataclass
@@ -84,8 +101,8 @@ class Marked:
         """What a notebook shows."""
         colours = {"right": "#2e7d32", "wrong": "#c62828"}
         lines = "\n".join(
-            f'<span style="color:{colours.get(line.verdict, "#8a6d00")}">{escape(str(line))}</span>'
-            for line in self.lines
+            f'<span style="color:{colours.get(group[0].verdict, "#8a6d00")}">{escape(written(group))}</span>'
+            for group in self._groups
         )
         return f"<pre>{lines}\n{escape(str(self).splitlines()[-1])}</pre>"
 
@@ -97,4 +114,12 @@ class Marked:
             told += f"; Taylor remainder {'none' if self.slope == float('inf') else f'falls as h^{self.slope:.2f}'}"
         if self.where:
             told += f"; compared for {self.where}"
-        return "\n".join([*map(str, self.lines), told])
+        return "\n".join([*map(written, self._groups), told])
+
+    @property
+    def _groups(self) -> list[list[Line]]:
+        """The entries that are told together."""
+        groups: dict[tuple[Any, ...], list[Line]] = {}
+        for line in self.lines:
+            groups.setdefault(line.key, []).append(line)
+        return list(groups.values())

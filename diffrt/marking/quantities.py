@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, reachable
+from diffrt.autograd.naming import Scope
 from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var
 from diffrt.explaining.graph import unit_entry
@@ -51,11 +52,13 @@ class Slopes:
 
 
 class Quantities:
-    """Quantities by name, Vars of one graph."""
+    """Quantities by name, Vars of one graph. calls: of functions, in words, with the serial numbers of what they
+    computed."""
 
-    def __init__(self, named: Mapping[str, Var]) -> None:
+    def __init__(self, named: Mapping[str, Var], calls: Sequence[Scope] = ()) -> None:
         self.vars = dict(named)
-        self._nodes = reachable(self.vars.values())
+        self.calls = calls
+        self.nodes = reachable(self.vars.values())
         self._names: dict[int, str] = {}
         for name, var in self.vars.items():
             self._names.setdefault(var.serial, name)
@@ -63,7 +66,7 @@ class Quantities:
     @cached_property
     def _sweep(self) -> float:
         """The work of one sweep over all of it."""
-        return cost(len(self._nodes), sum(n.size for n in self._nodes))
+        return cost(len(self.nodes), sum(n.size for n in self.nodes))
 
     def value(self, name: str) -> Any:
         """A float, or an array without axes of length one."""
@@ -132,7 +135,7 @@ class Quantities:
         spend(var.size * self._sweep)
         rows: dict[int, list[Any]] = {}
         for k in range(var.size):
-            found = pull_back(self._nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept)
+            found = pull_back(self.nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept)
             for serial, adjoint in found.items():
                 if serial in self._names and serial != var.serial:
                     rows.setdefault(serial, [None] * var.size)[k] = adjoint
@@ -157,49 +160,8 @@ class Quantities:
         var, source = self.vars[name], self.vars[of]
         kept = set(self._names) - {var.serial} if local else {source.serial}
         spend(8.0 * self._sweep)
-        found = pull_back(self._nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
+        found = pull_back(self.nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
         return rounding_of(found.get(source.serial), place)
-
-    def uses(self, name: str, of: str) -> list[Matrix]:
-        """The local derivative in parts, one for each place in which a formula uses the other quantity."""
-        if (name, of) not in self._used:
-            self._used[name, of] = self._parts(name, of)
-        return self._used[name, of]
-
-    @cached_property
-    def _used(self) -> dict[tuple[str, str], list[Matrix]]:
-        return {}
-
-    def _parts(self, name: str, of: str) -> list[Matrix]:
-        var, source = self.vars[name], self.vars[of]
-        kept = set(self._names) - {var.serial}
-        between = [n for n in self._nodes if n.serial <= var.serial and (n.serial > source.serial or n is var)]
-        places = [
-            (n, i)
-            for n in between
-            for i, x in enumerate(n.inputs)
-            if x is source and (n is var or n.serial not in kept)
-        ]
-        parts = []
-        spend(len(places) * var.size * self._sweep)
-        for node, position in places:
-            rows = []
-            for k in range(var.size):
-                seen: dict[int, Any] = {}
-                pull_back(self._nodes, {var.serial: unit_entry(var, k)}, recorded=False, kept=kept, seen=seen)
-                if node.serial not in seen:
-                    rows.append(np.zeros(source.size))
-                    continue
-                alias = Var(source.value)
-                copy = Var(node.value)
-                copy.op, copy.settings = node.op, node.settings
-                copy.inputs = tuple(alias if i == position else _held(x) for i, x in enumerate(node.inputs))
-                back = pull_back([alias, copy], {copy.serial: seen[node.serial]}, recorded=False)
-                rows.append(np.broadcast_to(back.get(alias.serial, 0.0), source.shape).ravel())
-            part = np.array(rows, float)
-            if part.any():
-                parts.append(part)
-        return parts
 
     def slopes(
         self,
@@ -221,31 +183,19 @@ class Quantities:
         spend(20.0 * self._sweep)  # a complex step, and eight differences to either side
         try:
             replay = self._replay(name, of, local)
-            at = np.array(source.value, float)
-            noise = rounding_of(self.vars[name], entry)
-            with np.errstate(all="ignore"):
-                left, right = (one_sided(run or replay, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0))
-                tilted = at.astype(complex)
-                step = 1e-200
-                tilted.reshape(-1)[place] += 1j * step
-                try:
-                    found = float(np.ravel(replay(tilted))[entry].imag / step)
-                except TypeError:
-                    found = np.nan
-                if all(abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in (left, right)):
-                    # One that is 0 may have been too small for the step.
-                    doubt = 4.0 * EPSILON * abs(found) if found else left[1] + right[1]
-                    return Slopes(found, found, doubt, True)
-                return Slopes(left[0], right[0], left[1] + right[1], False)
-        except (TypeError, NotImplementedError):
+        except NotImplementedError:
+            replay = None
+        if run is None and replay is None:
             return None
+        noise = rounding_of(self.vars[name], entry)
+        return slopes_of(run or replay, replay, np.array(source.value, float), place, entry, low, high, noise)
 
     def _replay(self, name: str, of: str, local: bool) -> Callable[[Any], Any]:
         """The values of a quantity as a function of those of another one."""
         target, source = self.vars[name], self.vars[of]
         held = set(self._names) - {target.serial} if local else {source.serial}
         moving, order = {source.serial}, []
-        for node in self._nodes:
+        for node in self.nodes:
             if node.serial in held or node.op is None or node.serial > target.serial:
                 continue
             if any(type(x) is Var and x.serial in moving for x in node.inputs):
@@ -267,6 +217,41 @@ class Quantities:
             return values.get(target.serial, target.value)
 
         return run
+
+
+def slopes_of(
+    run: Callable[[Any], Any] | None,
+    replay: Callable[[Any], Any] | None,
+    at: Any,
+    place: int,
+    entry: int,
+    low: float,
+    high: float,
+    noise: float,
+) -> Slopes | None:
+    """The derivative of an entry of a function by an entry of its argument, by numbers; None where it has no values.
+
+    run: what to take differences of. replay: what to take a complex step in, None for nothing. at: where. low, high,
+    noise: as in `one_sided`.
+    """
+    assert run is not None
+    try:
+        with np.errstate(all="ignore"):
+            left, right = (one_sided(run, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0))
+            tilted = at.astype(complex)
+            step = 1e-200
+            tilted.reshape(-1)[place] += 1j * step
+            try:
+                found = float(np.ravel(replay(tilted))[entry].imag / step) if replay else np.nan
+            except TypeError:
+                found = np.nan
+            if all(abs(s - found) <= 1e-5 * abs(found) + 10.0 * d for s, d in (left, right)):
+                # One that is 0 may have been too small for the step.
+                doubt = 4.0 * EPSILON * abs(found) if found else left[1] + right[1]
+                return Slopes(found, found, doubt, True)
+            return Slopes(left[0], right[0], left[1] + right[1], False)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def one_sided(
@@ -359,10 +344,6 @@ def plain(value: Any) -> Any:
     """A float, or an array without axes of length one."""
     array = np.squeeze(np.asarray(value, float))
     return float(array) if not array.ndim else array
-
-
-def _held(x: Any) -> Any:
-    return x.value if type(x) is Var else x
 
 
 def components(name: str, shape: Sequence[int]) -> list[str]:

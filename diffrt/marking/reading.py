@@ -11,7 +11,9 @@
     "y[i] / a" = "-exp(x[i]) / a^2"
 
 and, where wanted, [paths], [totals], [short] (abbreviations in formulas), [[points]] (inputs to compare at besides the
-drawn ones), [readings.NAME] (other definitions under which a wrong line may be right), `output`. In place of inputs and
+drawn ones), [readings.NAME] (other definitions under which a wrong line may be right), `output`, and
+`layout = "numerator"`, in which the derivative of a number by a matrix is written transposed. A definition may be an
+equation, y = { equation = "y^3 + y = x", between = [-10, 10] }: y is its one solution there. In place of inputs and
 definitions there may be a pixel of a scene, whose quantities are the named steps of the tracer:
 
     [scene]
@@ -30,10 +32,14 @@ import numpy as np
 
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import MIB, read_toml
-from diffrt.marking.definitions import FARTHEST, Build, Domain, by_formulas
+from diffrt.marking.claims import LAYOUTS
+from diffrt.marking.definitions import FARTHEST, Build, Domain, Implicit, by_formulas
 from diffrt.marking.derivation import LONGEST, Derivation
 from diffrt.marking.formula import CONSTANTS, FUNCTIONS, Formula
+from diffrt.marking.spelling import plain_letters
 from diffrt.marking.work import MOST_ENTRIES
+
+_ENTRIES = ("points", "output", "layout")
 
 _TABLES = ("inputs", "definitions", "partials", "paths", "totals", "short", "readings", "scene")
 
@@ -60,8 +66,8 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
 
     Mistakes in a line of partials, paths or totals are no mistakes of the table: that line's mark tells them.
     """
-    problems = [f"{shown(key)}: is not known, {did_you_mean(key, [*_TABLES, 'points', 'output'])}"
-                for key in given if key not in (*_TABLES, "points", "output")]  # fmt: skip
+    problems = [f"{shown(key)}: is not known, {did_you_mean(key, [*_TABLES, *_ENTRIES])}"
+                for key in given if key not in (*_TABLES, *_ENTRIES)]  # fmt: skip
     for name in _TABLES:
         table = given.get(name, {})
         if not isinstance(table, dict):
@@ -75,6 +81,8 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
         problems.append(f"points: there are {len(points):,}, allowed: {MOST_LINES:,}")
     if not any(given.get(t) for t in ("partials", "paths", "totals")):
         problems.append("there is nothing to check: partials, paths and totals are empty")
+    if (layout := given.get("layout", "")) not in ("", *LAYOUTS):
+        problems.append(f"layout: found {shown(layout)}, needed: {' or '.join(LAYOUTS)}")
     if not isinstance(output, str):
         problems.append(f"output: found {shown(output)}, needed: the name of a quantity")
     if "scene" in given:
@@ -82,12 +90,14 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
                      for t in ("inputs", "definitions", "points", "readings") if t in given]  # fmt: skip
     if problems:
         raise InputError(*problems)
+    given = _plain(given)
+    points, output = given.get("points", []), given.get("output", "")
     claims = {t: given.get(t, {}) for t in ("partials", "paths", "totals")}
     if "scene" in given:
         short, problems = _formulas("short", given.get("short", {}), ())
         if problems:
             raise InputError(*problems)
-        return _of_scene(given["scene"], folder, output=output, short=short, **claims)
+        return _of_scene(given["scene"], folder, output=output, short=short, layout=layout, **claims)
 
     inputs, problems = _inputs(given.get("inputs", {}))
     names = tuple(given.get("inputs", {}))
@@ -118,8 +128,20 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
     readings: dict[str, Build] = {name: by_formulas({**formulas, **other}) for name, other in others.items()}
     return Derivation(
         by_formulas(formulas), inputs, at, output=output, readings=readings,
-        define=lambda name, values: formulas[name](values), short=short, **claims,
+        define=lambda name, values: formulas[name](values), short=short, layout=layout, **claims,
     )  # fmt: skip
+
+
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables with Greek letters in names by their names."""
+    found = dict(given)
+    for table in ("inputs", "definitions", "short"):
+        found[table] = {plain_letters(n): v for n, v in given.get(table, {}).items()}
+    found["points"] = [{plain_letters(n): v for n, v in p.items()} for p in given.get("points", [])]
+    found["readings"] = {k: {plain_letters(n): v for n, v in table.items()} if isinstance(table, dict) else table
+                         for k, table in given.get("readings", {}).items()}  # fmt: skip
+    found["output"] = plain_letters(given.get("output", ""))
+    return found
 
 
 def _inputs(given: Mapping[str, Any]) -> tuple[dict[str, Domain], list[str]]:
@@ -157,7 +179,9 @@ _NAME = "a name is letters, digits and _, and not that of a function or constant
 
 def _plain_name(name: str) -> bool:
     plain = name.isidentifier() and name.isascii() and len(name) <= 60
-    return plain and not keyword.iskeyword(name) and name not in FUNCTIONS and name not in CONSTANTS
+    return (
+        plain and (not keyword.iskeyword(name) or name == "lambda") and name not in FUNCTIONS and name not in CONSTANTS
+    )
 
 
 def _key(name: str) -> str:
@@ -174,9 +198,20 @@ def _number(x: Any) -> bool:
     return isinstance(x, int | float) and not isinstance(x, bool) and -FARTHEST <= x <= FARTHEST
 
 
-def _formulas(table: str, given: Mapping[str, Any], inputs: tuple[str, ...]) -> tuple[dict[str, Formula], list[str]]:
+def _implicit(name: str, given: Mapping[str, Any], where: str) -> Implicit:
+    """The quantity that an equation defines."""
+    text, between = given.get("equation"), given.get("between", [-10.0, 10.0])
+    fits = isinstance(between, list) and len(between) == 2 and all(map(_number, between)) and between[0] < between[1]
+    if not isinstance(text, str) or not fits or set(given) - {"equation", "between"}:
+        raise InputError(f"{where}: found {shown(dict(given))}, needed: a formula, or {{ equation = "
+                         f"\"{name}^3 + {name} = x\", between = [-10, 10] }}")  # fmt: skip
+    return Implicit(name, text, (float(between[0]), float(between[1])), where)
+
+
+def _formulas(table: str, given: Mapping[str, Any], inputs: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
     """The formulas of a table, and what is wrong with them."""
-    formulas, problems = {}, []
+    formulas: dict[str, Any] = {}
+    problems: list[str] = []
     for name, text in given.items():
         where = f"{table}.{_key(name)}"
         if not _plain_name(name):
@@ -184,7 +219,7 @@ def _formulas(table: str, given: Mapping[str, Any], inputs: tuple[str, ...]) -> 
         elif name in inputs:
             problems.append(f"{where}: is an input already")
         try:
-            formulas[name] = Formula(text, where)
+            formulas[name] = _implicit(name, text, where) if isinstance(text, dict) and text else Formula(text, where)
         except InputError as fault:
             problems += fault.problems
     return formulas, problems

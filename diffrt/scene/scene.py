@@ -123,7 +123,7 @@ class Scene:
     def parts(self) -> Mapping[str, Any]:
         """All parts, by the names that a Scene is made with: `Scene(**scene.parts) == scene`."""
         names = dict.fromkeys(("camera", "shapes", "lights", *Document.model_fields))
-        return {name: self._part(name) for name in names}
+        return {name: self._part(name) for name in names if getattr(self.document, name) is not None}
 
     def _part(self, name: str) -> Any:
         """The object, or the objects by name, or the number, that the document has as this part."""
@@ -285,7 +285,7 @@ class Scene:
         if not isinstance(values, Mapping):
             raise InputError(f'replace: found {shown(values)}, needed: values by path, such as {{"ball.radius": 2.0}}')
         if parts:
-            known = ("width", "height", *self.parts)
+            known = dict.fromkeys(("width", "height", *self.parts, *Document.model_fields))
             if unknown := [name for name in parts if name not in known]:
                 raise InputError(*(f"replace: {name}: unknown; {did_you_mean(name, known)}" for name in unknown))
             return Scene(**{**self.parts, **parts}).replace(values, width=width, height=height)

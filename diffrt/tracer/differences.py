@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from diffrt.compiler import choose_engine
 from diffrt.errors import InputError
@@ -183,6 +182,14 @@ def _derivative(scene: Scene, names: Sequence[str], settings: Settings) -> NDArr
     return np.asarray(jacobian(scene, names, **vars(settings)))
 
 
+def _with_neighbours(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels, and those that are at most two away."""
+    from scipy.ndimage import binary_dilation  # takes as long to import as the whole tracer
+
+    found: NDArray[np.bool_] = binary_dilation(pixels, np.ones((3, 3)), iterations=2)
+    return found
+
+
 def _compare(
     moved: Callable[[float], Scene], path: str, size: float, room: tuple[float, float], settings: Settings,
     exact: NDArray[np.float64], base: _Rendered, rounding: float,
@@ -212,7 +219,7 @@ def _compare(
     for number in range(STEPS):
         h = step * REDUCTION**-number
         # Beyond the first two steps a few pixels are left. What is around them decides on their cells.
-        only = binary_dilation(~judged, np.ones((3, 3)), iterations=2) if number > 1 else None
+        only = _with_neighbours(~judged) if number > 1 else None
         here = base if only is None else _image(moved(0.0), settings, only)
         sides = {p: here if p == 0.0 else _image(moved(p * h), settings, only) for p in points}
         quotient = np.sum([sides[p][0] * (weight / h) for p, weight in points.items()], axis=0)

@@ -90,11 +90,10 @@ def first_scene() -> dict[str, Image.Image]:
     starter = (ROOT / "diffrt/commands/starter/scene.toml").read_text(encoding="utf-8")
     page = (HERE.parent / "first_scene.md").read_text(encoding="utf-8")
     added = page.split("```toml\n")[1].split("```")[0]
-    first, second = (
-        diffrt.parse_scene(text).replace({}, width=WIDTH, height=HEIGHT) for text in (starter, f"{starter}\n{added}")
-    )
+    first, second = map(diffrt.parse_scene, (starter, f"{starter}\n{added}"))
     ((_, change, _),) = diffrt.jacobian(second, ["ball.center.x"]).pictures()
-    pictures = {"ball": diffrt.render(first), "crate": diffrt.render(second), "ball_x": change}
+    ball, crate = (diffrt.render(scene.replace({}, width=WIDTH, height=HEIGHT)) for scene in (first, second))
+    pictures = {"ball": ball, "crate": crate, "ball_x": change.enlarged(10)}
     return {f"first_{name}": Image.fromarray(srgb_levels(picture)) for name, picture in pictures.items()}
 
 
