@@ -95,7 +95,7 @@ def main() -> None:
     print(diffrt.check_gradient(lambda x: sech(x), [-800.0, -2.0, 0.0, 0.5, 30.0]))
     scene = diffrt.parse_scene(SCENE)
     diffrt.render(scene).save(sys.argv[1] if len(sys.argv) > 1 else "beam.png")
-    checked = diffrt.check(scene.replace({}, width=48, height=36), ["beam.*", "ball.radius"])
+    checked = diffrt.check(scene.replace({}, width=32, height=24), ["beam.*", "ball.radius"])
     print(checked)
     sys.exit(not checked.ok)
 

@@ -76,7 +76,7 @@ def main() -> None:
     scene = diffrt.parse_scene(SCENE)
     diffrt.render(scene).save(sys.argv[1] if len(sys.argv) > 1 else "dust.png")
     checked = diffrt.check(
-        scene.replace({}, width=48, height=36), ["moon.material.albedo", "moon.center", "sun.direction"]
+        scene.replace({}, width=32, height=24), ["moon.material.albedo", "moon.center", "sun.direction"]
     )
     print(checked)
     sys.exit(not checked.ok)

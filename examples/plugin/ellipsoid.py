@@ -109,7 +109,7 @@ radiance = 0.1
 def main() -> None:
     scene = diffrt.parse_scene(SCENE)
     diffrt.render(scene).save(sys.argv[1] if len(sys.argv) > 1 else "ellipsoid.png")
-    checked = diffrt.check(scene.replace({}, width=48, height=36), ["egg.center", "egg.width", "egg.height"])
+    checked = diffrt.check(scene.replace({}, width=32, height=24), ["egg.center", "egg.width", "egg.height"])
     print(checked)
     sys.exit(not checked.ok)
 

@@ -67,7 +67,7 @@ radiance = 0.4
 def main() -> None:
     scene = diffrt.parse_scene(SCENE)
     diffrt.render(scene).save(sys.argv[1] if len(sys.argv) > 1 else "glow.png")
-    checked = diffrt.check(scene.replace({}, width=48, height=36), ["background.*", "ball.center"])
+    checked = diffrt.check(scene.replace({}, width=32, height=24), ["background.*", "ball.center"])
     print(checked)
     sys.exit(not checked.ok)
 

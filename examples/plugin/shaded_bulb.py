@@ -80,7 +80,7 @@ radiance = 0.06
 def main() -> None:
     scene = diffrt.parse_scene(SCENE)
     diffrt.render(scene).save(sys.argv[1] if len(sys.argv) > 1 else "shaded_bulb.png")
-    checked = diffrt.check(scene.replace({}, width=48, height=36), "bulb.*")
+    checked = diffrt.check(scene.replace({}, width=32, height=24), "bulb.*")
     print(checked)
     sys.exit(not checked.ok)
 

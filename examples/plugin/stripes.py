@@ -100,7 +100,7 @@ def main() -> None:
     scene = diffrt.parse_scene(SCENE)
     diffrt.render(scene).save(sys.argv[1] if len(sys.argv) > 1 else "stripes.png")
     checked = diffrt.check(
-        scene.replace({}, width=48, height=36), ["flag.material.albedo.*", "ball.material.albedo.*", "flag.center"]
+        scene.replace({}, width=32, height=24), ["flag.material.albedo.*", "ball.material.albedo.*", "flag.center"]
     )
     print(checked)
     sys.exit(not checked.ok)
