@@ -63,7 +63,7 @@ _PLACES = {
     "cameras": f"the table [camera], whose type is {next(iter(GROUPS['cameras']))} if none is given",
     "shapes": "tables such as [shapes.ball], each with a type and a material",
     "materials": "the material of a shape, a table with a type",
-    "textures": "in place of a colour or a number of a material, a table with a type",
+    "textures": "in place of a value of a material, a table with a type",
     "lights": "tables such as [lights.lamp], each with a type",
     "backgrounds": "the table [background], what rays see that meet nothing, whose type is "
     f"{next(iter(GROUPS['backgrounds']))} if none is given; without the table that is black",
@@ -120,8 +120,6 @@ def _entry(name: str, info: FieldInfo, words: str) -> FieldEntry:
     """A field of a table. words: what it is; what its own description says if empty."""
     rule = next((each for each in info.metadata if isinstance(each, Rule)), Rule(""))
     words, default = words or info.description or "", None if info.is_required() else info.default
-    entry = FieldEntry(name, words, rule.allowed, required=info.is_required(), default=default)
     if not isinstance(rule, Quantity):
-        return entry
-    fixed = getattr(rule, "fixed", False)
-    return replace(entry, unit=rule.unit, components=rule.components, parameter=not fixed)
+        return FieldEntry(name, words, rule.allowed, required=info.is_required(), default=default)
+    return FieldEntry(name, words, rule.allowed, rule.unit, rule.components, info.is_required(), default, True)
