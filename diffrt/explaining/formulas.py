@@ -48,14 +48,16 @@ MOVES = ("reshape", "broadcast_to", "transpose", "index", "place", "stack", "con
 """Ops that only move entries: the local derivative has ones and zeros."""
 
 
-def formula_of(node: Node) -> str:
-    """How a node was made, in the names of the nodes before it; empty for a leaf.
+def formula_of(node: Node, single: bool = False) -> str:
+    """How a node was made, in the names of the named steps before it; empty for a leaf.
 
+    single: whether in the names of its op's own inputs instead, named or not.
     What would be too long names only what it is made of: "of camera.position, camera.fov".
     """
     if node.var is None or node.var.op is None or node.leaf:
         return ""
-    text = _shortest(lambda depth: _made(node.var, _names(node), depth))
+    names = {x.var.serial: Text(x.name) for x in node.inputs if x.var is not None} if single else _names(node)
+    text = _shortest(lambda depth: _made(node.var, names, depth))
     if text is None:
         sources = list(dict.fromkeys(n.name for n in _before(node)))
         more = [f"{len(sources) - 2} more"] if len(sources) > 3 else sources[2:]
