@@ -331,7 +331,9 @@ def _summed_product(x: Any, names: Mapping[int, Text]) -> tuple[Any, Any] | None
     if not product.ndim or axis not in (None, 0) or (axis is None and product.ndim > 1):
         return None
     left, right = product.inputs
-    return None if np.shape(_value(left)) != np.shape(_value(right)) else (left, right)
+    # Columns of samples may meet one column for all of them.
+    shapes = np.shape(_value(left)), np.shape(_value(right))
+    return (left, right) if len(shapes[0]) == len(shapes[1]) and shapes[0][0] == shapes[1][0] else None
 
 
 def _same(x: Any, y: Any) -> bool:

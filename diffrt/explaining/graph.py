@@ -25,7 +25,7 @@ Matrix = NDArray[np.float64]
 
 
 class Drawn:
-    """Shows itself in a notebook as a diagram where Graphviz is installed and the diagram is small, else as text."""
+    """Shows itself in a notebook: as its page where the notebook shows HTML, else as a diagram, else as text."""
 
     def drawn(self) -> "Graph | None":
         """The part of a graph to draw; None for no part."""
@@ -36,6 +36,12 @@ class Drawn:
 
         graph = self.drawn()
         return None if graph is None else picture(graph)
+
+    def _repr_html_(self) -> str | None:
+        from diffrt.explaining.html import framed
+
+        graph = self.drawn()
+        return None if graph is None else framed(graph)
 
 
 class Reading(Drawn):

@@ -63,6 +63,12 @@ def html_of(
     return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _part("page.html"))
 
 
+def framed(graph: Graph) -> str:
+    """The page as a frame in another one, such as a notebook; what it says and does stays inside."""
+    page = html_of(graph, f"{shortened(graph.output.name)}, and how it was computed")
+    return f'<iframe srcdoc="{html.escape(page)}" title="graph" style="width: 100%; height: 620px; border: 0"></iframe>'
+
+
 def _part(name: str) -> str:
     return resources.files("diffrt.explaining").joinpath(name).read_text(encoding="utf-8")
 
@@ -171,9 +177,13 @@ class _Page:
         if len(nodes) <= MOST:
             return [[n] for n in nodes]
         length = -(-len(nodes) // RUNS)
-        body = nodes[:-1] if nodes[-1] is self.graph.output else nodes
-        runs = [body[k : k + length] for k in range(0, len(body), length)]
-        return [*runs, nodes[-1:]] if body is not nodes else runs
+        alone = {self.graph.output.number}
+        if len(self.graph.inputs) <= RUNS // 2:
+            alone |= {n.number for n in self.graph.inputs}
+        body = [n for n in nodes if n.number not in alone]
+        runs: list[Sequence[Node]] = [[n] for n in nodes if n.number in alone]
+        runs += [body[k : k + length] for k in range(0, len(body), length)]
+        return sorted(runs, key=lambda run: run[0].number)
 
     def group(self, graph: Graph, run: Sequence[Node], name: str) -> dict[str, Any]:
         """A run of steps as one box."""
@@ -240,17 +250,17 @@ class _Page:
         if rows * columns > LARGEST:
             return {**found, "local": f"{rows}x{columns}, too large to show"}
         local = edge.local
-        diagonal = rows == columns > 1 and not (local - np.diag(np.diag(local))).any()
-        if diagonal:
+        formula = partial_of(edge)
+        if rows == columns > 1 and not (local - np.diag(np.diag(local))).any():
             entries = np.diag(local)
-            found["local"] = f"{tidy(entries[0], 4)} I" if (entries == entries[0]).all() else f"diag {tidy(entries, 4)}"
+            same = (entries == entries[0]).all()
+            found["local"] = _scaled(tidy(entries[0], 4)) if same else f"diag {tidy(entries, 4)}"
+            if formula is not None:
+                found["formula"] = _scaled(formula) if _is_number(formula) else f"diag({formula})"
         else:
             found["local"] = tidy(local, 4)
-        formula = partial_of(edge)
-        if formula is not None:
-            found["formula"] = f"diag({formula})" if diagonal and not _is_number(formula) else formula
-            if diagonal and _is_number(formula):
-                found["formula"] = "I" if formula == "1" else "-I" if formula == "-1" else f"{formula} I"
+            if formula is not None:
+                found["formula"] = formula
         if rows * columns > 1:
             found["shape"] = f"{rows} x {columns}: entries of {shortened(edge.target.name)} by those of "
             found["shape"] += shortened(edge.source.name)
@@ -289,11 +299,20 @@ def _groups(scopes: dict[str, tuple[str, ...]]) -> list[tuple[tuple[str, ...], l
 
 def _lines(node: Node, formula: str, graph: Graph) -> list[str]:
     """The lines of a box: name, formula, value, gradient."""
-    lines = [shortened(node.name), formula if formula != node.name else ""]
-    lines.append(_brief(node.value) if not (node.constant and node.size == 1 and not node.given) else "")
+    shown = not (node.constant and node.size == 1 and not node.given)
+    lines = [
+        _cut(node.name, 34),
+        _cut(formula, 38) if formula != node.name else "",
+        _brief(node.value) if shown else "",
+    ]
     if node.adjoint is not None:
-        lines.append(f"{derivative(graph.output.name, node.name)} = {_brief(node.adjoint)}")
+        label = derivative(_cut(graph.output.name, 14), _cut(node.name, 18))
+        lines.append(f"{label} = {_brief(node.adjoint)}")
     return [printable(line) for line in lines]
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _brief(value: Any) -> str:
@@ -313,6 +332,11 @@ def _width(text: str) -> float:
     return sum(
         4.2 if c in " .,:;'|!()[]ijlft/-" else 11.0 if c in "mwMW@" else 8.6 if c.isupper() else 7.2 for c in text
     )
+
+
+def _scaled(number: str) -> str:
+    """A multiple of the identity."""
+    return {"1": "I", "-1": "-I"}.get(number, f"{number} I")
 
 
 def _is_number(text: str) -> bool:

@@ -7,6 +7,8 @@ const PAD = 14, HEAD = 30, READABLE = 0.72, LISTED = 60, EFFORT = 20000;
 const state = {way: "up", open: new Set(), mode: null, place: 0, chosen: null, view: {x: 0, y: 0, scale: 1}, fitted: true};
 let arranged, timer = null, moving = null;
 
+// No line is broken after a minus.
+const joined = text => text.replace(/-/g, "-\u2060");
 function make(tag, attributes, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes || {})) {
@@ -64,7 +66,15 @@ function drawLevel(at, parent) {
 }
 function drawEdge(id, at, numbers, parent) {
   const edge = data.edges[id], points = [];
-  for (let k = 0; k < numbers.length; k += 2) points.push(at.move(numbers[k], numbers[k + 1]));
+  // The ends keep to their boxes, which move as wholes unless they are unfolded.
+  const held = (box, x, y) => {
+    const [cx, cy] = at.layout.centers[box], b = at.boxes[box];
+    return at.inner[box] ? at.move(x, y) : [x + b.x + b.w / 2 - cx, y + b.y + b.h / 2 - cy];
+  };
+  for (let k = 0; k < numbers.length; k += 2) {
+    const box = k < 2 ? edge.from : k >= numbers.length - 2 ? edge.to : null;
+    points.push(box ? held(box, numbers[k], numbers[k + 1]) : at.move(numbers[k], numbers[k + 1]));
+  }
   if (points.length < 2) return;
   const g = draw("g", {class: "edge" + (edge.bundle ? " bundle" : ""), id: "arrow:" + id}, parent);
   const path = "M" + points[0] + " C" + points.slice(1).map(p => p[0].toFixed(1) + "," + p[1].toFixed(1)).join(" ");
@@ -91,11 +101,12 @@ function drawNode(id, at, parent) {
       line.setAttribute("textLength", box.w - 12); line.setAttribute("lengthAdjust", "spacingAndGlyphs");
     }
   });
+  if (!open) drawFar(lines, outline(node), box, g);
   g.addEventListener("click", event => { event.stopPropagation(); if (!dragged) choose(id); });
   g.addEventListener("dblclick", event => { event.stopPropagation(); toggle(id); });
   g.addEventListener("focus", () => { if (g.matches(":focus-visible")) follow([id]); });
   if (node.inside) {
-    const b = draw("g", {class: "unfold", transform: `translate(${box.x + box.w - 11},${box.y + 1})`}, g);
+    const b = draw("g", {class: "unfold", transform: `translate(${box.x + box.w - 7},${box.y - 8})`}, g);
     draw("rect", {x: -8, y: 0, width: 18, height: 18, rx: 4}, b);
     draw("text", {x: 1, y: 13.5}, b, open ? "−" : "+");
     draw("title", {}, b, open ? "fold" : "unfold");
@@ -103,6 +114,32 @@ function drawNode(id, at, parent) {
     b.addEventListener("dblclick", event => event.stopPropagation());
   }
   if (open) drawLevel(open, draw("g", {transform: `translate(${box.x + (box.w - open.w) / 2},${box.y + HEAD})`}, g));
+}
+// From afar a box shows only its name, and its formula where there is room, as large as they fit.
+function drawFar(lines, short, box, g) {
+  const name = fitted(lines[0], box.w - 14, 34), room = box.h - name.size - 10;
+  let formula = lines.find(([, kind]) => kind === "formula");
+  if (formula) {
+    formula = fitted(formula, box.w - 14, Math.min(26, room));
+    if (formula.size < 14) formula = fitted([short, "formula"], box.w - 14, Math.min(26, room));
+  }
+  let y = box.y + (box.h - name.size - (formula ? formula.size + 4 : 0)) / 2;
+  for (const [text, kind] of [[name, "name far"], [formula, "formula far"]]) if (text) {
+    draw("text", {class: kind, x: box.x + box.w / 2, y: y + 0.82 * text.size, "text-anchor": "middle", style: `font-size:${text.size.toFixed(1)}px`}, g, text.text);
+    y += text.size + 4;
+  }
+}
+// The outermost op of a formula.
+function outline(node) {
+  let text = node.formula, old = "";
+  while (text !== old) { old = text; text = text.replace(/\([^()]*\)|\[[^\[\]]*\]/g, "#").replace(/\|[^|]*\|/g, "#"); }
+  const call = text.match(/^(\w+)#$/), infix = [" + ", " - ", " * ", " / ", " · "].find(op => text.includes(op));
+  return call ? call[1] + "(…)" : infix ? "…" + infix + "…" : text.startsWith("of ") ? node.op : text;
+}
+const pencil = document.createElement("canvas").getContext("2d");
+function fitted([text, kind], width, most) {
+  pencil.font = (kind === "name" ? "bold " : "") + "20px Helvetica, Arial, sans-serif";
+  return {text, size: Math.min(most, 20 * width / pencil.measureText(text).width)};
 }
 const spoken = node => [node.name, node.formula && node.formula !== node.name ? "= " + node.formula : "", "= " + node.value,
   node.gradient ? node.d + " = " + node.gradient : ""].filter(Boolean).join(", ");
@@ -127,8 +164,11 @@ function look(view, soon) {
   cancelAnimationFrame(moving);
   const from = {...state.view}, start = performance.now();
   state.view = view;
-  const set = v => graph.setAttribute("viewBox", [v.x - canvas.clientWidth / v.scale / 2, v.y - canvas.clientHeight / v.scale / 2,
-    canvas.clientWidth / v.scale, canvas.clientHeight / v.scale].join(" "));
+  const set = v => {
+    graph.classList.toggle("distant", v.scale < READABLE);
+    graph.setAttribute("viewBox", [v.x - canvas.clientWidth / v.scale / 2, v.y - canvas.clientHeight / v.scale / 2,
+      canvas.clientWidth / v.scale, canvas.clientHeight / v.scale].join(" "));
+  };
   if (soon || still) return set(view);
   const frame = now => {
     const t = Math.min(1, (now - start) / 260), k = t * t * (3 - 2 * t), mix = key => from[key] + (view[key] - from[key]) * k;
@@ -162,16 +202,16 @@ function placeOf(id, at = arranged, x = 0, y = 0) {
   return null;
 }
 // What is told of stays in view, and large enough to read; the view moves no more than it must.
-function follow(ids) {
+function follow(ids, entire) {
   const rects = ids.map(id => placeOf(id)).filter(Boolean);
   if (!rects.length) return;
   let rect = around(rects, 20), v = state.view;
   const seen = r => Math.abs(r.x + r.w / 2 - v.x) + r.w / 2 <= canvas.clientWidth / v.scale / 2
     && Math.abs(r.y + r.h / 2 - v.y) + r.h / 2 <= canvas.clientHeight / v.scale / 2;
-  if (seen(rect) && v.scale >= READABLE) return;
-  if (scaleOf(rect.w, rect.h) < READABLE) rect = around([rects[0]], 20);
+  if (seen(rect) && (entire || v.scale >= READABLE)) return;
+  if (!entire && scaleOf(rect.w, rect.h) < READABLE) rect = around([rects[0]], 20);
   // A box that is wider than the window is made smaller all the same.
-  const scale = Math.min(Math.max(v.scale, READABLE + 0.18), scaleOf(rect.w, rect.h));
+  const scale = Math.min(entire ? 1.3 : Math.max(v.scale, READABLE + 0.18), scaleOf(rect.w, rect.h));
   state.fitted = false;
   look({x: rect.x + rect.w / 2, y: rect.y + rect.h / 2, scale});
 }
@@ -197,7 +237,7 @@ function line(list, term, text, kind) {
 function edgeRow(id, other) {
   const edge = data.edges[id];
   return make("button", {class: "row", onclick: () => { light([edge.from, edge.to], [id]); follow([edge.to, edge.from]); showEdge(id, other); }},
-    make("span", {class: "formula"}, edgeText(edge)));
+    make("span", {class: "formula"}, joined(edgeText(edge))));
 }
 function showEdge(id, from) {
   const edge = data.edges[id], list = make("dl");
@@ -252,22 +292,33 @@ function light(nodes, edges, onlyThese, knownNow) {
   paint();
 }
 function paint() {
-  graph.setAttribute("class", state.mode || "");
+  for (const mode of ["forward", "backward"]) graph.classList.toggle(mode, state.mode === mode);
   for (const g of graph.querySelectorAll(".lit, .dim, .known")) g.classList.remove("lit", "dim", "known");
   for (const id of lit.nodes) if (shape(id)) shape(id).classList.add("lit");
   for (const id of lit.edges) if (shape(id)) { shape(id).classList.add("lit"); shape(id).parentNode.insertBefore(shape(id), firstBox(shape(id).parentNode)); }
   for (const id of known) if (shape(id)) shape(id).classList.add("known");
+  for (const id of data.top.nodes) writeGradient(id);
   if (bright) {
     for (const id of data.top.nodes) if (!bright.has(id)) shape(id).classList.add("dim");
     for (const id of data.top.edges) if (!lit.edges.includes(id) && shape(id)) shape(id).classList.add("dim");
   }
   for (const mode of ["forward", "backward", "paths"]) el(mode).setAttribute("aria-pressed", state.mode === mode);
 }
+// In the backward pass a box shows the sum so far.
+function writeGradient(id) {
+  const text = shape(id).querySelector(":scope > text.gradient"), node = data.nodes[id];
+  if (!text) return;
+  const done = state.mode === "backward" ? backward.slice(0, state.place + 1).flatMap(s => s.gains.filter(g => g.to === id)) : [];
+  const partial = done.length && done.length < (gainsOf[id] || 0);
+  text.textContent = partial ? (node.d.length < 24 ? node.d : "") + " = " + done[done.length - 1].sum + " …" : node.box[3];
+}
 const firstBox = parent => [...parent.children].find(child => child.classList.contains("node")) || null;
 
 // The passes.
 const backward = data.backward.length ? [{begin: true, node: data.output, gains: []}, ...data.backward]
   : data.order.slice().reverse().map(node => ({node, gains: [], plain: true}));
+const gainsOf = {};
+for (const s of data.backward) for (const g of s.gains) gainsOf[g.to] = (gainsOf[g.to] || 0) + 1;
 function enter(mode) {
   clearInterval(timer);
   state.mode = mode; state.place = 0;
@@ -295,7 +346,11 @@ function forwardStep(order, count) {
   const seen = new Set(order.slice(0, state.place + 1));
   for (const e of into) seen.add(data.edges[e].from);
   light([id], into, seen);
-  const made = node.formula && node.formula !== node.name ? " = " + node.formula : "";
+  const made = node.formula && node.formula !== node.name ? " = " + joined(node.formula) : "";
+  if (node.kind === "group") {
+    el("told").replaceChildren(make("p", {}, count, make("b", {}, node.name), ", " + node.value + ", folded: " + node.formula));
+    return follow([id, ...into.map(e => data.edges[e].from)]);
+  }
   el("told").replaceChildren(make("p", {}, count, make("b", {}, node.name), make("span", {class: "formula"}, made), " = ", make("span", {class: "number"}, node.value)),
     node.kind === "leaf" ? make("p", {}, "It is given.") : "", node.shape ? make("p", {}, node.shape) : "", node.why && node.why.startsWith("The value") ? make("p", {class: "why"}, node.why) : "");
   follow([id, ...into.map(e => data.edges[e].from)]);
@@ -314,7 +369,7 @@ function backwardStep(steps, count) {
     told.push(make("p", {}, "It has ", make("span", {class: "gradient number"}, node.d + " = " + node.gradient)));
     for (const g of now.gains) {
       const edge = data.edges[g.edge], to = data.nodes[g.to];
-      told.push(make("p", {}, make("span", {class: "gradient"}, to.d + (g.first ? " = " : " += ") + node.d + " · " + edge.d), edge.formula ? make("span", {class: "formula"}, ", with " + edge.d + " = " + edge.formula) : "",
+      told.push(make("p", {}, make("span", {class: "gradient"}, to.d + (g.first ? " = " : " += ") + node.d + " · " + edge.d), edge.formula ? make("span", {class: "formula"}, ", with " + edge.d + " = " + joined(edge.formula)) : "",
         make("br"), make("span", {class: "number"}, (g.first ? "= " : "+= ") + g.part + (g.first ? "" : ", so far " + g.sum)), to.layouts ? make("br") : "", to.layouts));
     }
   }
@@ -461,7 +516,7 @@ function showPaths(unknown) {
   const list = make("div", {id: "list", role: "group", "aria-label": "paths"});
   chosen.list.forEach((path, k) => list.append(make("button", {class: "row path", onclick: () => play(k, false)},
     make("span", {class: "number"}, tidy(path.value)), names(path).map(name).join(" → "))));
-  parts.push(make("div", {id: "term"}), make("p", {id: "sum", class: "total", "aria-live": "polite"}), list);
+  parts.push(list, make("p", {id: "sum", class: "total", "aria-live": "polite"}), make("div", {id: "term"}));
   el("chooser").replaceChildren(...parts);
   showTerm();
 }
@@ -492,7 +547,8 @@ function shrink() {
 }
 function showTerm() {
   const rows = el("list") ? el("list").children : [];
-  [...rows].forEach((row, k) => { row.classList.toggle("chosen", k === chosen.index); row.setAttribute("aria-pressed", k === chosen.index); });
+  [...rows].forEach((row, k) => { row.classList.toggle("chosen", k === chosen.index); row.setAttribute("aria-pressed", k === chosen.index);
+    row.classList.toggle("done", chosen.done.has(k)); });
   const path = chosen.list[chosen.index], done = [...chosen.done];
   const sum = done.reduce((total, k) => total + chosen.list[k].value, 0), all = done.length === chosen.list.length;
   if (el("sum") && chosen.list.length) {
@@ -504,17 +560,17 @@ function showTerm() {
   if (!path || !el("term")) return;
   const edges = path.edges.slice(0, chosen.factors);
   const symbols = edges.map(e => data.edges[e].d).join(" · "), formulas = edges.map(e => data.edges[e].formula || data.edges[e].d);
-  const bracket = f => / [+-] /.test(f) || f.startsWith("-") ? "(" + f + ")" : f;
+  const bracket = f => / [-+/] |,/.test(f) || f.startsWith("-") ? "(" + f + ")" : f;
   const last = chosen.factors === path.edges.length;
   const table = make("table", {}, make("tr", {}, ...["factor", "is", "product so far"].map(t => make("th", {}, t))));
   edges.forEach((e, k) => table.append(make("tr", k === edges.length - 1 ? {class: "now"} : {}, make("td", {}, data.edges[e].d), make("td", {class: "number"}, data.edges[e].local),
     make("td", {class: "number"}, brief(k === path.edges.length - 1 ? [path.value] : path.rows[k + 1])))));
-  el("term").replaceChildren(make("p", {class: "product"}, symbols), make("p", {class: "product formula"}, "= " + formulas.map(bracket).join(" · ")),
+  el("term").replaceChildren(make("p", {class: "product"}, symbols), make("p", {class: "product formula"}, "= " + joined(formulas.map(bracket).join(" · "))),
     make("p", {class: "product number"}, "= " + (last ? tidy(path.value) : brief(path.rows[chosen.factors]) + " · …")), table);
   const nodes = [chosen.to, ...edges.map(e => data.edges[e].from)];
   const everything = new Set([...names(path)]);
   light(nodes, edges, everything);
-  follow([nodes[nodes.length - 1], ...nodes.slice(0, -1).reverse()]);
+  follow(names(path), true);
 }
 
 // Buttons, keys, mouse and fingers.

@@ -56,11 +56,21 @@ def backward_steps(graph: Graph) -> list[BackwardStep]:
 
 
 def rule_of(node: Node, edges: list[Edge]) -> str:
-    """What the reverse sweep does at a node, in words."""
-    op = node.var.op if node.var is not None else None
-    if op is None or (edges and edges[0].between is not None and not all(x.given or x.leaf for x in node.inputs)):
-        return "each input gains it times the local derivative of this step by that input"
-    return f"{op.symbol or op.name} {op.backward or _RULE}"
+    """What the reverse sweep does at a node, in words: the rule of its op, or those of the few ops in a named step."""
+    ops: dict[str, str] = {}
+    pending, seen = [node], 0
+    composite = bool(edges) and edges[0].between is not None
+    while pending and len(ops) <= 3 and seen < 50:
+        one = pending.pop(0)
+        seen += 1
+        op = one.var.op if one.var is not None else None
+        if op is not None:
+            ops.setdefault(op.name, f"{op.symbol or op.name} {op.backward or _RULE}")
+        if composite:
+            pending += [x for x in one.inputs if not (x.constant or x.given or x.leaf)]
+    if not pending and len(ops) <= 3:
+        return "; ".join(ops.values())
+    return "each input gains it times the local derivative of this step by that input"
 
 
 def layouts_of(node: Node) -> str:
