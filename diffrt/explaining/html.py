@@ -214,6 +214,8 @@ class _Page:
         edges = graph.edges_to(node)
         composite = bool(edges) and edges[0].between is not None
         formula = formula_of(node, single=not composite)
+        if formula == node.name and len(node.inputs) > 1:
+            formula = printable(node.operation)  # "W1 x" says nothing of a node that is called so
         kind = (
             "constant" if node.constant else "output" if node is self.graph.output else "leaf" if node.leaf else "step"
         )

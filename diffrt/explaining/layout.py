@@ -127,6 +127,7 @@ def _in_layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upw
         return (x - lowest, last - level) if upwards else (level, x - lowest)
 
     arrows = []
+    alike: dict[tuple[Any, Any], int] = {}
     for chain in chains:
         a, b = chain[0], chain[-1]
         points = [(place[a], middle[where[a]] + boxes[a][along] / 2)]
@@ -135,9 +136,11 @@ def _in_layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upw
             points += [(place[bend], start[level]), (place[bend], start[level] + deep)]
         points.append((place[b], middle[where[b]] - boxes[b][along] / 2))
         curve = [at(*points[0])]
+        aside = 14.0 * alike.get((a, b), 0)  # x * x has two arrows
+        alike[a, b] = alike.get((a, b), 0) + 1
         for (x, u), (y, v) in pairwise(points):
             half = (u + v) / 2
-            curve += [at(x, half), at(y, half), at(y, v)]
+            curve += [at(x + aside, half), at(y + aside, half), at(y, v)]
         arrows.append(curve)
     centers = {b: at(place[b], middle[layer[b]]) for b in boxes}
     across_size = highest - lowest

@@ -2,7 +2,7 @@
 // What the page knows stands in `data` (html.py says what that is); what it shows stands in `state`.
 const data = JSON.parse(document.getElementById("data").textContent);
 const el = id => document.getElementById(id), graph = el("graph"), canvas = el("canvas"), tip = el("tip");
-const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 const PAD = 14, HEAD = 30, READABLE = 0.72, LISTED = 60, EFFORT = 20000;
 const state = {way: "up", open: new Set(), mode: null, place: 0, chosen: null, view: {x: 0, y: 0, scale: 1}, fitted: true};
 let arranged, timer = null, moving = null;
@@ -169,7 +169,7 @@ function look(view, soon) {
     graph.setAttribute("viewBox", [v.x - canvas.clientWidth / v.scale / 2, v.y - canvas.clientHeight / v.scale / 2,
       canvas.clientWidth / v.scale, canvas.clientHeight / v.scale].join(" "));
   };
-  if (soon || still) return set(view);
+  if (soon || still.matches) return set(view);
   const frame = now => {
     const t = Math.min(1, (now - start) / 260), k = t * t * (3 - 2 * t), mix = key => from[key] + (view[key] - from[key]) * k;
     set({x: mix("x"), y: mix("y"), scale: mix("scale")});
@@ -526,7 +526,7 @@ function play(index, all) {
   Object.assign(chosen, {index, factors: Math.min(1, chosen.list[index].edges.length), all});
   if (all) chosen.done.clear();
   showTerm();
-  if (still && !all) while (grow(true));
+  if (still.matches && !all) while (grow(true));
   else timer = setInterval(() => { if (!grow(all)) clearInterval(timer); }, all ? 650 : 900);
 }
 // One factor more; after the last one the term is added. Returns whether there is more to come.
