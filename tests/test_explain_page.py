@@ -307,6 +307,28 @@ def test_a_graph_of_many_nodes_is_folded_and_says_so(tmp_path):
         assert faults == []
 
 
+def test_a_graph_of_operations_is_folded_to_its_named_steps(tmp_path):
+    whole = trace(load_scene("scenes/tiny.toml"), (2, 0), "r", edges="ignore")
+    with opened(written(tmp_path, whole)) as (page, faults):
+        assert "146 operations, folded to 24 named steps" in page.locator("#folded").inner_text()
+        assert page.locator("#graph > .node").count() == 24
+        page.keyboard.press("a")
+        assert page.locator("#graph .node").count() > 146
+        page.keyboard.press("a")
+        assert page.locator("#graph .node").count() == 24
+        assert faults == []
+    # What is too much for a page stays folded; a step of many operations without names unfolds into runs of them.
+    y = x = variable(1.5, "x")
+    for _ in range(10_000):
+        y = ag.sin(y) + x
+    y = named(y, "y")
+    whole = graph_of(named(y * x, "L"))
+    with opened(written(tmp_path, whole.steps(), whole)) as (page, faults):
+        box(page, "y").locator(".unfold").click()
+        assert page.locator("#graph .node.open .node.group").count() > 10
+        assert faults == []
+
+
 def test_wide_vectors_say_what_they_are(pixel_file):
     data = data_of(pixel_file.read_text(encoding="utf-8"))
     shapes = {node["name"]: node["shape"] for node in data["nodes"].values()}

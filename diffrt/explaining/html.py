@@ -25,6 +25,8 @@ from diffrt.explaining.path import count_paths, is_crossing
 from diffrt.explaining.reasons import why_zero
 from diffrt.explaining.wording import component, counted, derivative, runs_along, shortened, tidy
 
+MANY, FEWEST = 60, 6
+"""A graph of more operations is folded to its named steps, if these are not fewer."""
 MOST = 300
 """Boxes of one diagram; what is more is folded into runs of steps."""
 RUNS = 40
@@ -47,9 +49,14 @@ def html_of(
 ) -> str:
     """The page of a graph.
 
-    whole: all operations, if `graph` is the graph of its named steps, which then unfold. marked: nodes that stand out.
+    whole: all operations, if `graph` is the graph of its named steps, which then unfold. A graph of many operations is
+    folded to its named steps here, if there are some. marked: nodes that stand out.
     notes: text below. graphviz: whether it places the boxes where it is installed.
     """
+    if whole is None and len(graph.nodes) > MANY and all(e.between is None for e in graph.edges):
+        steps = graph.steps()
+        if FEWEST <= len(steps.nodes) <= MOST:
+            graph, whole = steps, graph
     data = _Page(graph, whole, marked, graphviz).data()
     data["title"] = title
     parts = {
@@ -103,22 +110,26 @@ class _Page:
         order = [name for name in level["nodes"] if self.nodes[name]["kind"] != "constant"]
         output = f"n{graph.output.number}"
         inputs = [name for name, node in of.items() if node.leaf and not node.constant]
-        told = {f"n{n.number}": counted(count_paths(graph, n)) for n in graph.inputs[:50]}
+        told = {shortened(n.name): counted(count_paths(graph, n)) for n in graph.inputs[:20]} if long else {}
         return {
             "nodes": self.nodes, "edges": self.edges, "top": level, "order": order, "backward": backward,
-            "output": output, "inputs": inputs, "folded": self.folded() if long else "", "paths": told,
+            "output": output, "inputs": inputs, "folded": self.folded(), "paths": told,
             "marked": [f"n{n.number}" for n in self.marked],
         }  # fmt: skip
 
     def folded(self) -> str:
-        shown = sum(node["kind"] != "group" for node in self.nodes.values())
-        deep = sum("counted" in node for node in self.nodes.values())
-        total = len(self.graph.nodes)
-        text = f"This graph has {total:,} nodes. They are folded, in the order of computation, into runs of steps"
-        text += f"; {shown:,} of them can be unfolded here" if deep else ", which unfold"
-        return (
-            text + ". Steps and paths go through what is not folded: ask for a smaller part of the graph to see them."
-        )
+        """What the page shows folded, in words; empty if nothing is."""
+        left_out = any("counted" in node for node in self.nodes.values())
+        total = len((self.whole or self.graph).nodes)
+        if len(self.graph.nodes) > MOST:
+            shown = sum(node["kind"] != "group" for node in self.nodes.values())
+            text = f"This graph has {total:,} nodes. They are folded, in the order of computation, into runs of steps"
+            text += f"; {shown:,} of them can be unfolded here" if left_out else ", which unfold"
+            return f"{text}. To go through its passes and paths, explain a smaller part of it."
+        if not any("inside" in node for node in self.nodes.values()) and not left_out:
+            return ""
+        text = f"{total:,} operations, folded to {len(self.graph.nodes)} named steps: + unfolds a step"
+        return text + (", but not those inside which there is too much for one page." if left_out else ".")
 
     def level(self, graph: Graph, nodes: Sequence[Node], prefix: str) -> dict[str, Any]:
         """One diagram: its boxes, its edges, and where they stand."""
@@ -236,8 +247,9 @@ class _Page:
         found.update(_size(found["box"]))
         if not prefix and self.whole is not None and composite:
             inner = _inside(self.whole, node)
-            if inner is not None and self.detailed >= len(inner.nodes):
-                self.detailed -= len(inner.nodes)
+            size = len(inner.nodes) if inner is not None else 0
+            if inner is not None and (self.detailed >= size or size > MOST):
+                self.detailed -= size if size <= MOST else 0
                 found["inside"] = self.level(inner, inner.nodes, f"n{node.number}.")
             elif inner is not None:
                 found["counted"] = True

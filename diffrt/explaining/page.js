@@ -4,7 +4,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const el = id => document.getElementById(id), graph = el("graph"), canvas = el("canvas"), tip = el("tip");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const PAD = 14, HEAD = 30, READABLE = 0.72, LISTED = 60, EFFORT = 20000;
-const state = {way: "up", open: new Set(), mode: null, place: 0, chosen: null, view: {x: 0, y: 0, scale: 1}, fitted: true};
+const state = {way: "up", open: new Set(), mode: null, place: 0, chosen: null, view: {x: 0, y: 0, scale: 1}, shown: {x: 0, y: 0, scale: 1}, fitted: true};
 let arranged, timer = null, moving = null;
 
 // No line is broken after a minus.
@@ -134,7 +134,8 @@ function outline(node) {
   let text = node.formula, old = "";
   while (text !== old) { old = text; text = text.replace(/\([^()]*\)|\[[^\[\]]*\]/g, "#").replace(/\|[^|]*\|/g, "#"); }
   const call = text.match(/^(\w+)#$/), infix = [" + ", " - ", " * ", " / ", " · "].find(op => text.includes(op));
-  return call ? call[1] + "(…)" : infix ? "…" + infix + "…" : text.startsWith("of ") ? node.op : text;
+  if (text.startsWith("of ")) return /^[a-z]/i.test(node.op) ? node.op + "(…)" : "… " + node.op + " …";
+  return call ? call[1] + "(…)" : infix ? "…" + infix + "…" : text === "#" ? node.formula[0] + "…" + node.formula.slice(-1) : text;
 }
 const pencil = document.createElement("canvas").getContext("2d");
 function fitted([text, kind], width, most) {
@@ -162,16 +163,17 @@ function render() {
 // The part of the plane that is seen: its middle, and pixels of the window by pixels of the plane.
 function look(view, soon) {
   cancelAnimationFrame(moving);
-  const from = {...state.view}, start = performance.now();
+  const from = {...state.shown}, start = performance.now();
   state.view = view;
   const set = v => {
+    state.shown = v;
     graph.classList.toggle("distant", v.scale < READABLE);
     graph.setAttribute("viewBox", [v.x - canvas.clientWidth / v.scale / 2, v.y - canvas.clientHeight / v.scale / 2,
       canvas.clientWidth / v.scale, canvas.clientHeight / v.scale].join(" "));
   };
   if (soon || still.matches) return set(view);
   const frame = now => {
-    const t = Math.min(1, (now - start) / 260), k = t * t * (3 - 2 * t), mix = key => from[key] + (view[key] - from[key]) * k;
+    const t = Math.min(1, Math.max(0, now - start) / 260), k = t * t * (3 - 2 * t), mix = key => from[key] + (view[key] - from[key]) * k;
     set({x: mix("x"), y: mix("y"), scale: mix("scale")});
     if (t < 1) moving = requestAnimationFrame(frame);
   };
@@ -398,7 +400,7 @@ const source = g => "from " + data.nodes[data.edges[g.edge].to].name;
 const chosen = {from: null, to: null, column: 0, row: 0, list: [], total: 0n, index: -1, factors: 0, done: new Set()};
 function openPaths() {
   if (!data.inputs.length) {
-    el("chooser").replaceChildren(make("p", {}, "Paths of a folded graph are counted only: ", Object.entries(data.paths).map(([id, n]) => n).join(", ") + "."));
+    el("chooser").replaceChildren(make("p", {}, "The paths of this graph are counted only: " + Object.entries(data.paths).map(([name, n]) => n + " from " + name).join(", ") + "."));
     return light([], []);
   }
   chosen.to = chosen.to || data.output;
@@ -585,11 +587,16 @@ function back() {
   state.place -= 1; step();
 }
 function everything() { leave(); state.chosen = null; el("panel").replaceChildren(); intro(); fit(); el("next").disabled = el("back").disabled = false; }
+function unfoldAll() {
+  const folded = data.top.nodes.filter(id => data.nodes[id].inside && !state.open.has(id));
+  if (folded.length) folded.forEach(id => state.open.add(id)); else state.open.clear();
+  render(); fit();
+}
 function turn() { state.way = state.way === "up" ? "right" : "up"; render(); fit(true); }
 const actions = {forward: () => enter("forward"), backward: () => enter("backward"), paths: () => enter("paths"), all: everything, next, back,
-  in: () => zoom(1.3), out: () => zoom(1 / 1.3), fit: () => fit(), turn};
+  in: () => zoom(1.3), out: () => zoom(1 / 1.3), fit: () => fit(), turn, every: unfoldAll};
 for (const [id, action] of Object.entries(actions)) el(id).addEventListener("click", action);
-const keys = {f: "forward", b: "backward", p: "paths", Escape: "all", "+": "in", "=": "in", "-": "out", "0": "fit", t: "turn"};
+const keys = {f: "forward", b: "backward", p: "paths", Escape: "all", "+": "in", "=": "in", "-": "out", "0": "fit", t: "turn", a: "every"};
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(SELECT|INPUT|TEXTAREA)$/.test(event.target.tagName)) return;
   const focused = event.target.id && event.target.id.startsWith("box:") ? event.target.id.slice(4) : null;
@@ -643,6 +650,7 @@ function orient() {
 function intro() {
   el("told").replaceChildren(make("p", {}, "Point at an arrow for its local derivative, choose a box for its value and gradient. Forward and Backward go through the passes, Paths through the terms of the chain rule."));
 }
+el("every").hidden = !data.top.nodes.some(id => data.nodes[id].inside);
 if (data.folded) { el("folded").hidden = false; el("folded").textContent = data.folded; }
 if (!el("notes").querySelector("pre").textContent.trim()) el("notes").hidden = true;
 render();
