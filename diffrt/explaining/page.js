@@ -121,7 +121,7 @@ function drawFar(lines, short, box, g) {
   let formula = lines.find(([, kind]) => kind === "formula");
   if (formula) {
     formula = fitted(formula, box.w - 14, Math.min(26, room));
-    if (formula.size < 14) formula = fitted([short, "formula"], box.w - 14, Math.min(26, room));
+    if (formula.size < 19) formula = fitted([short, "formula"], box.w - 14, Math.min(26, room));
   }
   let y = box.y + (box.h - name.size - (formula ? formula.size + 4 : 0)) / 2;
   for (const [text, kind] of [[name, "name far"], [formula, "formula far"]]) if (text) {
@@ -295,6 +295,7 @@ function light(nodes, edges, onlyThese, knownNow) {
 }
 function paint() {
   for (const mode of ["forward", "backward"]) graph.classList.toggle(mode, state.mode === mode);
+  el("folded").hidden = !data.folded || state.mode !== null;
   for (const g of graph.querySelectorAll(".lit, .dim, .known")) g.classList.remove("lit", "dim", "known");
   for (const id of lit.nodes) if (shape(id)) shape(id).classList.add("lit");
   for (const id of lit.edges) if (shape(id)) { shape(id).classList.add("lit"); shape(id).parentNode.insertBefore(shape(id), firstBox(shape(id).parentNode)); }
@@ -651,7 +652,7 @@ function intro() {
   el("told").replaceChildren(make("p", {}, "Point at an arrow for its local derivative, choose a box for its value and gradient. Forward and Backward go through the passes, Paths through the terms of the chain rule."));
 }
 el("every").hidden = !data.top.nodes.some(id => data.nodes[id].inside);
-if (data.folded) { el("folded").hidden = false; el("folded").textContent = data.folded; }
+el("folded").textContent = data.folded;
 if (!el("notes").querySelector("pre").textContent.trim()) el("notes").hidden = true;
 render();
 orient();
