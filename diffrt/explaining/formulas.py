@@ -282,7 +282,7 @@ def _made(x: Any, names: Mapping[int, Text], depth: int) -> Text:
             gap = " " if all(p.text.isalnum() for p in parts) else " @ "
             return Text(gap.join(p.within(PRODUCT if k == 0 else POWER) for k, p in enumerate(parts)), PRODUCT)
         case "abs":
-            return Text(f"|{parts[0].text}|")
+            return Text(f"abs({parts[0].text})" if "|" in parts[0].text else f"|{parts[0].text}|")
         case "maximum" | "minimum":
             return Text(f"{op.symbol}({parts[0].text}, {parts[1].text})")
         case "reshape" | "broadcast_to":
@@ -305,7 +305,7 @@ def _dot(total: Var, names: Mapping[int, Text], depth: int) -> Text | None:
     if factors is None:
         return None
     left, right = (_read(y, names, depth - 1) for y in factors)
-    if _same(*factors):
+    if _same(*factors) and "|" not in left.text:
         return Text(f"|{left.text}|^2", POWER)
     return Text(f"{left.within(POWER)} · {right.within(POWER)}", PRODUCT)
 
@@ -317,7 +317,10 @@ def _square(x: Any, names: Mapping[int, Text], depth: int) -> Text | None:
         if isinstance(floor, float) and abs(floor) < 1e-12:
             x = x.inputs[0]  # the bound only keeps 0 out of a root
     factors = _summed_product(x, names)
-    return _read(factors[0], names, depth - 1) if factors is not None and _same(*factors) else None
+    if factors is None or not _same(*factors):
+        return None
+    inside = _read(factors[0], names, depth - 1)
+    return None if "|" in inside.text else inside  # bars in bars cannot be read
 
 
 def _summed_product(x: Any, names: Mapping[int, Text]) -> tuple[Any, Any] | None:
