@@ -52,7 +52,7 @@ def formula_of(node: Node, single: bool = False) -> str:
     """How a node was made, in the names of the named steps before it; empty for a leaf.
 
     single: whether in the names of its op's own inputs instead, named or not.
-    What would be too long names only what it is made of: "of camera.position, camera.fov".
+    What would be too long names only what it is made of: "f(camera.position, camera.fov)".
     """
     if node.var is None or node.var.op is None or node.leaf:
         return ""
@@ -61,7 +61,7 @@ def formula_of(node: Node, single: bool = False) -> str:
     if text is None:
         sources = list(dict.fromkeys(n.name for n in _before(node)))
         more = [f"{len(sources) - 2} more"] if len(sources) > 3 else sources[2:]
-        text = f"of {', '.join([*map(shortened, sources[:2]), *more])}" if sources else shortened(node.operation)
+        text = f"f({', '.join([*map(shortened, sources[:2]), *more])})" if sources else shortened(node.operation)
     return printable(text)
 
 

@@ -131,8 +131,11 @@ class _Page:
         text = f"{total:,} operations, folded to {len(self.graph.nodes)} named steps: + unfolds a step"
         return text + (", but not those inside which there is too much for one page." if left_out else ".")
 
-    def level(self, graph: Graph, nodes: Sequence[Node], prefix: str) -> dict[str, Any]:
-        """One diagram: its boxes, its edges, and where they stand."""
+    def level(self, graph: Graph, nodes: Sequence[Node], prefix: str, within: tuple[str, ...] = ()) -> dict[str, Any]:
+        """One diagram: its boxes, its edges, and where they stand.
+
+        within: the scopes around it, which are not drawn again.
+        """
         home: dict[int, str] = {}
         names: list[str] = []
         scopes: dict[str, tuple[str, ...]] = {}
@@ -140,7 +143,8 @@ class _Page:
             if len(run) == 1:
                 name = f"{prefix}n{run[0].number}"
                 self.nodes[name] = self.node(graph, run[0], prefix)
-                scopes[name] = run[0].scope
+                scope = run[0].scope
+                scopes[name] = scope[len(within) :] if scope[: len(within)] == within and not run[0].leaf else ()
             else:
                 name = f"{prefix}g{run[0].number}"
                 self.nodes[name] = self.group(graph, run, name)
@@ -250,7 +254,7 @@ class _Page:
             size = len(inner.nodes) if inner is not None else 0
             if inner is not None and (self.detailed >= size or size > MOST):
                 self.detailed -= size if size <= MOST else 0
-                found["inside"] = self.level(inner, inner.nodes, f"n{node.number}.")
+                found["inside"] = self.level(inner, inner.nodes, f"n{node.number}.", node.scope)
             elif inner is not None:
                 found["counted"] = True
         return found

@@ -25,6 +25,7 @@ function draw(tag, attributes, parent, text) {
   parent.append(node);
   return node;
 }
+const pencil = document.createElement("canvas").getContext("2d");
 const shape = id => document.getElementById("box:" + id) || document.getElementById("arrow:" + id);
 
 // Where everything stands. A box that is unfolded grows, and what lies to the right of it or below makes room: places
@@ -53,7 +54,9 @@ function arrange(level) {
 
 function drawLevel(at, parent) {
   for (const scope of at.level.boxes) {
-    const frame = around(scope.members.map(id => at.boxes[id]), 8);
+    // What lies in a scope has a smaller frame.
+    const within = at.level.boxes.filter(other => other !== scope && other.members.every(id => scope.members.includes(id)));
+    const frame = around(scope.members.map(id => at.boxes[id]), 8 + 12 * Math.min(3, within.length));
     frame.y -= 10; frame.h += 10;
     const foreign = at.level.nodes.some(id => !scope.members.includes(id) && overlap(at.boxes[id], frame));
     if (foreign || scope.members.length < 2) continue;
@@ -97,7 +100,7 @@ function drawNode(id, at, parent) {
     const x = open ? box.x + 12 : box.x + box.w / 2;
     const line = draw("text", {x, y: box.y + (open ? 20 : 20 + 16 * k), class: kind, "text-anchor": open ? "start" : "middle"}, g, text);
     if (open && k) line.setAttribute("x", x + 12 + 8.2 * lines[0][0].length);
-    else if (!open && line.getComputedTextLength() > box.w - 10) {
+    else if (!open && fitted([text, kind], box.w - 10, 99).size < (kind === "name" ? 14 : 13)) {
       line.setAttribute("textLength", box.w - 12); line.setAttribute("lengthAdjust", "spacingAndGlyphs");
     }
   });
@@ -134,10 +137,9 @@ function outline(node) {
   let text = node.formula, old = "";
   while (text !== old) { old = text; text = text.replace(/\([^()]*\)|\[[^\[\]]*\]/g, "#").replace(/\|[^|]*\|/g, "#"); }
   const call = text.match(/^(\w+)#$/), infix = [" + ", " - ", " * ", " / ", " · "].find(op => text.includes(op));
-  if (text.startsWith("of ")) return /^[a-z]/i.test(node.op) ? node.op + "(…)" : "… " + node.op + " …";
+  if (node.formula.startsWith("f(")) return /^[a-z]/i.test(node.op) ? node.op + "(…)" : "… " + node.op + " …";
   return call ? call[1] + "(…)" : infix ? "…" + infix + "…" : text === "#" ? node.formula[0] + "…" + node.formula.slice(-1) : text;
 }
-const pencil = document.createElement("canvas").getContext("2d");
 function fitted([text, kind], width, most) {
   pencil.font = (kind === "name" ? "bold " : "") + "20px Helvetica, Arial, sans-serif";
   return {text, size: Math.min(most, 20 * width / pencil.measureText(text).width)};
@@ -268,6 +270,7 @@ function show(id) {
 function choose(id) {
   state.chosen = id;
   if (state.mode) leave();
+  el("told").replaceChildren();
   light([id], []);
   show(id);
 }
