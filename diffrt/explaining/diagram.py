@@ -103,7 +103,7 @@ def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
     lines = [name if formula in ("", name) else f"{name} = {formula}"]
     if not node.constant or node.size > 1 or node.given:
         lines.append(tidy(node.value, 3))
-    if node.adjoint is not None:
+    if node.adjoint is not None and not graph.part:
         lines.append(f"{derivative(graph.output.name, node.name)} = {tidy(node.adjoint, 3)}")
     color = "white"
     if node.constant:
