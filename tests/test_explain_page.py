@@ -335,6 +335,37 @@ def test_a_graph_of_operations_is_folded_to_its_named_steps(browser, tmp_path):
         assert faults == []
 
 
+def test_infinite_and_missing_numbers_and_the_smallest_graph(browser, tmp_path):
+    x = variable([0.0, 4.0], "x")
+    with np.errstate(all="ignore"):
+        graphs = [
+            graph_of(named(ag.sum(named(ag.log(x), "a") * named(ag.sqrt(x), "b")), "L")),
+            graph_of(variable(1.0, "x")),
+        ]
+        pages = [html_of(graph, "") for graph in graphs]
+    for page_text in pages:
+        (tmp_path / "page.html").write_text(page_text, encoding="utf-8")
+        with opened(tmp_path / "page.html", browser) as (page, faults):
+            for key in (
+                "f",
+                "ArrowRight",
+                "b",
+                "ArrowRight",
+                "End",
+                "p",
+                "ArrowRight",
+                "ArrowRight",
+                "Escape",
+                "a",
+                "t",
+            ):
+                page.keyboard.press(key)
+            assert faults == []
+    with opened(tmp_path / "page.html", browser) as (page, faults):
+        assert box(page, "x").count() == 1
+    assert "Infinity" in pages[0] and "NaN" not in data_of(pages[0])
+
+
 def test_wide_vectors_say_what_they_are(pixel_file):
     data = data_of(pixel_file.read_text(encoding="utf-8"))
     shapes = {node["name"]: node["shape"] for node in data["nodes"].values()}

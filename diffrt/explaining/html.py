@@ -269,7 +269,7 @@ class _Page:
             return {**found, "local": f"{rows}x{columns}, too large to show"}
         local = edge.local
         formula = partial_of(edge)
-        if rows == columns > 1 and not (local - np.diag(np.diag(local))).any():
+        if rows == columns > 1 and not local[~np.eye(rows, dtype=bool)].any():
             entries = np.diag(local)
             same = (entries == entries[0]).all()
             found["local"] = _scaled(tidy(entries[0], 4)) if same else f"diag {tidy(entries, 4)}"
@@ -362,8 +362,10 @@ def _is_number(text: str) -> bool:
 
 
 def _json_number(value: float) -> float | str:
-    """JSON has no infinity."""
-    return float(f"{value:.12g}") if np.isfinite(value) else str(float(value))
+    """JSON has no infinity; JavaScript reads these words."""
+    if np.isfinite(value):
+        return float(f"{value:.12g}")
+    return "NaN" if np.isnan(value) else "Infinity" if value > 0.0 else "-Infinity"
 
 
 def _inside(whole: Graph, node: Node) -> Graph | None:

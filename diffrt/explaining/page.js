@@ -438,6 +438,7 @@ function findPaths() {
   }
   chosen.total = ways[chosen.to] || 0n;
   chosen.derivative = null;
+  if (chosen.from === chosen.to) chosen.total = 0n;
   if (chosen.total && !unknown) { searchPaths(into, reach); chosen.derivative = sweep(edges); }
   showPaths(unknown);
   light([chosen.from, chosen.to], []);
@@ -506,13 +507,14 @@ const whole = () => {
 function showPaths(unknown) {
   const nodes = data.top.nodes.filter(id => data.nodes[id].kind !== "constant" && data.nodes[id].kind !== "group");
   const options = ids => ids.map(id => [id, data.nodes[id].name]);
-  const parts = [pick("from", options(nodes.filter(id => id !== data.output)), chosen.from, id => { Object.assign(chosen, {from: id, column: 0}); findPaths(); })];
+  const parts = [pick("from", options(nodes.filter(id => id !== data.output || nodes.length === 1)), chosen.from, id => { Object.assign(chosen, {from: id, column: 0}); findPaths(); })];
   const entry = (id, key) => pick("entry", entries(id).map((text, k) => [k, text]), chosen[key], k => { chosen[key] = Number(k); findPaths(); });
   if (data.nodes[chosen.from].size) parts.push(entry(chosen.from, "column"));
-  parts.push(pick("to", options(nodes.filter(id => data.nodes[id].kind !== "leaf")), chosen.to, id => { Object.assign(chosen, {to: id, row: 0}); findPaths(); }));
+  parts.push(pick("to", options(nodes.filter(id => data.nodes[id].kind !== "leaf" || id === data.output)), chosen.to, id => { Object.assign(chosen, {to: id, row: 0}); findPaths(); }));
   if (data.nodes[chosen.to].size) parts.push(entry(chosen.to, "row"));
   const total = Number(chosen.total), name = s => data.nodes[s].name;
   if (unknown) parts.push(make("p", {}, chosen.total + " paths. The local derivatives are too large for this page, so they are not multiplied here."));
+  else if (chosen.from === chosen.to) parts.push(make("p", {}, "These are the same: the derivative is 1, and there is no path to multiply."));
   else if (!total) parts.push(make("p", {}, name(chosen.to) + " does not depend on " + name(chosen.from) + "."));
   else {
     const few = chosen.list.length < total;
