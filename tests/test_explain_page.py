@@ -190,8 +190,16 @@ def test_a_step_unfolds_in_place_and_nothing_overlaps(browser, activation_file):
             for rect in (n.bounding_box() for n in frame.locator(".node > rect").all()):
                 assert outer["x"] <= rect["x"] and rect["x"] + rect["width"] <= outer["x"] + outer["width"]
                 assert outer["y"] <= rect["y"] and rect["y"] + rect["height"] <= outer["y"] + outer["height"]
-        page.locator("#graph > .node.open > .unfold").first.click()
-        assert page.locator("#graph .node.open").count() == 1
+        # All unfolded, every arrow still ends at a box.
+        page.keyboard.press("a")
+        settled(page)
+        rects = [n.bounding_box() for n in page.locator("#graph > .node > rect").all()]
+        for head in (h.bounding_box() for h in page.locator("#graph > .edge > .head").all()):
+            x, y = head["x"] + head["width"] / 2, head["y"] + head["height"] / 2
+            assert any(abs(x - r["x"] - r["width"] / 2) < r["width"] / 2 + 9
+                       and abs(y - r["y"] - r["height"] / 2) < r["height"] / 2 + 9 for r in rects)  # fmt: skip
+        page.locator("#graph > .node.open > .unfold").first.dispatch_event("click")
+        assert page.locator("#graph .node.open").count() == 5
         assert faults == []
 
 

@@ -40,18 +40,24 @@ function arrange(level) {
     const width = Math.max(inner[id].w + 2 * PAD, node.w), height = inner[id].h + HEAD + PAD;
     grown.push({x: [x - node.w / 2, node.w, width - node.w], y: [y - node.h / 2, node.h, Math.max(0, height - node.h)], id, width, height});
   }
-  const shift = (at, [from, size, more]) => more * Math.min(1, Math.max(0, (at - from) / size));
-  const move = (x, y) => [grown.reduce((sum, g) => sum + shift(x, g.x), x), grown.reduce((sum, g) => sum + shift(y, g.y), y)];
+  const right = stretch(grown.map(g => g.x)), down = stretch(grown.map(g => g.y)), move = (x, y) => [right(x), down(y)];
   const boxes = {};
   for (const id of level.nodes) {
-    const open = grown.find(g => g.id === id), node = data.nodes[id], [x, y] = move(...layout.centers[id]);
-    const w = open ? open.width : node.w, h = open ? open.height : node.h;
-    boxes[id] = {x: x - w / 2, y: y - h / 2, w, h};
+    const open = grown.find(g => g.id === id), node = data.nodes[id], [x, y] = layout.centers[id];
+    const w = open ? open.width : node.w, h = open ? Math.max(open.height, node.h) : node.h;
+    const middle = (along, at, half) => (along(at - half) + along(at + half)) / 2;
+    boxes[id] = {x: middle(right, x, node.w / 2) - w / 2, y: middle(down, y, node.h / 2) - h / 2, w, h};
   }
   const [w, h] = move(...layout.size);
   return {level, boxes, inner, move, w, h, layout};
 }
 
+// A place after spans [from, size, more] have grown; where they lie beside each other the largest growth is enough.
+function stretch(spans) {
+  const ends = [...new Set(spans.flatMap(([from, size]) => [from, from + size]))].sort((a, b) => a - b);
+  const growth = ends.slice(1).map((end, k) => Math.max(0, ...spans.filter(([from, size]) => from < end && from + size > ends[k]).map(([, size, more]) => more / size)));
+  return at => growth.reduce((sum, more, k) => sum + more * Math.min(ends[k + 1] - ends[k], Math.max(0, at - ends[k])), at);
+}
 function drawLevel(at, parent) {
   for (const scope of at.level.boxes) {
     // What lies in a scope has a smaller frame.
@@ -69,10 +75,11 @@ function drawLevel(at, parent) {
 }
 function drawEdge(id, at, numbers, parent) {
   const edge = data.edges[id], points = [];
-  // The ends keep to their boxes, which move as wholes unless they are unfolded.
+  // The ends keep to their boxes.
   const held = (box, x, y) => {
     const [cx, cy] = at.layout.centers[box], b = at.boxes[box];
-    return at.inner[box] ? at.move(x, y) : [x + b.x + b.w / 2 - cx, y + b.y + b.h / 2 - cy];
+    const {w, h} = at.inner[box] ? data.nodes[box] : b;
+    return [b.x + b.w / 2 + (x - cx) * b.w / w, b.y + b.h / 2 + (y - cy) * b.h / h];
   };
   for (let k = 0; k < numbers.length; k += 2) {
     const box = k < 2 ? edge.from : k >= numbers.length - 2 ? edge.to : null;
@@ -136,7 +143,7 @@ function drawFar(lines, short, box, g) {
 function outline(node) {
   let text = node.formula, old = "";
   while (text !== old) { old = text; text = text.replace(/\([^()]*\)|\[[^\[\]]*\]/g, "#").replace(/\|[^|]*\|/g, "#"); }
-  const call = text.match(/^(\w+)#$/), infix = [" + ", " - ", " * ", " / ", " · "].find(op => text.includes(op));
+  const call = text.match(/^(\w+)#$/), infix = [" + ", " - ", " @ ", " * ", " / ", " · "].find(op => text.includes(op));
   if (node.formula.startsWith("f(")) return /^[a-z]/i.test(node.op) ? node.op + "(…)" : "… " + node.op + " …";
   return call ? call[1] + "(…)" : infix ? "…" + infix + "…" : text === "#" ? node.formula[0] + "…" + node.formula.slice(-1) : text;
 }
