@@ -7,9 +7,10 @@ The same graph gives the same text, byte for byte.
 from collections.abc import Sequence
 
 from diffrt.errors import InputError, printable
+from diffrt.explaining.formulas import formula_of
 from diffrt.explaining.graph import Graph, Node
 from diffrt.explaining.path import is_crossing
-from diffrt.explaining.wording import shortened, tidy
+from diffrt.explaining.wording import derivative, shortened, tidy
 from diffrt.quiet import quiet
 
 LARGEST = 300
@@ -97,11 +98,13 @@ def _id(node: Node) -> str:
 
 def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
     name = shortened(node.name)
-    lines = [f"{name}  {node.symbol}" if node.symbol and not node.given else name]
+    edges = graph.edges_to(node)
+    formula = formula_of(node, single=not edges or edges[0].between is None)
+    lines = [name if formula in ("", name) else f"{name} = {formula}"]
     if not node.constant or node.size > 1 or node.given:
         lines.append(tidy(node.value, 3))
-    if node.adjoint is not None:
-        lines.append(f"d/d = {tidy(node.adjoint, 3)}")
+    if node.adjoint is not None and not graph.part:
+        lines.append(f"{derivative(graph.output.name, node.name)} = {tidy(node.adjoint, 3)}")
     color = "white"
     if node.constant:
         color = "#eeeeee"

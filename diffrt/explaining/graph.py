@@ -9,7 +9,7 @@ often as there are paths in it.
 
 import heapq
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -76,7 +76,7 @@ class Node(Reading):
         """The node and the inputs of its op."""
         inputs = {x.number: x.bare() for x in self.inputs if x.number}
         edges = [Edge(inputs[x.number], self, i) for i, x in enumerate(self.inputs) if not x.constant]
-        return Graph([*inputs.values(), self], self, edges)
+        return Graph([*inputs.values(), self], self, edges, part=True)
 
     def bare(self) -> "Node":
         """The same as a leaf, where a diagram ends."""
@@ -125,7 +125,7 @@ class Edge(Reading):
 
     def drawn(self) -> "Graph":
         """Its two nodes."""
-        return chain([self])
+        return replace(chain([self]), part=True)
 
     @cached_property
     def local(self) -> Matrix:
@@ -140,18 +140,25 @@ class Graph(Reading):
     """The computation of one output.
 
     nodes: in order of computation, constants among them. output: the last of them. Of the leaves, `inputs` are those
-    that a derivative can be asked by.
+    that a derivative can be asked by. part: whether it is a piece of another graph, whose output the adjoints are of.
     """
 
     nodes: list[Node]
     output: Node
     edges: list[Edge] = field(default_factory=list)
+    part: bool = False
     _steps: dict[int, dict[int, Matrix]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         inputs = [shortened(n.name) for n in self.inputs]
         told = ", ".join(inputs if len(inputs) <= 6 else [*inputs[:5], f"{len(inputs) - 5} more"])
         return f"<Graph of {shortened(self.output.name)} by {told}: {len(self.nodes)} nodes, {len(self.edges)} edges>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook that shows HTML: its page."""
+        from diffrt.explaining.html import framed
+
+        return framed(self)
 
     def drawn(self) -> "Graph":
         """All of it; its named steps, if it is large."""

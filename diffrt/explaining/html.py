@@ -1,43 +1,83 @@
-"""A graph as one page for a browser, with nothing to load: hover an edge for its local derivative, click a node for its
-value, gradient and formula, step through the forward and the backward pass.
+"""A graph as one page for a browser, with nothing to load: it is fitted to the window, a named step unfolds in place,
+Forward and Backward go through the passes, Paths adds up the chain rule term by term.
 
-A page of named steps unfolds: a clicked step shows a diagram of the operations in it.
+Here stands what the page knows, as JSON: the nodes with their formulas and numbers, the edges with their local
+derivatives, the steps of the reverse sweep, and where everything stands in two layouts, upwards and to the right, of
+which the page takes the one that fills its window better. `page.js` shows it, `page.css` says how it looks.
 """
 
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from importlib import resources
 from typing import Any
 
 import numpy as np
 
 from diffrt.errors import printable
-from diffrt.explaining.diagram import dot_of, edge_id, svg_of
-from diffrt.explaining.graph import Graph, Node
-from diffrt.explaining.wording import tidy
+from diffrt.explaining.formulas import formula_of, partial_of
+from diffrt.explaining.graph import Edge, Graph, Node
+from diffrt.explaining.layout import lay_out
+from diffrt.explaining.passes import LARGEST, backward_steps, layouts_of
+from diffrt.explaining.path import count_paths, is_crossing
+from diffrt.explaining.reasons import why_zero
+from diffrt.explaining.wording import component, counted, derivative, runs_along, shortened, tidy
+
+MANY, FEWEST = 60, 6
+"""A graph of more operations is folded to its named steps, if these are not fewer."""
+MOST = 300
+"""Boxes of one diagram; what is more is folded into runs of steps."""
+RUNS = 40
+"""So many runs of steps a long graph is folded into."""
+DETAILED = 1500
+"""Nodes of a page; what lies deeper in a fold is only counted."""
+LEVELS = 120
+"""So many runs can be unfolded."""
+NUMBERS = 60_000
+"""Entries of local derivatives, other than zero, that a page holds for its paths."""
 
 
-def html_of(graph: Graph, title: str, whole: Graph | None = None, marked: Sequence[Node] = (), notes: str = "") -> str:
+def html_of(
+    graph: Graph,
+    title: str,
+    whole: Graph | None = None,
+    marked: Sequence[Node] = (),
+    notes: str = "",
+    graphviz: bool = True,
+) -> str:
     """The page of a graph.
 
-    whole: all operations, if `graph` is the graph of its named steps. marked: nodes that stand out. notes: text below.
-    Raises InputError where pygraphviz is not installed.
+    whole: all operations, if `graph` is the graph of its named steps, which then unfold. A graph of many operations is
+    folded to its named steps here, if there are some. marked: nodes that stand out.
+    notes: text below. graphviz: whether it places the boxes where it is installed.
     """
-    nodes = {f"n{n.number}": _node(n, graph) for n in graph.nodes}
-    edges = {edge_id(e.source, e.target, e.position): _edge(e) for e in graph.edges}
-    inner = {}
-    if whole is not None:
-        for node in graph.nodes:
-            part = _inside(whole, node)
-            if part is not None:
-                inner[f"n{node.number}"] = _svg(dot_of(part, [node]))
-    order = [f"n{n.number}" for n in graph.nodes if not n.constant]
-    data = json.dumps({"nodes": nodes, "edges": edges, "order": order, "inner": inner}, sort_keys=True)
-    parts = {"TITLE": html.escape(printable(title)), "NOTES": html.escape("\n".join(map(printable, notes.split("\n")))),
-             "SVG": _svg(dot_of(graph, marked)), "DATA": _in_script(data)}  # fmt: skip
+    if whole is None and len(graph.nodes) > MANY and all(e.between is None for e in graph.edges):
+        steps = graph.steps()
+        if FEWEST <= len(steps.nodes) <= MOST:
+            graph, whole = steps, graph
+    data = _Page(graph, whole, marked, graphviz).data()
+    data["title"] = title
+    parts = {
+        "TITLE": html.escape(printable(title)),
+        "NOTES": html.escape("\n".join(map(printable, notes.split("\n")))),
+        "DATA": _in_script(json.dumps(data, sort_keys=True, separators=(",", ":"))),
+        "STYLE": _part("page.css"),
+        "SCRIPT": _part("page.js"),
+    }
     # In one pass, so that a name such as "@DATA@" stays a name.
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _PAGE)
+    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _part("page.html"))
+
+
+def framed(graph: Graph) -> str:
+    """The page as a frame in another one, such as a notebook; what it says and does stays inside."""
+    page = html_of(graph, f"{shortened(graph.output.name)}, and how it was computed")
+    return f'<iframe srcdoc="{html.escape(page)}" title="graph" style="width: 100%; height: 620px; border: 0"></iframe>'
+
+
+def _part(name: str) -> str:
+    return resources.files("diffrt.explaining").joinpath(name).read_text(encoding="utf-8")
 
 
 def _in_script(data: str) -> str:
@@ -47,27 +87,285 @@ def _in_script(data: str) -> str:
     return data
 
 
-def _svg(dot: str) -> str:
-    """The picture without its XML header."""
-    text = svg_of(dot).decode()
-    return text[text.index("<svg") :]
+class _Page:
+    """What a page knows; made once, by `data`."""
+
+    def __init__(self, graph: Graph, whole: Graph | None, marked: Sequence[Node], graphviz: bool) -> None:
+        self.graph, self.whole, self.marked, self.graphviz = graph, whole, marked, graphviz
+        self.nodes: dict[str, dict[str, Any]] = {}
+        self.edges: dict[str, dict[str, Any]] = {}
+        self.detailed, self.numbers, self.levels = DETAILED, NUMBERS, LEVELS
+        self.traced = graph.output.name.startswith("pixel")
+
+    def data(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        graph = self.graph
+        level = self.level(graph, graph.nodes, "")
+        long = len(graph.nodes) > MOST
+        of = {f"n{n.number}": n for n in graph.nodes} if not long else {}
+        backward = [] if long else [
+            {"node": f"n{step.node.number}", "rule": printable(step.rule), "gains": [self.gain(g) for g in step.gains]}
+            for step in backward_steps(graph)
+        ]  # fmt: skip
+        order = [name for name in level["nodes"] if self.nodes[name]["kind"] != "constant"]
+        output = f"n{graph.output.number}"
+        inputs = [name for name, node in of.items() if node.leaf and not node.constant]
+        told = {shortened(n.name): counted(count_paths(graph, n)) for n in graph.inputs[:20]} if long else {}
+        return {
+            "nodes": self.nodes, "edges": self.edges, "top": level, "order": order, "backward": backward,
+            "output": output, "inputs": inputs, "folded": self.folded(), "paths": told,
+            "marked": [f"n{n.number}" for n in self.marked],
+        }  # fmt: skip
+
+    def folded(self) -> str:
+        """What the page shows folded, in words; empty if nothing is."""
+        left_out = any("counted" in node for node in self.nodes.values())
+        total = len((self.whole or self.graph).nodes)
+        if len(self.graph.nodes) > MOST:
+            shown = sum(node["kind"] != "group" for node in self.nodes.values())
+            text = f"This graph has {total:,} nodes. They are folded, in the order of computation, into runs of steps"
+            text += f"; {shown:,} of them can be unfolded here" if left_out else ", which unfold"
+            return f"{text}. To go through its passes and paths, explain a smaller part of it."
+        if not any("inside" in node for node in self.nodes.values()) and not left_out:
+            return ""
+        text = f"{total:,} operations, folded to {len(self.graph.nodes)} named steps: + unfolds a step"
+        return text + (", but not those inside which there is too much for one page." if left_out else ".")
+
+    def level(self, graph: Graph, nodes: Sequence[Node], prefix: str, within: tuple[str, ...] = ()) -> dict[str, Any]:
+        """One diagram: its boxes, its edges, and where they stand.
+
+        within: the scopes around it, which are not drawn again.
+        """
+        home: dict[int, str] = {}
+        names: list[str] = []
+        scopes: dict[str, tuple[str, ...]] = {}
+        for run in self.runs(nodes):
+            if len(run) == 1:
+                name = f"{prefix}n{run[0].number}"
+                self.nodes[name] = self.node(graph, run[0], prefix)
+                scope = run[0].scope
+                scopes[name] = scope[len(within) :] if scope[: len(within)] == within and not run[0].leaf else ()
+            else:
+                name = f"{prefix}g{run[0].number}"
+                self.nodes[name] = self.group(graph, run, name)
+                scopes[name] = ()
+            names.append(name)
+            home.update({n.number: name for n in run})
+        edges: list[str] = []
+        bundles: dict[tuple[str, str], int] = {}
+        ends: list[tuple[str, str]] = []
+        for node in nodes:
+            for edge in _edges_to(graph, node):
+                a, b = home.get(edge.source.number), home[node.number]
+                if a is None or a == b:
+                    continue
+                if self.nodes[a]["kind"] == "group" or self.nodes[b]["kind"] == "group":
+                    bundles[a, b] = bundles.get((a, b), 0) + 1
+                    continue
+                name = f"{prefix}e{edge.source.number}_{edge.target.number}_{edge.position + 1}"
+                self.edges[name] = {"from": a, "to": b, **self.edge(edge, prefix)}
+                edges.append(name)
+                ends.append((a, b))
+        for (a, b), number in bundles.items():
+            name = f"{prefix}b{a}_{b}"
+            self.edges[name] = {"from": a, "to": b, "bundle": number}
+            edges.append(name)
+            ends.append((a, b))
+        sizes = {name: (self.nodes[name]["w"], self.nodes[name]["h"]) for name in names}
+        groups = _groups(scopes)
+        layouts = {}
+        for way, upwards in (("up", True), ("right", False)):
+            placed = lay_out(sizes, ends, upwards, [members for _, members in groups], self.graphviz)
+            layouts[way] = {
+                "size": [round(v) for v in placed.size],
+                "centers": {name: [round(v, 1) for v in center] for name, center in placed.centers.items()},
+                "arrows": [[round(v) for point in arrow for v in point] for arrow in placed.arrows],
+            }
+        boxes = [{"name": scope[-1], "members": members} for scope, members in groups]
+        return {"nodes": names, "edges": edges, "layouts": layouts, "boxes": boxes}
+
+    def runs(self, nodes: Sequence[Node]) -> Iterable[Sequence[Node]]:
+        """Boxes: each node its own, or, if they are many, runs of them in the order of computation.
+
+        A run of steps is never both before and after another, so folding makes no cycle.
+        """
+        if len(nodes) <= MOST:
+            return [[n] for n in nodes]
+        length = -(-len(nodes) // RUNS)
+        alone = {self.graph.output.number}
+        if len(self.graph.inputs) <= RUNS // 2:
+            alone |= {n.number for n in self.graph.inputs}
+        body = [n for n in nodes if n.number not in alone]
+        runs: list[Sequence[Node]] = [[n] for n in nodes if n.number in alone]
+        runs += [body[k : k + length] for k in range(0, len(body), length)]
+        return sorted(runs, key=lambda run: run[0].number)
+
+    def group(self, graph: Graph, run: Sequence[Node], name: str) -> dict[str, Any]:
+        """A run of steps as one box."""
+        first, last = (shortened(n.name) for n in (run[0], run[-1]))
+        ops = Counter(n.symbol or ("constant" if n.constant else "input") for n in run)
+        told = ", ".join(f"{number:,} {op}" for op, number in ops.most_common(4))
+        if len(ops) > 4:
+            told += ", ..."
+        found: dict[str, Any] = {
+            "name": f"{first} … {last}",
+            "kind": "group",
+            "formula": told,
+            "value": f"{len(run):,} steps",
+        }
+        found["box"] = [found["name"], found["formula"], found["value"]]
+        found.update(_size(found["box"]))
+        if self.levels > 0 and (len(run) > MOST or self.detailed >= len(run)):
+            self.levels -= 1
+            if len(run) <= MOST:
+                self.detailed -= len(run)
+            found["inside"] = self.level(graph, run, f"{name}.")
+        else:
+            found["counted"] = True
+        return found
+
+    def node(self, graph: Graph, node: Node, prefix: str) -> dict[str, Any]:
+        """What is told of a node."""
+        edges = graph.edges_to(node)
+        composite = bool(edges) and edges[0].between is not None
+        formula = formula_of(node, single=not composite)
+        if formula == node.name and len(node.inputs) > 1:
+            formula = printable(node.operation)  # "W1 x" says nothing of a node that is called so
+        kind = (
+            "constant" if node.constant else "output" if node is self.graph.output else "leaf" if node.leaf else "step"
+        )
+        if is_crossing(node):
+            kind = "crossing"
+        gradient = "" if node.adjoint is None else tidy(node.adjoint, 6)
+        found: dict[str, Any] = {
+            "name": node.name, "kind": kind, "formula": formula, "value": tidy(node.value, 6), "op": node.symbol,
+            "shape": runs_along(node, self.traced), "gradient": gradient,
+            "d": derivative(self.graph.output.name, node.name),
+            "layouts": layouts_of(node), "why": "" if node.constant else why_zero(node, self.graph),
+            "box": _lines(node, formula, self.graph),
+        }  # fmt: skip
+        if node.size > 1 and node.size <= 12 and node.leaf and not node.constant:
+            found["entries"] = [component(node, k) for k in range(node.size)]
+        if node.size > 1:
+            found["size"] = node.size
+        found.update(_size(found["box"]))
+        if not prefix and self.whole is not None and composite:
+            inner = _inside(self.whole, node)
+            size = len(inner.nodes) if inner is not None else 0
+            if inner is not None and (self.detailed >= size or size > MOST):
+                self.detailed -= size if size <= MOST else 0
+                found["inside"] = self.level(inner, inner.nodes, f"n{node.number}.", node.scope)
+            elif inner is not None:
+                found["counted"] = True
+        return found
+
+    def edge(self, edge: Edge, prefix: str) -> dict[str, Any]:
+        """What is told of an edge: its local derivative, as formula and as number."""
+        found: dict[str, Any] = {"d": derivative(edge.target.name, edge.source.name)}
+        if edge.source.constant:
+            return {"constant": True}
+        rows, columns = edge.target.size, edge.source.size
+        if rows * columns > LARGEST:
+            return {**found, "local": f"{rows}x{columns}, too large to show"}
+        local = edge.local
+        formula = partial_of(edge)
+        if rows == columns > 1 and not local[~np.eye(rows, dtype=bool)].any():
+            entries = np.diag(local)
+            same = (entries == entries[0]).all()
+            found["local"] = _scaled(tidy(entries[0], 4)) if same else f"diag {tidy(entries, 4)}"
+            if formula is not None:
+                found["formula"] = _scaled(formula) if _is_number(formula) else f"diag({formula})"
+        else:
+            found["local"] = tidy(local, 4)
+            if formula is not None:
+                found["formula"] = formula
+        if rows * columns > 1:
+            found["shape"] = f"{rows} x {columns}: entries of {shortened(edge.target.name)} by those of "
+            found["shape"] += shortened(edge.source.name)
+        if not prefix:
+            row, column = np.nonzero(local)
+            self.numbers -= len(row)
+            if self.numbers >= 0:
+                entries = local[row, column]
+                found["matrix"] = [rows, columns, [[int(i), int(j), _json_number(v)]
+                                                   for i, j, v in zip(row, column, entries, strict=True)]]  # fmt: skip
+        return found
+
+    def gain(self, gain: Any) -> dict[str, Any]:
+        edge = gain.edge
+        part, total = ("too large to show" if v is None else tidy(v, 4) for v in (gain.part, gain.so_far))
+        name = f"e{edge.source.number}_{edge.target.number}_{edge.position + 1}"
+        return {"edge": name, "to": f"n{edge.source.number}", "part": part, "sum": total, "first": gain.first}
 
 
-def _node(node: Node, graph: Graph) -> dict[str, Any]:
-    sources = list(dict.fromkeys(e.source.name for e in graph.edges_to(node)))
-    formula = node.operation if not sources or graph.edges_to(node)[0].between is None else "from " + ", ".join(sources)
-    if node.leaf:
-        formula = "a constant" if node.constant else "given"
-    told = "none: nobody wants it" if node.adjoint is None else tidy(node.adjoint, 6)
-    uses = [{"edge": edge_id(e.source, e.target, e.position), "target": e.target.name} for e in graph.edges_from(node)]
-    return {"name": node.name, "value": tidy(node.value, 6), "gradient": told, "formula": formula, "uses": uses,
-            "shape": list(np.shape(node.value)), "sources": sources}  # fmt: skip
+def _edges_to(graph: Graph, node: Node) -> list[Edge]:
+    """The edges of a node, and those from constants, which have no derivative, where constants are drawn."""
+    edges = graph.edges_to(node)
+    if edges and edges[0].between is not None:
+        return edges
+    return edges + [Edge(x, node, i) for i, x in enumerate(node.inputs) if x.constant and x.number]
 
 
-def _edge(edge: Any) -> dict[str, Any]:
-    local = edge.local
-    shown = tidy(local, 4) if local.size <= 12 else f"{tidy(local, 3)}"
-    return {"source": edge.source.name, "target": edge.target.name, "local": shown}
+def _groups(scopes: dict[str, tuple[str, ...]]) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Scopes with the boxes in them; one inside another comes after it."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, scope in scopes.items():
+        for k in range(1, len(scope) + 1):
+            found.setdefault(scope[:k], []).append(name)
+    return sorted(found.items())
+
+
+def _lines(node: Node, formula: str, graph: Graph) -> list[str]:
+    """The lines of a box: name, formula, value, gradient."""
+    shown = not (node.constant and node.size == 1 and not node.given)
+    lines = [
+        _cut(node.name, 34),
+        _cut(formula, 38) if formula != node.name else "",
+        _brief(node.value) if shown else "",
+    ]
+    if node.adjoint is not None:
+        label = derivative(_cut(graph.output.name, 14), _cut(node.name, 18))
+        lines.append(f"{label} = {_brief(node.adjoint)}")
+    return [printable(line) for line in lines]
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _brief(value: Any) -> str:
+    text = tidy(value, 3)
+    if len(text) > 34 and np.ndim(value) and np.size(value) <= 12:
+        return f"{'x'.join(map(str, np.shape(value)))} from {tidy(np.min(value), 3)} to {tidy(np.max(value), 3)}"
+    return text
+
+
+def _size(lines: Sequence[str]) -> dict[str, float]:
+    """Of a box for some lines of text, in pixels."""
+    widest = max((_width(line) * (1.08 if k == 0 else 0.95) for k, line in enumerate(lines)), default=0.0)
+    return {"w": round(max(widest + 22.0, 46.0)), "h": 16 * sum(map(bool, lines)) + 14}
+
+
+def _width(text: str) -> float:
+    return sum(
+        4.2 if c in " .,:;'|!()[]ijlft/-" else 11.0 if c in "mwMW@" else 8.6 if c.isupper() else 7.2 for c in text
+    )
+
+
+def _scaled(number: str) -> str:
+    """A multiple of the identity."""
+    return {"1": "I", "-1": "-I"}.get(number, f"{number} I")
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?[\d.e+-]+", text) is not None
+
+
+def _json_number(value: float) -> float | str:
+    """JSON has no infinity; JavaScript reads these words."""
+    if np.isfinite(value):
+        return float(f"{value:.12g}")
+    return "NaN" if np.isnan(value) else "Infinity" if value > 0.0 else "-Infinity"
 
 
 def _inside(whole: Graph, node: Node) -> Graph | None:
@@ -88,109 +386,3 @@ def _inside(whole: Graph, node: Node) -> Graph | None:
     edges = [e for e in whole.edges if e.source.number in kept and e.target.number in kept
              and (e.target is node or not e.target.given)]  # fmt: skip
     return Graph([n.bare() if n.given and n is not node else n for n in nodes], node, edges)
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>@TITLE@</title>
-<style>
-body { font: 15px/1.45 Helvetica, Arial, sans-serif; margin: 0; color: #222; display: flex; height: 100vh; }
-main { flex: 1; overflow: auto; padding: 12px; }
-aside { width: 400px; overflow: auto; padding: 12px 16px; border-left: 1px solid #ccc; background: #fafafa; }
-h1 { font-size: 18px; margin: 0 0 8px; } h2 { font-size: 15px; margin: 14px 0 4px; }
-button { font: inherit; padding: 3px 10px; margin: 0 4px 4px 0; }
-dt { color: #666; font-size: 13px; } dd { margin: 0 0 6px; word-break: break-word; font-family: monospace; }
-pre { white-space: pre-wrap; font-size: 12px; }
-.node { cursor: pointer; } .edge path { stroke-width: 1.4; } .edge:hover path { stroke: #d35400; stroke-width: 3; }
-.edge .hit { stroke: transparent; stroke-width: 12; pointer-events: stroke; }
-.lit > path, .lit > polygon { stroke: #d35400 !important; stroke-width: 3; } .dim { opacity: 0.25; }
-#tip { position: fixed; background: #222; color: #fff; padding: 5px 9px; border-radius: 4px; font-size: 13px;
-  max-width: 420px; pointer-events: none; display: none; z-index: 2; }
-#inner svg { max-width: 100%; height: auto; }
-</style></head><body>
-<main><h1>@TITLE@</h1><div id="graph">@SVG@</div></main>
-<aside>
-<div><button id="forward">Forward</button><button id="backward">Backward</button><button id="back">&#9664;</button>
-<button id="next">&#9654;</button><button id="all">All</button></div>
-<p id="told" aria-live="polite">Hover an edge for its local derivative. Click a node. Forward and Backward go through
-the passes step by step.</p>
-<div id="panel"></div><div id="inner"></div><pre>@NOTES@</pre>
-</aside><div id="tip" role="tooltip"></div>
-<script id="data" type="application/json">@DATA@</script>
-<script>
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const el = id => document.getElementById(id), graph = el("graph");
-const shape = id => graph.querySelector("#" + id);
-graph.querySelectorAll("title").forEach(t => t.remove());
-const tip = el("tip");
-for (const [id, edge] of Object.entries(data.edges)) {
-  const g = shape(id);
-  if (!g) continue;
-  const hit = g.querySelector("path").cloneNode();
-  hit.setAttribute("class", "hit");
-  g.appendChild(hit);
-  g.addEventListener("mousemove", e => {
-    tip.textContent = "d " + edge.target + " / d " + edge.source + " = " + edge.local;
-    tip.style.display = "block";
-    tip.style.left = Math.min(e.clientX + 14, innerWidth - 430) + "px";
-    tip.style.top = e.clientY + 14 + "px";
-  });
-  g.addEventListener("mouseleave", () => { tip.style.display = "none"; });
-}
-function line(list, term, text) {
-  const dt = document.createElement("dt"), dd = document.createElement("dd");
-  dt.textContent = term; dd.textContent = text; list.append(dt, dd);
-}
-function show(id) {
-  const node = data.nodes[id], list = document.createElement("dl"), head = document.createElement("h2");
-  head.textContent = node.name;
-  line(list, "formula", node.formula);
-  line(list, "value" + (node.shape.length ? ", shape " + node.shape.join(" x ") : ""), node.value);
-  line(list, "gradient", node.gradient);
-  el("panel").replaceChildren(head, list);
-  el("inner").innerHTML = data.inner[id] ? "<h2>in single operations</h2>" + data.inner[id] : "";
-}
-for (const id of Object.keys(data.nodes)) {
-  const g = shape(id);
-  if (g) g.addEventListener("click", () => { show(id); light([id], []); });
-}
-function light(nodes, edges) {
-  graph.querySelectorAll(".lit").forEach(g => g.classList.remove("lit"));
-  nodes.concat(edges).forEach(id => { const g = shape(id); if (g) g.classList.add("lit"); });
-}
-function dim(seen) {
-  for (const id of Object.keys(data.nodes)) {
-    const g = shape(id);
-    if (g) g.classList.toggle("dim", seen !== null && !seen.has(id) && data.order.includes(id));
-  }
-}
-let mode = null, place = 0;
-function into(id) { return Object.keys(data.edges).filter(e => e.split("_")[1] === id.slice(1)); }
-function step() {
-  const order = mode === "forward" ? data.order : data.order.slice().reverse();
-  place = Math.max(0, Math.min(place, order.length - 1));
-  const id = order[place], node = data.nodes[id];
-  dim(new Set(order.slice(0, place + 1)));
-  show(id);
-  const count = "Step " + (place + 1) + " of " + order.length + ": ";
-  if (mode === "forward") {
-    light([id], into(id));
-    el("told").textContent = count + node.name + " = " + node.value + " (" + node.formula + ")";
-  } else {
-    light([id], node.uses.map(u => u.edge));
-    let text = count + "the gradient of " + node.name + " is ";
-    if (!node.uses.length) text += node.gradient + ", where the pass begins";
-    else if (node.uses.length === 1) text += node.gradient + ", what " + node.uses[0].target + " passes on";
-    else text += node.gradient + ", the sum of what " + node.uses.map(u => u.target).join(", ") + " pass on";
-    el("told").textContent = text;
-  }
-}
-el("forward").addEventListener("click", () => { mode = "forward"; place = 0; step(); });
-el("backward").addEventListener("click", () => { mode = "backward"; place = 0; step(); });
-el("next").addEventListener("click", () => { if (!mode) mode = "forward"; else place += 1; step(); });
-el("back").addEventListener("click", () => { if (!mode) return; place -= 1; step(); });
-el("all").addEventListener("click", () => {
-  mode = null; place = 0; dim(null); light([], []); el("told").textContent = "The whole graph.";
-});
-</script></body></html>
-"""

@@ -78,6 +78,17 @@ def bracketed(text: str) -> str:
     return f"({text})" if " " in text and not text.endswith(")") else text
 
 
+def derivative(above: str, below: str) -> str:
+    """The name of a derivative: dL/da1, d loss/d out, d(pixel r)/d(hit point)."""
+    return f"{_differential(above)}/{_differential(below)}"
+
+
+def _differential(name: str) -> str:
+    if set(name) & set(" /()"):
+        return f"d({shortened(name)})"
+    return f"d{name}" if len(name.rstrip("0123456789")) == 1 else f"d {shortened(name)}"
+
+
 def component(node: "Node", place: int) -> str:
     """The name of one entry of a node: ball.center.x, y[2]; the node's own name if it has one entry."""
     if node.size == 1:
@@ -86,6 +97,34 @@ def component(node: "Node", place: int) -> str:
     if shape == [3] and "." in node.name:
         return f"{node.name}.{AXES[place]}"
     return f"{node.name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
+
+
+_COLOURS = {"albedo", "intensity", "irradiance", "radiance", "pixel", "color", "emission"}
+_SPATIAL = {"center", "position", "target", "up", "point", "normal", "eye", "direction", "light", "axis"}
+
+
+def runs_along(node: "Node", traced: bool) -> str:
+    """The shape of an array, and what runs along its axes as far as that is known; empty for a number.
+
+    traced: whether the graph is that of a pixel, whose arrays are columns of samples.
+    """
+    if not node.shape:
+        return ""
+    shape = " x ".join(map(str, node.shape))
+    if not traced:
+        axes = {1: "a vector", 2: "rows by columns"}.get(len(node.shape), f"{len(node.shape)} axes")
+        return f"{shape}, {axes}"
+    words = set(node.name.partition(" (")[0].replace(".", " ").split())
+    told = []
+    rest = node.shape
+    if rest[0] == 3 and node.name not in ("camera",):
+        told += ["red, green, blue"] if words & _COLOURS else ["x, y, z"] if words & _SPATIAL else ["3 components"]
+        rest = rest[1:]
+    if node.name == "camera":
+        told, rest = ["x, y, z", "the camera's 6 vectors"], ()
+    if rest and rest[-1] > 1:
+        told.append(f"{rest[-1]} samples")
+    return f"{shape}, {' by '.join(told)}" if told else f"{shape}, a number"
 
 
 def phrase(x: Any, names: Mapping[int, str], longest: int = 40) -> str:
