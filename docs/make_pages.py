@@ -29,8 +29,9 @@ A scene file is [TOML](https://toml.io): a camera, shapes with their materials, 
 ```toml
 {stage}```
 
-- **Names** such as `ball` and `lamp` are yours to choose, of letters, digits, _ and -. Every number is a parameter with
-  a path made of them: `ball.center.x`, `ball.material.albedo.r`, `lamp.intensity`, `camera.fov`, `background.zenith`.
+- **Names** such as `ball` and `lamp` are yours to choose: a letter or _, then letters, digits or _, and each only once
+  among shapes and lights. Every number is a parameter with a path made of them: `ball.center.x`,
+  `ball.material.albedo.r`, `lamp.intensity`, `camera.fov`, `background.zenith`.
 - **Materials** stand in the table of their shape, as `material = {{ ... }}` or as a table `[shapes.ball.material]`.
 - **Colours** are three numbers `[r, g, b]`, linear and not sRGB-encoded; one number means gray.
 - **Lengths** are in scene units, angles in degrees. If a scene unit is a metre, light is in watts: W/sr, W/m^2 and
