@@ -1,4 +1,4 @@
-"""What every kind of shape, material, light and camera is: fields with their rules, and formulas of them.
+"""What every kind of shape, material, texture, light and camera is: fields with their rules, and formulas of them.
 
     class Sphere(Shape):
         type = "sphere"
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from diffrt.kinds.fields import Field, Quantity, Relation
+from diffrt.kinds.fields import Field, Own, Quantity, Relation
 
 
 class Kind:
@@ -48,9 +48,14 @@ class Kind:
         return {name: f.rule for name, f in cls.fields.items() if isinstance(f.rule, Quantity)}
 
     @classmethod
+    def numbers(cls) -> dict[str, Quantity]:
+        """The rules of those fields whose numbers stand in the tables of the tracer."""
+        return cls.quantities()
+
+    @classmethod
     def width(cls) -> int:
-        """How many numbers an object holds."""
-        return sum(int(np.prod(q.shape)) for q in cls.quantities().values())
+        """How many numbers an object has in a table."""
+        return sum(int(np.prod(q.shape)) for q in cls.numbers().values())
 
     @classmethod
     def unpack(cls, row: Any) -> Self:
@@ -59,7 +64,7 @@ class Kind:
         if isinstance(row, Kind):
             return cls(**vars(row))
         values, start = {}, 0
-        for name, quantity in cls.quantities().items():
+        for name, quantity in cls.numbers().items():
             size = len(quantity.components)
             values[name] = row[start : start + size] if size else row[start]
             start += size or 1
@@ -78,15 +83,17 @@ class Shape(Kind):
       derivatives where inside <= 0 too.
     - normal_at(p, side): the unit normal at the point p of the surface, on the side that the ray came from.
 
-    Points and directions are (3, N), the rest is (N,).
+    Points and directions are (3, N), the rest is (N,). A face that may have a texture says its coordinates with `uv`.
 
     faces: the classes of the faces, with the same fields; empty for a shape that is its own face. meets_itself: the
-    sides (of +1, -1) that a ray can leave and meet the same face again.
+    sides (of +1, -1) that a ray can leave and meet the same face again. goes_around: whether u, and whether v, comes
+    from 1 back to 0 around the face, so that both are one line on it.
     """
 
     group = "shapes"
     faces: ClassVar[tuple[type["Shape"], ...]] = ()
     meets_itself: ClassVar[tuple[float, ...]] = ()
+    goes_around: ClassVar[tuple[bool, bool]] = (False, False)
 
     def side(self, o: Any) -> Any:
         raise NotImplementedError
@@ -106,6 +113,17 @@ class Shape(Kind):
         """`inside` for rays that leave the points o of the face itself, on a side that is among `meets_itself`. It is
         to pass through zero where such a ray grazes the face, and not to touch it."""
         return self.intersect(o, d, side)[1]
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        """The coordinates u and v (N,) of textures at points p of the face: u to the right and v upward as it is seen
+        from its front, from 0 to 1 each where the face is bounded, else in scene units. They are smooth along the face,
+        but for u or v that go around it. A face without them has no textures."""
+        raise NotImplementedError
+
+    @classmethod
+    def has_uv(cls) -> bool:
+        """Whether every face has coordinates for textures."""
+        return all(face.uv is not Shape.uv for face in cls.faces or (cls,))
 
     # What helps the search; none of it is differentiated.
     def box(self) -> tuple[Any, Any] | None:
@@ -146,6 +164,42 @@ class Material(Kind):
     def ambient(self, n: Any, to_eye: Any) -> Any:
         """Radiance per radiance that comes evenly from everywhere, (3, N)."""
         raise NotImplementedError
+
+
+class Texture(Kind):
+    """Values of a field of a material that differ from place to place.
+
+    It is made for one field: its fields made by `own` and `texels` hold values of that one, in its own rule. From the
+    coordinates u and v (N,) of a surface, a texture is one of two things:
+
+    - continuous, with `value(u, v, around) -> (..., N)`, the values of the field. around: whether u, and whether v,
+      goes around the shape: then 0 and 1 are the same line, and the values there must be too.
+    - with an edge where it jumps (has_edge), with `border(u, v) -> (N,)`, which passes through zero there, and
+      `piece(positive)`, the value on the one side and on the other. border uses fields that are not the texture's own
+      values, piece only such.
+
+    whole: by the name of a pair of numbers, what each of them must be a multiple of where u or v goes around.
+    made_from: of one that is made for a field, the texture, the kind of material and the name of the field.
+    """
+
+    group = "textures"
+    made_from: ClassVar[tuple[Any, Any, str] | None] = None
+    has_edge: ClassVar[bool] = False
+    whole: ClassVar[dict[str, int]] = {}
+
+    def value(self, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
+        raise NotImplementedError
+
+    def border(self, u: Any, v: Any) -> Any:
+        raise NotImplementedError
+
+    def piece(self, positive: bool) -> Any:
+        raise NotImplementedError
+
+    @classmethod
+    def numbers(cls) -> dict[str, Quantity]:
+        """The rules of the numbers that `border` uses: all but the values of the material's field."""
+        return {name: rule for name, rule in cls.quantities().items() if not isinstance(rule, Own)}
 
 
 class Light(Kind):
