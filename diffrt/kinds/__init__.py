@@ -48,7 +48,7 @@ def register(kind: AnyKind) -> AnyKind:
     return registry.register(_GROUPS, kind)
 
 
-def textures_of(kind: type[Kind], field: str) -> dict[str, type[Texture]]:
+def textures_of(kind: Any, field: str) -> dict[str, type[Texture]]:
     """The textures that a field of a kind may hold, by type; none for other fields than those of materials."""
     rule = kind.fields[field].rule
     if kind.group != "materials" or not isinstance(rule, Quantity) or rule.is_direction or rule.fixed:
@@ -57,7 +57,7 @@ def textures_of(kind: type[Kind], field: str) -> dict[str, type[Texture]]:
 
 
 @cache
-def texture_for(texture: type[Texture], kind: type[Kind], field: str) -> type[Texture]:
+def texture_for(texture: Any, kind: Any, field: str) -> type[Texture]:
     """The texture as it is for one field of a kind: its own values have the rule of that."""
     named = kind.fields[field]
     rule: Any = named.rule
@@ -66,11 +66,12 @@ def texture_for(texture: type[Texture], kind: type[Kind], field: str) -> type[Te
     for name, f in texture.fields.items():
         if isinstance(f.rule, Own):
             whole = f.rule.per_texel
-            own[name] = Field(f.words, replace(f.rule, **per_texel) if whole else rule, f.check if whole else named.check)
+            own_rule = replace(f.rule, **per_texel, own=named) if whole else rule
+            own[name] = Field(f.words, own_rule, f.check if whole else named.check)
     about = {"__module__": texture.__module__, "__doc__": texture.__doc__, "made_from": (texture, kind, field)}
     return type(texture.__name__, (texture,), {**about, **own})
 
 
 __all__ = ["CAMERAS", "END", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "TEXTURES", "Camera", "Field", "Kind", "Light",
-           "Material", "Quantity", "Relation", "Rule", "Shape", "Texture", "register",
+           "Material", "Own", "Quantity", "Relation", "Rule", "Shape", "Texture", "register",
            "texture_for", "textures_of"]  # fmt: skip

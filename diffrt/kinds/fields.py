@@ -57,9 +57,10 @@ class Quantity(Rule):
 @dataclass(frozen=True)
 class Own(Quantity):
     """The rule of a field of a texture that holds what the texture stands for: a value of the material's field, or for
-    each texel one. It is that of the material's field."""
+    each texel one. It is that of the material's field, which is `own` once the texture is made for one."""
 
     per_texel: bool = False
+    own: "Field | None" = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def own(words: str) -> Any:
 
 def texels(words: str) -> Any:
     """In a texture: values of the field that the texture stands for, row by row from the top, (height, width, ...)."""
-    allowed = "rows of values of the field, from the top, all of the same length; or a file of them, as file = \"...\""
+    allowed = 'rows of values of the field, from the top, all of the same length; or a file of them, as file = "..."'
     return Field(words, Own(allowed, per_texel=True), InstanceOf[Texels])
 
 

@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike
 
 
 class Texels:
-    """Numbers that never change, row by row from the top: (height, width) for a number, (height, width, 3) for a colour.
+    """Numbers that never change, row by row from the top.
 
-    array: read-only, float64. Equal numbers are equal texels.
+    array: (height, width) of a number, (height, width, 3) of a colour; read-only, float64. Texels with equal numbers are
+    equal.
     """
 
     __slots__ = ("array",)

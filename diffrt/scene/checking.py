@@ -7,21 +7,28 @@ function returns the checked table, or None, and the problems as lines that begi
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from diffrt.errors import MOST_PROBLEMS, did_you_mean, shown
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
-from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Shape, Texture, textures_of
+from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of, textures_in
+from diffrt.scene.texels import texel_field, with_texels
 
 Problems = list[str]
 
 
-def check_document(data: Mapping[str, Any]) -> tuple[Document | None, Problems]:
-    """Check a whole scene file.
+HERE = Path()
+"""The working folder, from which files are seen if a scene is in none."""
 
-    data: the tables as TOML gives them. Returns the document, or None with one line per mistake.
+
+def check_document(data: Mapping[str, Any], folder: Path = HERE) -> tuple[Document | None, Problems]:
+    """Check a whole scene file, and read the images that it names.
+
+    data: the tables as TOML gives them. folder: that the names of files are seen from. Returns the document, or None
+    with one line per mistake.
     """
     parts: dict[str, Any] = {}
     problems: Problems = []
@@ -30,7 +37,7 @@ def check_document(data: Mapping[str, Any]) -> tuple[Document | None, Problems]:
     groups: tuple[tuple[str, Mapping[str, type[Kind]]], ...] = (("shapes", SHAPES), ("lights", LIGHTS))
     for group, kinds in groups:
         if isinstance(data.get(group), dict):
-            parts[group], faults = _check_group(group, data[group], kinds)
+            parts[group], faults = _check_group(group, data[group], kinds, folder)
             problems += faults
     problems += _shared_names(data)
     broken = {group for group, table in parts.items() if table is None}
@@ -45,12 +52,13 @@ def check_camera(path: str, data: Any) -> tuple[Any, Problems]:
 
 
 def check_kind(
-    path: str, data: Any, kinds: Mapping[str, type[Kind]], default: str | None = None
+    path: str, data: Any, kinds: Mapping[str, type[Kind]], default: str | None = None, folder: Path = HERE
 ) -> tuple[Any, Problems]:
     """Check one table that is of one of several kinds.
 
     path: where it stands, such as "shapes.ball". data: the plain table. kinds: the class for each `type`.
-    default: the type if the table names none. Returns the table, or None, and the problems.
+    default: the type if the table names none. folder: that the names of files are seen from. Returns the table, or
+    None, and the problems.
     """
     if not isinstance(data, dict):
         example = next(iter(kinds))
@@ -62,13 +70,54 @@ def check_kind(
         hint = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
         hint = f"; {hint}" if hint.startswith("did") else ""
         return None, [f"{path}.type: found {shown(kind)}, allowed: one of {_quoted(kinds)}{hint}"]
-    model = table_of(kinds[kind])
-    if "material" not in model.model_fields or "material" not in data:
-        return _check_fields(path, data, model, set())
-    material, problems = check_kind(f"{path}.material", data["material"], MATERIALS)
-    broken = {"material"} if material is None else set()
-    table, faults = _check_fields(path, {**data, "material": material}, model, broken)
-    return table, faults + problems
+    made = kinds[kind]
+    problems: Problems = []
+    broken: set[str] = set()
+    data = dict(data)
+    for field, choices in _inner_kinds(made, data).items():
+        data[field], faults = check_kind(f"{path}.{field}", data[field], choices, folder=folder)
+        problems += faults
+        broken |= {field} if faults else set()
+    if name := issubclass(made, Texture) and texel_field(made):
+        data, faults, faulty = with_texels(path, data, made, name, folder)
+        problems, broken = problems + faults, broken | faulty
+    if issubclass(made, Shape) and isinstance(data.get("material"), Table):
+        faults = _textures_that_do_not_fit(f"{path}.material", made, data["material"])
+        problems += faults
+        broken |= {"material"} if faults else set()
+    table, faults = _check_fields(path, data, table_of(made), broken)
+    return (None if problems else table), faults + problems
+
+
+def _inner_kinds(kind: type[Kind], data: Mapping[str, Any]) -> dict[str, Mapping[str, type[Kind]]]:
+    """The fields of a table that hold tables of a kind of their own: the material of a shape, and textures."""
+    inner: dict[str, Mapping[str, type[Kind]]] = {}
+    if kind.group == "shapes" and "material" in data:
+        inner["material"] = MATERIALS
+    for field in kind.fields:
+        if isinstance(data.get(field), dict) and (textures := textures_of(kind, field)):
+            inner[field] = textures
+    return inner
+
+
+def _textures_that_do_not_fit(path: str, shape: type[Shape], material: Table) -> Problems:
+    """Lines about textures on a shape without coordinates, or that do not meet where those go around."""
+    problems = []
+    around = [any(face.goes_around[axis] for face in shape.faces or (shape,)) for axis in (0, 1)]
+    for field, table in textures_in(material).items():
+        texture: Any = table.kind
+        if not shape.has_uv():
+            problems.append(f"{path}.{field}: found a texture, allowed: one value; a {shape.type} has no coordinates "
+                            "u, v for textures")  # fmt: skip
+            continue
+        for name, multiple in texture.whole.items():
+            pair = getattr(table, name)
+            bad = [axis for axis in (0, 1) if around[axis] and pair[axis] % multiple]
+            if bad:
+                letter, found = "uv"[bad[0]], shown(pair[bad[0]])
+                problems.append(f"{path}.{field}.{name}: found {found} along {letter}, which goes around a "
+                                f"{shape.type}; allowed: a multiple of {multiple}, so that the ends meet")  # fmt: skip
+    return problems
 
 
 def _check_fields(path: str, data: Mapping[str, Any], model: type[Checked], broken: set[str]) -> tuple[Any, Problems]:
@@ -85,6 +134,8 @@ def _check_fields(path: str, data: Mapping[str, Any], model: type[Checked], brok
     for relation in model.relations:
         if faulty.isdisjoint(relation.fields):
             values = {name: data.get(name, model.model_fields[name].default) for name in relation.fields}
+            if any(isinstance(value, Table) for value in values.values()):
+                continue  # it is about single values, and a texture has many
             if not relation.holds(*values.values()):
                 found = shown(values[relation.blamed]) + ("" if relation.blamed in data else " by default")
                 problems.append(f"{_join(path, relation.blamed)}: found {found}, allowed: {relation.allowed}")
@@ -103,7 +154,7 @@ def _fault(path: str, data: Mapping[str, Any], model: type[Checked], field: str)
 
 
 def _check_group(
-    group: str, data: dict[str, Any], kinds: Mapping[str, type[Kind]]
+    group: str, data: dict[str, Any], kinds: Mapping[str, type[Kind]], folder: Path
 ) -> tuple[dict[str, Table] | None, Problems]:
     """Check the named tables of `shapes` or `lights`."""
     tables: dict[str, Table] = {}
@@ -114,7 +165,7 @@ def _check_group(
             problems.append(f"{path}: found the name {shown(name)}, allowed: a letter or _, then letters, digits or _")
         if name == "camera":
             problems.append(f'{path}: found the name "camera", allowed: another name; this one means the camera')
-        tables[name], faults = check_kind(path, entry, kinds)
+        tables[name], faults = check_kind(path, entry, kinds, folder=folder)
         problems += faults
         if len(problems) > MOST_PROBLEMS:
             break

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, stack
+from diffrt.autograd import Var, add_at, reshape, stack
 from diffrt.errors import InputError, did_you_mean, shown
-from diffrt.files import write_whole
+from diffrt.kinds.texels import Texels
 from diffrt.scene.checking import check_kind
 from diffrt.scene.parameters import Parameter, parameters_of, places_of
 from diffrt.scene.schema import Document, Table
 from diffrt.scene.structure import Camera, Light, Shape
-from diffrt.scene.writing import to_toml
+from diffrt.scene.writing import save, to_toml
 
 Value = float | Sequence[float] | NDArray[np.float64] | Var
 
@@ -39,7 +39,7 @@ class Scene:
     """A camera, shapes and lights, whose continuous numbers are parameters with a path.
 
     document: the checked scene file, with current values. variables: the Vars that stand for parameters, by
-    the path of a parameter (3,) or () or of a component (). Made by `load_scene`, `parse_scene`, `replace`.
+    the path of a parameter, of its shape, or of a component (). Made by `load_scene`, `parse_scene`, `replace`.
     """
 
     document: Document
@@ -84,12 +84,19 @@ class Scene:
         )
 
     def to_toml(self) -> str:
-        """The text of a scene file with the current values; `parse_scene` reads the same bits back."""
+        """The text of a scene file with the current values; `parse_scene` reads the same bits back.
+
+        Texels that are those of a file are named by it; others stand in the text, however many they are.
+        """
         return to_toml(self.document)
 
     def save(self, path: str | Path) -> None:
-        """Write the scene to a TOML file, entirely or not at all. Raises InputError if it cannot."""
-        write_whole(path, self.to_toml().encode())
+        """Write the scene to a TOML file, entirely or not at all. Raises InputError if it cannot.
+
+        Texels that are those of a file are named by it, seen from the scene's folder if they are in it. Others stand in
+        the scene, or, if there are many, in a .npy file beside it, whose name says what is in it.
+        """
+        save(self.document, path)
 
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters, vectors as a whole: the camera's, then those of shapes and lights in file order."""
@@ -106,23 +113,36 @@ class Scene:
         return whole if index is None else whole.component(index)
 
     def __getitem__(self, path: str) -> Any:
-        """The value of a parameter: a float, a read-only float64 (3,), or a Var if any part of it is one.
+        """The value of a parameter: a float, a read-only float64 array of its shape, or a Var if any part of it is one.
 
         Raises InputError if there is no such parameter.
         """
-        whole, index = self._locate(path)
+        whole, at = self._locate(path)
         if whole.path in self.variables:
             var = self.variables[whole.path]
-            return var if index is None else var[index]
+            return var if at is None else reshape(var, (-1,))[at]
         numbers = self._numbers(whole)
+        if len(whole.shape) > 1:
+            return self._texels(whole, numbers, at)
         parts = [self.variables.get(c, number) for c, number in zip(whole.components, numbers, strict=True)]
-        if index is not None or whole.size == 1:
-            return parts[index or 0]
+        if at is not None or not whole.shape:
+            return parts[at or 0]
         if any(isinstance(part, Var) for part in parts):
             return stack(parts)
         vector = np.array(numbers)
         vector.flags.writeable = False
         return vector
+
+    def _texels(self, whole: Parameter, numbers: NDArray[np.float64], at: int | None) -> Any:
+        """Texels, or one number of them, as `__getitem__` gives them."""
+        own = {whole.components.index(c): var for c, var in self.variables.items() if c in whole.components}
+        if at is not None:
+            return own.get(at, float(numbers[at]))
+        if not own:
+            return numbers.reshape(whole.shape)
+        places, rest = np.array(list(own)), numbers.copy()
+        rest[places] = 0.0
+        return reshape(add_at(rest, places, stack(list(own.values()))), whole.shape)
 
     def is_variable(self, path: str) -> bool:
         """Whether `scene[path]` is a Var. Raises InputError if there is no such parameter."""
@@ -137,44 +157,47 @@ class Scene:
     @cached_property
     def _with_variables(self) -> frozenset[str]:
         """The paths of the tables that have."""
-        parts = (path.split(".") for path in self.variables)
-        return frozenset(".".join(p[:2] if p[1] == "material" else p[:1]) for p in parts)
+        parts = [path.split(".") for path in self.variables]
+        inside = (p[:size] for p in parts if p[1] == "material" for size in (2, 3))  # the material, and a texture in it
+        return frozenset(map(".".join, [*(p[:1] for p in parts if p[1] != "material"), *inside]))
 
     def table(self, path: str) -> Table:
-        """The checked table of a shape, a light, the camera, or a material ("ball.material"), with current values."""
-        name, _, inner = path.partition(".")
+        """The checked table of a shape, a light, the camera, a material ("ball.material") or a texture
+        ("ball.material.albedo"), with current values."""
+        name, *inner = path.split(".")
         found: Any = self._table(name)
-        return found.material if inner else found  # type: ignore[no-any-return]
+        for each in inner:
+            found = getattr(found, each)
+        return found  # type: ignore[no-any-return]
 
     def replace(self, values: Mapping[str, Value]) -> "Scene":
         """A scene in which some parameters have other values or are variables.
 
-        values: for each path a number, a sequence or array (3,), or a Var of the parameter's shape.
+        values: for each path a number, a sequence or array of the parameter's shape, such as (3,), or a Var of it.
         Raises InputError, one line per mistake, for an unknown path, a wrong shape, two paths that overlap,
         and values that a scene file could not hold either.
         """
         places = self._places(values)
         variables = dict(self.variables)
-        numbers: dict[str, list[float]] = {}
+        numbers: dict[str, Any] = {}
         problems: list[str] = []
         for path, value in values.items():
             whole, index = places[path]
             current = _numbers_of(value)
-            needed = (3,) if index is None and whole.size == 3 else ()
+            needed = whole.shape if index is None else ()
             if current is None or current.shape != needed:
                 found = shown(value) if current is None else f"a value of shape {current.shape}"
-                problems.append(
-                    f"{path}: found {found}, allowed: {'three numbers (3,)' if needed else 'one number ()'}"
-                )
+                words = {(): "one number", (2,): "two numbers", (3,): "three numbers"}.get(needed, "numbers of shape")
+                problems.append(f"{path}: found {found}, allowed: {words} {needed}")
                 continue
             if index is None:
-                numbers[whole.path] = current.ravel().tolist()
-                for component in whole.components:
-                    variables.pop(component, None)
+                numbers[whole.path] = current.ravel()
+                for component in [c for c in variables if c in whole.components]:
+                    variables.pop(component)
             else:
-                numbers.setdefault(whole.path, self._numbers(whole))[index] = float(current)
+                numbers.setdefault(whole.path, np.array(self._numbers(whole)))[index] = float(current)
                 if whole.path in variables:  # one component leaves the vector: the others stay its parts
-                    vector = variables.pop(whole.path)
+                    vector = reshape(variables.pop(whole.path), (-1,))
                     variables |= {c: vector[i] for i, c in enumerate(whole.components)}
             variables.pop(path, None)
             if isinstance(value, Var):
@@ -197,11 +220,11 @@ class Scene:
 
     def pack(self, paths: Iterable[str]) -> NDArray[np.float64]:
         """The current values of some parameters as one vector (n,), in the order of `components(paths)`."""
-        numbers: list[float] = []
+        parts: list[Any] = [np.zeros(0)]
         for whole, index in self._places(paths).values():
             current = self._numbers(whole)
-            numbers += current if index is None else [current[index]]
-        return np.array(numbers)
+            parts.append(current if index is None else [current[index]])
+        return np.concatenate(parts)
 
     def unpack(self, paths: Iterable[str], vector: NDArray[np.float64] | Var) -> "Scene":
         """A scene whose parameters have the values of a vector; the inverse of `pack`.
@@ -217,10 +240,11 @@ class Scene:
             raise InputError(f"found {found}, allowed: shape ({sum(sizes)},) for {', '.join(places)}")
         parts = vector if isinstance(vector, Var) else current
         ends = np.cumsum(sizes, dtype=int).tolist()
+        shapes = [whole.shape if index is None else () for whole, index in places.values()]
         return self.replace(
             {
-                path: parts[end - 1] if size == 1 else parts[end - size : end]
-                for path, size, end in zip(places, sizes, ends, strict=True)
+                path: parts[end - 1] if not shape else shaped(parts[end - size : end], shape)
+                for path, size, end, shape in zip(places, sizes, ends, shapes, strict=True)
             }
         )
 
@@ -229,13 +253,15 @@ class Scene:
             return self.document.camera
         return self.document.shapes.get(name) or self.document.lights.get(name)
 
-    def _numbers(self, whole: Parameter) -> list[float]:
-        """The current values of a whole parameter."""
+    def _numbers(self, whole: Parameter) -> Any:
+        """The current values of a whole parameter: a list, or a read-only array of texels, (n,)."""
         name, *fields = whole.path.split(".")
         value: Any = self._table(name)
         for each in fields:
             value = getattr(value, each)
-        return list(value) if whole.size > 1 else [value]
+        if isinstance(value, Texels):
+            return value.array.reshape(-1)
+        return list(value) if whole.shape else [value]
 
     def _locate(self, path: str) -> tuple[Parameter, int | None]:
         """The whole parameter that a path belongs to, and which component of it, None for all."""
@@ -250,7 +276,10 @@ class Scene:
             if path in places:
                 return places[path]
             known = parameters_of(name, table)
-        paths = [p for whole in known for p in (whole.path, *whole.components)]
+            for whole in known:
+                if path in whole.components:
+                    return whole, whole.components.index(path)
+        paths = [p for whole in known for p in whole.names]
         raise InputError(f"no parameter '{path}'; {did_you_mean(path, dict.fromkeys(paths))}")
 
     def _places(self, paths: Iterable[str]) -> dict[str, tuple[Parameter, int | None]]:
@@ -273,7 +302,7 @@ class Scene:
             raise InputError(*problems)
         return places
 
-    def _document_with(self, numbers: Mapping[str, list[float]]) -> Document:
+    def _document_with(self, numbers: Mapping[str, NDArray[np.float64]]) -> Document:
         """The document with other values of whole parameters; only the tables that hold them are checked."""
         document = self.document
         tables: dict[str, Table] = {"camera": document.camera, **document.shapes, **document.lights}
@@ -283,7 +312,11 @@ class Scene:
             target = changed.setdefault(name, tables[name].model_dump())
             for each in inner:
                 target = target[each]
-            target[last] = tuple(value) if len(value) > 1 else value[0]
+            if isinstance(old := target[last], Texels):
+                target |= {key: "" for key in ("file", "encoding") if key in target}  # they are not those any more
+                target[last] = Texels(np.reshape(value, old.array.shape))
+            else:
+                target[last] = tuple(value.tolist()) if isinstance(old, tuple) else value.item()
         problems: list[str] = []
         for name, data in changed.items():
             tables[name], faults = check_kind(name, data, {data["type"]: tables[name].kind})
@@ -297,6 +330,11 @@ class Scene:
                 "lights": {name: tables[name] for name in document.lights},
             }
         )
+
+
+def shaped(vector: Any, shape: tuple[int, ...]) -> Any:
+    """A vector (n,), an array or a Var, in the shape of a parameter."""
+    return vector if len(shape) == 1 else reshape(vector, shape)
 
 
 def expect_scene(value: Any, function: str) -> None:

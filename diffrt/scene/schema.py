@@ -1,6 +1,7 @@
 """What may stand in a scene file: one table for each kind, made from its fields.
 
-The table of a shape has one field more, its material, which is a table itself. Kinds that are registered later are
+The table of a shape has one field more, its material, which is a table itself. A field of a material may hold a table
+too, of a texture. Kinds that are registered later are
 found too: a table is made when a kind is first met.
 """
 
@@ -9,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, create_model
 
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule, texture_for, textures_of
 
 
 class Checked(BaseModel):
@@ -26,7 +27,8 @@ class Table(Checked):
 
     def __reduce__(self) -> Any:
         """The classes of tables are made, so that what is pickled is the kind."""
-        return _restore, (self.kind, dict(self), self.model_fields_set)
+        made_from = getattr(self.kind, "made_from", None) or (self.kind,)
+        return _restore, (made_from, dict(self), self.model_fields_set)
 
 
 _MADE: dict[type[Kind], type[Table]] = {}
@@ -42,7 +44,8 @@ def table_of(kind: type[Kind]) -> type[Table]:
 def _make(kind: type[Kind]) -> type[Table]:
     fields: dict[str, Any] = {"type": (Literal[kind.type], kind.type)}
     for name, field in kind.fields.items():
-        fields[name] = Annotated[field.check, field.rule], ... if field.default is None else field.default
+        check = SerializeAsAny[Table] | field.check if textures_of(kind, name) else field.check
+        fields[name] = Annotated[check, field.rule], ... if field.default is None else field.default
     if kind.group == "shapes":
         fields["material"] = Annotated[SerializeAsAny[Table], Rule(f"a table such as {_example()}")], ...
     made: type[Table] = create_model(kind.__name__, __base__=Table, __module__=__name__, **fields)
@@ -50,8 +53,14 @@ def _make(kind: type[Kind]) -> type[Table]:
     return made
 
 
-def _restore(kind: type[Kind], values: dict[str, Any], given: set[str]) -> Table:
+def _restore(made_from: tuple[Any, ...], values: dict[str, Any], given: set[str]) -> Table:
+    kind = texture_for(*made_from) if len(made_from) > 1 else made_from[0]
     return table_of(kind).model_construct(given, **values)
+
+
+def textures_in(material: Table | None) -> dict[str, Table]:
+    """The tables of textures in that of a material, by field."""
+    return {name: value for name, value in material or () if isinstance(value, Table)}
 
 
 def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
@@ -83,4 +92,5 @@ def rule_of(model: type[Checked], field: str) -> Rule | None:
     return next((m for m in model.model_fields[field].metadata if isinstance(m, Rule)), None)
 
 
-__all__ = ["CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of", "tables_of"]
+__all__ = ["CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of",
+           "tables_of", "textures_in"]  # fmt: skip

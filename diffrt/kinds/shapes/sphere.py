@@ -9,9 +9,11 @@ The ray meets the sphere if h > 0, at t = b -+ sqrt(h): the nearer root from out
 Computing q first, instead of b^2 - v . v + r^2, keeps the digits of small spheres that are far away
 (Haines et al., "Precision improvements for ray/sphere intersection", Ray Tracing Gems, 2019).
 
-Its texture coordinates are longitude and latitude, with y upward as on a globe: u = 1/2 + atan2(x, z) / 2 pi, which goes
-around and is 0 and 1 at the back, and v = 1/2 + atan2(y, |(x, z)|) / pi from the south pole to the north pole, where
-(x, y, z) = p - c.
+Its texture coordinates are longitude and latitude, with y upward as on a globe. With (x, y, z) = p - c they are
+
+    u = 1/2 + atan2(x, z) / 2 pi,    v = 1/2 + atan2(y, |(x, z)|) / pi
+
+u goes around, and is 0 and 1 at the back; v goes from the south pole to the north pole.
 """
 
 from math import pi

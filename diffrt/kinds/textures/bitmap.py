@@ -1,5 +1,5 @@
-"""The bitmap: a value for each texel, and between the middles of texels the mean of the four around, weighted by how near
-they are (bilinear interpolation).
+"""The bitmap: a value for each texel, and between the middles of texels the mean of the four around, weighted by how
+near they are (bilinear interpolation).
 
 With W x H texels, row 0 at the top, scale (a, b) and offset (c, d), the point u, v is in the bitmap at
 
@@ -9,8 +9,8 @@ in texels from the middle of the first one. With i, j the whole numbers below x,
 
     (1 - g) ((1 - f) T[j, i] + f T[j, i + 1]) + g ((1 - f) T[j + 1, i] + f T[j + 1, i + 1]).
 
-The result is continuous, so the bitmap has no edges; it is linear in the texels, and the rows and columns that are taken
-are not differentiated.
+The result is continuous, so the bitmap has no edges, and linear in the texels. Which texels are around a point is not
+differentiated.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The checkerboard. With n squares from u = 0 to 1 and m from v = 0 to 1, and an offset (a, b) in squares, the border is
+"""The checkerboard. With n squares from u = 0 to 1, m from v = 0 to 1, and an offset (a, b) in squares, the border is
 
     g = sin(pi (n u + a)) sin(pi (m v + b))
 
