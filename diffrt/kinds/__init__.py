@@ -53,7 +53,8 @@ def textures_of(kind: Any, field: str) -> dict[str, type[Texture]]:
     rule = kind.fields[field].rule
     if kind.group != "materials" or not isinstance(rule, Quantity) or rule.is_direction or rule.fixed:
         return {}
-    return {name: texture_for(texture, kind, field) for name, texture in TEXTURES.items()}
+    known: dict[str, Any] = TEXTURES  # mypy takes no class of these for hashable
+    return {name: texture_for(texture, kind, field) for name, texture in known.items()}
 
 
 @cache

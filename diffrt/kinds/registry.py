@@ -171,7 +171,8 @@ def _of_colours(kind: type[Texture]) -> type[Texture]:
     """A texture for a field that is a colour."""
     from diffrt.kinds import texture_for  # which imports this module
 
-    return texture_for(kind, _Coloured, "colour")
+    made: Any = kind
+    return texture_for(made, _Coloured, "colour")
 
 
 def _drawn(field: Field, random: Any) -> Any:

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 class Texels:
     """Numbers that never change, row by row from the top.
 
-    array: (height, width) of a number, (height, width, 3) of a colour; read-only, float64. Texels with equal numbers are
-    equal.
+    array: (height, width) of a number, (height, width, 3) of a colour; read-only, float64. Texels are equal if their
+    numbers are.
     """
 
     __slots__ = ("array",)

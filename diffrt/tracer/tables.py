@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Light, Material, Shape
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, TEXTURES, Kind, Light, Material, Shape, Texture
+from diffrt.kinds.fields import Quantity
 from diffrt.kinds.kind import REFLECT
 from diffrt.scene import Scene
+from diffrt.scene.schema import textures_in
 
 Integers = NDArray[np.int64]
 
@@ -24,7 +26,8 @@ class Kinds(NamedTuple):
 
     faces: the kinds of face. scattering, reflecting: the kinds of material at which a light path ends, and goes on.
     lights: the kind of each light. bounces: the most surfaces on a light path. moving: the kinds of face that have a
-    derivative; for the others none is computed.
+    derivative; for the others none is computed. tiles: the kinds of texture with an edge. textured: the places in the
+    numbers of a material that other textures give, where a light path ends, and where it goes on.
     """
 
     faces: tuple[type[Shape], ...]
@@ -33,6 +36,8 @@ class Kinds(NamedTuple):
     lights: tuple[type[Light], ...]
     bounces: int
     moving: tuple[type[Shape], ...]
+    tiles: tuple[type[Texture], ...] = ()
+    textured: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     def shape(self, face: type[Shape], numbers: Any) -> Shape:
         """A shape from its numbers."""
@@ -54,14 +59,36 @@ class Hit(NamedTuple):
     material: Any
 
 
+class Tile(NamedTuple):
+    """A texture with an edge, as a row for kernels: 0 for none, else 1 + the number of its kind in `Kinds.tiles`; the
+    numbers that its border depends on."""
+
+    kind: Any
+    numbers: Any
+
+
+class Blend(NamedTuple):
+    """A texture without edges: the number of the shape that it is on, whether that is a mirror, the places in the
+    numbers of its material, and the texture, whose values are arrays or Vars."""
+
+    shape: int
+    mirrors: bool
+    places: tuple[int, ...]
+    texture: Texture
+
+
 @dataclass(frozen=True)
 class Tables:
     """A scene as arrays.
 
-    kinds: what is in it. camera: (3, 6). shapes, materials: (width, number of shapes); lights: (width, number of
-    lights, at least one). Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its
+    kinds: what is in it. camera: (3, 6). shapes: (width, number of shapes); lights: (width, number of lights, at least
+    one). materials: (width, number of pieces of shapes): a shape whose material has textures with edges has a piece for
+    each set of their sides. Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its
     number in `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in
-    `kinds.scattering`, -1 for one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters.
+    `kinds.scattering`, -1 for one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters;
+    first_piece: the column of its first piece. tiles: the first texture with an edge of each shape, then the second,
+    and so on, (number of shapes,) each; the n-th one is the n-th bit of the number of a piece. blends: the textures
+    without edges.
     """
 
     kinds: Kinds
@@ -73,23 +100,29 @@ class Tables:
     face_kind: Integers
     scatters: Integers
     reflects: Integers
+    first_piece: Integers
+    tiles: tuple[Tile, ...] = ()
+    blends: tuple[Blend, ...] = ()
 
     def plain(self) -> "Tables":
         """The same without Vars, for what is not differentiated."""
         parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "lights")}
-        return replace(self, **parts)
+        tiles = tuple(Tile(tile.kind, _value(tile.numbers)) for tile in self.tiles)
+        return replace(self, **parts, tiles=tiles)
 
-    def hits(self, faces: Integers, sides: Any, goes_on: NDArray[np.bool_]) -> tuple[Hit, ...]:
+    def hits(self, faces: Integers, sides: Any, goes_on: NDArray[np.bool_], pieces: Any) -> tuple[Hit, ...]:
         """The rows of K light paths.
 
         faces: (bounces, K), -1 where a path has ended. sides: (bounces, K). goes_on: whether a path is mirrored there.
+        pieces: of the shapes, (bounces, K).
         """
         found = []
-        for face, side, on in zip(faces, sides, goes_on, strict=True):
+        for face, side, on, piece in zip(faces, sides, goes_on, pieces, strict=True):
             kind, shape = self.face(face)
             number = self.shape_of[np.maximum(face, 0)]
             event = np.where(on, self.reflects[number] + 1, 0)
-            material = take(self.materials, number, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
+            column = self.first_piece[number] + piece
+            material = take(self.materials, column, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
             found.append(Hit(kind, side.astype(float), shape, event.astype(float), material))
         return tuple(found)
 
@@ -144,17 +177,84 @@ def build_tables(scene: Scene) -> Tables:
     def places(among: Sequence[type[Material]]) -> Integers:
         return np.array([among.index(m) if m in among else -1 for _, m in materials], np.int64)
 
+    pieces, first_piece, tiles, blends = _textures(scene, materials)
+    ends, mirrors = ({p for b in blends if b.mirrors == on for p in b.places} for on in (False, True))
+    used = {type_ for layer in tiles for _, type_, _ in layer}
+    kinds = kinds._replace(
+        tiles=tuple(kind for kind in TEXTURES.values() if kind in used),
+        textured=(tuple(sorted(ends)), tuple(sorted(mirrors))),
+    )
+
     return Tables(
         kinds,
         view.vectors(scene.camera.width, scene.camera.height),
         _table(scene, shapes),
-        _table(scene, materials),
+        _table(scene, *pieces),
         _table(scene, lights),
         np.array([number for number, _ in faces], np.int64),
         np.array([kinds.faces.index(face) for _, face in faces], np.int64),
         places(kinds.scattering),
         places(kinds.reflecting),
+        first_piece,
+        tuple(_tile(scene, kinds, layer, len(shapes)) for layer in tiles),
+        tuple(blends),
     )
+
+
+_Layer = list[tuple[int, Any, str]]
+"""Textures with an edge: the number of the shape, the kind, and the path of each, at most one for each shape."""
+
+
+def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> tuple[Any, Integers, Any, Any]:
+    """The entries of the table of materials and what is given of each, the first one of each shape, the textures with
+    edges, and the others."""
+    pieces: list[tuple[str, type[Kind]]] = []
+    values: list[dict[str, Any]] = []
+    first: list[int] = []
+    layers: list[_Layer] = []
+    blends: list[Blend] = []
+    for number, (path, material) in enumerate(materials):
+        given: dict[str, Any] = {}
+        edged: list[tuple[str, Any]] = []
+        for field, table in textures_in(scene.table(path)).items():
+            own = f"{path}.{field}"
+            kind: Any = table.kind
+            texture = kind(**{name: _field(scene, own, kind, name) for name in kind.fields})
+            if kind.has_edge:
+                layers += [[]] if len(edged) == len(layers) else []
+                layers[len(edged)].append((number, kind.made_from[0], own))
+                edged.append((field, texture))
+                continue
+            start = 0
+            for name, quantity in material.numbers().items():
+                size = len(quantity.components) or 1
+                if name == field:
+                    blends.append(Blend(number, material.event == REFLECT, tuple(range(start, start + size)), texture))
+                    given[field] = 0.0  # each sample has its own
+                start += size
+        first.append(len(pieces))
+        for bits in range(1 << len(edged)):
+            sides = {field: texture.piece(bool(bits >> n & 1)) for n, (field, texture) in enumerate(edged)}
+            pieces.append((path, material))
+            values.append({**given, **sides})
+    return (pieces, values), np.array(first, np.int64), layers, blends
+
+
+def _field(scene: Scene, path: str, kind: type[Kind], name: str) -> Any:
+    """A field: a parameter, or a word or a number that is none."""
+    rule = kind.fields[name].rule
+    if isinstance(rule, Quantity) and not rule.fixed:
+        return scene[f"{path}.{name}"]
+    return getattr(scene.table(path), name)
+
+
+def _tile(scene: Scene, kinds: Kinds, layer: _Layer, count: int) -> Tile:
+    """A layer as a row for each shape."""
+    kind, owner = np.zeros(count), np.zeros(count, np.int64)
+    for place, (number, texture, _) in enumerate(layer):
+        kind[number], owner[number] = 1 + kinds.tiles.index(texture), place
+    entries = [(path, texture) for _, texture, path in layer]
+    return Tile(kind, take(_table(scene, entries, least=max(each.width() for each in kinds.tiles)), owner, -1))
 
 
 def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple[type[Any], ...]:
@@ -163,18 +263,23 @@ def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple
     return tuple(kind for kind in dict.fromkeys(order) if kind in set(used))
 
 
-def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]]) -> Any:
-    """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none."""
-    width = max((kind.width() for _, kind in entries), default=0)
+def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]], given: Sequence[Mapping[str, Any]] = (),
+           least: int = 0) -> Any:  # fmt: skip
+    """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none. given: for
+    each entry the values of fields that are not to be taken from the scene. least: the number of rows, or more."""
+    width = max([least, *(kind.width() for _, kind in entries)])
     whole = np.zeros((width, max(len(entries), 1)))
     variables: list[Any] = []
     places: list[Integers] = []
     for column, (path, kind) in enumerate(entries):
         start = 0
         plain = None if scene.has_variables(path) else scene.table(path)
-        for name, quantity in kind.quantities().items():
+        for name, quantity in kind.numbers().items():
             size = len(quantity.components) or 1
-            value = scene[f"{path}.{name}"] if plain is None else getattr(plain, name)
+            if given and name in given[column]:
+                value = given[column][name]
+            else:
+                value = _field(scene, path, kind, name) if plain is None else getattr(plain, name)
             if isinstance(value, Var):
                 variables.append(reshape(value, (-1,)))
                 places.append((np.arange(start, start + size) * whole.shape[1]) + column)
