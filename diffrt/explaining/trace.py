@@ -16,15 +16,16 @@ from diffrt.autograd.naming import watch_scopes
 from diffrt.compiler import REFERENCE
 from diffrt.errors import InputError
 from diffrt.explaining.graph import Graph, Node, graph_of
-from diffrt.explaining.wording import AXES
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene
-from diffrt.tracer.crossings import DISTANCE, INSIDE, Crossings, crossing_row
+from diffrt.scene.schema import textures_in
+from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, Crossings, crossing_row
 from diffrt.tracer.regions import Cut, region
 from diffrt.tracer.renderer import Settings, Topology, find_topology
-from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
+from diffrt.tracer.shading import LightPath, Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import CrossingRow, Place, switching
 from diffrt.tracer.tables import Hit, Tables, build_tables
+from diffrt.tracer.texturing import Point, places
 from diffrt.tracer.visibility import Signatures, Visibility
 
 CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": (0.2126, 0.7152, 0.0722)}
@@ -69,11 +70,9 @@ def source_of(graph: Graph, scene: Scene, parameter: str) -> tuple[Node, int | N
 
     Raises InputError for an unknown parameter, and for one that the output does not depend on.
     """
-    found = scene.parameter(parameter)
-    whole, entry = parameter, None
-    if found.path != parameter or (found.size == 1 and parameter.rpartition(".")[2] in AXES):
-        whole, _, axis = parameter.rpartition(".")
-        entry = AXES.index(axis)
+    scene.parameter(parameter)
+    of = next(p for p in scene.parameters() if parameter == p.path or parameter in p.components)
+    whole, entry = of.path, None if parameter == of.path else of.components.index(parameter)
     for node in graph.inputs:
         if node.name == whole:
             return node, entry
@@ -91,10 +90,10 @@ class Tracer:
         self._camera: Any = None
 
     def leaf(self, path: str) -> Any:
-        """The parameter as a column of samples, (3, 1) or (1,)."""
+        """The parameter as a column of samples, (3, 1) or (1,); texels as they are."""
         if path not in self._leaves:
             value = np.array(self.scene[path], float)
-            self._leaves[path] = variable(value[..., None], path)
+            self._leaves[path] = variable(value if value.ndim > 1 else value[..., None], path)
         return self._leaves[path]
 
     @property
@@ -111,8 +110,15 @@ class Tracer:
         return self._camera
 
     def _object(self, kind: type[Kind], path: str) -> Kind:
-        """A shape, material or light whose fields are leaves."""
-        return kind(**{name: self.leaf(f"{path}.{name}") for name in kind.quantities()})
+        """A shape, light or texture whose fields are leaves."""
+        return kind(**{name: self._field(kind, path, name) for name in kind.fields})
+
+    def _field(self, kind: type[Kind], path: str, name: str) -> Any:
+        """A field: a leaf, or a word or a number that is no parameter."""
+        rule = kind.fields[name].rule
+        if isinstance(rule, Quantity) and not rule.fixed:
+            return self.leaf(f"{path}.{name}")
+        return getattr(self.scene.table(path), name)
 
     def shape(self, face: int) -> Kind:
         """The shape of a face."""
@@ -120,10 +126,23 @@ class Tracer:
         own = SHAPES[shape.type]
         return self._object(own, shape.name)
 
-    def material(self, face: int) -> Kind:
-        """The material of a face."""
+    def material(self, face: int, piece: int = 0, uv: Any = None) -> Kind:
+        """The material of a face. piece: of its shape. uv: the texture coordinates of samples, (2, n); without them a
+        texture that needs them is left out."""
         shape = self.scene.shapes[self.tables.shape_of[face]]
-        return self._object(MATERIALS[shape.material_type], f"{shape.name}.material")
+        kind, path = MATERIALS[shape.material_type], f"{shape.name}.material"
+        textures, sides, values = textures_in(self.scene.table(path)), piece, {}
+        for name in kind.fields:
+            if name not in textures:
+                values[name] = self._field(kind, path, name)
+                continue
+            texture: Any = self._object(textures[name].kind, f"{path}.{name}")
+            if texture.has_edge:
+                values[name], sides = texture.piece(bool(sides & 1)), sides >> 1
+            elif uv is not None:
+                around = self.tables.kinds.faces[self.tables.face_kind[face]].goes_around
+                values[name] = named(texture.value(index(uv, 0), index(uv, 1), around), f"{name} of {shape.name}")
+        return kind(**values)
 
     def light(self, number: int) -> Kind:
         """A light."""
@@ -136,6 +155,16 @@ class Tracer:
             hit._replace(shape=self.shape(face), material=self.material(face))
             for hit, face in zip(hits, faces, strict=False)
         )
+
+    def _textured(self, path: LightPath, faces: Sequence[int], pieces: Sequence[int], x: Any, y: Any) -> LightPath:
+        """A path with the materials that it has at its samples."""
+        kinds, uv = self.tables.kinds, [None] * len(faces)
+        if self.tables.blends:
+            found = places(kinds, self.camera, path.surfaces, Point(x, y))
+            uv = [index(found, slice(2 * i, 2 * i + 2)) for i in range(len(faces))]
+        made = [self.material(*each) for each in zip(faces, pieces, uv, strict=True)]
+        surfaces = tuple(hit._replace(material=m) for hit, m in zip(path.surfaces, made, strict=False))
+        return path._replace(surfaces=surfaces, material=made[-1])
 
     def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
         """The value of a pixel in a channel; a plain number if nothing is seen there."""
@@ -157,10 +186,11 @@ class Tracer:
             return None
         faces = [int(f) for f in signature.face[:, 0] if f >= 0]
         path = light_path(self.tables, signature)
-        path = path._replace(surfaces=self.surfaces(path.surfaces, faces), material=self.material(faces[-1]))
+        path = path._replace(surfaces=self.surfaces(path.surfaces, faces))
         lights = tuple(self.light(number) for number in range(len(self.scene.lights)))
         names = [self.scene.shapes[self.tables.shape_of[f]].name for f in faces[::-1]]
         with scope(" to ".join(["light from", *names][1:])):
+            path = self._textured(path, faces, signature.piece[: len(faces), 0].tolist(), x, y)
             added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
             return sum(added, axis=1)
 
@@ -234,7 +264,8 @@ class Tracer:
                 continue
             signature = crossings.signatures[crossings.path[[number]]]
             row, place = self._row(signature, switches), Place(None, crossings.segments[[number]].segment)
-            objects = [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape]
+            tile = row.tile.numbers if row.tile else None
+            objects = [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape, tile]
             fields = [value for thing in objects for value in _values(thing)]
 
             def g(s: Any, camera: Any, *fields: Any, row: CrossingRow = row, place: Place = place) -> Any:
@@ -242,7 +273,8 @@ class Tracer:
                 surfaces = tuple(hit._replace(shape=_filled(hit.shape, values)) for hit in row.ray.surfaces)
                 ray = row.ray._replace(surfaces=surfaces, light=_filled(row.ray.light, values))
                 shape, other = (m._replace(shape=_filled(m.shape, values)) for m in (row.shape, row.other))
-                moved = CrossingRow(ray, row.function, shape, other)
+                tile = row.tile and row.tile._replace(numbers=_filled(row.tile.numbers, values))
+                moved = CrossingRow(ray, row.function, shape, other, tile)
                 return switching(self.tables.kinds, camera, moved, place._replace(s=s))
 
             found.append(named(root(g, crossings.s[[number]], self.camera, *fields), self._what(switches)))
@@ -258,10 +290,26 @@ class Tracer:
         if light >= 0:
             ray = ray._replace(light=self.light(light))
         row = row._replace(ray=ray, shape=row.shape._replace(shape=self.shape(shape)))
+        if row.tile and switches.function[0] == BORDER:
+            name = self.scene.shapes[self.tables.shape_of[shape]].name
+            field, table = self._edged(name)[int(switches.other[0])]
+            made: Any = table.kind
+            row = row._replace(tile=row.tile._replace(
+                numbers=self._object(made.made_from[0], f"{name}.material.{field}")
+            ))  # fmt: skip
         return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
+
+    def _edged(self, name: str) -> list[tuple[str, Any]]:
+        """The textures with edges of a shape, by field."""
+        textures: dict[str, Any] = textures_in(self.scene.table(f"{name}.material"))
+        return [(field, table) for field, table in textures.items() if table.kind.has_edge]
 
     def _what(self, switches: Any) -> str:
         """What a crossing is one of."""
+        if switches.function[0] == BORDER:
+            name = self.scene.shapes[self.tables.shape_of[int(switches.shape[0])]].name
+            field, table = self._edged(name)[int(switches.other[0])]
+            return f"crossing, line of the {table.type} {name}.material.{field}"
         shape, other = (
             self.scene.shapes[self.tables.shape_of[int(f[0])]].name for f in (switches.shape, switches.other)
         )

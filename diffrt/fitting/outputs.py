@@ -13,6 +13,7 @@ from diffrt.fitting.page import page_of
 from diffrt.fitting.pictures import names_of, show
 from diffrt.fitting.result import Result
 from diffrt.image import side_by_side
+from diffrt.scene import Scene
 
 GAP = 2
 """Pixels between the pictures that are side by side."""
@@ -34,12 +35,16 @@ def write_result(result: Result, folder: str | Path) -> list[str]:
         write_whole(folder / name, data)
         written.append(name)
 
-    put("fitted.toml", result.scene.to_toml().encode())
+    def save(name: str, scene: Scene) -> None:
+        scene.save(folder / name)
+        written.append(name)
+
+    save("fitted.toml", result.scene)
     values = result.problem.variables.assign(result.found.u)
     views = result.problem.views
     for view, prefix, (pictures, _) in zip(views, names_of(views), shown.views, strict=True):
         if view.own_camera:
-            put(f"{prefix}fitted.toml", view.placed(values).to_toml().encode())
+            save(f"{prefix}fitted.toml", view.placed(values))
         beside = side_by_side([pictures[name] for name in ("target", "result", "difference")], GAP)
         for name, picture in {**pictures, "comparison": beside}.items():
             picture.save(folder / f"{prefix}{name}.png")

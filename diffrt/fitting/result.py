@@ -39,8 +39,7 @@ class Result:
         """The fitted scene."""
         values = self.problem.variables.assign(self.found.u)
         scene = self.problem.scene
-        paths = {p.path for p in scene.parameters()} | {c for p in scene.parameters() for c in p.components}
-        return scene.replace({path: value for path, value in values.items() if path in paths})
+        return scene.replace({path: value for path, value in values.items() if path in scene})
 
     @property
     def components(self) -> tuple[str, ...]:

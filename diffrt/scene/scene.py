@@ -144,6 +144,14 @@ class Scene:
         rest[places] = 0.0
         return reshape(add_at(rest, places, stack(list(own.values()))), whole.shape)
 
+    def __contains__(self, path: str) -> bool:
+        """Whether there is a parameter of this path, whole or a component."""
+        try:
+            self._locate(path)
+        except InputError:
+            return False
+        return True
+
     def is_variable(self, path: str) -> bool:
         """Whether `scene[path]` is a Var. Raises InputError if there is no such parameter."""
         whole, index = self._locate(path)
