@@ -38,7 +38,7 @@ def bitmap(texels, **settings):
 
 def right(scene, names):
     for found in compare(scene, names, Settings()):
-        assert found.verdict == "right" and found.error < 1e-5, found
+        assert found.verdict == "right" and (found.error < 1e-5 or found.norm < 1e-12), found
 
 
 # Values
@@ -53,28 +53,30 @@ def test_a_sheet_with_a_texel_for_each_pixel_is_its_bitmap():
 def test_the_texels_of_a_file_are_its_linear_values(tmp_path):
     levels = RANDOM.integers(0, 256, (18, 24, 3)).astype(np.uint8)
     pillow.fromarray(levels).save(tmp_path / "wood.png")
-    (tmp_path / "scene.toml").write_text(straight_camera(3) + textured('{ type = "bitmap", file = "wood.png" }') + SKY)
+    (tmp_path / "scene.toml").write_text(
+        straight_camera(3) + textured('{ type = "bitmap", file = "wood.png" }', LARGE) + SKY
+    )
     image = diffrt.render(load_scene(tmp_path / "scene.toml"))
     image.save(tmp_path / "again.png")
     assert (np.asarray(pillow.open(tmp_path / "again.png")) == levels[3:15, 4:20]).all()
 
 
 def test_the_squares_of_a_checkerboard_have_their_exact_areas():
-    # Three pixels of the image are 0.75 units wide; squares of 4/7 and 3/5 units have lines inside pixels.
-    checks = '{ type = "checkerboard", even = 1, odd = 0, squares = [7, 5] }'
-    image = np.asarray(diffrt.render(parse_scene(straight_camera(3) + textured(checks) + SKY)))[..., 0]
+    # The sheet begins 4 pixels to the left of the image and 3 below it.
+    checks = '{ type = "checkerboard", even = 1, odd = 0, squares = [10.3, 7.7] }'
+    image = np.asarray(diffrt.render(parse_scene(straight_camera(3) + textured(checks, LARGE) + SKY)))[..., 0]
 
-    def even(low, high, count, size):
-        """The signed share of a pixel on even stripes less that on odd ones."""
-        at = np.linspace(low, high, 200001)
-        return np.where(np.floor((at[1:] + at[:-1]) / 2 * count / size) % 2 == 0, 1.0, -1.0).mean()
+    def balance(low, size):
+        """The share of a pixel from `low` on that is on even stripes, less that on odd ones."""
+        at = low + (np.arange(100000) + 0.5) / 100000
+        return np.where(np.floor(at / size) % 2 == 0, 1.0, -1.0).mean()
 
-    across = [even(x, x + 1, 7, 16) for x in range(16)]
-    down = [even(12 - y - 1, 12 - y, 5, 12) for y in range(12)]
+    across = np.array([balance(4 + x, 24 / 10.3) for x in range(16)])
+    down = np.array([balance(3 + 11 - y, 18 / 7.7) for y in range(12)])
     expected = 0.5 + 0.5 * np.outer(down, across)
-    corner = (np.abs(np.abs(across) - 1) > 1e-3)[None, :] & (np.abs(np.abs(down) - 1) > 1e-3)[:, None]
+    corner = np.logical_and.outer(np.abs(down) < 0.999, np.abs(across) < 0.999)
     np.testing.assert_allclose(image[~corner], expected[~corner], atol=1e-4)
-    np.testing.assert_allclose(image[corner], expected[corner], atol=0.01)
+    np.testing.assert_allclose(image[corner], expected[corner], atol=0.02)
 
 
 def test_a_bitmap_goes_on_across_the_seam_of_a_sphere():
@@ -97,9 +99,14 @@ def test_a_bitmap_goes_on_across_the_seam_of_a_sphere():
 @pytest.mark.parametrize("name", ["sphere", "plane", "rectangle", "disk", "triangle"])
 def test_coordinates_are_from_0_to_1_where_a_shape_is_bounded_and_turn_with_it(name):
     assert SHAPES[name].has_uv()
-    drawn = {"sphere": 'type = "sphere"\ncenter = [0, 0, 0]\nradius = 1\n', "plane": 'type = "plane"\npoint = [0, 0, 0]\nnormal = [0, 0, 1]\n',
-             "rectangle": SHEET, "disk": 'type = "disk"\ncenter = [0, 0, 0]\nnormal = [0, 0, 1]\nradius = 1.2\n',
-             "triangle": 'type = "triangle"\na = [-1, -1, 0]\nb = [1, -1, 0]\nc = [-1, 1, 0]\n'}[name]  # fmt: skip
+    drawn = {
+        "sphere": "center = [0, 0, 0]\nradius = 1\n",
+        "plane": "point = [0, 0, 0]\nnormal = [0, 0, 1]\n",
+        "rectangle": "center = [0, 0, 0]\nnormal = [0, 0, 1]\nwidth = 4\nheight = 3\n",
+        "disk": "center = [0, 0, 0]\nnormal = [0, 0, 1]\nradius = 1.2\n",
+        "triangle": "a = [-2, -2, 0]\nb = [4, -2, 0]\nc = [-2, 4, 0]\n",
+    }[name]
+    drawn = f'type = "{name}"\n{drawn}'
     # Left to right and bottom to top the texels grow.
     ramp = np.array([[0.2, 0.4], [0.1, 0.3]])
     scene = parse_scene(straight_camera(1.2) + textured(bitmap(ramp, wrap="clamp"), drawn) + SKY)
@@ -122,8 +129,8 @@ SCENES = {
 
 @pytest.mark.parametrize("name", SCENES)
 def test_derivatives_are_those_of_the_image(name):
-    scene = parse_scene(camera(width=12, height=9) + SCENES[name] + LAMP)
-    names = [p.path for p in scene.parameters() if p.size < 4 and p.path.split(".")[0] not in ("camera", "lamp")]
+    scene = parse_scene(camera(width=8, height=6) + SCENES[name] + LAMP)
+    names = [p.path for p in scene.parameters() if p.size < 4 and "material" in p.path or p.path.endswith("center")]
     names += [c for p in scene.parameters() if p.size > 3 for c in p.components[40:43]]
     right(scene, names)
     whole = scene.components([p.path for p in scene.parameters()])
@@ -132,15 +139,13 @@ def test_derivatives_are_those_of_the_image(name):
 
 
 def test_the_lines_of_a_checkerboard_move_with_it():
-    scene = parse_scene(
-        straight_camera(3) + textured('{ type = "checkerboard", even = 1, odd = 0, squares = [3, 1] }') + SKY
-    )
+    stripes = '{ type = "checkerboard", even = 1, odd = 0, squares = [4.5, 1e-9], offset = [0.1, 0.5] }'
+    scene = parse_scene(straight_camera(3) + textured(stripes, LARGE) + SKY)
     slope = diffrt.jacobian(scene, ["sheet.material.albedo.offset.u"])[..., 0, 0]
-    # Two lines, each 12 pixels high: by 1 square of 16 / 3 pixels, the one makes the odd square grow, the other shrink.
+    # Three lines, 12 pixels high, move by a stripe of 16 / 3 pixels; each makes a dark stripe grow, or a bright one.
     assert slope.min() == pytest.approx(-16 / 3) and slope.max() == pytest.approx(16 / 3)
-    assert np.abs(slope).sum() == pytest.approx(2 * 12 * 16 / 3)
-    ignored = diffrt.jacobian(scene, ["sheet.material.albedo.offset.u"], edges="ignore")
-    assert not ignored.any()
+    assert np.abs(slope).sum() == pytest.approx(3 * 12 * 16 / 3)
+    assert not diffrt.jacobian(scene, ["sheet.material.albedo.offset.u"], edges="ignore").any()
 
 
 def test_reverse_and_forward_mode_agree_by_texels_and_a_single_texel_may_be_free():
@@ -198,7 +203,7 @@ def test_a_pixel_of_a_textured_scene_is_explained(name):
     image = np.asarray(diffrt.render(scene, engine="numpy"))
     y, x = np.argwhere(image[..., 1] > 0)[len(np.argwhere(image[..., 1] > 0)) // 2]
     graph = trace(scene, (int(x), int(y)), "g")
-    assert graph.output.value.item() == pytest.approx(image[y, x, 1], rel=1e-10)
+    assert float(graph.output.value) == pytest.approx(image[y, x, 1], rel=1e-10)
     assert any(".albedo" in node.name or ".reflectance" in node.name for node in graph.inputs)
 
 
@@ -251,7 +256,7 @@ def image_file(folder, name):
     [
         ('{ type = "bitmap", file = "no.png" }', "shapes.sheet.material.albedo.file: .*no.png: no such file"),
         ('{ type = "bitmap", file = "huge.npy" }', "albedo.file: .*huge.npy: is 1024 x 1025 pixels; 1048576 in all"),
-        ('{ type = "bitmap", file = "bright.npy" }', r"bright.npy: found \[1.5, 1.5, 1.5\] in row 1, column 1, allowed: .*from 0 to 1"),
+        ('{ type = "bitmap", file = "bright.npy" }', r"bright.npy: found \[1.5, .* row 1, column 1, allowed: .* 0 to 1"),
         ('{ type = "bitmap", file = "nan.npy" }', "albedo.file: .*nan.npy: .*finite"),
         ('{ type = "bitmap", file = "palette.png" }', "palette.png: has a palette"),
         ('{ type = "bitmap", file = "clear.png" }', "clear.png: is transparent"),
@@ -261,13 +266,13 @@ def image_file(folder, name):
         ('{ type = "bitmap" }', "albedo.texels: missing; needed: rows of values"),
         ('{ type = "bitmap", texels = [[0.5]], file = "a.png" }', "albedo: found both file and texels"),
         ('{ type = "bitmap", texels = [[0.5], [0.5, 0.6]] }', "texels: found 2 texels in row 1, needed: rows"),
-        ('{ type = "bitmap", texels = [[0.5, "a"]] }', "texels: found 'a' in row 0, column 1, needed"),
-        ('{ type = "bitmap", texels = [[0.5, true]] }', "texels: found True in row 0, column 1"),
+        ('{ type = "bitmap", texels = [[0.5, "a"]] }', "texels: found .a. in row 0, column 1, needed"),
+        ('{ type = "bitmap", texels = [[0.5, true]] }', "texels: found true in row 0, column 1"),
         ('{ type = "bitmap", texels = [[0.5, -0.1]] }', r"texels: found \[-0.1, -0.1, -0.1\] in row 0, column 1"),
         ('{ type = "bitmap", texels = [[0.5, nan]] }', "texels: found .*nan.* in row 0, column 1"),
         ('{ type = "bitmap", texels = [] }', r"texels: found \[\], needed: rows"),
         ('{ type = "bitmap", texels = 3 }', "texels: found 3, needed: rows"),
-        ('{ type = "bitmap", texels = [[0.5]], wrap = "mirror" }', 'wrap: found .mirror., allowed: one of "repeat", "clamp"'),
+        ('{ type = "bitmap", texels = [[0.5]], wrap = "mirror" }', "wrap: found .mirror., allowed: one of"),
         ('{ type = "bitmap", texels = [[0.5]], scale = [0, 1] }', "scale: found .*, allowed: two numbers"),
         ('{ type = "checkerboard", even = 2, odd = 0 }', "albedo.even: found 2, allowed: three numbers .* from 0 to 1"),
         ('{ type = "checkerboard", even = 1 }', "albedo.odd: missing"),

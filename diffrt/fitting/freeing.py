@@ -29,8 +29,8 @@ MOST_NAMES = 256
 class Known:
     """A parameter that may be free: of the scene, of a view's own camera, or of a view.
 
-    path, components: its names in the fit. shape: of its value in the scene. now: its value, (n,). minimum, maximum: natural bounds. is_direction:
-    whether its length means nothing. reach: how far a step may move it.
+    path, components: its names in the fit. shape: of its value in the scene. now: its value, (n,). minimum, maximum:
+    natural bounds. is_direction: whether its length means nothing. reach: how far a step may move it.
     """
 
     path: str

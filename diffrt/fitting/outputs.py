@@ -11,7 +11,7 @@ from diffrt import __version__
 from diffrt.files import make_folder, write_whole
 from diffrt.fitting.page import page_of
 from diffrt.fitting.pictures import names_of, show
-from diffrt.fitting.result import Result
+from diffrt.fitting.result import MOST_LISTED, Result
 from diffrt.image import side_by_side
 from diffrt.scene import Scene
 
@@ -74,7 +74,8 @@ def as_json(result: Result) -> dict[str, Any]:
                    "upper": _finite(bounds[name][1])}
             for name, start, value, error in rows
         },
-        "correlation": [[_finite(c) for c in row] for row in result.correlation.tolist()],
+        "correlation": [[_finite(c) for c in row] for row in result.correlation.tolist()]
+        if len(result.components) <= MOST_LISTED else None,
         "warnings": list(result.warnings),
         "loss": result.loss,
         "evaluations": result.evaluations,
