@@ -1,6 +1,7 @@
 """Makes the targets of the examples in this folder from their truths: python examples/recover/targets.py
 
-Each `truth.toml` is photographed: rendered with 4x4 cells per pixel, noise added, and stored with 8 bits.
+Each `truth.toml` is photographed: rendered with 4x4 cells per pixel, noise added, and stored with 8 bits; that of
+`texture` as a fit sees it, one cell per pixel, without noise and as floats.
 """
 
 from pathlib import Path
@@ -25,6 +26,8 @@ def photographs(name: str, factor: int = 1) -> dict[str, Image]:
     camera = scene.document.camera
     smaller = {"width": camera.width // factor, "height": camera.height // factor}
     scene = Scene(scene.document.model_copy(update={"camera": camera.model_copy(update=smaller)}))
+    if name == "texture":
+        return {"target.npy": diffrt.render(scene)}
     if name == "two_views":
         return {"front.png": photograph(scene), "side.png": photograph(scene.replace(SIDE), seed=1)}
     # Nobody told the exposure of these two.
