@@ -11,7 +11,8 @@ import diffrt
 from diffrt import autograd
 from diffrt.errors import InputError
 from diffrt.explaining.trace import trace
-from diffrt.kinds import SHAPES, Shape
+from diffrt.kinds import SHAPES, TEXTURES, Shape, Texture, register
+from diffrt.kinds.fields import counts, own
 from diffrt.kinds.shapes import Sphere
 from diffrt.scene import load_scene, parse_scene
 from diffrt.tracer.differences import compare, compare_along
@@ -24,6 +25,7 @@ SHEET = 'type = "rectangle"\ncenter = [0, 0, 0]\nnormal = [0, 0, 1]\nwidth = 4\n
 TILTED = SHEET.replace("[0, 0, 1]", "[0.2, 0.3, 1]")
 LARGE = SHEET.replace("4", "6").replace("height = 3", "height = 4.5")
 """Of which an image of 16 x 12 pixels shows the middle, when a pixel is 1/4 wide."""
+FLOOR = 'type = "plane"\npoint = [0, -1, 0]\nnormal = [0, 1, 0]\n'
 RANDOM = np.random.default_rng(0)
 
 
@@ -256,7 +258,7 @@ def image_file(folder, name):
     [
         ('{ type = "bitmap", file = "no.png" }', "shapes.sheet.material.albedo.file: .*no.png: no such file"),
         ('{ type = "bitmap", file = "huge.npy" }', "albedo.file: .*huge.npy: is 1024 x 1025 pixels; 1048576 in all"),
-        ('{ type = "bitmap", file = "bright.npy" }', r"bright.npy: found \[1.5, .* row 1, column 1, allowed: .* 0 to 1"),
+        ('{ type = "bitmap", file = "bright.npy" }', r"bright.npy: found \[1.5, .* row 1, column 1, allowed"),
         ('{ type = "bitmap", file = "nan.npy" }', "albedo.file: .*nan.npy: .*finite"),
         ('{ type = "bitmap", file = "palette.png" }', "palette.png: has a palette"),
         ('{ type = "bitmap", file = "clear.png" }', "clear.png: is transparent"),
@@ -340,3 +342,43 @@ def test_values_of_texels_are_checked_when_they_are_replaced():
         scene.replace({f"{name}.1.0.r": 0.5})
     with pytest.raises(InputError, match="name the same number"):
         scene.pack([name, f"{name}.0.0.r"])
+
+
+def test_textures_from_outside_the_package():
+    class Fade(Texture):
+        """From one value to another, from bottom to top."""
+
+        type = "fade"
+        low = own("the value at v = 0")
+        high = own("the value at v = 1")
+
+        def value(self, u, v, around):
+            return self.low + v * (self.high - self.low)
+
+    class Stripes(Texture):
+        """Two values in turns along u."""
+
+        type = "stripes"
+        first, second = own("the value on every second stripe"), own("the value on the others")
+        count = counts("how many stripes there are", (4.0, 1.0))
+        has_edge = True
+
+        def border(self, u, v):
+            return autograd.sin(np.pi * self.count[0] * u)
+
+        def piece(self, positive):
+            return self.first if positive else self.second
+
+    before = dict(TEXTURES)
+    try:
+        register(Fade)
+        register(Stripes)
+        both = textured('{ type = "fade", low = 0.1, high = 0.9 }', TILTED)
+        both += textured('{ type = "stripes", first = 0.2, second = 0.8 }', FLOOR, "floor")
+        scene = parse_scene(camera(width=8, height=6) + both + LAMP)
+        right(scene, ["sheet.material.albedo.low.r", "floor.material.albedo.second.g", "sheet.center"])
+        with pytest.raises(InputError, match="Bad has no formula value"):
+            register(type("Bad", (Texture,), {"type": "bad", "low": own("a value")}))
+    finally:
+        TEXTURES.clear()
+        TEXTURES.update(before)

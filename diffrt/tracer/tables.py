@@ -225,6 +225,8 @@ def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> 
                 layers[len(edged)].append((number, kind.made_from[0], own))
                 edged.append((field, texture))
                 continue
+            # As everywhere in formulas, a vector is a column of samples.
+            texture = kind(**{name: _column(value) for name, value in vars(texture).items()})
             start = 0
             for name, quantity in material.numbers().items():
                 size = len(quantity.components) or 1
@@ -238,6 +240,11 @@ def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> 
             pieces.append((path, material))
             values.append({**given, **sides})
     return (pieces, values), np.array(first, np.int64), layers, blends
+
+
+def _column(value: Any) -> Any:
+    """A vector (n,) as (n, 1); anything else as it is."""
+    return reshape(value, (-1, 1)) if isinstance(value, Var | np.ndarray) and value.ndim == 1 else value
 
 
 def _field(scene: Scene, path: str, kind: type[Kind], name: str) -> Any:
