@@ -12,7 +12,6 @@ the image, get all of the points; in the others the radiance is smooth, and 16 x
 
 import argparse
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,9 @@ import numpy as np
 import diffrt.autograd as ag
 from diffrt.compiler import choose_engine
 from diffrt.image import diverging, side_by_side
-from diffrt.scene import Scene, load_scene, parse_scene
+from diffrt.scene import Scene, load_scene
 from diffrt.tracer import jacobian, render
-from diffrt.tracer.renderer import EdgesIgnored, Settings, find_topology
+from diffrt.tracer.renderer import Settings, find_topology
 from diffrt.tracer.shading import shade
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
@@ -74,9 +73,9 @@ def convergence(side: int) -> None:
     scene = load_scene(SCENE)
     target = np.load(SCENE.parents[1] / "examples/still_life/target_linear.npy")
     sizes = (1, 2, 4, 8)
-    images = [render(scene, cells) for cells in sizes]
-    derivatives = [jacobian(scene, list(STEPS), cells) for cells in sizes]
-    finest = jacobian(scene, list(STEPS), 24)
+    images = [render(scene, cells=cells) for cells in sizes]
+    derivatives = [jacobian(scene, list(STEPS), cells=cells) for cells in sizes]
+    finest = jacobian(scene, list(STEPS), cells=24)
     print("relative L2 error in percent, by cells per pixel side, against points; then against 24 cells per side")
     print(f"{'':<16}" + 2 * "".join(f"{cells:>8}" for cells in sizes))
     errors = [100.0 * np.linalg.norm(image - target) / np.linalg.norm(target) for image in images]
@@ -91,8 +90,7 @@ def convergence(side: int) -> None:
 
 
 def cost(runs: int = 7) -> None:
-    text = load_scene(SCENE).to_toml().replace("width = 64", "width = 256").replace("height = 48", "height = 256")
-    scene = parse_scene(text)
+    scene = load_scene(SCENE).replace(width=256, height=256)
     names = [p.path for p in scene.parameters()]
     medians = {}
     for edges in ("ignore", "exact"):
@@ -129,11 +127,10 @@ def continuity(steps: int) -> None:
 
 def picture() -> None:
     """The image's derivative by the ball's x: what plain sampling sees of it, and what the edges add."""
-    text = load_scene(SCENE).to_toml().replace("width = 64", "width = 256").replace("height = 48", "height = 192")
-    scene = parse_scene(text)
+    scene = load_scene(SCENE).replace(width=256, height=192)
     luminance = np.array([0.2126, 0.7152, 0.0722])
     whole, interior = (
-        jacobian(scene, ["ball.center.x"], cells, edges)[..., 0] @ luminance
+        jacobian(scene, ["ball.center.x"], cells=cells, edges=edges)[..., 0] @ luminance
         for cells, edges in ((1, "exact"), (4, "ignore"))
     )
     left, left_scale = diverging(interior, 0.4 * float(np.abs(interior).max()))
@@ -149,7 +146,6 @@ if __name__ == "__main__":
     parser.add_argument("--points", type=int, default=256, help="points per pixel side of the reference")
     parser.add_argument("--steps", type=int, default=2000, help="steps of the ball")
     given = parser.parse_args()
-    warnings.simplefilter("ignore", EdgesIgnored)
     if given.what == "convergence":
         convergence(given.points)
     elif given.what == "cost":

@@ -22,7 +22,7 @@ from diffrt.fitting import evaluation, make_problem, read_problem, solve
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.level import Level
 from diffrt.fitting.residual import sights
-from diffrt.scene import Scene, load_scene
+from diffrt.scene import load_scene
 
 ROOT = Path(__file__).parents[1]
 STILL = ROOT / "examples/still_life"
@@ -85,8 +85,7 @@ def starts(count: int = 100, seed: int = 0) -> None:
 def large() -> None:
     """640x480, 20 free numbers: time, memory, and what the folded Jacobian loses."""
     small = load_scene(ROOT / "scenes/still_life.toml")
-    camera = small.document.camera.model_copy(update={"width": 640, "height": 480})
-    truth = Scene(small.document.model_copy(update={"camera": camera}))
+    truth = small.replace(width=640, height=480)
     target = diffrt.render(truth)
     free = {**START, "marble.center": {"start": [0.8, 0.7, 0.4]}, "marble.radius": {"start": 0.5},
             "marble.material.albedo": {"start": 0.5}, "ball.radius": {"start": 0.7},

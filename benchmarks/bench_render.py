@@ -27,12 +27,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tomli_w
 
 import diffrt
 from diffrt import autograd
 from diffrt.compiler import Engine
-from diffrt.scene import parse_scene
+from diffrt.kinds import Lambert, Perspective, Plane, PointLight, Sphere
+from diffrt.scene import Scene
 from diffrt.tracer.renderer import Settings, _middles, by_regions, find_topology
 from diffrt.tracer.shading import Samples, shade
 from diffrt.tracer.tables import build_tables
@@ -45,19 +45,14 @@ FLOOR, LAMP, INTENSITY = [0.6, 0.6, 0.6], [2.0, 4.0, 3.0], 24.0
 POSITION, TARGET, FOV = [0.0, 2.0, 6.0], [0.0, 0.7, 0.0], 45.0
 
 
-def scene_of(size: int, balls: Any = BALLS) -> Any:
+def scene_of(size: int, balls: Any = BALLS) -> Scene:
     """The scene as diffrt has it."""
-    shapes = {"floor": {"type": "plane", "point": [0.0, 0.0, 0.0], "normal": [0.0, 1.0, 0.0],
-                        "material": {"type": "lambert", "albedo": FLOOR}}}  # fmt: skip
-    for i, (center, radius, albedo) in enumerate(balls):
-        shapes[f"ball{i}"] = {"type": "sphere", "center": list(map(float, center)), "radius": float(radius),
-                              "material": {"type": "lambert", "albedo": albedo}}  # fmt: skip
-    return parse_scene(tomli_w.dumps({
-        "camera": {"type": "perspective", "position": POSITION, "target": TARGET, "up": [0.0, 1.0, 0.0], "fov": FOV,
-                   "width": size, "height": size},
-        "shapes": shapes,
-        "lights": {"lamp": {"type": "point", "position": LAMP, "intensity": [INTENSITY] * 3}},
-    }))  # fmt: skip
+    shapes = {f"ball{i}": Sphere(center, radius, Lambert(albedo)) for i, (center, radius, albedo) in enumerate(balls)}
+    return Scene(
+        camera=Perspective(POSITION, TARGET, fov=FOV, width=size, height=size),
+        shapes={"floor": Plane(point=(0, 0, 0), normal=(0, 1, 0), material=Lambert(FLOOR)), **shapes},
+        lights={"lamp": PointLight(LAMP, INTENSITY)},
+    )
 
 
 def names_of(balls: int = 3) -> list[str]:

@@ -1,5 +1,5 @@
 """`python -m diffrt`."""
 
-from diffrt.cli import main
+from diffrt.commands import main
 
 main()

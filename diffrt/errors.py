@@ -108,6 +108,9 @@ class _Shown(reprlib.Repr):
     def repr_tuple(self, value: tuple[Any, ...], level: int) -> str:
         return self.repr_list(list(value), level)
 
+    def repr_Scene(self, value: Any, level: int) -> str:
+        return "Scene(...)"  # its own text runs over many lines
+
     def repr_ndarray(self, value: Any, level: int) -> str:
         # Its own text would be made in full first, and runs over several lines.
         return f"an array of shape {value.shape}" if value.ndim else self.repr1(value.item(), level)

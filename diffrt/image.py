@@ -1,4 +1,4 @@
-"""Images: linear RGB in memory, sRGB-encoded PNG or exact .npy on disk.
+"""Images: linear RGB in memory; on disk sRGB-encoded PNG or JPEG, or linear .npy and .exr.
 
 Radiance is linear: twice the number is twice the light, and only linear values may be added, averaged and
 differentiated. A PNG holds values encoded for the eye and the screen, E in 0..1 for a linear L in 0..1,
@@ -13,23 +13,58 @@ Source: IEC 61966-2-1:1999, sections 5.2 and 5.3.
 
 import io
 import math
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from html import escape
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.files import expect_path, write_whole
+from diffrt.formats.limits import MAX_SIDE
+from diffrt.memory import require_memory
+
+if TYPE_CHECKING:
+    from diffrt.tracer.renderer import Report
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""What linear red, green and blue add to it (ITU-R BT.709)."""
+
+SUFFIXES = ".png, .jpg, .npy or .exr"
+"""Of the files that a picture can be written to."""
 
 
-class Image(np.ndarray[tuple[int, int, int], np.dtype[np.float64]]):
+class Computed(np.ndarray[Any, np.dtype[np.float64]]):
+    """An array that a tracer made, which says what went into it.
+
+    It behaves as any array. What is computed from it (`image - other`, `image.mean()`) and what is cut out of it
+    (`image[:8]`) is a plain array, since a difference, a mean or a row need not be what the whole is.
+
+    report: what went into it, None if nobody said.
+    """
+
+    report: "Report | None" = None
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.report = getattr(source, "report", None)  # of a copy, and of another view
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        if array is self:  # the target of `image *= 2` stays what it is
+            return self
+        return array[()] if return_scalar else np.asarray(array)
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.asarray(self)[index]
+
+
+class Image(Computed):
     """A picture: an array of linear RGB values, float64, shape (height, width, 3), top row first.
 
-    It behaves as any array. What is computed from it (`image - other`, `image.mean()`) and what is cut out
-    of it (`image[:8]`) is a plain array, since a difference, a mean or a row need not be a picture; wrap
-    it in `Image(...)` again to save it. In a notebook an Image shows itself.
+    What is computed from it is a plain array; wrap that in `Image(...)` to save it. In a notebook an Image shows
+    itself. Of a rendered one, `report` says what went into it.
     """
 
     def __new__(cls, values: ArrayLike) -> Self:
@@ -46,28 +81,34 @@ class Image(np.ndarray[tuple[int, int, int], np.dtype[np.float64]]):
     def save(self, path: str | Path) -> None:
         """Write the picture to a file, entirely or not at all.
 
-        path: ends in .png (8 bits per channel, sRGB-encoded, values clipped to 0..1) or in .npy (the linear
-        float64 values, exactly).
+        path: ends in .png or .jpg (8 bits per channel, sRGB-encoded, values clipped to 0..1), in .exr (linear, float32)
+        or in .npy (the linear float64 values, exactly).
         Raises InputError for another suffix, for values that are not finite, and for a place that cannot
         be written.
         """
-        suffix = _suffix(path)
+        encode = _encoder(path)
         if not _is_picture(self):  # a transposed or reshaped Image is still of this class
             raise InputError(f"{path}: an image has the shape (height, width, 3); this one has {self.shape}")
         check_finite(self, str(path))
-        write_whole(path, png_bytes(self) if suffix == ".png" else _npy_bytes(self))
+        write_whole(path, encode(self))
+
+    def enlarged(self, factor: int) -> "Image":
+        """The picture with each pixel as a square of `factor` x `factor` pixels, so that few of them can be seen.
+
+        Raises InputError if the factor is no whole number of 1 or more, or a side has more than 16,384 pixels then.
+        """
+        most = max(MAX_SIDE // max(self.shape[:2]), 1)
+        if isinstance(factor, bool) or not isinstance(factor, int | np.integer) or not 1 <= factor <= most:
+            size = f"{self.shape[1]} x {self.shape[0]} pixels"
+            raise InputError(f"scale: found {shown(factor)}, allowed for {size}: a whole number from 1 to {most}")
+        require_memory(self.nbytes * int(factor) ** 2, "the enlarged picture", "a smaller scale takes less")
+        larger = Image(np.asarray(self).repeat(factor, 0).repeat(factor, 1))
+        larger.report = self.report
+        return larger
 
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows; None makes it print the numbers, which tells more about a NaN."""
         return png_bytes(self) if _is_picture(self) and np.isfinite(self).all() else None
-
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        if array is self:  # the target of `image *= 2` stays what it is
-            return self
-        return array[()] if return_scalar else np.asarray(array)
-
-    def __getitem__(self, index: Any) -> Any:
-        return np.asarray(self)[index]
 
 
 def srgb_encode(linear: ArrayLike) -> NDArray[np.float64]:
@@ -106,6 +147,15 @@ def png_bytes(linear: ArrayLike) -> bytes:
     file = io.BytesIO()
     pillow.fromarray(srgb_levels(linear)).save(file, format="PNG")
     return file.getvalue()
+
+
+def figure_html(linear: ArrayLike, *caption: str) -> str:
+    """An image (height, width, 3), linear RGB, with lines of text below it, for a notebook."""
+    return (
+        '<figure style="display:inline-block;margin:0 1em 1em 0"><img style="width:16em;image-rendering:pixelated" '
+        f'src="data:image/png;base64,{b64encode(png_bytes(linear)).decode()}">'
+        f"<figcaption>{'<br>'.join(map(escape, caption))}</figcaption></figure>"
+    )
 
 
 def side_by_side(images: Sequence[ArrayLike], gap: int = 4) -> Image:
@@ -153,18 +203,18 @@ def diverging(values: ArrayLike, scale: float | None = None) -> tuple[Image, flo
     return Image(srgb_decode(np.stack([red, fading, blue], axis=-1))), scale
 
 
-def _npy_bytes(linear: NDArray[np.float64]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, np.asarray(linear), allow_pickle=False)
-    return file.getvalue()
+def _encoder(path: str | Path) -> Callable[[Image], bytes]:
+    """What makes the bytes of a file of this name. Raises InputError if nothing does."""
+    from diffrt.formats import exr, jpeg, npy
 
-
-def _suffix(path: str | Path) -> str:
     expect_path(path)
+    encoders: dict[str, Callable[[Image], bytes]] = {
+        ".png": png_bytes, ".jpg": jpeg.encode, ".jpeg": jpeg.encode, ".npy": npy.encode, ".exr": exr.encode,
+    }  # fmt: skip
     suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".npy"):
-        raise InputError(f"{path}: the name of an image file must end in .png or .npy")
-    return suffix
+    if suffix not in encoders:
+        raise InputError(f"{path}: the name of an image file must end in {SUFFIXES}")
+    return encoders[suffix]
 
 
 def _real_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ Formats: PNG, JPEG (both decoded by Pillow), OpenEXR (by its own Python package)
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,9 @@ from diffrt.files import expect_path
 from diffrt.formats import exr, jpeg, npy, png
 from diffrt.formats.limits import MAX_PIXELS
 from diffrt.image import Image, srgb_decode
+from diffrt.types import Encoding
 
-ENCODINGS = ("srgb", "linear")
+ENCODINGS = get_args(Encoding)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".npy", ".exr")
 
 
@@ -39,7 +41,7 @@ class Photograph:
     brightest: float = math.inf
 
 
-def read_image(path: str | Path, encoding: str | None = None, most: int = MAX_PIXELS) -> Image:
+def read_image(path: str | Path, encoding: Encoding | None = None, most: int = MAX_PIXELS) -> Image:
     """The linear RGB values of an image file.
 
     path: a .png of 8 or 16 bits per channel or a .jpg, gray or RGB, opaque; an .exr (needs the package OpenEXR), RGB or

@@ -63,7 +63,9 @@ def border() -> Iterator[None]:
     except Exception as fault:
         if hasattr(fault, "format_message"):  # of typer, or of click, for a wrong word on the command line
             command = getattr(getattr(fault, "ctx", None), "command_path", "diffrt")
-            _end(WRONG_INPUT, f"{' '.join(fault.format_message().split()).rstrip('.')}; see {command} --help")
+            message = " ".join(fault.format_message().split()).rstrip(".")
+            # Without a message the help itself has been shown.
+            _end(WRONG_INPUT, *([f"{message}; see {command} --help"] if message else []))
         if sys.flags.dev_mode:
             raise
         place = traceback.extract_tb(fault.__traceback__)[-1]

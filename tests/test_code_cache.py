@@ -247,7 +247,7 @@ NOBODY = """
 import os, pwd, sys
 def nobody(*_): raise KeyError
 pwd.getpwuid = nobody
-from diffrt.cli import main
+from diffrt.commands import main
 sys.argv = ["diffrt", *sys.argv[1:]]
 main()
 """

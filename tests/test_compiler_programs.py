@@ -12,7 +12,22 @@ from diffrt.compiler import REFERENCE, Engine, Segments, kernel
 EXACT = ["add", "subtract", "multiply", "divide", "negative", "abs", "sqrt", "minimum", "maximum", "where"]
 """Ops whose bits are the same everywhere."""
 
-ROUNDED = ["power", "exp", "log", "sin", "cos", "tan", "tanh", "arctan2"]
+ROUNDED = [
+    "power",
+    "exp",
+    "expm1",
+    "log",
+    "sin",
+    "cos",
+    "tan",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "erf",
+    "erfc",
+    "arctan2",
+]
 COMPARISONS = ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"]
 INPUTS, SAMPLES = 3, 37
 

@@ -25,13 +25,13 @@ from diffrt.marking.reading import parse_derivation
 LLVM = Engine("llvm", 2)
 ERF = np.vectorize(math.erf, otypes=[float])
 
-softplus = autograd.op(
-    "softplus", lambda x: np.logaddexp(0.0, x), (lambda out, x: autograd.sigmoid(x),),
-    code=lambda t, x: t.op("maximum", x, 0.0) + t.op("log1p", t.op("exp", -abs(x))),
-    latex=r"\log(1 + e^{{{}}})", about="log(1 + exp(x)).", backward="multiplies it by the logistic function",
+log_cosh = autograd.op(
+    "log_cosh", lambda x: np.logaddexp(x, -x) - math.log(2.0), (lambda out, x: autograd.tanh(x),),
+    code=lambda t, x: abs(x) + t.op("log1p", t.op("exp", -2.0 * abs(x))) - math.log(2.0),
+    latex=r"\log\cosh({})", about="log(cosh(x)).", backward="multiplies it by tanh",
 )  # fmt: skip
-erf = autograd.op(
-    "erf", ERF, (lambda out, x: 2.0 / math.sqrt(math.pi) * np.exp(-x * x),),
+error_function = autograd.op(
+    "error_function", ERF, (lambda out, x: 2.0 / math.sqrt(math.pi) * np.exp(-x * x),),
     code=lambda t, x: t.library("erf", x), scalar=math.erf,
 )  # fmt: skip
 gaussian = autograd.op("gaussian", lambda x: np.exp(-x * x), (lambda out, x: -2.0 * x * out,))  # without code
@@ -47,7 +47,7 @@ within = autograd.op(
 
 # Other tests go through the table row by row, so the rows are in it only while one of this file runs.
 TABLES = (TABLE, FUNCTIONS.maps[0], UFUNCS)
-NAMES = ("softplus", "erf", "gaussian", "hypotenuse", "within", np.hypot)
+NAMES = ("log_cosh", "error_function", "gaussian", "hypotenuse", "within", np.hypot)
 OWN = [{name: table.pop(name) for name in NAMES if name in table} for table in TABLES]
 
 
@@ -67,7 +67,7 @@ def formula(op, factor, rows, x):
 
 
 def pair(setting, factor, rows, x):
-    return autograd.where(within(x, -1.0, factor), hypotenuse(x, factor), softplus(x) * erf(factor * x))
+    return autograd.where(within(x, -1.0, factor), hypotenuse(x, factor), log_cosh(x) * error_function(factor * x))
 
 
 def second(function, setting, engine, x, factor=0.7):
@@ -86,7 +86,7 @@ def second(function, setting, engine, x, factor=0.7):
     return value, first.value, sample.grad
 
 
-@pytest.mark.parametrize("op", [softplus, erf])
+@pytest.mark.parametrize("op", [log_cosh, error_function])
 def test_an_op_with_code_runs_in_kernels_as_numpy_runs_it_to_the_second_derivative(op):
     x = np.random.default_rng(0).uniform(-3.0, 3.0, 101)
     with warnings.catch_warnings():
@@ -107,7 +107,7 @@ def test_ops_of_two_and_of_booleans_run_in_kernels():
 
 def test_code_computes_in_double_where_a_kernel_is_in_single():
     x = np.random.default_rng(2).uniform(-3.0, 3.0, 101)
-    for op in (softplus, erf):
+    for op in (log_cosh, error_function):
         narrow = kernel(formula, op, 0.5, None, x, Engine("llvm", 1, "float32"), shading=True)
         np.testing.assert_allclose(narrow, kernel(formula, op, 0.5, None, x, REFERENCE), rtol=3e-6, atol=1e-6)
 
@@ -121,7 +121,7 @@ def test_an_op_without_code_is_run_by_numpy_and_one_line_says_so():
 
 
 @pytest.mark.parametrize(
-    ("op", "at"), [(softplus, (0.4,)), (erf, (0.4,)), (gaussian, (0.4,)), (hypotenuse, (0.4, -0.9))]
+    ("op", "at"), [(log_cosh, (0.4,)), (error_function, (0.4,)), (gaussian, (0.4,)), (hypotenuse, (0.4, -0.9))]
 )
 def test_derivatives_of_every_order_are_those_of_differences(op, at):
     def along(x):
@@ -137,13 +137,13 @@ def test_derivatives_of_every_order_are_those_of_differences(op, at):
 
 def test_floats_arrays_and_vars_give_the_same():
     x = np.array([[-1.0, 0.0, 2.0]])
-    expected = np.logaddexp(0.0, x)
-    np.testing.assert_array_equal(softplus(x), expected)
-    np.testing.assert_array_equal(softplus(variable(x)).value, expected)
-    assert softplus(2.0) == softplus(variable(2.0)).value == expected[0, 2] and type(softplus(2.0)) is float
+    expected = np.logaddexp(x, -x) - math.log(2.0)
+    np.testing.assert_array_equal(log_cosh(x), expected)
+    np.testing.assert_array_equal(log_cosh(variable(x)).value, expected)
+    assert log_cosh(2.0) == log_cosh(variable(2.0)).value == expected[0, 2] and type(log_cosh(2.0)) is float
     assert within(0.5, 0.0, 1.0) is True and within(variable(0.5), 0.0, 0.4) is False
     with pytest.raises(TypeError):
-        softplus(1.0, 2.0)
+        log_cosh(1.0, 2.0)
 
 
 def test_a_pole_is_inf_for_floats_as_for_arrays():
@@ -155,9 +155,9 @@ def test_a_pole_is_inf_for_floats_as_for_arrays():
 
 
 def test_what_an_op_made_can_be_pickled():
-    y = pickle.loads(pickle.dumps(softplus(variable(0.3))))
-    assert y.op is TABLE["softplus"]
-    assert pickle.loads(pickle.dumps(softplus)) is softplus
+    y = pickle.loads(pickle.dumps(log_cosh(variable(0.3))))
+    assert y.op is TABLE["log_cosh"]
+    assert pickle.loads(pickle.dumps(log_cosh)) is log_cosh
 
 
 def test_numpys_own_function_works_where_an_op_is_made_of_it():
@@ -168,31 +168,31 @@ def test_numpys_own_function_works_where_an_op_is_made_of_it():
 
 def test_explanations_know_how_an_op_is_said_and_printed():
     x = variable([0.3, 0.7], "x")
-    y = autograd.sum(hypotenuse(softplus(x), erf(x)))
+    y = autograd.sum(hypotenuse(log_cosh(x), error_function(x)))
     graph = graph_of(y)
-    assert [n.operation for n in graph.nodes[1:]] == ["softplus(x)", "erf(x)", "|v1, v2|", "sum(v3)"]
+    assert [n.operation for n in graph.nodes[1:]] == ["log_cosh(x)", "error_function(x)", "|v1, v2|", "sum(v3)"]
     text = explain_latex(graph, graph["x"], 0)
-    assert r"$\log(1 + e^{\text{x}})$" in text and r"$\operatorname{erf}(\text{x})$" in text
-    assert "v1 = softplus(x): softplus multiplies it by the logistic function" in backward_text(graph)
-    assert "v1  softplus" in dot_of(graph)
+    assert r"$\log\cosh(\text{x})$" in text and r"$\operatorname{error\_function}(\text{x})$" in text
+    assert "v1 = log_cosh(x): log_cosh multiplies it by tanh" in backward_text(graph)
+    assert "v1  log_cosh" in dot_of(graph)
 
 
 def test_formulas_of_derivations_call_an_op_and_confirm_its_derivative():
-    assert FUNCTIONS["softplus"] is softplus
-    assert Formula("softplus(2 * x)", "f")({"x": 0.0}) == pytest.approx(math.log(2.0))
+    assert FUNCTIONS["log_cosh"] is log_cosh
+    assert Formula("log_cosh(2 * x)", "f")({"x": 0.5}) == pytest.approx(math.log(math.cosh(1.0)))
     given = {
-        "inputs": {"x": {"domain": [0.2, 2.0]}}, "definitions": {"y": "x * softplus(x) + erf(x)"},
-        "partials": {"y / x": "softplus(x) + x * sigmoid(x) + 2 / sqrt(pi) * exp(-x^2)"},
+        "inputs": {"x": {"domain": [0.2, 2.0]}}, "definitions": {"y": "x * log_cosh(x) + error_function(x)"},
+        "partials": {"y / x": "log_cosh(x) + x * tanh(x) + 2 / sqrt(pi) * exp(-x^2)"},
     }  # fmt: skip
     assert [line.verdict for line in parse_derivation(given).mark().lines] == ["right"]
-    given["partials"]["y / x"] = "softplus(x) + x * sigmoid(x)"
+    given["partials"]["y / x"] = "log_cosh(x) + x * tanh(x)"
     assert [line.verdict for line in parse_derivation(given).mark().lines] == ["wrong"]
 
 
 def test_an_op_of_the_same_name_that_is_not_in_the_table_is_not_taken_for_it():
-    other = Op("softplus", lambda x: 3.0 * x, partials=(lambda out, x: 3.0,), code=lambda t, x: x * 3.0)
+    other = Op("log_cosh", lambda x: 3.0 * x, partials=(lambda out, x: 3.0,), code=lambda t, x: x * 3.0)
     x = np.linspace(-1.0, 1.0, 9)
-    with pytest.warns(EngineMissing, match="the op softplus cannot be compiled"):
+    with pytest.warns(EngineMissing, match="the op log_cosh cannot be compiled"):
         found = kernel(formula, lambda v: apply(other, (v,)), 2.0, None, x, LLVM)
     np.testing.assert_array_equal(found, 6.0 * x * x)
 
@@ -238,7 +238,7 @@ BAD = [
     ("bad", math.sin, (one,), {}, "op bad: forward fails on shapes (4, 5): TypeError"),
     ("bad", np.exp, (lambda out, x: np.ones(3),), {}, "op bad: partial 1 gives the shape (3,)"),
     ("bad", np.exp, (lambda out, x: x * np.nan,), {}, "op bad: partial 1 gives no finite number"),
-    ("bad", np.exp, (lambda out, x: np.expm1(x) + 1.0,), {}, "partial 1 cannot be differentiated again"),
+    ("bad", np.exp, (lambda out, x: np.cbrt(out),), {}, "partial 1 cannot be differentiated again"),
     ("bad", np.exp, (lambda x: x,), {}, "op bad: partial 1 fails on shapes"),
     ("bad", np.exp, (one,), {"scalar": math.sin}, "op bad: scalar gives"),
     ("bad", np.exp, (one,), {"form": "{} to {}"}, "op bad: form '{} to {}' has to have one {} for each of 1 inputs"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from diffrt import cli
+from diffrt import commands
 from diffrt.fitting import read_problem
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ def blocks(language):
 def printed_commands():
     """Every diffrt command of the pages and of `--help`, but for installing and for running these tests."""
     found = {}
-    for page, text in (*blocks("sh"), *blocks("text"), *((ROOT / "diffrt/cli.py", t) for t in help_texts())):
+    for page, text in (*blocks("sh"), *blocks("text"), *help_texts()):
         for line in text.splitlines():
             for command in line.split(" && "):
                 command = command.replace(".venv/bin/diffrt", "diffrt").strip()
@@ -37,8 +37,10 @@ def printed_commands():
 
 
 def help_texts():
-    examples = re.findall(r'Examples?: .*?"""', (ROOT / "diffrt/cli.py").read_text(), re.S)
-    return ["\n".join(re.findall(r"`(diffrt [^`]+)`", text)) for text in examples]
+    """The examples in the words of each command, and the file that they are in."""
+    for page in sorted((ROOT / "diffrt/commands").glob("*.py")):
+        for text in re.findall(r'Examples?: .*?"""', page.read_text(), re.S):
+            yield page, "\n".join(re.findall(r"`(diffrt [^`]+)`", text))
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_a_printed_command_runs_as_printed(command, copy, monkeypatch, capsys):
     before = {path for path in copy.rglob("*") if path.is_file()}
     monkeypatch.setattr(sys, "argv", shlex.split(command))
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        commands.main()
     # A derivation that is wrong, shown as such, ends with 1.
     assert left.value.code in ((None, 0, 1) if " verify " in command else (None, 0)), capsys.readouterr().err
     if output := re.search(r" -o (\S+)", command):
@@ -72,7 +74,19 @@ def test_a_printed_command_runs_as_printed(command, copy, monkeypatch, capsys):
 
 def test_the_pages_print_commands_of_every_kind():
     words = {command.split()[1] for command in printed_commands()}
-    assert words >= {"render", "gradient", "check", "fit", "explain", "graph", "verify", "parameters", "info"}
+    assert words >= {
+        "render",
+        "gradient",
+        "check",
+        "fit",
+        "explain",
+        "graph",
+        "verify",
+        "parameters",
+        "info",
+        "new",
+        "schema",
+    }
 
 
 @pytest.mark.parametrize(("page", "text"), [pytest.param(p, t, id=f"{p.name}-{i}") for i, (p, t) in

@@ -75,5 +75,5 @@ def test_float32_shades_near_float64_on_the_same_cells():
 def test_the_report_names_the_engine():
     scene = scene_of("tiny", None)
     for name in ("llvm", "numpy"):
-        report = render(scene, report=True, engine=name)[1]
+        report = render(scene, engine=name).report
         assert report.engine == name and f"engine {name}" in str(report)

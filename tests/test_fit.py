@@ -23,7 +23,6 @@ from diffrt.fitting.residual import encode, robustify, sights
 from diffrt.fitting.settings import Settings
 from diffrt.image import Image, srgb_encode
 from diffrt.photograph import Photograph, read_photograph
-from diffrt.scene import Scene
 
 ROOT = Path(__file__).parents[1]
 TINY = load_scene(ROOT / "scenes/tiny.toml")
@@ -32,12 +31,7 @@ WHITE = {"lamp.intensity.g": "lamp.intensity.r", "lamp.intensity.b": "lamp.inten
 FREE = {"lamp.position": {"start": [0.4, 3.4, 2.0]}, "ball.center.x": {"start": 0.1}}
 
 
-def sized(scene, width, height):
-    camera = scene.document.camera.model_copy(update={"width": width, "height": height})
-    return Scene(scene.document.model_copy(update={"camera": camera}))
-
-
-SMALL = sized(STILL, 32, 24)
+SMALL = STILL.replace(width=32, height=24)
 SMALL_IMAGE = np.asarray(render(SMALL))
 
 

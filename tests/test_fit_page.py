@@ -11,11 +11,9 @@ from PIL import Image as pillow
 import diffrt
 from diffrt import load_scene, render
 from diffrt.fitting.pictures import animation_of, loss_plot
-from diffrt.scene import Scene
 
 STILL = load_scene("scenes/still_life.toml")
-CAMERA = STILL.document.camera.model_copy(update={"width": 32, "height": 24})
-SMALL = Scene(STILL.document.model_copy(update={"camera": CAMERA}))
+SMALL = STILL.replace(width=32, height=24)
 TARGET = np.asarray(render(SMALL))
 START = {"lamp.position": {"start": [1.5, 3.5, 2.5]}, "lamp.intensity": {}, "ball.center": {"start": [-0.8, 0.9, 0.1]}}
 

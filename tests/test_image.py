@@ -198,7 +198,7 @@ def test_a_notebook_shows_the_numbers_of_what_is_no_picture() -> None:
 @pytest.mark.parametrize("name", ["image.gif", "image", "image.png.gz", ".png"])
 def test_a_name_that_is_not_of_an_image_file(tmp_path: Path, name: str) -> None:
     image, path = Image(np.ones((1, 1, 3))), tmp_path / name
-    for use, ends in ((image.save, ".png or .npy"), (read_image, ".png, .jpg, .jpeg, .npy or .exr")):
+    for use, ends in ((image.save, ".png, .jpg, .npy or .exr"), (read_image, ".png, .jpg, .jpeg, .npy or .exr")):
         with pytest.raises(InputError) as fault:
             use(path)
         assert complaint(fault) == f"{path}: the name of an image file must end in {ends}"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from diffrt import autograd as ag
 from diffrt.autograd import named
-from diffrt.cli import app
+from diffrt.commands import app
 from diffrt.errors import InputError
 from diffrt.marking import check_gradient, load_derivation, verify
 from diffrt.marking.formula import Formula

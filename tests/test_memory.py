@@ -15,13 +15,11 @@ from diffrt.tracer.differences import compare
 from diffrt.tracer.renderer import Settings
 
 ROOT = Path(__file__).parents[1]
-LIMITED = "import sys; from diffrt import cli, memory; memory.available_memory = lambda: 4 << 30; cli.main()"
+LIMITED = "import sys; from diffrt import commands, memory; memory.available_memory = lambda: 4 << 30; commands.main()"
 
 
 def sized(side):
-    scene = diffrt.load_scene(ROOT / "scenes/tiny.toml")
-    camera = scene.document.camera.model_copy(update={"width": side, "height": side})
-    return type(scene)(scene.document.model_copy(update={"camera": camera}))
+    return diffrt.load_scene(ROOT / "scenes/tiny.toml").replace(width=side, height=side)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_render_can_be_called_whatever_was_imported_first(first):
 
 
 def test_the_program_in_the_readme_runs(tmp_path):
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    program = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
     program = re.sub('"(scenes|examples)/', rf'"{ROOT.as_posix()}/\1/', program)
     program += "\nassert J.shape == (48, 64, 3, 6)"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Kinds from outside the package: a cone, whose wall and base are faces, and classes that break what they promise."""
+"""Kinds from outside the package: a bowl, whose two sides are faces, and classes that break what they promise."""
 
 import importlib.util
 import os
@@ -17,20 +17,20 @@ from diffrt.kinds.fields import extent, point, reflectance
 from diffrt.tracer.differences import compare
 
 ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / "examples" / "plugin" / "cone.py"
+SCRIPT = ROOT / "examples" / "plugin" / "bowl.py"
 
 
 @pytest.fixture(scope="module")
-def cone():
-    spec = importlib.util.spec_from_file_location("plugin_cone", SCRIPT)
+def bowl():
+    spec = importlib.util.spec_from_file_location("plugin_bowl", SCRIPT)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["plugin_cone"] = module
+    sys.modules["plugin_bowl"] = module
     spec.loader.exec_module(module)
     yield module
-    kinds.SHAPES.pop("cone")  # other tests look at what there is
+    kinds.SHAPES.pop("bowl")  # other tests look at what there is
 
 
-def scene(module, width=40, height=30, **changes):
+def scene(module, width=24, height=18, **changes):
     found = module.diffrt.parse_scene(
         module.SCENE.replace("width = 240", f"width = {width}").replace("height = 180", f"height = {height}")
     )
@@ -38,37 +38,39 @@ def scene(module, width=40, height=30, **changes):
 
 
 def test_the_script_runs_by_itself_and_writes_its_picture(tmp_path):
-    done = subprocess.run([sys.executable, SCRIPT, tmp_path / "cone.png"], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, SCRIPT, tmp_path / "bowl.png"], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
     assert "edges without a derivative: 0" in done.stdout
-    assert diffrt.read_image(tmp_path / "cone.png").shape == (180, 240, 3)
+    assert diffrt.read_image(tmp_path / "bowl.png").shape == (180, 240, 3)
 
 
-def test_a_wall_is_met_where_geometry_says(cone):
-    """A cone of height 2 over a base of radius 1 at the origin: at half its height it has the radius 1/2."""
-    zero, up = np.zeros((3, 1)), np.array([[0.0], [1.0], [0.0]])
-    wall = cone.Wall(center=zero, axis=up, radius=np.ones(1), height=2.0 * np.ones(1))
-    base = cone.Base(center=zero, axis=up, radius=np.ones(1), height=2.0 * np.ones(1))
-    right = np.array([[1.0], [0.0], [0.0]])
-    t, inside = wall.intersect(np.array([[-3.0], [1.0], [0.0]]), right, np.ones(1))
-    assert t == pytest.approx(2.5, rel=1e-14) and inside > 0.0
-    t, inside = wall.intersect(np.array([[0.0], [1.0], [0.0]]), right, -np.ones(1))
-    assert t == pytest.approx(0.5, rel=1e-14) and inside > 0.0
-    n = wall.normal_at(np.array([[0.5], [1.0], [0.0]]), np.ones(1))
-    assert n[:, 0] == pytest.approx(np.array([2.0, 1.0, 0.0]) / np.sqrt(5.0), rel=1e-14)
-    _, inside = wall.intersect(np.array([[-3.0], [2.1], [0.0]]), right, np.ones(1))
-    assert inside < 0.0, "over the apex"
-    t, inside = base.intersect(np.array([[0.2], [-3.0], [0.0]]), up, np.ones(1))
-    assert t == pytest.approx(3.0, rel=1e-14) and inside > 0.0
+def test_a_wall_is_met_where_geometry_says(bowl):
+    """A bowl of height 2 with a rim of radius 2 over the origin: at the height y its radius is sqrt(2 y)."""
+    fields = {"bottom": np.zeros((3, 1)), "axis": np.array([[0.0], [3.0], [0.0]])}
+    outside, lining = (face(**fields, radius=2.0 * np.ones(1), height=2.0 * np.ones(1)) for face in bowl.Bowl.faces)
+    right, down = np.array([[1.0], [0.0], [0.0]]), np.array([[0.0], [-1.0], [0.0]])
+    o = np.array([[-3.0], [0.5], [0.0]])
+    for face, side, distance, slope in ((outside, 1.0, 2.0, -1.0), (lining, -1.0, 4.0, -1.0)):
+        assert face.side(o) == side
+        t, inside = face.intersect(o, right, face.side(o))
+        assert t == pytest.approx(distance, rel=1e-14) and inside > 0.0
+        n = face.normal_at(o + t * right, face.side(o))
+        assert n[:, 0] == pytest.approx(np.array([slope, -side, 0.0]) / np.sqrt(2.0), rel=1e-14)
+        assert face.intersect(o + 1.6 * -down, right, face.side(o))[1] < 0.0, "over the rim"
+    above = np.array([[1.0], [7.0], [0.0]])
+    t, inside = lining.intersect(above, down, -np.ones(1))
+    assert t == pytest.approx(6.5, rel=1e-14) and inside > 0.0, "from above, along the axis"
+    assert outside.intersect(above, down, np.ones(1))[1] < 0.0
 
 
 @pytest.mark.parametrize("engine", ["llvm", "numpy"])
-def test_its_derivatives_are_those_of_the_image_at_every_edge(cone, engine):
-    """Outlines, rims, shadows on the floor and on each other, the cone's own shadow."""
-    shown = scene(cone)
-    image, report = diffrt.render(shown, report=True, engine=engine)
+def test_its_derivatives_are_those_of_the_image_at_every_edge(bowl, engine):
+    """Outlines, rims, shadows on the floor and on each other, the shadow of a bowl in itself."""
+    shown = scene(bowl)
+    image = diffrt.render(shown, engine=engine)
+    report = image.report
     assert report.without_derivative == 0 and report.crossings > 200
-    names = [p.path for p in shown.parameters() if p.path.startswith(("hat.", "fallen.", "lamp.position"))]
+    names = [p.path for p in shown.parameters() if p.path.startswith(("upright.", "tipped.", "lamp.position"))]
     if engine == "numpy":
         assert np.abs(image - diffrt.render(shown, engine="llvm")).max() < 1e-12
         return
@@ -81,28 +83,27 @@ def test_its_derivatives_are_those_of_the_image_at_every_edge(cone, engine):
     assert v.grad == pytest.approx(forward, rel=1e-9)
 
 
-def test_the_rim_between_wall_and_base_is_an_edge(cone):
-    """Seen from below, the base and the wall differ in radiance, and the border between them moves with the radius."""
-    below = scene(cone, camera__position=[0.4, -3.0, 1.5])
-    moved = below.replace({"hat.center": [-0.5, 0.6, 0.2], "floor.point": [0.0, 9.0, 0.0]})
-    image, report = diffrt.render(moved, report=True)
+def test_the_rim_between_the_two_sides_is_an_edge(bowl):
+    """From above, the lining and the outside differ in radiance, and the border between them moves with the radius."""
+    alone = scene(bowl, camera__position=[-0.7, 2.0, 3.0], floor__point=[0.0, -9.0, 0.0])
+    image = diffrt.render(alone)
+    report = image.report
     assert image.max() > 0.0 and report.without_derivative == 0
-    (found,) = compare(moved, ["hat.radius"])
-    assert found.verdict == "right"
+    for found in compare(alone, ["upright.radius", "upright.height"]):
+        assert found.verdict == "right", found
 
 
-def test_from_inside_the_far_wall_hides_the_lamp(cone):
-    inside = scene(cone, camera__position=[-0.5, 0.3, 0.2], camera__target=[-0.5, 0.4, -0.4])
-    dark = diffrt.render(inside.replace({"sky.radiance": [0.0, 0.0, 0.0]}))
-    assert (dark == 0.0).all(), "the lamp is outside"
-    assert (diffrt.render(inside) > 0.0).all(), "the wall is seen from its inside"
-    lit = diffrt.render(inside.replace({"lamp.position": [-0.5, 0.5, 0.2], "sky.radiance": [0.0, 0.0, 0.0]}))
-    assert (lit > 0.0).all()
+def test_from_inside_the_far_wall_hides_the_lamp(bowl):
+    low = {"lamp__position": [3.0, 0.3, 0.2], "sky__radiance": [0.0, 0.0, 0.0], "upright__height": 2.0}
+    inside = scene(bowl, camera__position=[-0.7, 0.5, 0.2], camera__target=[-0.6, 0.45, -0.4], **low)
+    assert (np.asarray(diffrt.render(inside)) == 0.0).all(), "the lamp is outside"
+    assert (diffrt.render(inside.replace({"sky.radiance": [0.1, 0.1, 0.1]})) > 0.0).all(), "the lining is seen"
+    assert (diffrt.render(inside.replace({"lamp.position": [-0.7, 0.8, 0.2]})) > 0.0).all()
 
 
 def test_code_is_kept_and_a_changed_script_is_not_mistaken_for_the_old_one(tmp_path):
     """The second run finds the code in the cache; one whose formula has changed does not."""
-    script = tmp_path / "cone.py"
+    script = tmp_path / "bowl.py"
     script.write_text(SCRIPT.read_text())
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "LOCALAPPDATA": str(tmp_path / "cache")}
 
@@ -117,10 +118,8 @@ def test_code_is_kept_and_a_changed_script_is_not_mistaken_for_the_old_one(tmp_p
     again, still = run("again.png")
     assert np.array_equal(first, again) and still == kept and len(kept) > 3
     text = script.read_text()
-    assert "self.radius * self.radius - dot(q, q)" in text
-    script.write_text(
-        text.replace("self.radius * self.radius - dot(q, q)", "0.25 * self.radius * self.radius - dot(q, q)")
-    )
+    assert "dot(flat, flat) / self.height" in text
+    script.write_text(text.replace("dot(flat, flat) / self.height", "dot(flat, flat) / (0.5 * self.height)"))
     changed, more = run("changed.png")
     assert len(more) > len(kept) and not np.array_equal(first, changed)
 
@@ -173,6 +172,8 @@ class Dark(Light):
         (broken(type="my ball"), "needed: its name in scene files"),
         (broken(width_of_rim=0.5), r"width_of_rim: found 0.5, needed: a field with a rule"),
         (broken(faces=(Shape,)), "needed: classes of Shape with the fields of Broken"),
+        (broken(faces=(Good, broken(back=-1), broken(back=1))), r"Broken\.back: found -1, needed: \+1, and -1 for the"),
+        (broken(faces=(Good,), faces_if={"lid": ()}), "faces_if: found 'lid', needed: the name of a flag among the"),
         (Annotated, r"tilt: has no rule; needed: a field"),
         (Nameless, "needed: its name in scene files"),
         (Dark, "Dark has no formula incident"),

@@ -11,7 +11,7 @@ import diffrt
 from diffrt.files import read_toml
 from diffrt.fitting import read_problem
 from diffrt.photograph import read_photograph
-from diffrt.scene import Scene, load_scene
+from diffrt.scene import load_scene
 
 FOLDER = Path(__file__).parents[1] / "examples/recover"
 sys.path.insert(0, str(FOLDER))
@@ -22,9 +22,8 @@ NAMES = sorted(path.parent.name for path in FOLDER.glob("*/fit.toml"))
 
 
 def halved(scene):
-    camera = scene.document.camera
-    smaller = camera.model_copy(update={"width": camera.width // 2, "height": camera.height // 2})
-    return Scene(scene.document.model_copy(update={"camera": smaller}))
+    width, height = scene.camera.size
+    return scene.replace(width=width // 2, height=height // 2)
 
 
 def fitted(name, tmp_path, **settings):

@@ -159,15 +159,15 @@ def test_replacing_by_a_variable_out_of_range() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "needed"),
     [
-        ("ball.center", 1.0, "three numbers (3,)"),
-        ("ball.center", [1.0, 2.0], "three numbers (3,)"),
-        ("ball.center", [[1.0, 2.0, 3.0]], "three numbers (3,)"),
-        ("ball.center", [1.0, [2.0], 3.0], "three numbers (3,)"),
+        ("ball.center", 1.0, "three numbers [x, y, z], each within -1e9 and 1e9"),
+        ("ball.center", [1.0, 2.0], "three numbers [x, y, z], each within -1e9 and 1e9"),
+        ("ball.center", [[1.0, 2.0, 3.0]], "three numbers [x, y, z], each within -1e9 and 1e9"),
+        ("ball.center", [1.0, [2.0], 3.0], "three numbers [x, y, z], each within -1e9 and 1e9"),
         ("ball.center.x", [1.0, 2.0, 3.0], "one number ()"),
-        ("ball.radius", "0.5", "one number ()"),
-        ("ball.radius", True, "one number ()"),
-        ("ball.radius", None, "one number ()"),
-        ("ball.radius", 1j, "one number ()"),
+        ("ball.radius", "0.5", "a number from 1e-9 to 1e9"),
+        ("ball.radius", True, "a number from 1e-9 to 1e9"),
+        ("ball.radius", None, "a number from 1e-9 to 1e9"),
+        ("ball.radius", 1j, "a number from 1e-9 to 1e9"),
     ],
 )
 def test_replacing_by_a_value_of_the_wrong_shape_or_kind(path: str, value: Any, needed: str) -> None:

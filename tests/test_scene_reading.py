@@ -86,13 +86,13 @@ def test_a_scene_tells_its_structure() -> None:
     scene = parse_scene(SCENE)
     assert scene.reflection_depth == 2
     assert (scene.camera.type, scene.camera.width, scene.camera.height) == ("perspective", 64, 48)
-    assert [(shape.name, shape.type, shape.material_type) for shape in scene.shapes] == [
+    assert [(name, shape.type, shape.material.type) for name, shape in scene.shapes.items()] == [
         ("floor", "plane", "lambert"),
         ("ball", "sphere", "blinn_phong"),
         ("pane", "rectangle", "mirror"),
         ("flag", "triangle", "lambert"),
     ]
-    assert [(light.name, light.type) for light in scene.lights] == [
+    assert [(name, light.type) for name, light in scene.lights.items()] == [
         ("lamp", "point"),
         ("sun", "directional"),
         ("sky", "ambient"),
@@ -115,7 +115,7 @@ def test_one_number_for_a_colour_means_gray() -> None:
 def test_a_camera_is_enough_and_the_rest_has_defaults() -> None:
     scene = parse_scene("[camera]\nposition=[0,0,1]\ntarget=[0,0,0]\nfov=45\nwidth=4\nheight=3")
     assert (scene.camera.type, scene.reflection_depth) == ("perspective", 4)
-    assert (scene.shapes, scene.lights) == ((), ())
+    assert (scene.shapes, scene.lights) == ({}, {})
     assert scene["camera.up"].tolist() == [0.0, 1.0, 0.0]
 
 
@@ -260,18 +260,21 @@ def test_an_unknown_key_of_a_light() -> None:
 def test_an_unknown_type_of_shape() -> None:
     assert problem('"sphere"', '"shpere"') == (
         'shapes.ball.type: found "shpere", allowed: one of '
-        '"sphere", "plane", "rectangle", "disk", "triangle"; did you mean \'sphere\'?'
+        '"sphere", "plane", "rectangle", "disk", "triangle", "cylinder", "cone", "box"; did you mean \'sphere\'?'
     )
 
 
 def test_an_unknown_type_of_material() -> None:
     assert problem('"mirror"', '"glass"') == (
-        'shapes.pane.material.type: found "glass", allowed: one of "lambert", "blinn_phong", "mirror"'
+        'shapes.pane.material.type: found "glass", allowed: one of "lambert", "blinn_phong", "mirror", '
+        '"rough_conductor", "rough_metal", "rough_plastic"'
     )
 
 
 def test_an_unknown_type_of_light() -> None:
-    assert problem('"ambient"', "7") == ('lights.sky.type: found 7, allowed: one of "point", "directional", "ambient"')
+    assert problem('"ambient"', "7") == (
+        'lights.sky.type: found 7, allowed: one of "point", "directional", "spot", "ambient"'
+    )
 
 
 def test_an_unknown_type_of_camera() -> None:
@@ -282,7 +285,8 @@ def test_an_unknown_type_of_camera() -> None:
 
 def test_a_shape_without_a_type() -> None:
     assert problem('type = "sphere"', "") == (
-        'shapes.ball.type: missing; needed: one of "sphere", "plane", "rectangle", "disk", "triangle"'
+        "shapes.ball.type: missing; needed: one of "
+        '"sphere", "plane", "rectangle", "disk", "triangle", "cylinder", "cone", "box"'
     )
 
 

@@ -54,7 +54,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     )
     assume(not problems)
     assert document is not None
-    return Scene(document)
+    return Scene.of(document)
 
 
 @settings(max_examples=40, deadline=None)

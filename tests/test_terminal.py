@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diffrt
-from diffrt import cli
+from diffrt import commands
 from diffrt.errors import MOST_LETTERS, MOST_PROBLEMS, InputError, printable, shown
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ def in_process(monkeypatch, capsys, *arguments):
     """The exit code, standard output and standard error of a command."""
     monkeypatch.setattr(sys, "argv", ["diffrt", *map(str, arguments)])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        commands.main()
     return left.value.code, *capsys.readouterr()
 
 

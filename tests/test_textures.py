@@ -132,7 +132,7 @@ SCENES = {
 @pytest.mark.parametrize("name", SCENES)
 def test_derivatives_are_those_of_the_image(name):
     scene = parse_scene(camera(width=8, height=6) + SCENES[name] + LAMP)
-    names = [p.path for p in scene.parameters() if p.size < 4 and "material" in p.path or p.path.endswith("center")]
+    names = [p.path for p in scene.parameters() if (p.size < 4 and "material" in p.path) or p.path.endswith("center")]
     names += [c for p in scene.parameters() if p.size > 3 for c in p.components[40:43]]
     right(scene, names)
     whole = scene.components([p.path for p in scene.parameters()])
@@ -300,7 +300,7 @@ def test_a_number_takes_a_gray_bitmap_and_no_colours(tmp_path):
             camera() + textured(f"0.5, specular = 0.3, shininess = {shiny}", material="blinn_phong") + LAMP
         )
     assert load_scene(tmp_path / "gray.npy.toml")["sheet.material.shininess.texels"].tolist() == [[5.0, 50.0]]
-    with pytest.raises(InputError, match="shininess.file: .*colours.png: holds colours; a gray image is needed"):
+    with pytest.raises(InputError, match=r"shininess.file: .*colours.png: holds colours; a gray image is needed"):
         load_scene(tmp_path / "colours.png.toml")
 
 
@@ -308,10 +308,10 @@ def test_what_does_not_meet_around_a_sphere_is_refused():
     sphere = 'type = "sphere"\ncenter = [0, 0, 0]\nradius = 1\n'
     odd = textured('{ type = "checkerboard", even = 1, odd = 0, squares = [3, 3] }', sphere)
     with pytest.raises(
-        InputError, match="squares: found 3.0 along u, which goes around a sphere; allowed: a multiple of 2"
+        InputError, match=r"squares: found 3.0 along u, which goes around a sphere; allowed: a multiple of 2"
     ):
         parse_scene(camera() + odd + SKY)
-    with pytest.raises(InputError, match="scale: found 1.5 along u"):
+    with pytest.raises(InputError, match=r"scale: found 1.5 along u"):
         parse_scene(camera() + textured(bitmap([[0.5]], scale=[1.5, 1.0]), sphere) + SKY)
     assert "offset" in parse_scene(camera() + odd.replace("[3, 3]", "[4, 3]") + SKY).to_toml()
 
@@ -334,7 +334,7 @@ def test_a_shape_without_coordinates_takes_no_texture():
 def test_values_of_texels_are_checked_when_they_are_replaced():
     scene = parse_scene(camera() + textured(bitmap([[0.1, 0.7]])) + SKY)
     name = "sheet.material.albedo.texels"
-    with pytest.raises(InputError, match="found .*1.5.* in row 0, column 1"):
+    with pytest.raises(InputError, match=r"found .*1.5.* in row 0, column 1"):
         scene.replace({f"{name}.0.1.g": 1.5})
     with pytest.raises(InputError, match=r"found a value of shape \(2, 3\), allowed: numbers of shape \(1, 2, 3\)"):
         scene.replace({name: np.zeros((2, 3))})

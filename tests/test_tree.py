@@ -4,52 +4,34 @@ import numpy as np
 import pytest
 
 from diffrt import render
-from diffrt.scene import parse_scene
+from diffrt.kinds import Disk, Lambert, Mirror, Perspective, Plane, PointLight, Rectangle, Sphere
+from diffrt.scene import Scene
 from diffrt.tracer import tree
 
-CAMERA = """
-[camera]
-position = [0.3, 1.9, 5.0]
-target = [0.0, 0.6, 0.0]
-fov = 45.0
-width = 48
-height = 36
-[shapes.floor]
-type = "plane"
-point = [0.0, 0.0, 0.0]
-normal = [0.0, 1.0, 0.0]
-material = { type = "lambert", albedo = 0.7 }
-[shapes.wall]
-type = "rectangle"
-center = [0.0, 1.2, -2.0]
-normal = [0.05, 0.0, 1.0]
-width = 3.0
-height = 2.0
-material = { type = "mirror", reflectance = 0.8 }
-"""
 
-
-def crowd(count: int, lights: int = 1) -> str:
+def crowd(count: int, lights: int = 1) -> Scene:
     random = np.random.default_rng(count)
-    text = CAMERA
+    shapes = {
+        "floor": Plane((0, 0, 0), (0, 1, 0), Lambert(0.7)),
+        "wall": Rectangle((0, 1.2, -2), (0.05, 0, 1), width=3, height=2, material=Mirror(0.8)),
+    }
     for i in range(count):
-        x, y, z = random.uniform([-2.0, 0.1, -1.5], [2.0, 1.8, 1.5])
-        material = '{ type = "mirror", reflectance = 0.9 }' if i % 7 == 0 else '{ type = "lambert", albedo = 0.6 }'
-        shape = (
-            f'type = "sphere"\ncenter = [{x}, {y}, {z}]\nradius = {random.uniform(0.03, 0.15)}'
-            if i % 3
-            else f'type = "disk"\ncenter = [{x}, {y}, {z}]\nnormal = [0.1, 0.0, 1.0]\nradius = 0.1'
-        )
-        text += f"[shapes.s{i}]\n{shape}\nmaterial = {material}\n"
-    for i in range(lights):
-        x, y, z = random.uniform([-3.0, 2.5, 0.0], [3.0, 4.0, 4.0])
-        text += f'[lights.l{i}]\ntype = "point"\nposition = [{x}, {y}, {z}]\nintensity = {20.0 / lights}\n'
-    return text
+        place = random.uniform([-2.0, 0.1, -1.5], [2.0, 1.8, 1.5])
+        material = Mirror(0.9) if i % 7 == 0 else Lambert(0.6)
+        if i % 3:
+            shapes[f"s{i}"] = Sphere(place, random.uniform(0.03, 0.15), material)
+        else:
+            shapes[f"s{i}"] = Disk(place, (0.1, 0, 1), 0.1, material)
+    return Scene(
+        Perspective((0.3, 1.9, 5), (0, 0.6, 0), fov=45, width=48, height=36),
+        shapes,
+        {f"l{i}": PointLight(random.uniform([-3.0, 2.5, 0.0], [3.0, 4.0, 4.0]), 20 / lights) for i in range(lights)},
+    )
 
 
 @pytest.mark.parametrize("engine", ["llvm", "numpy"])
 def test_the_tree_does_not_change_a_bit(monkeypatch, engine):
-    scene = parse_scene(crowd(40))
+    scene = crowd(40)
     settings = {"engine": engine, "edges": "exact" if engine == "llvm" else "ignore"}
     with_tree = render(scene, **settings)
     monkeypatch.setattr(tree, "FEW", 10_000)
@@ -58,7 +40,7 @@ def test_the_tree_does_not_change_a_bit(monkeypatch, engine):
 
 def test_a_box_that_is_too_small_would_be_seen(monkeypatch):
     """The test above can fail."""
-    scene = parse_scene(crowd(40))
+    scene = crowd(40)
     whole = render(scene)
     boxes = tree.face_boxes
 
@@ -73,9 +55,9 @@ def test_a_box_that_is_too_small_would_be_seen(monkeypatch):
 
 def test_forty_lights_each_have_their_shadows():
     """The image is the sum of the images with one light each."""
-    scene = parse_scene(crowd(6, lights=40))
+    scene = crowd(6, lights=40)
     alone = 0.0
-    names = [light.name for light in scene.lights]
+    names = list(scene.lights)
     for name in names:
         dark = {f"{other}.intensity": [0.0, 0.0, 0.0] for other in names if other != name}
         alone = alone + render(scene.replace(dark), edges="ignore")

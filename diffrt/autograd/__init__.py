@@ -1,19 +1,43 @@
 """The autograd core: numbers that remember how they were computed, and what can be asked of them."""
 
+from .contraction import einsum
 from .custom import op
-from .functional import batch_norm, cross, dot, log_softmax, norm, normalize, relu, sigmoid, softmax
+from .functional import (
+    batch_norm,
+    cross,
+    dot,
+    gelu,
+    log_softmax,
+    logsumexp,
+    norm,
+    normalize,
+    outer,
+    prod,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+)  # fmt: skip
 from .implicit import root
+from .matrices import det, diag, diagonal, inv, solve, trace
 from .naming import named, scope
 from .operations import (
     FUNCTIONS,
     absolute,
     add,
+    arccos,
+    arcsin,
+    arctan,
     arctan2,
     clip,
     cos,
+    cosh,
     divide,
     equal,
+    erf,
+    erfc,
     exp,
+    expm1,
     greater,
     greater_equal,
     less,
@@ -31,6 +55,7 @@ from .operations import (
     power,
     sign,
     sin,
+    sinh,
     sqrt,
     subtract,
     tan,
@@ -41,6 +66,7 @@ from .structure import (
     add_at,
     broadcast_to,
     concatenate,
+    cumsum,
     index,
     matmul,
     max,
@@ -67,11 +93,13 @@ from .transforms import (
 from .variable import TABLE, Op, Var, detach, no_grad, variable
 
 __all__ = [
-    "FUNCTIONS", "TABLE", "Op", "Var", "absolute", "add", "add_at", "arctan2", "batch_norm", "broadcast_to",
-    "checkpoint", "clip", "concatenate", "cos", "cross", "detach", "divide", "dot", "equal", "exp", "grad", "greater",
-    "greater_equal", "hessian", "hvp", "index", "jacobian", "jvp", "less", "less_equal", "log", "log1p", "log_softmax",
-    "logical_and", "logical_not", "logical_or", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "op", "power", "pushforward", "relu",
-    "reshape", "root", "scatter_add", "scope", "sigmoid", "sign", "sin", "softmax", "sqrt", "stack", "subtract", "sum",
-    "take", "tan", "tanh", "transpose", "value_and_grad", "variable", "vjp", "where",
+    "FUNCTIONS", "TABLE", "Op", "Var", "absolute", "add", "add_at", "arccos", "arcsin", "arctan", "arctan2",
+    "batch_norm", "broadcast_to", "checkpoint", "clip", "concatenate", "cos", "cosh", "cross", "cumsum", "det",
+    "detach", "diag", "diagonal", "divide", "dot", "einsum", "equal", "erf", "erfc", "exp", "expm1", "gelu", "grad",
+    "greater", "greater_equal", "hessian", "hvp", "index", "inv", "jacobian", "jvp", "less", "less_equal", "log",
+    "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "op",
+    "outer", "power", "prod", "pushforward", "relu", "reshape", "root", "scatter_add", "scope", "sigmoid", "sign",
+    "sin", "sinh", "softmax", "softplus", "solve", "sqrt", "stack", "subtract", "sum", "take", "tan", "tanh", "trace",
+    "transpose", "value_and_grad", "variable", "vjp", "where",
 ]  # fmt: skip

@@ -1,4 +1,5 @@
-"""exp, log, log1p, power, sin, cos, tan, tanh and arctan2 on vectors of doubles: the code of these ops in kernels.
+"""exp, log, power, the circular and hyperbolic functions and erf on vectors of doubles: the code of these ops in
+kernels.
 
 They are here and not with the compiler so that a row of the op table is whole; what they write with, a text and its
 lanes, the compiler hands to them (diffrt/compiler/lanes.py). Each is correct to a few units in the last place
@@ -32,6 +33,23 @@ _ATAN = (3.33333333333329318027e-01, -1.99999999998764832476e-01, 1.428571427250
          -3.65315727442169155270e-02, 1.62858201153657823623e-02)  # fmt: skip
 _TANH = (-1.61468768441708447952e03, -9.92877231001918586564e01, -9.64399179425052238628e-01)
 _TANH_BELOW = 4.84406305325125486048e03, 2.23548839060100448583e03, 1.12811678491632931402e02, 1.0
+_ERF_NEAR = (0.12837916709551256, -0.3250421072470015, -0.02848174957559851, -0.005770270296489442,
+             -2.3763016656650163e-05)  # fmt: skip
+_ERF_NEAR_BELOW = (1.0, 0.39791722395915535, 0.0650222499887673, 0.005081306281875766,
+                   0.00013249473800432164, -3.960228278775368e-06)  # fmt: skip
+_ERF_ONE = (-0.0023621185607526594, 0.41485611868374833, -0.3722078760357013, 0.31834661990116175,
+            -0.11089469428239668, 0.035478304325618236, -0.002166375594868791)  # fmt: skip
+_ERF_ONE_BELOW = (1.0, 0.10642088040084423, 0.540397917702171, 0.07182865441419627, 0.12617121980876164,
+                  0.01363708391202905, 0.011984499846799107)  # fmt: skip
+_ERFC = (-0.009864944034847148, -0.6938585727071818, -10.558626225323291, -62.375332450326006,
+         -162.39666946257347, -184.60509290671104, -81.2874355063066, -9.814329344169145)  # fmt: skip
+_ERFC_BELOW = (1.0, 19.651271667439257, 137.65775414351904, 434.56587747522923, 645.3872717332679,
+               429.00814002756783, 108.63500554177944, 6.570249770319282, -0.0604244152148581)  # fmt: skip
+_ERFC_FAR = (-0.0098649429247001, -0.799283237680523, -17.757954917754752, -160.63638485582192,
+             -637.5664433683896, -1025.0951316110772, -483.5191916086514)  # fmt: skip
+_ERFC_FAR_BELOW = (1.0, 30.33806074348246, 325.7925129965739, 1536.729586084437, 3199.8582195085955,
+                   2553.0504064331644, 474.52854120695537, -22.44095244658582)  # fmt: skip
+_ERF_OF_ONE = 8.45062911510467529297e-01  # rounded, so that sums with it keep their digits
 _FAR = 2.0**30  # beyond, the circular functions are asked of the C library, lane by lane
 
 
@@ -52,8 +70,14 @@ def _scaled(t: Text, y: Lanes, k: Lanes) -> Lanes:
     return y
 
 
-def exp(t: Text, x: Lanes, low: Lanes | None = None) -> Lanes:
-    """exp(x + low). With k the integer next to x / ln 2 and r = x - k ln 2: 2^k exp(r)."""
+def exp(t: Text, x: Lanes, low: Lanes | float | None = None) -> Lanes:
+    """exp(x + low)."""
+    above, _, k = _exp_parts(t, x, low)
+    return _scaled(t, 1.0 + above, k)
+
+
+def _exp_parts(t: Text, x: Lanes, low: Lanes | float | None = None) -> tuple[Lanes, Lanes, Lanes]:
+    """exp(r) - 1 with all its digits, k as a double and as an integer: k is next to x / ln 2, r = x + low - k ln 2."""
     x = t.choose(x > 720.0, 720.0, x)
     x = t.choose(x < -760.0, -760.0, x)
     shifted = t.fma(x, 1.44269504088896338700, _MAGIC)
@@ -64,7 +88,34 @@ def exp(t: Text, x: Lanes, low: Lanes | None = None) -> Lanes:
     r = high - rest
     square = r * r
     c = r - square * _polynomial(square, _EXP)
-    return _scaled(t, 1.0 - ((rest - (r * c) / (2.0 - c)) - high), k)
+    return high - (rest - (r * c) / (2.0 - c)), number, k
+
+
+def expm1(t: Text, x: Lanes) -> Lanes:
+    """2^k ((exp(r) - 1) + (1 - 2^-k)); below -50 it is -1."""
+    above, number, k = _exp_parts(t, t.choose(x < -50.0, -50.0, x))
+    # For k beyond 64 the power 2^-k is nothing beside 1, and might be no ordinary number.
+    bounded = (t.choose(number > 64.0, 64.0, number) + _MAGIC).bits() - _MAGIC_BITS
+    inverse = ((1023 - bounded) << 52).bits()
+    return t.choose(x.is_(0.0), x, _scaled(t, above + (1.0 - inverse), k))
+
+
+def _half_exp(t: Text, size: Lanes) -> Lanes:
+    """exp(size) / 2, which overflows only where sinh does."""
+    return exp(t, size - _LN2[0], -_LN2[1])
+
+
+def sinh(t: Text, x: Lanes) -> Lanes:
+    """(e + e / (e + 1)) / 2 with e = exp(|x|) - 1 where that is small, else (exp |x| - exp -|x|) / 2, with x's sign."""
+    size = t.call("fabs", x)
+    e, half = expm1(t, size), _half_exp(t, size)
+    return t.call("copysign", t.choose(size < 1.0, 0.5 * (e + e / (e + 1.0)), half - 0.25 / half), x)
+
+
+def cosh(t: Text, x: Lanes) -> Lanes:
+    """(exp |x| + exp -|x|) / 2."""
+    half = _half_exp(t, t.call("fabs", x))
+    return half + 0.25 / half
 
 
 def _parts(t: Text, x: Lanes) -> tuple[Lanes, Lanes]:
@@ -232,3 +283,63 @@ def arctan2(t: Text, y: Lanes, x: Lanes) -> Lanes:
     found = t.choose(behind, pi - (found - 1.2246467991473532e-16), found)
     found = t.choose(x.is_not(x) | y.is_not(y), nan, found)
     return t.call("copysign", found, y)
+
+
+def arctan(t: Text, x: Lanes) -> Lanes:
+    return arctan2(t, x, t.known(1.0, "double"))
+
+
+def arcsin(t: Text, x: Lanes) -> Lanes:
+    """The angle of (cosine, sine) = (sqrt(1 - x^2), x)."""
+    return arctan2(t, x, _other_leg(t, x))
+
+
+def arccos(t: Text, x: Lanes) -> Lanes:
+    """The angle of (cosine, sine) = (x, sqrt(1 - x^2))."""
+    return arctan2(t, _other_leg(t, x), x)
+
+
+def _other_leg(t: Text, x: Lanes) -> Lanes:
+    """sqrt(1 - x^2); nan where |x| > 1."""
+    return t.call("sqrt", (1.0 - x) * (1.0 + x))
+
+
+def erf(t: Text, x: Lanes) -> Lanes:
+    """x + x R(x^2) to 0.84; erf 1 + P(|x| - 1) to 1.25; 1 - erfc |x| beyond, with the sign of x."""
+    size, near, middle = _erf_parts(t, x)
+    found = t.choose(size < 0.84375, x + near, t.call("copysign", _ERF_OF_ONE + middle, x))
+    return t.seldom(size >= 1.25, lambda: t.call("copysign", 1.0 - _erfc_far(t, size), x), found)
+
+
+def erfc(t: Text, x: Lanes) -> Lanes:
+    """1 - erf x in the same parts, each without a small difference of large numbers."""
+    size, near, middle = _erf_parts(t, x)
+    left = x < 0.0
+    small = t.choose(x < 0.25, 1.0 - (x + near), 0.5 - ((x - 0.5) + near))
+    middle = t.choose(left, 1.0 + (_ERF_OF_ONE + middle), (1.0 - _ERF_OF_ONE) - middle)
+
+    def far() -> Lanes:
+        tail = _erfc_far(t, size)
+        return t.choose(left, 2.0 - tail, tail)
+
+    return t.seldom(size >= 1.25, far, t.choose(size < 0.84375, small, middle))
+
+
+def _erf_parts(t: Text, x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
+    """|x|, erf x - x for |x| < 0.84, and erf |x| - erf 1 for |x| from there to 1.25."""
+    size = t.call("fabs", x)
+    z, s = x * x, size - 1.0
+    near = x * (_polynomial(z, _ERF_NEAR) / _polynomial(z, _ERF_NEAR_BELOW))
+    return size, near, _polynomial(s, _ERF_ONE) / _polynomial(s, _ERF_ONE_BELOW)
+
+
+def _erfc_far(t: Text, size: Lanes) -> Lanes:
+    """erfc of numbers from 1.25: exp(-x^2 - 0.5625 + R(1 / x^2)) / x. The square is taken of the upper half of the
+    bits, where it is exact, and the rest of it is a second factor."""
+    size = t.choose(size > 30.0, 30.0, size)
+    s = 1.0 / (size * size)
+    near = size < 1.0 / 0.35
+    over = t.choose(near, _polynomial(s, _ERFC), _polynomial(s, _ERFC_FAR))
+    below = t.choose(near, _polynomial(s, _ERFC_BELOW), _polynomial(s, _ERFC_FAR_BELOW))
+    upper = (size.bits() & -(1 << 32)).bits()
+    return exp(t, -upper * upper - 0.5625) * exp(t, (upper - size) * (upper + size) + over / below) / size

@@ -1,5 +1,6 @@
 """numpy functions on Vars: np.sin(x), np.sum(x), array * x. What is not listed here is refused by name."""
 
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import functional, operations, structure
+from . import contraction, functional, matrices, operations, structure
 
 _UFUNCS: Mapping[Any, Callable[..., Any]] = ChainMap(
     operations.UFUNCS,
@@ -30,6 +31,8 @@ def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: _reduced(structure.sum),
     np.mean: _reduced(structure.mean),
+    np.prod: _reduced(functional.prod),
+    np.cumsum: lambda a, axis=None: structure.cumsum(a, axis),
     np.max: _reduced(structure.max),
     np.min: _reduced(structure.min),
     np.reshape: structure.reshape,
@@ -42,6 +45,14 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.clip: operations.clip,
     np.dot: functional.dot,
     np.cross: lambda a, b, *, axis=-1: functional.cross(a, b, axis),
+    np.outer: functional.outer,
+    np.diag: lambda v, k=0: matrices.diag(v, k),
+    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: matrices.diagonal(a, offset, axis1, axis2),
+    np.trace: lambda a, offset=0, axis1=0, axis2=1: matrices.trace(a, offset, axis1, axis2),
+    np.einsum: lambda subscripts, *operands, optimize=False: contraction.einsum(subscripts, *operands),
+    np.linalg.inv: lambda a: matrices.inv(a),
+    np.linalg.det: lambda a: matrices.det(a),
+    np.linalg.solve: lambda a, b: matrices.solve(a, b),
     np.linalg.norm: lambda x, *, axis=None, keepdims=False: functional.norm(x, axis, keepdims),
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
@@ -56,9 +67,12 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: Mappi
     if method != "__call__" or settings:
         what = f"np.{ufunc.__name__}.{method}" if method != "__call__" else f"np.{ufunc.__name__} with {[*settings]}"
         raise TypeError(f"{what} is not differentiated; use diffrt.autograd's sum, max, min or where")
-    if ufunc not in _UFUNCS:
-        raise TypeError(_unknown(ufunc.__name__))
-    return _UFUNCS[ufunc](*inputs)
+    name, function = ufunc.__name__, _UFUNCS.get(ufunc)
+    if function is None and ufunc is getattr(sys.modules.get("scipy.special"), name, None):
+        function = operations.FUNCTIONS.get(name)  # such as erf, which numpy does not have
+    if function is None:
+        raise TypeError(_unknown(name))
+    return function(*inputs)
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -121,6 +121,25 @@ def _larger(x: Any, y: Any) -> Any:
     return where(greater(x, y), 1.0, where(equal(x, y), 0.5, 0.0))
 
 
+def _other_leg(x: Any) -> Any:
+    """sqrt(1 - x^2), with all its digits where x is near 1, and all those of its derivatives where x is near 0."""
+    return sqrt(where(less(absolute(x), 0.5), 1.0 - x * x, (1.0 - x) * (1.0 + x)))
+
+
+def _scipys(name: str) -> Rule:
+    """A function of scipy.special, which is imported when it is first called: that takes longer than all of this."""
+
+    def forward(x: Any) -> Any:
+        from scipy import special
+
+        return getattr(special, name)(x)
+
+    return forward
+
+
+_STEEP = "where the derivative is inf, or 0 for an input that does not move"
+_ERF_SLOPE = 2.0 / math.sqrt(math.pi)
+
 # Arithmetic. A chain is a product in which zero wins; an alias is how transforms tell variables apart.
 elementwise("alias", lambda x: x, (1.0,), scalar=lambda x: x, code=lambda t, x: x, inline=True, form="{}")
 add = elementwise(
@@ -175,7 +194,7 @@ sqrt = elementwise(
     "sqrt", np.sqrt, (lambda out, x: _over(0.5, out),), latex=r"\sqrt{{{}}}", scalar=math.sqrt,
     code=lambda t, x: t.call("sqrt", x), inline=True,
     about="Square root.", backward="divides it by twice the root",
-    kinks="x = 0, where the derivative is inf, or 0 for an input that does not move",
+    kinks="x = 0, " + _STEEP,
 )  # fmt: skip
 exp = elementwise(
     "exp", np.exp, (lambda out, x: out,), latex="e^{{{}}}", scalar=math.exp, code=elementary.exp,
@@ -190,6 +209,10 @@ log1p = elementwise(
     about="Natural logarithm of 1 + x, which keeps its digits where x is small.",
     backward="divides it by one plus the input",
 )  # fmt: skip
+expm1 = elementwise(
+    "expm1", np.expm1, (lambda out, x: exp(x),), scalar=math.expm1, code=elementary.expm1,
+    about="e ** x - 1, which keeps its digits where x is small.", backward="multiplies it by exp",
+)  # fmt: skip
 sin = elementwise(
     "sin", np.sin, (lambda out, x: cos(x),), scalar=math.sin, code=elementary.sin,
     about="Sine of x in radians.", backward="multiplies it by cos",
@@ -202,10 +225,42 @@ tan = elementwise(
     "tan", np.tan, (lambda out, x: 1.0 + out * out,), scalar=math.tan, code=elementary.tan,
     about="Tangent of x in radians.",
 )  # fmt: skip
+arcsin = elementwise(
+    "arcsin", np.arcsin, (lambda out, x: _over(1.0, _other_leg(x)),), scalar=math.asin, code=elementary.arcsin,
+    about="The angle from -pi/2 to pi/2 whose sine is x; nan where |x| > 1.",
+    backward="divides it by sqrt(1 - x^2)", kinks="x = -1 and x = 1, " + _STEEP,
+)  # fmt: skip
+arccos = elementwise(
+    "arccos", np.arccos, (lambda out, x: _over(-1.0, _other_leg(x)),), scalar=math.acos, code=elementary.arccos,
+    about="The angle from 0 to pi whose cosine is x; nan where |x| > 1.",
+    backward="divides it by -sqrt(1 - x^2)", kinks="x = -1 and x = 1, " + _STEEP,
+)  # fmt: skip
+arctan = elementwise(
+    "arctan", np.arctan, (lambda out, x: 1.0 / (1.0 + x * x),), scalar=math.atan, code=elementary.arctan,
+    about="The angle from -pi/2 to pi/2 whose tangent is x.", backward="divides it by 1 + x^2",
+)  # fmt: skip
+sinh = elementwise(
+    "sinh", np.sinh, (lambda out, x: cosh(x),), scalar=math.sinh, code=elementary.sinh,
+    about="Hyperbolic sine.", backward="multiplies it by cosh",
+)  # fmt: skip
+cosh: Function = elementwise(
+    "cosh", np.cosh, (lambda out, x: sinh(x),), scalar=math.cosh, code=elementary.cosh,
+    about="Hyperbolic cosine.", backward="multiplies it by sinh",
+)  # fmt: skip
 tanh = elementwise(
     # cosh(x) overflows to inf where the derivative is 0; 1 - tanh(x)^2 would lose it to rounding long before.
     "tanh", np.tanh, (lambda out, x: (2.0 / (exp(x) + exp(-x))) ** 2.0,), scalar=math.tanh, code=elementary.tanh,
     about="Hyperbolic tangent.", backward="multiplies it by tanh' = 1 - tanh^2",
+)  # fmt: skip
+erf = elementwise(
+    "erf", _scipys("erf"), (lambda out, x: _ERF_SLOPE * exp(-(x * x)),), scalar=math.erf, code=elementary.erf,
+    about="Error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.",
+    backward="multiplies it by 2 / sqrt(pi) exp(-x^2)",
+)  # fmt: skip
+erfc = elementwise(
+    "erfc", _scipys("erfc"), (lambda out, x: -_ERF_SLOPE * exp(-(x * x)),), scalar=math.erfc, code=elementary.erfc,
+    about="1 - erf(x), which keeps its digits where x is large.",
+    backward="multiplies it by -2 / sqrt(pi) exp(-x^2)",
 )  # fmt: skip
 
 # Of two, and the choice.

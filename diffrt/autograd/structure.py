@@ -52,6 +52,13 @@ def min(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
     return apply(TABLE["min"], (x,), {"axis": axis, "keepdims": keepdims})
 
 
+def cumsum(x: Numeric, axis: int | None = None) -> Any:
+    """Sums of the entries so far along `axis`; of all entries in one line if it is None."""
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return apply(TABLE["cumsum"], (x,), {"axis": axis})
+
+
 def reshape(x: Numeric, shape: int | Sequence[int]) -> Any:
     """The same entries in another shape; one size may be -1."""
     return apply(TABLE["reshape"], (x,), {"shape": (shape,) if isinstance(shape, int) else tuple(shape)})
@@ -178,6 +185,10 @@ def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def _extreme_jvp(t: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return sum(chain(t, _shares(out, x, axis)), axis, keepdims)
+
+
+def _reversed(x: Any, axis: int) -> Any:
+    return index(x, (slice(None),) * (axis % len(_shape(x))) + (slice(None, None, -1),))
 
 
 def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -310,6 +321,9 @@ for _row in (
        kinks="entries that tie for the largest, which share the derivative evenly"),
     Op("min", _smallest, vjp=(_extreme_vjp,), jvp=(_extreme_jvp,), complex_forward=_beside(np.argmin),
        kinks="entries that tie for the smallest, which share the derivative evenly"),
+    Op("cumsum", np.cumsum,
+       vjp=(lambda g, out, x, axis: _reversed(cumsum(_reversed(g, axis), axis), axis),),
+       jvp=(lambda t, out, x, axis: cumsum(t, axis),), backward="adds it up from the end"),
     Op("reshape", np.reshape,
        vjp=(lambda g, out, x, shape: reshape(g, _shape(x)),),
        jvp=(lambda t, out, x, shape: reshape(t, shape),), backward="puts it in the old shape"),

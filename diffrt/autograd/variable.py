@@ -127,13 +127,16 @@ class Var:
     and never changes. `op` and `inputs` say how it was made (None and () for a leaf), `settings` holds
     what the op was told besides its inputs (an axis, a shape), `name` is for people. `grad` is None, or,
     on a leaf after `backward`, the sum of all adjoints so far, shaped like `value`. `tracked` is False
-    for constants: no derivative goes through them.
+    for constants: no derivative goes through them. `report` is there only on what its maker had something to say of:
+    a rendered image.
 
     copy.copy of a leaf is another leaf of the same value, name and grad; what an op made is its own copy. copy.deepcopy
     and pickle make the whole graph again, down to new leaves; a leaf that is met twice in one of them stays one leaf.
     """
 
-    __slots__ = ("__weakref__", "_value", "grad", "inputs", "name", "op", "serial", "settings", "tracked")
+    __slots__ = ("__weakref__", "_value", "grad", "inputs", "name", "op", "report", "serial", "settings",
+                 "tracked")  # fmt: skip
+    report: Any
 
     def __init__(self, value: Value, name: str | None = None, tracked: bool = True) -> None:
         plain = as_value(value)

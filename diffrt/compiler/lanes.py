@@ -2,8 +2,8 @@
 
 The code of an op, a column of its row in the op table, is a function code(text, *lanes) -> lanes:
 
-    def softplus(t, x):
-        return t.op("maximum", x, 0.0) + t.op("log1p", t.op("exp", -abs(x)))
+    def log_cosh(t, x):
+        return abs(x) + t.op("log1p", t.op("exp", -2.0 * abs(x))) - math.log(2.0)
 
 Lanes stand for a vector of numbers, one of each sample. They have + - * / and comparisons; a choice is `t.choose`, and
 `t.op` is any op of the table that has code.

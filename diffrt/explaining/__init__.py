@@ -1,6 +1,7 @@
-"""Explaining derivatives: graphs with names, paths, diagrams and pages."""
+"""Explaining derivatives: `diffrt.explain(scene, pixel, wrt)`; graphs with names, paths, diagrams and pages."""
 
 from diffrt.explaining.diagram import dot_of, svg_of
+from diffrt.explaining.explanation import Explanation, explain
 from diffrt.explaining.graph import Edge, Graph, Node, graph_of
 from diffrt.explaining.html import html_of
 from diffrt.explaining.passes import backward_text, forward_text
@@ -8,6 +9,6 @@ from diffrt.explaining.path import Path, Paths, count_paths, find_paths, paths, 
 from diffrt.explaining.trace import trace
 
 __all__ = [
-    "Edge", "Graph", "Node", "Path", "Paths", "backward_text", "count_paths", "dot_of", "find_paths", "forward_text",
-    "graph_of", "html_of", "paths", "svg_of", "through_crossings", "trace",
+    "Edge", "Explanation", "Graph", "Node", "Path", "Paths", "backward_text", "count_paths", "dot_of", "explain",
+    "find_paths", "forward_text", "graph_of", "html_of", "paths", "svg_of", "through_crossings", "trace",
 ]  # fmt: skip

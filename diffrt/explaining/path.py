@@ -9,10 +9,10 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import Any
 
 import numpy as np
 
+from diffrt.autograd import Var
 from diffrt.explaining.graph import Drawn, Edge, Graph, Matrix, Node, chain, graph_of, times
 from diffrt.explaining.wording import counted, shortened, tidy
 
@@ -143,7 +143,7 @@ def find_paths(graph: Graph, source: Node, entry: int | None = None, most: int =
     return Paths(total, listed, gradient, len(listed) == total)
 
 
-def paths(output: Any, input: Any, entry: int | None = None, most: int = 20) -> Paths:
+def paths(output: Var | Graph, input: Var | Node | str, entry: int | None = None, most: int = 20) -> Paths:
     """The largest paths from an input to an output.
 
     output: a Var, or a Graph, whose output is meant. input: a Var or the name of one. entry: of the input, in C order,

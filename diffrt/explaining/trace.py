@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.compiler import REFERENCE
-from diffrt.errors import InputError
+from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
+from diffrt.image import LUMINANCE
 from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene
+from diffrt.scene.scene import each_of
 from diffrt.scene.schema import textures_in
-from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, Crossings, crossing_row
+from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, TILE, Crossings, crossing_row
 from diffrt.tracer.regions import Cut, region
 from diffrt.tracer.renderer import Settings, Topology, find_topology
 from diffrt.tracer.shading import LightPath, Samples, Scenery, light_path, weighted_radiance
@@ -27,16 +29,17 @@ from diffrt.tracer.switching import CrossingRow, Place, switching
 from diffrt.tracer.tables import Hit, Tables, build_tables
 from diffrt.tracer.texturing import Point, places
 from diffrt.tracer.visibility import Signatures, Visibility
+from diffrt.types import Channel, Edges
 
-CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": (0.2126, 0.7152, 0.0722)}
-"""The weights of red, green and blue; luminance of linear sRGB (ITU-R BT.709)."""
+CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": LUMINANCE}
+"""The weights of red, green and blue."""
 
 AROUND = 4
 """So many pixels around one decide how its cells are divided."""
 
 
 def trace(
-    scene: Scene, pixel: Sequence[int], channel: str = "luminance", cells: int = 1, edges: str = "exact"
+    scene: Scene, pixel: Sequence[int], channel: Channel = "luminance", cells: int = 1, edges: Edges = "exact"
 ) -> Graph:
     """The graph of one pixel.
 
@@ -44,22 +47,24 @@ def trace(
     Raises InputError for a pixel outside the image, another channel, and one that depends on nothing.
     """
     x, y = checked_pixel(scene, pixel)
-    if channel not in CHANNELS:
-        raise InputError(f"channel: found {channel!r}, allowed: {', '.join(CHANNELS)}")
+    if not isinstance(channel, str) or channel not in CHANNELS:
+        raise InputError(f"channel: found {shown(channel)}, allowed: {', '.join(CHANNELS)}")
     settings = Settings(cells, edges)
     with watch_scopes() as scopes, np.errstate(all="ignore"):
         out = Tracer(scene).pixel(x, y, channel, settings)
     if not isinstance(out, Var):
-        raise InputError(f"pixel {x},{y} is black and depends on no parameter: no surface is seen there")
+        why = "no surface is seen there" if scene.lights else "the scene has no lights"
+        raise InputError(f"pixel {x},{y} is black and depends on no parameter: {why}")
     return graph_of(out, scopes)
 
 
 def checked_pixel(scene: Scene, pixel: Sequence[int]) -> tuple[int, int]:
     """x and y of a pixel of the image. Raises InputError for others."""
     width, height = scene.camera.width, scene.camera.height
-    if len(pixel) != 2 or not all(isinstance(v, int | np.integer) for v in pixel):
-        raise InputError(f"pixel: found {pixel!r}, needed: two whole numbers x,y")
-    x, y = (int(v) for v in pixel)
+    numbers = each_of(pixel)
+    if len(numbers) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in numbers):
+        raise InputError(f"pixel: found {shown(pixel)}, needed: two whole numbers x,y")
+    x, y = (int(v) for v in numbers)
     if not (0 <= x < width and 0 <= y < height):
         raise InputError(f"pixel: found {x},{y}, allowed: 0,0 to {width - 1},{height - 1}")
     return x, y
@@ -85,6 +90,7 @@ class Tracer:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.shapes, self.lights = tuple(scene.shapes.items()), tuple(scene.lights.items())
         self.tables: Tables = build_tables(scene)
         self._leaves: dict[str, Any] = {}
         self._camera: Any = None
@@ -111,7 +117,7 @@ class Tracer:
 
     def _object(self, kind: type[Kind], path: str) -> Kind:
         """A shape, light or texture whose fields are leaves."""
-        return kind(**{name: self._field(kind, path, name) for name in kind.fields})
+        return kind.holding(**{name: self._field(kind, path, name) for name in kind.fields})
 
     def _field(self, kind: type[Kind], path: str, name: str) -> Any:
         """A field: a leaf, or a word or a number that is no parameter."""
@@ -122,39 +128,41 @@ class Tracer:
 
     def shape(self, face: int) -> Kind:
         """The shape of a face."""
-        shape = self.scene.shapes[self.tables.shape_of[face]]
-        own = SHAPES[shape.type]
-        return self._object(own, shape.name)
+        name, shape = self.shapes[self.tables.shape_of[face]]
+        return self._object(SHAPES[shape.type], name)
 
     def material(self, face: int, piece: int = 0, uv: Any = None) -> Kind:
-        """The material of a face. piece: of its shape. uv: the texture coordinates of samples, (2, n); without them a
-        texture that needs them is left out."""
-        shape = self.scene.shapes[self.tables.shape_of[face]]
-        kind, path = MATERIALS[shape.material_type], f"{shape.name}.material"
+        """The material of a face. piece: of its shape. uv: the texture coordinates of samples, (2, n); without them
+        the value of a texture that needs them is 0."""
+        name, shape = self.shapes[self.tables.shape_of[face]]
+        kind, path = MATERIALS[shape.material.type], f"{name}.material"
         textures, sides, values = textures_in(self.scene.table(path)), piece, {}
-        for name in kind.fields:
-            if name not in textures:
-                values[name] = self._field(kind, path, name)
+        for field in kind.quantities():
+            if field not in textures:
+                values[field] = self._field(kind, path, field)
                 continue
-            texture: Any = self._object(textures[name].kind, f"{path}.{name}")
+            texture: Any = self._object(textures[field].kind, f"{path}.{field}")
             if texture.has_edge:
-                values[name], sides = texture.piece(bool(sides & 1)), sides >> 1
+                values[field], sides = texture.piece(bool(sides & 1)), sides >> 1
             elif uv is not None:
                 around = self.tables.kinds.faces[self.tables.face_kind[face]].goes_around
-                values[name] = named(texture.value(index(uv, 0), index(uv, 1), around), f"{name} of {shape.name}")
-        return kind(**values)
+                values[field] = named(texture.value(index(uv, 0), index(uv, 1), around), f"{field} of {name}")
+            else:
+                values[field] = np.zeros((*kind.quantities()[field].shape, 1))
+        return kind.holding(**values)
 
     def light(self, number: int) -> Kind:
         """A light."""
-        light = self.scene.lights[number]
-        return self._object(LIGHTS[light.type], light.name)
+        name, light = self.lights[number]
+        return self._object(LIGHTS[light.type], name)
 
     def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
         """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
-        return tuple(
-            hit._replace(shape=self.shape(face), material=self.material(face))
-            for hit, face in zip(hits, faces, strict=False)
-        )
+        found = []
+        for hit, face in zip(hits, faces, strict=False):
+            material: Any = self.material(face)
+            found.append(hit._replace(shape=self.shape(face), material=material, emission=material.emission))
+        return tuple(found)
 
     def _textured(self, path: LightPath, faces: Sequence[int], pieces: Sequence[int], x: Any, y: Any) -> LightPath:
         """A path with the materials that it has at its samples."""
@@ -162,9 +170,13 @@ class Tracer:
         if self.tables.blends:
             found = places(kinds, self.camera, path.surfaces, Point(x, y))
             uv = [index(found, slice(2 * i, 2 * i + 2)) for i in range(len(faces))]
-        made = [self.material(*each) for each in zip(faces, pieces, uv, strict=True)]
-        surfaces = tuple(hit._replace(material=m) for hit, m in zip(path.surfaces, made, strict=False))
-        return path._replace(surfaces=surfaces, material=made[-1])
+        made: list[Any] = [self.material(*each) for each in zip(faces, pieces, uv, strict=True)]
+        surfaces = tuple(
+            hit._replace(material=m, emission=m.emission) for hit, m in zip(path.surfaces, made, strict=False)
+        )
+        if path.ending.item() < len(kinds.scattering):
+            return path._replace(surfaces=surfaces, material=made[-1])
+        return path._replace(surfaces=surfaces)
 
     def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
         """The value of a pixel in a channel; a plain number if nothing is seen there."""
@@ -187,9 +199,11 @@ class Tracer:
         faces = [int(f) for f in signature.face[:, 0] if f >= 0]
         path = light_path(self.tables, signature)
         path = path._replace(surfaces=self.surfaces(path.surfaces, faces))
-        lights = tuple(self.light(number) for number in range(len(self.scene.lights)))
-        names = [self.scene.shapes[self.tables.shape_of[f]].name for f in faces[::-1]]
-        with scope(" to ".join(["light from", *names][1:])):
+        if self.scene.background and path.ending.item() == len(self.tables.kinds.scattering):
+            path = path._replace(material=self._object(type(self.scene.background), "background"))
+        lights = tuple(self.light(number) for number in range(len(self.lights)))
+        names = [self.shapes[self.tables.shape_of[f]][0] for f in faces[::-1]]
+        with scope(" to ".join(["light from", *names][1:]) or "background"):
             path = self._textured(path, faces, signature.piece[: len(faces), 0].tolist(), x, y)
             added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
             return sum(added, axis=1)
@@ -289,43 +303,44 @@ class Tracer:
         ray = row.ray._replace(surfaces=self.surfaces(row.ray.surfaces, [int(f) for f in signature.face[:count, 0]]))
         if light >= 0:
             ray = ray._replace(light=self.light(light))
-        row = row._replace(ray=ray, shape=row.shape._replace(shape=self.shape(shape)))
-        if row.tile and switches.function[0] == BORDER:
-            name = self.scene.shapes[self.tables.shape_of[shape]].name
-            field, table = self._edged(name)[int(switches.other[0])]
-            made: Any = table.kind
-            row = row._replace(tile=row.tile._replace(
-                numbers=self._object(made.made_from[0], f"{name}.material.{field}")
-            ))  # fmt: skip
+        row = row._replace(ray=ray)
+        if shape >= 0:
+            row = row._replace(shape=row.shape._replace(shape=self.shape(shape)))
+        if row.tile and switches.function[0] == TILE:
+            path, table = self._edged(shape)[int(switches.other[0])]
+            row = row._replace(tile=row.tile._replace(numbers=self._object(table.kind.made_from[0], path)))
         return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
 
-    def _edged(self, name: str) -> list[tuple[str, Any]]:
-        """The textures with edges of a shape, by field."""
-        textures: dict[str, Any] = textures_in(self.scene.table(f"{name}.material"))
-        return [(field, table) for field, table in textures.items() if table.kind.has_edge]
+    def _edged(self, face: int) -> list[tuple[str, Any]]:
+        """The textures with edges of the shape of a face, by path."""
+        path = f"{self.shapes[self.tables.shape_of[face]][0]}.material"
+        textures: dict[str, Any] = textures_in(self.scene.table(path))
+        return [(f"{path}.{field}", table) for field, table in textures.items() if table.kind.has_edge]
 
     def _what(self, switches: Any) -> str:
         """What a crossing is one of."""
         if switches.function[0] == BORDER:
-            name = self.scene.shapes[self.tables.shape_of[int(switches.shape[0])]].name
-            field, table = self._edged(name)[int(switches.other[0])]
-            return f"crossing, line of the {table.type} {name}.material.{field}"
-        shape, other = (
-            self.scene.shapes[self.tables.shape_of[int(f[0])]].name for f in (switches.shape, switches.other)
-        )
+            return f"crossing, border of {self.lights[int(switches.light[0])][0]}"
+        if switches.function[0] == TILE:
+            path, table = self._edged(int(switches.shape[0]))[int(switches.other[0])]
+            return f"crossing, line of the {table.type} {path}"
+        shape, other = (self.shapes[self.tables.shape_of[int(f[0])]][0] for f in (switches.shape, switches.other))
         light = int(switches.light[0])
         if switches.function[0] == DISTANCE and switches.other[0] >= 0:
             what = f"{shape} meets {other}"
         else:
             what = f"{'outline' if switches.function[0] == INSIDE else 'border'} of {shape}"
-        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.scene.lights[light].name}"
+        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.lights[light][0]}"
 
 
 def _values(thing: Any) -> list[Any]:
-    """The fields of an object of a kind; nothing of a row of numbers."""
-    return list(vars(thing).values()) if isinstance(thing, Kind) else []
+    """The leaves in the fields of an object of a kind; nothing of a row of numbers."""
+    return [value for value in vars(thing).values() if isinstance(value, Var)] if isinstance(thing, Kind) else []
 
 
 def _filled(thing: Any, values: Any) -> Any:
-    """The same object with the next values in its fields."""
-    return type(thing)(**{name: next(values) for name in vars(thing)}) if isinstance(thing, Kind) else thing
+    """The same object with the next values in place of its leaves."""
+    if not isinstance(thing, Kind):
+        return thing
+    filled = {name: next(values) if isinstance(value, Var) else value for name, value in vars(thing).items()}
+    return thing.holding(**filled)

@@ -1,54 +1,89 @@
 """Fitting in one call."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from numpy.typing import ArrayLike
 
 from diffrt.fitting.problem import make_problem
 from diffrt.fitting.reading import read_mask
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Progress
+from diffrt.fitting.settings import Loss, Method, Settings, Space
 from diffrt.fitting.solver import solve, solve_into
-from diffrt.photograph import read_photograph
+from diffrt.photograph import Photograph, read_photograph
 from diffrt.scene import Scene, load_scene
+from diffrt.types import Encoding, Names, Pixels
+
+Target: TypeAlias = Pixels | Photograph | str | Path
 
 
 def fit(
     scene: Scene | str | Path,
-    target: Any,
-    free: str | Iterable[str] | Mapping[str, Mapping[str, Any]] = (),
+    target: Target | Mapping[str, Mapping[str, Any]],
+    free: Names | Mapping[str, Mapping[str, Any]] = (),
     *,
     ties: Mapping[str, str] | None = None,
-    mask: Any = None,
-    encoding: str | None = None,
+    mask: ArrayLike | str | Path | None = None,
+    encoding: Encoding | None = None,
     exposure: bool = False,
     white_balance: bool = False,
+    cells: int = Settings.cells,
+    method: Method = Settings.method,
+    loss: Loss = Settings.loss,
+    scale: float = Settings.scale,
+    space: Space = Settings.space,
+    iterations: int = Settings.iterations,
+    levels: Sequence[float] | None = Settings.levels,
+    starts: int = Settings.starts,
+    refine: int = Settings.refine,
+    seed: int = Settings.seed,
     folder: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
     executor: Executor | None = None,
-    **settings: Any,
 ) -> Result:
     """Recover parameters of a scene from one image or several.
-
-    scene: where to start from, or the path of its file. target: an image (height, width, 3) of linear RGB, the path of
-    one, or a mapping from the name of each view to a mapping with `target` and, optional, `camera` (a scene whose
-    camera it is), `mask`, `exposure` and `white_balance`. free: names of parameters or patterns such as "ball.*"; or
-    for each a mapping with `start`, `lower`, `upper` (a number, or one for each component) and `positive`, all
-    optional. ties: for the name of a parameter, that of the free one that it equals. mask: (height, width), True where
-    a pixel counts, or the path of an image that is white there. encoding: "srgb" or "linear", of files. exposure,
-    white_balance: whether they are free. folder: where the state is kept after each evaluation, and the results are
-    written. resume: go on from the state there. progress, stop, executor: as for `solve`. settings: `cells`, `method`,
-    `loss`, `scale`, `space`, `iterations`, `levels`, `starts`, `refine`, `seed`, as for `Settings`.
 
         found = diffrt.fit("scenes/still_life.toml", "examples/still_life/target.png", free=["lamp.position", "ball.*"])
         print(found)
         found.scene.save("fitted.toml")
 
+    scene: where to start from, or the path of its file.
+    target: an image (height, width, 3) of linear RGB, the path of one, or a mapping from the name of each view to a
+    mapping with `target` and, optional, `camera` (a scene whose camera it is), `mask`, `exposure` and `white_balance`.
+    free: names of parameters or patterns such as "ball.*"; or for each a mapping with `start`, `lower`, `upper` (a
+    number, or one for each component) and `positive`, all optional.
+    ties: for the name of a parameter, that of the free one that it equals.
+    mask: (height, width), True where a pixel counts, or the path of an image that is white there.
+    encoding: "srgb" or "linear", of files.
+    exposure, white_balance: whether factors of the image, and of its red and blue, are free.
+
+    How it searches:
+    cells: per pixel side, as for `render`.
+    method: scipy's least_squares, or a method of its minimize.
+    loss, scale: "huber" and "soft_l1" count differences over the scale less.
+    space: what is compared, "linear" values or "srgb" encoded ones.
+    iterations: the most evaluations (least_squares) or iterations (others) at each level.
+    levels: blurs in pixels from coarse to fine, before the full image; () for none, None for automatic.
+    starts, refine, seed: how many points in the bounds are tried, how many of them are searched from, and the seed of
+    these points.
+
+    Where it runs:
+    folder: where the state is kept after each evaluation, and the results are written.
+    resume: go on from the state there.
+    progress, stop: called after each evaluation, with a Step; asked then whether to end with the best so far.
+    executor: where the searches from many starts run; processes of this machine if None.
+
     Returns a Result. Raises InputError, one line per mistake.
     """
+    settings: dict[str, Any] = {
+        "cells": cells, "method": method, "loss": loss, "scale": scale, "space": space, "iterations": iterations,
+        "levels": levels, "starts": starts, "refine": refine, "seed": seed,
+    }  # fmt: skip
     if isinstance(scene, str | Path):
         scene = load_scene(scene)
     if isinstance(target, Mapping):
@@ -58,7 +93,7 @@ def fit(
         }
         problem = make_problem(scene, shots, free, ties, **settings)
     else:
-        shot = {"target": target, "mask": mask, "exposure": exposure, "white_balance": white_balance}
+        shot: dict[str, Any] = {"target": target, "mask": mask, "exposure": exposure, "white_balance": white_balance}
         shot |= _read(shot, encoding)
         problem = make_problem(scene, shot.pop("target"), free, ties, **shot, **settings)
     if folder is None:

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.errors import InputError, did_you_mean, listed, shown
+from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.fitting.variables import LARGEST, Free
 from diffrt.fitting.view import View
 from diffrt.scene import Scene
+from diffrt.scene.parameters import is_pattern, matching
 
 Vector = NDArray[np.float64]
 
@@ -97,15 +97,18 @@ def choose_free(
         raise InputError(*problems)
     entries: dict[str, dict[str, Any]] = {}
     # Patterns first, so that what is said of a parameter by its name holds over what a pattern says.
-    for name, entry in sorted(wanted.items(), key=lambda item: not _is_pattern(item[0])):
+    for name, entry in sorted(wanted.items(), key=lambda item: not is_pattern(item[0])):
         if not isinstance(entry, Mapping):
             problems.append(f"free: {name}: found {shown(entry)}, needed: a table of {', '.join(_KEYS)}")
             continue
         matches = [name]
-        if _is_pattern(name):
-            matches = [path for path in known if fnmatchcase(path, name) and path not in ties and _matters(path)]
-            if not matches:
-                problems.append(f"free: no parameter matches '{name}'; known: {listed(list(known))}")
+        if is_pattern(name):
+            try:
+                untied = (one for one in known.values() if _matters(one.path) and one.path not in ties)
+                matches = [path for path in matching(name, untied) if path not in ties]
+            except InputError as fault:
+                problems += [f"free: {problem}" for problem in fault.problems]
+                continue
         for each in matches:
             entries[each] = {**entries.get(each, {}), **entry}
     found: dict[str, Free] = {}
@@ -138,10 +141,6 @@ def choose_free(
     if problems:
         raise InputError(*problems)
     return tuple(found.values())
-
-
-def _is_pattern(name: str) -> bool:
-    return any(letter in name for letter in "*?[")
 
 
 def _matters(path: str) -> bool:

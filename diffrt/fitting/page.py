@@ -6,9 +6,9 @@ from html import escape
 import numpy as np
 
 from diffrt import __version__
-from diffrt.fitting.pictures import Shown
+from diffrt.fitting.pictures import Shown, pictures_of
 from diffrt.fitting.result import MOST_LISTED, Result, error_text
-from diffrt.image import png_bytes
+from diffrt.image import figure_html, png_bytes
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }
@@ -52,6 +52,16 @@ def page_of(result: Result, shown: Shown) -> str:
         + "\n".join(parts)
         + "\n</body>\n</html>\n"
     )
+
+
+def card_of(result: Result) -> str:
+    """A part of a page: what was found, in short."""
+    parts = [_numbers(result), *(f"<p>{escape(warning)}</p>" for warning in result.warnings)]
+    parts.append(f"<p>{escape(str(result).splitlines()[-1])}</p>")
+    for number, view in enumerate(result.problem.views):
+        pictures, _ = pictures_of(result, number)
+        parts += [figure_html(pictures[n], f"{view.name} {n}".strip()) for n in ("target", "result", "difference")]
+    return "\n".join(parts)
 
 
 def _title(result: Result) -> str:

@@ -149,7 +149,7 @@ def _view(name: Any, scene: Scene, given: Any) -> View:
     camera = given.get("camera")
     if camera is not None:
         expect_scene(camera, f"{where}camera")
-        scene = Scene(scene.document.model_copy(update={"camera": camera.document.camera}))
+        scene = scene.replace(camera=camera.camera)
     photograph = given["target"]
     if not isinstance(photograph, Photograph):
         values = _array(photograph)

@@ -134,7 +134,7 @@ def _camera(name: str, view: Mapping[str, Any], scene: Scene) -> dict[str, Scene
     camera, problems = check_camera(f"views.{name}.camera", view["camera"])
     if problems:
         raise InputError(*problems)
-    return {"camera": Scene(scene.document.model_copy(update={"camera": camera}))}
+    return {"camera": Scene.of(scene.document.model_copy(update={"camera": camera}))}
 
 
 def _found(data: Mapping[str, Any], key: str) -> str:

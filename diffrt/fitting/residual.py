@@ -54,8 +54,8 @@ class Sight:
     def image(self, values: Mapping[str, Any], rows: tuple[int, int] | None = None) -> Any:
         """The image with the view's gain, in the space of the fit: rows of (height, width, 3)."""
         moved = self.view.placed(values)
-        document = moved.document.model_copy(update={"camera": _resized(moved, self.scene.camera.size)})
-        image = render(Scene(document, moved.variables), self.settings.cells, rows=rows)
+        width, height = self.scene.camera.size
+        image = render(moved.replace(width=width, height=height), cells=self.settings.cells, rows=rows)
         if not isinstance(image, Var):
             image = np.asarray(image)
         gain = self.view.gain(values)
@@ -131,12 +131,8 @@ def _sight(view: View, level: Level, settings: Settings) -> Sight:
     blur = None
     if level.blur > 0.0:
         blur = gaussian(height, level.blur / factor), gaussian(width, level.blur / factor)
-    resized = Scene(view.scene.document.model_copy(update={"camera": _resized(view.scene, (width, height))}))
+    resized = view.scene.replace(width=width, height=height)
     return Sight(view, resized, settings, target, dark, bright, used, blur)
-
-
-def _resized(scene: Scene, size: tuple[int, int]) -> Any:
-    return scene.document.camera.model_copy(update={"width": size[0], "height": size[1]})
 
 
 def _blurred(off: Any, blur: tuple[Array, Array]) -> Any:

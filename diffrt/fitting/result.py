@@ -123,6 +123,12 @@ class Result:
 
         write_whole(path, page_of(self, show(self)).encode())
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the numbers, and target, result and difference of each view."""
+        from diffrt.fitting.page import card_of
+
+        return card_of(self)
+
     def __str__(self) -> str:
         width = max(map(len, self.components))
         rows = zip(self.components, self.start, self.values, self.uncertainty.stderr, strict=True)

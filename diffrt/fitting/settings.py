@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from diffrt.errors import InputError, did_you_mean, shown
 
-LOSSES = ("squared", "huber", "soft_l1")
-SPACES = ("linear", "srgb")
-
-BOUNDED = ("least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr")
-"""Methods that keep bounds by themselves."""
-
-METHODS = (*BOUNDED, "BFGS", "CG", "Newton-CG")
+Loss: TypeAlias = Literal["squared", "huber", "soft_l1"]
+Space: TypeAlias = Literal["linear", "srgb"]
+Method: TypeAlias = Literal[
+    "least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr", "BFGS", "CG", "Newton-CG"
+]  # fmt: skip
 """scipy's least_squares, and the methods of its minimize that work with a gradient."""
+
+LOSSES, SPACES, METHODS = get_args(Loss), get_args(Space), get_args(Method)
+
+BOUNDED = METHODS[:5]
+"""Methods that keep bounds by themselves."""
 
 _WHOLE = {"cells": (1, 64), "iterations": (1, 100_000), "starts": (1, 4096), "refine": (1, 1024),
           "seed": (0, 2**63 - 1)}  # fmt: skip
@@ -40,10 +43,10 @@ class Settings:
     """
 
     cells: int = 1
-    method: str = "least_squares"
-    loss: str = "squared"
+    method: Method = "least_squares"
+    loss: Loss = "squared"
     scale: float = 0.05
-    space: str = "linear"
+    space: Space = "linear"
     iterations: int = 200
     levels: tuple[float, ...] | None = None
     starts: int = 1

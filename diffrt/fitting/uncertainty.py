@@ -7,7 +7,8 @@ A direction of parameters with a singular value near zero does not change the im
 error, and are named.
 
 That covariance is of the coordinates that the optimiser moves. With G the derivatives of the numbers by them, that of
-the numbers is G C G^T. For a robust loss J and r are those of the robustified residuals, and the errors are approximate.
+the numbers is G C G^T. For a robust loss J and r are those of the robustified residuals, and the errors are
+approximate.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""OpenEXR files, decoded by their own Python package.
+"""OpenEXR files, decoded by their own Python package; written without it, since rows of floats need no compression.
 
 The package unpacks whatever a header asks for, and looks at sizes afterwards. So the header and the table of chunks are
 read here first: how many numbers there are, and that the chunks are where they should be, each of its own bytes.
@@ -33,6 +33,7 @@ _MAGIC = b"\x76\x2f\x31\x01"
 _TILED, _LONG_NAMES = 0x200, 0x400
 _LINES = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)  # per chunk, by the number of the compression, up to DWAB
 _BYTES = (4, 2, 4)  # of a number, by its type: whole, half, float
+_FLOAT = 2
 _KINDS = (b"scanlineimage", b"tiledimage")
 
 
@@ -75,6 +76,39 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
         raise InputError(f"{path}: is transparent in places; an opaque image is needed")
     check_finite(values, str(path))
     return values
+
+
+def encode(values: NDArray[np.float64]) -> bytes:
+    """The content of a file of linear RGB values (height, width, 3), as 32-bit floats in rows without compression.
+
+    Raises InputError for values that are no 32-bit floats.
+    """
+    height, width, _ = values.shape
+    with np.errstate(over="ignore"):
+        rows = np.asarray(values, "<f4")[..., ::-1].transpose(0, 2, 1)  # channels in alphabetical order: B, G, R
+    if not np.isfinite(rows).all():
+        raise InputError(f"an .exr file holds values up to 3.4e38, found {np.abs(values).max():.3g}; .npy holds it")
+    channel = struct.pack("<iB3xii", _FLOAT, 0, 1, 1)
+    window = struct.pack("<4i", 0, 0, width - 1, height - 1)
+    attributes = (
+        ("channels", "chlist", b"".join(name + b"\0" + channel for name in (b"B", b"G", b"R")) + b"\0"),
+        ("compression", "compression", b"\0"),
+        ("dataWindow", "box2i", window),
+        ("displayWindow", "box2i", window),
+        ("lineOrder", "lineOrder", b"\0"),
+        ("pixelAspectRatio", "float", struct.pack("<f", 1.0)),
+        ("screenWindowCenter", "v2f", struct.pack("<2f", 0.0, 0.0)),
+        ("screenWindowWidth", "float", struct.pack("<f", 1.0)),
+    )
+    header = _MAGIC + struct.pack("<I", 2)
+    for name, kind, value in attributes:
+        header += f"{name}\0{kind}\0".encode() + struct.pack("<i", len(value)) + value
+    header += b"\0"
+    size = 8 + width * 3 * 4  # of a chunk: its line, its length, its numbers
+    starts = len(header) + 8 * height + size * np.arange(height)
+    lines = np.zeros(height, [("line", "<i4"), ("length", "<i4"), ("numbers", "<f4", (3, width))])
+    lines["line"], lines["length"], lines["numbers"] = np.arange(height), size - 8, rows
+    return b"".join([header, starts.astype("<u8").tobytes(), lines.tobytes()])
 
 
 def _checked(path: str | Path, data: bytes, most: int) -> list[_Channel]:

@@ -1,4 +1,4 @@
-"""JPEG files, decoded by Pillow. What a decoder would have to do is found from the file's segments first.
+"""JPEG files, decoded and encoded by Pillow. What a decoder would have to do is found from the file's segments first.
 
 A progressive picture comes in scans, and every scan goes over the whole picture, be it of two bytes: so the scans are
 counted. Segments of applications (profiles, thumbnails, further pictures) do not reach the decoder; of them only the
@@ -84,6 +84,17 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
     except Exception as fault:  # Pillow names no list
         raise InputError(f"{path}: damaged JPEG: {damage(fault, 'its picture cannot be unpacked')}") from None
     return np.ascontiguousarray(_UPRIGHT[orientation](levels)) if orientation in _UPRIGHT else levels
+
+
+def encode(values: NDArray[np.float64]) -> bytes:
+    """The content of a file of linear RGB values (height, width, 3), clipped to 0..1, colours in full resolution."""
+    from PIL import Image as pillow
+
+    from diffrt.image import srgb_levels
+
+    file = io.BytesIO()
+    pillow.fromarray(srgb_levels(values)).save(file, format="JPEG", quality=95, subsampling=0)
+    return file.getvalue()
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, memoryview]]:

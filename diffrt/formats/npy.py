@@ -37,3 +37,10 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
     values = values.reshape(shape, order="F" if column_first else "C").astype(float)
     check_finite(values, str(path))
     return values if values.ndim == 3 else np.stack([values] * 3, axis=-1)
+
+
+def encode(values: NDArray[np.float64]) -> bytes:
+    """The content of a file of values (height, width, 3), exactly."""
+    file = io.BytesIO()
+    np.save(file, np.asarray(values), allow_pickle=False)
+    return file.getvalue()

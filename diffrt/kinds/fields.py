@@ -2,14 +2,14 @@
 
 A field's *rule* says in words what is allowed; that text is what a user reads when a value is not. The *quantity* of a
 field is the rule of a continuous number or vector, something that an image can be differentiated by: it adds the names
-of the components, the natural bounds and the unit. A *relation* is a rule between several fields of one kind: a camera
-must not stand on its target.
+of the components, the natural bounds and the unit. A *flag* is a choice between two, which has no derivative. A
+*relation* is a rule between several fields of one kind: a camera must not stand on its target.
 
 Lengths are in scene units, and light is in units that go with them: with a scene in metres, W/sr and W/m^2.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Annotated, Any, Literal
 
@@ -27,9 +27,13 @@ coordinates; and of a field of view of 1e-300 degrees the pixels have no size at
 
 @dataclass(frozen=True)
 class Rule:
-    """What a field may hold, in words that follow "allowed:"."""
+    """What a field may hold, in words that follow "allowed:".
+
+    in_python: the words for someone who makes a scene in Python, where they are others.
+    """
 
     allowed: str
+    in_python: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ class Field:
     """A field of a kind.
 
     words: what it is. rule: what it may hold. check: a type for pydantic that holds values to the rule. default: None
-    if a value must be given.
+    if a value must be given. rare: whether it is listed and written only where a scene states it.
     """
 
     words: str
     rule: Rule
     check: Any
     default: Any = None
+    rare: bool = False
 
 
 def sine(a: ArrayLike, b: ArrayLike) -> float:
@@ -112,15 +117,27 @@ def _gray(colour: Any) -> Any:
     return (colour,) * 3 if isinstance(colour, int | float) else colour
 
 
+def _in_order(values: Any) -> Any:
+    """A list or a tuple, and nothing else: a set has no order, and a generator can be read once only."""
+    if not isinstance(values, list | tuple):
+        raise ValueError("no sequence")  # the rule of the field says it to the user
+    return values
+
+
 # Strict: an integer passes for a float, a boolean or a string does not.
 _Finite = Annotated[float, Strict(), Within(allow_inf_nan=False)]
 _Coordinate = Annotated[_Finite, Within(ge=-1e9, le=1e9)]
 _Fraction = Annotated[_Finite, Within(ge=0.0, le=1.0)]
 _Strength = Annotated[_Finite, Within(ge=0.0, le=1e12)]
 _Positive = Annotated[_Finite, Within(ge=SMALLEST, le=1e9)]
-_Vector = tuple[_Coordinate, _Coordinate, _Coordinate]
-_Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_gray)]
-_Pair = tuple[_Coordinate, _Coordinate]
+_Vector = Annotated[tuple[_Coordinate, _Coordinate, _Coordinate], BeforeValidator(_in_order)]
+_Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_in_order), BeforeValidator(_gray)]
+_Fractions = Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_in_order), BeforeValidator(_gray)]
+_Roughness = Annotated[_Finite, Within(ge=0.01, le=1.0)]
+_Index = Annotated[_Finite, Within(ge=0.01, le=100.0)]
+_Extinction = Annotated[_Finite, Within(ge=0.0, le=100.0)]
+_Pair = Annotated[tuple[_Coordinate, _Coordinate], BeforeValidator(_in_order)]
+_Sizes = Annotated[tuple[_Positive, _Positive], BeforeValidator(_in_order)]
 _STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
 
 
@@ -156,7 +173,34 @@ def angle(words: str, default: Any = None) -> Any:
 def reflectance(words: str, default: Any = None) -> Any:
     """A share of light per colour channel, (3,) from 0 to 1."""
     rule = Quantity("three numbers [r, g, b], or one for gray, each from 0 to 1", "rgb", minimum=0.0, maximum=1.0)
-    return Field(words, rule, Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_gray)], default)
+    return Field(words, rule, _Fractions, default)
+
+
+def roughness(words: str, default: Any = None) -> Any:
+    """The width alpha of a GGX distribution of microfacets, without unit: the slope of typical facets, against which a
+    highlight is about as many radians wide. 0.01 is nearly a mirror, 1 very rough."""
+    rule = Quantity("a number from 0.01 (nearly a mirror) to 1 (very rough)", minimum=0.01, maximum=1.0)
+    return Field(words, rule, _Roughness, default)
+
+
+def refractive_index(words: str, default: Any = None) -> Any:
+    """How much slower light is in a transparent substance than outside, a number without unit."""
+    rule = Quantity("a number from 1 to 3; 1.5 is glass or lacquer", minimum=1.0, maximum=3.0)
+    return Field(words, rule, Annotated[_Finite, Within(ge=1.0, le=3.0)], default)
+
+
+def metal_index(words: str, default: Any = None) -> Any:
+    """The real part of the refractive index of a metal per colour channel, (3,) without unit."""
+    allowed = "three numbers [r, g, b], or one for gray, each from 0.01 to 100"
+    check = Annotated[tuple[_Index, _Index, _Index], BeforeValidator(_in_order), BeforeValidator(_gray)]
+    return Field(words, Quantity(allowed, "rgb", minimum=0.01, maximum=100.0), check, default)
+
+
+def extinction(words: str, default: Any = None) -> Any:
+    """The imaginary part of the refractive index of a metal per colour channel, (3,) without unit."""
+    allowed = "three numbers [r, g, b], or one for gray, each from 0 to 100"
+    check = Annotated[tuple[_Extinction, _Extinction, _Extinction], BeforeValidator(_in_order), BeforeValidator(_gray)]
+    return Field(words, Quantity(allowed, "rgb", minimum=0.0, maximum=100.0), check, default)
 
 
 def intensity(words: str, default: Any = None) -> Any:
@@ -174,6 +218,11 @@ def radiance(words: str, default: Any = None) -> Any:
     return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/(m^2 sr)"), _Strengths, default)
 
 
+def flag(words: str, default: bool) -> Any:
+    """A choice between two: whether something is so."""
+    return Field(words, Rule("true or false"), Annotated[bool, Strict()], default)
+
+
 def pixels(words: str, default: Any = None) -> Any:
     """A number of pixels."""
     check = Annotated[int, Strict(), Within(ge=1, le=16384)]
@@ -189,7 +238,7 @@ def counts(words: str, default: Any = None) -> Any:
     """Two numbers over 0 along the texture coordinates u and v, (2,), which are no parameters: where u goes around a
     shape only some of them fit."""
     rule = Quantity("two numbers [u, v], each from 1e-9 to 1e9", "uv", minimum=SMALLEST, fixed=True)
-    return Field(words, rule, tuple[_Positive, _Positive], default)
+    return Field(words, rule, _Sizes, default)
 
 
 def own(words: str) -> Any:
@@ -200,7 +249,8 @@ def own(words: str) -> Any:
 def texels(words: str) -> Any:
     """In a texture: values of the field that the texture stands for, row by row from the top, (height, width, ...)."""
     allowed = 'rows of values of the field, from the top, all of the same length; or a file of them, as file = "..."'
-    return Field(words, Own(allowed, per_texel=True), InstanceOf[Texels])
+    python = 'rows of values of the field, or an array (height, width, ...) of them; or a file of them, as file="..."'
+    return Field(words, Own(allowed, in_python=python, per_texel=True), InstanceOf[Texels])
 
 
 def picture_file(words: str) -> Any:

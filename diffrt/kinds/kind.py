@@ -1,46 +1,101 @@
-"""What every kind of shape, material, texture, light and camera is: fields with their rules, and formulas of them.
+"""What every kind of shape, material, texture, light, background and camera is: fields with their rules, and formulas
+of them.
 
     class Sphere(Shape):
         type = "sphere"
         center = point("the middle")
         radius = extent("from the middle to the surface")
 
-An object of a kind holds the values of its fields, arrays or Vars, for one sample or for many; a formula reads them as
-`self.center`. Fields are given in the order of the class.
+An object of a kind holds the values of its fields. Someone who makes a scene in Python gives them, and a scene checks
+them: `Sphere(center=(0, 1, 0), radius=0.5, material=Lambert(albedo=0.8))`. A kernel makes objects whose values are
+arrays or Vars for one sample or for many; a formula reads them as `self.center`.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+from inspect import Parameter, Signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from diffrt.kinds.fields import Field, Own, Quantity, Relation
+from diffrt.errors import InputError
+from diffrt.kinds.fields import Field, Own, Quantity, Relation, radiance
+from diffrt.kinds.values import frozen, same, written
 
 
 class Kind:
     """The base of all kinds.
 
-    type: the name in scene files. fields: by name, in order. relations: rules between them. group: what it is a kind
-    of.
+    An object is a value: it never changes, two are equal if their class and all their values are, and it cannot be
+    hashed, as it may hold arrays and Vars. What is given for its fields is checked by the scene that it becomes a part
+    of, which tells all mistakes at once; arrays are copied.
+
+    type: the name in scene files. fields: by name, in order. parts: the names of what an object holds besides, which
+    are objects of kinds themselves. relations: rules between fields. group: what it is a kind of. made_from: of a class
+    that is made for one place, what it is made from: first the class that programs make objects of.
     """
 
     group: ClassVar[str] = ""
     type: ClassVar[str] = ""
     fields: ClassVar[dict[str, Field]] = {}
+    parts: ClassVar[tuple[str, ...]] = ()
     relations: ClassVar[tuple[Relation, ...]] = ()
+    made_from: ClassVar[tuple[Any, ...]] = ()
+    __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
         for name in own:
             delattr(cls, name)  # what an object holds under this name is a value
         cls.fields = {**cls.fields, **own}
+        cls.__signature__ = _signature(cls)
 
-    def __init__(self, *values: Any, **named: Any) -> None:
-        """An object with these values, in the order of the fields or by name."""
-        self.__dict__.update(zip(self.fields, values, strict=False), **named)
+    def __init__(self, /, *values: Any, **named: Any) -> None:
+        """An object with these values: by name, or in the order of the fields.
+
+        Raises InputError for more values than there are, and for a value that is given twice.
+        """
+        places = (*self.fields, *self.parts)
+        what = type(self).__name__
+        if len(values) > len(places):
+            needed = f"at most {len(places)}: {', '.join(places)}"
+            raise InputError(f"{what}: found {len(values)} values without a name, allowed: {needed}")
+        given = dict(zip(places, values, strict=False))
+        if twice := [name for name in given if name in named]:
+            raise InputError(*(f"{what}.{name}: is given twice; give it once" for name in twice))
+        self.__dict__.update({name: frozen(value) for name, value in (given | named).items()})
 
     def __getattr__(self, name: str) -> Any:
-        """Only for a name that is neither a field nor a formula."""
+        """The default of a field that was not given; else the name is neither a field nor a formula."""
+        field = self.fields.get(name)
+        if field is not None and field.default is not None:
+            return field.default
         raise AttributeError(f"{type(self).__name__} has no {name}; its fields are {', '.join(self.fields)}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a {type(self).__name__} never changes; make another, or another scene by scene.replace")
+
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        names = {*self.fields, *vars(self), *vars(other)}
+        return all(same(getattr(self, name, None), getattr(other, name, None)) for name in names)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """The call that makes it, without what is the default."""
+        defaults = {name: written(field.default) for name, field in self.fields.items() if field.default is not None}
+        given = {name: written(value) for name, value in self.given().items()}
+        values = ", ".join(f"{name}={text}" for name, text in given.items() if text != defaults.get(name))
+        return f"{type(self).__name__}({values})"
+
+    def given(self) -> dict[str, Any]:
+        """The values that make it again."""
+        return vars(self)
 
     @classmethod
     def quantities(cls) -> dict[str, Quantity]:
@@ -53,22 +108,50 @@ class Kind:
         return cls.quantities()
 
     @classmethod
-    def width(cls) -> int:
-        """How many numbers an object has in a table."""
+    def row_width(cls) -> int:
+        """How many numbers an object has in such a table."""
         return sum(int(np.prod(q.shape)) for q in cls.numbers().values())
 
     @classmethod
     def unpack(cls, row: Any) -> Self:
-        """An object from its numbers in order, (width or more, ...), or from the object of a kind with the same
+        """An object from its numbers in order, (row_width or more, ...), or from the object of a kind with the same
         fields."""
         if isinstance(row, Kind):
-            return cls(**vars(row))
+            return cls.holding(**vars(row))
         values, start = {}, 0
         for name, quantity in cls.numbers().items():
             size = len(quantity.components)
             values[name] = row[start : start + size] if size else row[start]
             start += size or 1
-        return cls(**values)
+        return cls.holding(**values)
+
+    @classmethod
+    def holding(cls, **values: Any) -> Self:
+        """An object with exactly these values, whatever they are: a formula's operands are not copied."""
+        made = cls.__new__(cls)
+        made.__dict__.update(values)
+        return made
+
+
+def _signature(kind: type[Kind]) -> Signature:
+    """How an object is made; what comes after a field with a default reads better by its name."""
+    parameters: list[Parameter] = []
+    place: Any = Parameter.POSITIONAL_OR_KEYWORD
+    for name, field in kind.fields.items():
+        default = Parameter.empty if field.default is None else field.default
+        if field.default is not None:
+            place = Parameter.KEYWORD_ONLY
+        parameters.append(Parameter(name, place, default=default, annotation=_annotation(field)))
+    parameters += [Parameter(name, place, annotation=name.capitalize()) for name in kind.parts]
+    return Signature(parameters)
+
+
+def _annotation(field: Field) -> str:
+    """The name of the type of a field's values, of those in `values`."""
+    if isinstance(field.rule, Quantity):
+        return {"": "Scalar", "xyz": "Vec3", "rgb": "Colour"}.get(field.rule.components, "Any")
+    checked = getattr(field.check, "__origin__", field.check)  # what is Annotated
+    return checked.__name__ if isinstance(checked, type) else "Any"
 
 
 class Shape(Kind):
@@ -85,15 +168,30 @@ class Shape(Kind):
 
     Points and directions are (3, N), the rest is (N,). A face that may have a texture says its coordinates with `uv`.
 
-    faces: the classes of the faces, with the same fields; empty for a shape that is its own face. meets_itself: the
-    sides (of +1, -1) that a ray can leave and meet the same face again. goes_around: whether u, and whether v, comes
-    from 1 back to 0 around the face, so that both are one line on it.
+    faces: the classes of the faces, with the same fields; empty for a shape that is its own face. faces_if: by the name
+    of a flag among the fields, those of the faces that are there only if it is true. meets_itself: the sides (of +1,
+    -1) that a ray can leave and meet the same face again.
+
+    Where a surface is open and a ray can pass a part of it and meet its other side, as that of a tube, the side follows
+    not from where the ray starts. There the two sides are two faces, the outer one first, each with a side of its own
+    that is the same everywhere. back: the way from a face to the other side of its surface in the list of faces, +1 or
+    -1; 0 for a face that can be met from both sides. A ray that leaves one of the two does not meet the other.
+    goes_around: whether u, and whether v, comes from 1 back to 0 around the face, so that both are one line on it.
     """
 
     group = "shapes"
+    parts = ("material",)
     faces: ClassVar[tuple[type["Shape"], ...]] = ()
+    faces_if: ClassVar[Mapping[str, tuple[type["Shape"], ...]]] = {}
     meets_itself: ClassVar[tuple[float, ...]] = ()
     goes_around: ClassVar[tuple[bool, bool]] = (False, False)
+    back: ClassVar[int] = 0
+
+    @classmethod
+    def faces_with(cls, settings: Any) -> tuple[type["Shape"], ...]:
+        """The faces of a shape whose table in a scene has these settings."""
+        left_out = [faces for flag, faces in cls.faces_if.items() if not getattr(settings, flag)]
+        return tuple(face for face in cls.faces or (cls,) if not any(face in faces for faces in left_out))
 
     def side(self, o: Any) -> Any:
         raise NotImplementedError
@@ -152,10 +250,23 @@ class Material(Kind):
 
     event: what happens to a light path: END, where the surface scatters light and answers with `brdf` and `ambient`, or
     REFLECT, where the path goes on with the share `reflectance` of its radiance. Surfaces have two equal sides.
+
+    Every material has a field `emission`, the radiance that the surface sends out by itself. It is seen by the camera
+    and in mirrors, and lights no other surface.
     """
 
     group = "materials"
+    emission = replace(
+        radiance("that the surface sends out by itself, evenly in all directions; it lights no other surface"),
+        default=(0.0, 0.0, 0.0), rare=True,
+    )  # fmt: skip
     event: ClassVar[str] = END
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        emission = cls.fields.pop("emission")  # what all materials share comes last
+        cls.fields["emission"] = emission
+        cls.__signature__ = _signature(cls)
 
     def brdf(self, n: Any, to_eye: Any, to_light: Any) -> Any:
         """Radiance per irradiance (3, N) in 1/sr, for unit directions (3, N) to the eye and to the light."""
@@ -179,13 +290,12 @@ class Texture(Kind):
       values, piece only such.
 
     whole: by the name of a pair of numbers, what each of them must be a multiple of where u or v goes around.
-    made_from: of one that is made for a field, the texture, the kind of material and the name of the field.
+    made_from: of one that is made for a field, the texture, the kind of material, and the name of the field.
     """
 
     group = "textures"
-    made_from: ClassVar[tuple[Any, Any, str] | None] = None
     has_edge: ClassVar[bool] = False
-    whole: ClassVar[dict[str, int]] = {}
+    whole: ClassVar[Mapping[str, int]] = {}
 
     def value(self, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
         raise NotImplementedError
@@ -206,15 +316,32 @@ class Light(Kind):
     """What a point of a surface sees of a light.
 
     everywhere: whether it comes evenly from all directions and casts no shadow; such a light has a field `radiance`,
-    and no formula.
+    and no formula. bordered: whether there is a border behind which it does not shine at all; it is an edge of the
+    image, and the light has the formula `shines`.
     """
 
     group = "lights"
     everywhere: ClassVar[bool] = False
+    bordered: ClassVar[bool] = False
 
     def incident(self, p: Any) -> tuple[Any, Any, Any]:
         """The unit direction (3, N) from points p (3, N) to the light, the distance to it (N,), and the irradiance
         (3, N) in W/m^2 on a surface that faces it."""
+        raise NotImplementedError
+
+    def shines(self, p: Any) -> Any:
+        """A continuous function (N,) of points p (3, N) that is positive where the light shines, and passes through
+        zero at its border."""
+        raise NotImplementedError
+
+
+class Background(Kind):
+    """What is seen along rays that meet nothing. It lights no surface."""
+
+    group = "backgrounds"
+
+    def seen(self, d: Any) -> Any:
+        """The radiance (3, N) that comes along rays of unit directions d (3, N), which point away from the eye."""
         raise NotImplementedError
 
 
@@ -222,6 +349,11 @@ class Camera(Kind):
     """From image coordinates to rays: see `View`, in `cameras`, for the fields that all cameras have."""
 
     group = "cameras"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image in pixels."""
+        return self.width, self.height
 
     def vectors(self, width: int, height: int) -> Any:
         """The vectors o0, ox, oy, d0, dx, dy as (3, 6), scene units: image coordinates x, y have the ray with the

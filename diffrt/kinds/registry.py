@@ -8,7 +8,7 @@ import numpy as np
 
 from diffrt.errors import InputError
 from diffrt.kinds.fields import Field, Own, Quantity, reflectance
-from diffrt.kinds.kind import END, REFLECT, Camera, Kind, Light, Material, Shape, Texture
+from diffrt.kinds.kind import END, REFLECT, Background, Camera, Kind, Light, Material, Shape, Texture
 
 SAMPLES = 5
 """With so many random rays or directions the formulas of a new kind are tried."""
@@ -23,7 +23,9 @@ def register(kinds: dict[str, dict[str, Any]], kind: AnyKind) -> AnyKind:
     takes the place of the old one. Raises InputError, one line for each thing that the class lacks.
     """
     if not (isinstance(kind, type) and issubclass(kind, Kind) and kind.group in kinds):
-        raise InputError(f"register: found {kind!r}, needed: a class of Shape, Material, Texture, Light or Camera")
+        raise InputError(
+            f"register: found {kind!r}, needed: a class of Shape, Material, Texture, Light or Camera, or of Background"
+        )
     problems = list(_of_class(kinds[kind.group], kind))
     if not problems:
         problems = list(_of_formulas(kind))
@@ -37,7 +39,7 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
     """What is wrong with the fields and the names of a kind."""
     if not (isinstance(kind.type, str) and kind.type.isidentifier()):
         yield f"type: found {kind.type!r}, needed: its name in scene files, of letters, digits and _"
-    elif kind.type in known and not _same(known[kind.type], kind):
+    elif kind.type in known and not is_same(known[kind.type], kind):
         yield f"type: found {kind.type!r}, which is the name of another kind; needed: a name that is not taken"
     for name, value in vars(kind).items():
         if not name.startswith("_") and isinstance(value, int | float | np.ndarray | list) and not hasattr(Kind, name) \
@@ -62,6 +64,13 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
                 yield f"faces: found {face!r}, needed: classes of Shape with the fields of {kind.__name__}"
             else:
                 yield from _missing(face, Shape, ("side", "reach", "intersect", "normal_at"))
+        for flag, faces in kind.faces_if.items():
+            if flag not in kind.fields or not set(faces) < set(kind.faces):
+                yield f"faces_if: found {flag!r}, needed: the name of a flag among the fields, and some of the faces"
+        backs = [getattr(face, "back", 0) for face in kind.faces]
+        for number, (face, back) in enumerate(zip(kind.faces, backs, strict=True)):
+            if back and (back not in (1, -1) or backs[number + back : number + back + 1] != [-back]):
+                yield f"{face.__name__}.back: found {back!r}, needed: +1, and -1 for the face behind it in faces"
     elif issubclass(kind, Material):
         if kind.event not in (END, REFLECT):
             yield f"event: found {kind.event!r}, needed: END or REFLECT"
@@ -80,12 +89,16 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
     elif issubclass(kind, Light):
         if kind.everywhere and "radiance" not in kind.fields:
             yield "comes from everywhere and has no field radiance"
-        yield from _missing(kind, Light, () if kind.everywhere else ("incident",))
+        needed = () if kind.everywhere else ("incident",)
+        yield from _missing(kind, Light, (*needed, "shines") if kind.bordered else needed)
+    elif issubclass(kind, Background):
+        yield from _missing(kind, Background, ("seen",))
     else:
         yield from _missing(kind, Camera, ("vectors",))
 
 
-def _same(old: type[Kind], new: type[Kind]) -> bool:
+def is_same(old: type[Kind], new: type[Kind]) -> bool:
+    """Whether two classes are one, made anew when its script ran again."""
     return (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__)
 
 
@@ -159,6 +172,10 @@ def _formulas(thing: Any, o: Any, d: Any, n: Any) -> Iterator[tuple[str, Callabl
         yield f"{name}.ambient", lambda: thing.ambient(n, n), (vector,)
     elif isinstance(thing, Light) and not thing.everywhere:
         yield f"{name}.incident", lambda: thing.incident(o), (vector, one, vector)
+        if thing.bordered:
+            yield f"{name}.shines", lambda: thing.shines(o), (one,)
+    elif isinstance(thing, Background):
+        yield f"{name}.seen", lambda: thing.seen(d), (vector,)
 
 
 class _Coloured(Material):

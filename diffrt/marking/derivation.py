@@ -31,7 +31,7 @@ from diffrt.marking.definitions import Build, Domain, draw_points, settled
 from diffrt.marking.diagnosis import TRANSPOSED, diagnose
 from diffrt.marking.factors import Diagnosis
 from diffrt.marking.formula import Formula
-from diffrt.marking.kinks import Sides, is_tied, roots_of_nothing, sides_of
+from diffrt.marking.kinks import Sides, infinite_slopes, is_tied, sides_of
 from diffrt.marking.marks import Line, Marked
 from diffrt.marking.quantities import Quantities, plain, rounding_of, taylor_slope
 from diffrt.marking.trials import Trial, blurred, matters, not_reached, only_where
@@ -391,7 +391,7 @@ class Derivation:
     def _is_kink(self, claim: Claim, look: Look) -> bool:
         """Whether at a point the claim's quantity is on a border."""
         serials = [f.serial for f in look.forks if is_tied(f)]
-        serials += [v.serial for v in roots_of_nothing([look.q.vars[claim.name]])]
+        serials += [v.serial for v in infinite_slopes([look.q.vars[claim.name]])]
         return any(matters(claim, look, s) for s in serials)
 
     def _sides(self, claim: Claim, look: Look, entry: int, wanted: Sequence[tuple[str, int]]) -> Sides:

@@ -55,11 +55,13 @@ def _of_vector(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 FUNCTIONS: ChainMap[str, Callable[..., Any]] = ChainMap(ag.FUNCTIONS, {
-    "ln": ag.log, "atan2": ag.arctan2, "max": _pairwise(ag.maximum, ag.max), "min": _pairwise(ag.minimum, ag.min),
+    "ln": ag.log, "asin": ag.arcsin, "acos": ag.arccos, "atan": ag.arctan, "atan2": ag.arctan2,
+    "max": _pairwise(ag.maximum, ag.max), "min": _pairwise(ag.minimum, ag.min),
     "clip": ag.clip, "sum": ag.sum, "mean": ag.mean, "dot": ag.dot, "cross": ag.cross, "norm": ag.norm,
     "length": ag.norm, "normalize": _of_vector(ag.normalize), "relu": ag.relu, "sigmoid": ag.sigmoid,
     "softmax": _of_vector(ag.softmax), "log_softmax": _of_vector(ag.log_softmax), "transpose": ag.transpose,
-    "outer": lambda a, b: ag.reshape(a, (-1, 1)) * ag.reshape(b, (1, -1)), "diag": lambda a: _diagonal(a),
+    "softplus": ag.softplus, "gelu": ag.gelu, "logsumexp": ag.logsumexp, "prod": ag.prod, "outer": ag.outer,
+    "diag": ag.diag, "trace": ag.trace, "det": ag.det, "inv": ag.inv,
     "eye": lambda n: np.eye(_sizes(n, n)[0]), "zeros": lambda *n: np.zeros(_sizes(*n)),
     "ones": lambda *n: np.ones(_sizes(*n)),
 })  # fmt: skip
@@ -85,17 +87,6 @@ _SPELLED = "a number, a name, x[0], + - * / ** @, a comparison, or a function"
 
 def _shape(x: Any) -> tuple[int, ...]:
     return x.shape if isinstance(x, ag.Var) else np.shape(x)
-
-
-def _diagonal(a: Any) -> Any:
-    """The square matrix with a vector on its diagonal; of a matrix the diagonal, as numpy has it."""
-    shape = _shape(a)
-    if len(shape) < 2:
-        return ag.reshape(a, (-1, 1)) * np.eye(int(np.prod(shape)))
-    if len(shape) == 2:
-        places = np.arange(min(shape))
-        return ag.index(a, (places, places))
-    raise ValueError(f"diag needs a vector or a matrix, given the shape {shape}")
 
 
 def _sizes(*given: Any) -> tuple[int, ...]:

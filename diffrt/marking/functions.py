@@ -1,7 +1,7 @@
 """Marking derivatives of functions in Python."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,23 +14,31 @@ from diffrt.marking.definitions import FARTHEST, Domain
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.marks import Line, Marked
 from diffrt.marking.quantities import Quantities, Slopes, components, one_sided, plain, taylor_slope
+from diffrt.types import Numbers
+
+Interval: TypeAlias = tuple[float, float] | tuple[float, float, Sequence[int]]
+Claimed: TypeAlias = str | Callable[..., Any]
 
 
 def verify(
     function: Callable[..., Any],
-    by_hand: Mapping[str, Any],
-    domains: Mapping[str, Any],
-    paths: Mapping[str, Any] | None = None,
-    totals: Mapping[str, Any] | None = None,
-    points: Sequence[Mapping[str, Any]] = (),
+    by_hand: Mapping[str, Claimed],
+    domains: Mapping[str, Interval],
+    paths: Mapping[str, Claimed] | None = None,
+    totals: Mapping[str, Claimed] | None = None,
+    points: Sequence[Mapping[str, Numbers]] = (),
     seed: int = 0,
 ) -> Marked:
     """Mark partials that were worked out by hand for a function in Python.
+
+        marked = diffrt.verify(lambda x: named(exp(2.0 * x), "y"), {"y / x": "2 y"}, {"x": (-1.0, 1.0)})
+        print(marked)
 
     function: called with its inputs by name, Vars; it computes with `diffrt.autograd`, calls `named(a, "a")` on what is
     a quantity, and returns the output, which is called "output" if it has no name. by_hand: for each partial, such as
     "y[0] / a", a formula or a function of the quantities (arguments by name, Vars). domains: of the inputs, (low, high)
     or (low, high, shape). paths, totals: further claims. points: inputs to compare at besides those drawn.
+    seed: of the points that are drawn.
     Returns the marks; `.ok` says whether nothing is wrong and every claim could be compared. Raises InputError for a
     domain that is none, and where the function cannot be computed.
     """
@@ -58,7 +66,7 @@ def _domain(name: str, told: Any) -> Domain:
     return Domain(shape, low, high)
 
 
-def check_gradient(f: Callable[[Any], Any], x: Any) -> Marked:
+def check_gradient(f: Callable[[Var], Var], x: Numbers) -> Marked:
     """Whether the core's derivative of a function is that of its values.
 
     f: of one Var, to a Var of any shape; it computes with `diffrt.autograd`. x: where, a number or an array.

@@ -75,13 +75,14 @@ def is_tied(fork: Fork) -> bool:
     return any(abs(m) <= 16.0 * rounding_of(fork.margin(k)) for k, m in enumerate(fork.margins))
 
 
-def roots_of_nothing(outputs: list[Var]) -> list[Var]:
-    """The steps to some Vars that take a root of 0, where its slope is infinite."""
+def infinite_slopes(outputs: list[Var]) -> list[Var]:
+    """The steps to some Vars where the slope of an op is infinite, such as a root of 0, or the arcsine of 1."""
     found = []
     for node in reachable(outputs):
-        name = node.op.name if node.op else ""
-        exponent = node.inputs[1] if name == "power" else 0.5
-        exponent = exponent.value if isinstance(exponent, Var) else exponent
-        if name in ("sqrt", "power") and ((np.asarray(node.value) == 0.0) & (np.asarray(exponent) < 1.0)).any():
+        values = [x.value if isinstance(x, Var) else x for x in node.inputs]
+        rules = [rule for rule in (node.op and node.op.partials) or () if callable(rule)]
+        with np.errstate(all="ignore"):
+            steep = any((np.isinf(rule(node.value, *values)) & np.isfinite(node.value)).any() for rule in rules)
+        if steep:
             found.append(node)
     return found

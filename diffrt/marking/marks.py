@@ -1,6 +1,7 @@
 """Marks: what is said of each claim of a derivation."""
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,15 @@ class Marked:
     def __getitem__(self, text: str) -> Line:
         """The line of a claim as written."""
         return next(line for line in self.lines if line.claim.text == text)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        colours = {"right": "#2e7d32", "wrong": "#c62828"}
+        lines = "\n".join(
+            f'<span style="color:{colours.get(line.verdict, "#8a6d00")}">{escape(str(line))}</span>'
+            for line in self.lines
+        )
+        return f"<pre>{lines}\n{escape(str(self).splitlines()[-1])}</pre>"
 
     def __str__(self) -> str:
         verdicts = ("right", "wrong", "cannot tell", "cannot be read")

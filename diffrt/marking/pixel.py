@@ -12,14 +12,16 @@ from diffrt.marking.definitions import Domain
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.quantities import plain
 from diffrt.scene import Scene
+from diffrt.types import Channel, Edges
 
 NEAR = 1e-3
 """The scene is moved by this much, relatively and in scene units, to get other points."""
 
 
 def pixel_derivation(
-    scene: Scene, pixel: Sequence[int], channel: str = "luminance", cells: int = 1, edges: str = "ignore", **claims: Any
-) -> Derivation:
+    scene: Scene, pixel: Sequence[int], channel: Channel = "luminance", cells: int = 1, edges: Edges = "ignore",
+    **claims: Any,
+) -> Derivation:  # fmt: skip
     """The derivation of a pixel; claims: as for Derivation.
 
     The points are the scene itself, and others nearby at which the pixel sees the same.

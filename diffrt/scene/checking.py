@@ -1,8 +1,10 @@
-"""From plain tables to checked ones, with all mistakes named at once.
+"""From plain tables, and objects of kinds, to checked tables, with all mistakes named at once.
 
-Each table is checked on its own: its `type` chooses the class of the schema, the class checks the fields one
-by one, and the relations whose fields are sound are checked after that even if other fields are not. Every
-function returns the checked table, or None, and the problems as lines that begin with the path of the field.
+A scene file is read into tables, a program makes objects such as `Sphere(...)`, and both are checked here by the same
+rules. Each is checked on its own: its `type` chooses the class of the schema, the class checks the fields one by one,
+and the relations whose fields are sound are checked after that even if other fields are not. A Var is checked by its
+current value. Every function returns the checked table, or None, and the problems as lines that begin with the path of
+the field; `python` says for whom the lines are.
 """
 
 import re
@@ -10,59 +12,82 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
+from diffrt.autograd import Var
 from diffrt.errors import MOST_PROBLEMS, did_you_mean, shown
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Shape, Texture, textures_of
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, TEXTURES, Kind, Quantity, Rule, kinds_in
+from diffrt.kinds.registry import is_same
+from diffrt.kinds.values import plain
 from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of, textures_in
 from diffrt.scene.texels import texel_field, with_texels
 
 Problems = list[str]
 
+GROUPS: Mapping[str, Mapping[str, type[Kind]]] = {
+    "camera": CAMERAS, "background": BACKGROUNDS, "shapes": SHAPES, "lights": LIGHTS,
+}  # fmt: skip
+"""The kinds that may stand in each part of a scene."""
 
 HERE = Path()
 """The working folder, from which files are seen if a scene is in none."""
 
 
-def check_document(data: Mapping[str, Any], folder: Path = HERE) -> tuple[Document | None, Problems]:
-    """Check a whole scene file, and read the images that it names.
+def check_document(
+    data: Mapping[str, Any], python: bool = False, folder: Path = HERE
+) -> tuple[Document | None, Problems]:
+    """Check a whole scene, and read the images that it names.
 
-    data: the tables as TOML gives them. folder: that the names of files are seen from. Returns the document, or None
-    with one line per mistake.
+    data: its parts: the tables as TOML gives them, objects of kinds in place of tables. folder: that the names of files
+    are seen from. Returns the document, or None with one line per mistake.
     """
     parts: dict[str, Any] = {}
     problems: Problems = []
     if "camera" in data:
-        parts["camera"], problems = check_camera("camera", data["camera"])
-    groups: tuple[tuple[str, Mapping[str, type[Kind]]], ...] = (("shapes", SHAPES), ("lights", LIGHTS))
-    for group, kinds in groups:
-        if isinstance(data.get(group), dict):
-            parts[group], faults = _check_group(group, data[group], kinds, folder)
+        parts["camera"], problems = check_camera("camera", data["camera"], python)
+    if data.get("background") is not None:
+        first = next(iter(BACKGROUNDS))
+        parts["background"], faults = check_kind("background", data["background"], BACKGROUNDS, first, python)
+        problems += faults
+    for group in ("shapes", "lights"):
+        if isinstance(data.get(group), Mapping):
+            parts[group], faults = _check_group(group, data[group], GROUPS[group], python, folder)
             problems += faults
     problems += _shared_names(data)
     broken = {group for group, table in parts.items() if table is None}
-    document, faults = _check_fields("", {**data, **parts}, Document, broken)
+    document, faults = _check_fields("", {**data, **parts}, Document, broken, python)
     problems = faults + problems
     return (None, problems) if problems else (document, [])
 
 
-def check_camera(path: str, data: Any) -> tuple[Any, Problems]:
-    """Check the table of a camera, which is of the first kind if it names none."""
-    return check_kind(path, data, CAMERAS, next(iter(CAMERAS)))
+def check_camera(path: str, data: Any, python: bool = False) -> tuple[Any, Problems]:
+    """Check a camera; a table is of the first kind if it names none."""
+    return check_kind(path, data, CAMERAS, next(iter(CAMERAS)), python)
 
 
 def check_kind(
-    path: str, data: Any, kinds: Mapping[str, type[Kind]], default: str | None = None, folder: Path = HERE
+    path: str,
+    data: Any,
+    kinds: Mapping[str, type[Kind]],
+    default: str | None = None,
+    python: bool = False,
+    folder: Path = HERE,
 ) -> tuple[Any, Problems]:
-    """Check one table that is of one of several kinds.
+    """Check one table, or object, that is of one of several kinds.
 
-    path: where it stands, such as "shapes.ball". data: the plain table. kinds: the class for each `type`.
-    default: the type if the table names none. folder: that the names of files are seen from. Returns the table, or
-    None, and the problems.
+    path: where it stands, such as "shapes.ball". data: the plain table, or an object of a kind. kinds: the class for
+    each `type`. default: the type if the table names none. folder: that the names of files are seen from. Returns the
+    table, or None, and the problems.
     """
-    if not isinstance(data, dict):
-        example = next(iter(kinds))
-        return None, [f'{path}: found {shown(data)}, allowed: a table, with type = "{example}" for instance']
+    if isinstance(data, Kind) and _is_among(type(data), kinds):
+        data = {"type": type(data).type, **vars(data)}
+    if not isinstance(data, Mapping):
+        allowed = f'a table, with type = "{next(iter(kinds))}" for instance'
+        if python:
+            allowed = f"one of {', '.join(f'{kind.__name__}(...)' for kind in kinds.values())}"
+        hint = "; diffrt.register adds a class of your own" if isinstance(data, Kind) and _is_new(data) else ""
+        return None, [f"{path}: found {shown(data)}, allowed: {allowed}{hint}"]
     kind = data.get("type", default)
     if kind is None:
         return None, [f"{path}.type: missing; needed: one of {_quoted(kinds)}"]
@@ -74,33 +99,25 @@ def check_kind(
     problems: Problems = []
     broken: set[str] = set()
     data = dict(data)
-    for field, choices in _inner_kinds(made, data).items():
-        data[field], faults = check_kind(f"{path}.{field}", data[field], choices, folder=folder)
-        problems += faults
-        broken |= {field} if faults else set()
-    if name := issubclass(made, Texture) and texel_field(made):
-        data, faults, faulty = with_texels(path, data, made, name, folder)
+    for field in (*made.fields, *made.parts):
+        choices = kinds_in(made, field)
+        if (field in made.parts and field in data) or (choices and isinstance(data.get(field), Mapping | Kind)):
+            data[field], faults = check_kind(f"{path}.{field}", data[field], choices, None, python, folder)
+            problems += faults
+            broken |= {field} if faults else set()
+    if name := texel_field(made):
+        data, faults, faulty = with_texels(path, data, made, name, folder, python)
         problems, broken = problems + faults, broken | faulty
-    if issubclass(made, Shape) and isinstance(data.get("material"), Table):
-        faults = _textures_that_do_not_fit(f"{path}.material", made, data["material"])
-        problems += faults
-        broken |= {"material"} if faults else set()
-    table, faults = _check_fields(path, data, table_of(made), broken)
+    for field in made.parts:
+        if isinstance(data.get(field), Table):
+            faults = _textures_that_do_not_fit(f"{path}.{field}", made, data[field])
+            problems += faults
+            broken |= {field} if faults else set()
+    table, faults = _check_fields(path, data, table_of(made), broken, python)
     return (None if problems else table), faults + problems
 
 
-def _inner_kinds(kind: type[Kind], data: Mapping[str, Any]) -> dict[str, Mapping[str, type[Kind]]]:
-    """The fields of a table that hold tables of a kind of their own: the material of a shape, and textures."""
-    inner: dict[str, Mapping[str, type[Kind]]] = {}
-    if kind.group == "shapes" and "material" in data:
-        inner["material"] = MATERIALS
-    for field in kind.fields:
-        if isinstance(data.get(field), dict) and (textures := textures_of(kind, field)):
-            inner[field] = textures
-    return inner
-
-
-def _textures_that_do_not_fit(path: str, shape: type[Shape], material: Table) -> Problems:
+def _textures_that_do_not_fit(path: str, shape: Any, material: Table) -> Problems:
     """Lines about textures on a shape without coordinates, or that do not meet where those go around."""
     problems = []
     around = [any(face.goes_around[axis] for face in shape.faces or (shape,)) for axis in (0, 1)]
@@ -120,52 +137,77 @@ def _textures_that_do_not_fit(path: str, shape: type[Shape], material: Table) ->
     return problems
 
 
-def _check_fields(path: str, data: Mapping[str, Any], model: type[Checked], broken: set[str]) -> tuple[Any, Problems]:
+def _is_among(kind: type[Kind], kinds: Mapping[str, type[Kind]]) -> bool:
+    return kind.type in kinds and is_same(kinds[kind.type], kind)
+
+
+def _is_new(thing: Kind) -> bool:
+    """Whether nobody has registered the class of an object."""
+    return not any(_is_among(type(thing), kinds) for kinds in (*GROUPS.values(), MATERIALS, TEXTURES))
+
+
+def _check_fields(
+    path: str, data: Mapping[str, Any], model: type[Checked], broken: set[str], python: bool
+) -> tuple[Any, Problems]:
     """Check the fields of a table and their relations; `broken` are fields reported already."""
+    # A Var may stand for a parameter; the size of an image or the name of a file is none.
+    values = {name: plain(value, _is_parameter(rule_of(model, name))) for name, value in data.items()}
     table, faulty = None, set(broken)
     try:
-        table = model.model_validate(data)
+        table = model.model_validate(values)
     except ValidationError as error:
         faulty |= {str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)}
     fields = [*model.model_fields, *sorted(faulty.difference(model.model_fields))]  # in the schema's order
     untold = faulty - broken
     told = [field for field in fields if field in untold][: MOST_PROBLEMS + 1]  # of a million wrong keys
-    problems = [_fault(path, data, model, field) for field in told]
+    problems = [_fault(path, data, values, model, field, python) for field in told]
     for relation in model.relations:
         if faulty.isdisjoint(relation.fields):
-            values = {name: data.get(name, model.model_fields[name].default) for name in relation.fields}
-            if any(isinstance(value, Table) for value in values.values()):
+            related = {name: values.get(name, model.model_fields[name].default) for name in relation.fields}
+            if any(isinstance(value, Table) for value in related.values()):
                 continue  # it is about single values, and a texture has many
-            if not relation.holds(*values.values()):
-                found = shown(values[relation.blamed]) + ("" if relation.blamed in data else " by default")
+            if not relation.holds(*related.values()):
+                found = shown(related[relation.blamed]) + ("" if relation.blamed in data else " by default")
                 problems.append(f"{_join(path, relation.blamed)}: found {found}, allowed: {relation.allowed}")
     return (None if problems else table), problems
 
 
-def _fault(path: str, data: Mapping[str, Any], model: type[Checked], field: str) -> str:
+def _is_parameter(rule: Rule | None) -> bool:
+    return isinstance(rule, Quantity) and not rule.fixed
+
+
+def _fault(
+    path: str, data: Mapping[str, Any], values: Mapping[str, Any], model: type[Checked], field: str, python: bool
+) -> str:
     place = _join(path, field)
     if field not in model.model_fields:
         return f"{place}: unknown key; {did_you_mean(field, model.model_fields)}"
     rule = rule_of(model, field)
-    allowed = rule.allowed if rule else "nothing else"
+    allowed = ((python and rule.in_python) or rule.allowed) if rule else "nothing else"
     if field not in data:
         return f"{place}: missing; needed: {allowed}"
-    return f"{place}: found {shown(data[field])}, allowed: {allowed}"
+    return f"{place}: found {_found(data[field], values[field])}, allowed: {allowed}"
+
+
+def _found(given: Any, value: Any) -> str:
+    """What was given for a field: the numbers of a short array, the shape of another."""
+    long = isinstance(given, np.ndarray | Var) and (given.ndim > 1 or given.size > 4)
+    return f"an array of shape {given.shape}" if long else shown(value)
 
 
 def _check_group(
-    group: str, data: dict[str, Any], kinds: Mapping[str, type[Kind]], folder: Path
+    group: str, data: Mapping[Any, Any], kinds: Mapping[str, type[Kind]], python: bool, folder: Path
 ) -> tuple[dict[str, Table] | None, Problems]:
     """Check the named tables of `shapes` or `lights`."""
     tables: dict[str, Table] = {}
     problems: Problems = []
     for name, entry in data.items():
         path = _join(group, name)
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             problems.append(f"{path}: found the name {shown(name)}, allowed: a letter or _, then letters, digits or _")
         if name == "camera":
             problems.append(f'{path}: found the name "camera", allowed: another name; this one means the camera')
-        tables[name], faults = check_kind(path, entry, kinds, folder=folder)
+        tables[name], faults = check_kind(path, entry, kinds, None, python, folder)
         problems += faults
         if len(problems) > MOST_PROBLEMS:
             break
@@ -173,19 +215,24 @@ def _check_group(
 
 
 def _shared_names(data: Mapping[str, Any]) -> Problems:
-    """Shapes and lights share one space of names, since parameters are found by name alone."""
+    """Shapes, lights and the background share one space of names, since parameters are found by name alone."""
     shapes, lights = data.get("shapes"), data.get("lights")
-    if not (isinstance(shapes, dict) and isinstance(lights, dict)):
-        return []
-    return [
+    taken = [
+        f'{group}.background: found the name "background", allowed: another name; this one means the background'
+        for group, tables in (("shapes", shapes), ("lights", lights))
+        if data.get("background") is not None and isinstance(tables, Mapping) and "background" in tables
+    ]
+    if not (isinstance(shapes, Mapping) and isinstance(lights, Mapping)):
+        return taken
+    return taken + [
         f"{_join('lights', name)}: found the name of a shape, allowed: a name that no shape has"
         for name in lights
         if name in shapes
     ]
 
 
-def _join(path: str, key: str) -> str:
-    key = key if re.fullmatch(r"[\w-]{1,60}", key, re.ASCII) else shown(key)
+def _join(path: str, key: Any) -> str:
+    key = key if isinstance(key, str) and re.fullmatch(r"[\w-]{1,60}", key, re.ASCII) else shown(key)
     return f"{path}.{key}" if path else key
 
 

@@ -4,18 +4,34 @@ A parameter is a number or a vector that the image can be differentiated by: `ca
 `ball.material.albedo`. A path is the name of the table (a shape, a light, or `camera`) and the fields down to
 the quantity; one letter more names a component: `ball.center.x`, `lamp.intensity.g`. The texels of a bitmap are one
 parameter, `floor.material.albedo.texels`, and a component of it is named by its row and its column from the top left,
-from 0, and its letter if it has one: `floor.material.albedo.texels.3.5.r`.
+from 0, and its letter if it has one: `floor.material.albedo.texels.3.5.r`. Wherever names are taken, a pattern such as
+`ball.*` stands for all that it matches.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
-from diffrt.kinds import Own
+import numpy as np
+
+from diffrt.autograd import Var
+from diffrt.errors import InputError, listed
+from diffrt.kinds import Kind, Own
+from diffrt.kinds.values import free_parts
 from diffrt.scene.schema import Table, textures_in
+
+
+class Named(Protocol):
+    """What has a path, and one for each of its numbers."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def components(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -101,12 +117,39 @@ class TexelPaths(Sequence[str]):
         return place * (len(self.letters) or 1) + (self.letters.index(found[3]) if self.letters else 0)
 
 
+def is_pattern(name: Any) -> bool:
+    """Whether a name is a pattern of the shell: * for any letters, ? for one, [xy] for one of several."""
+    return isinstance(name, str) and any(letter in name for letter in "*?[")
+
+
+def matching(pattern: str, parameters: Iterable[Named]) -> list[str]:
+    """The paths that a pattern stands for, in the order of the parameters.
+
+    Each parameter whose path matches, as a whole ("ball.*"); of any other those numbers whose paths match ("*.x",
+    "lamp.position.[xz]"). Raises InputError if there is none.
+    """
+    known = list(parameters)
+    found = []
+    for each in known:
+        whole = fnmatchcase(each.path, pattern)
+        found += [each.path] if whole else [path for path in each.components if fnmatchcase(path, pattern)]
+    if not found:
+        raise InputError(f"no parameter matches '{pattern}'; known: {listed([each.path for each in known])}")
+    return found
+
+
 def parameters_of(name: str, table: Table) -> tuple[Parameter, ...]:
-    """The parameters of a checked table and of the material in it, in the schema's order.
+    """The parameters of a checked table and of the material in it, in the schema's order, without rare fields that the
+    scene does not state.
 
     name: what the paths begin with: the name of the shape or light, or "camera".
     """
-    return tuple(whole for whole, index in places_of(name, table).values() if index is None)
+    unstated = {
+        f"{prefix}.{field}"
+        for prefix, each in ((name, table), (f"{name}.material", getattr(table, "material", None)))
+        for field in (each.unstated if each else ())
+    }
+    return tuple(w for w, index in places_of(name, table).values() if index is None and w.path not in unstated)
 
 
 def places_of(name: str, table: Table) -> Mapping[str, tuple[Parameter, int | None]]:
@@ -121,6 +164,42 @@ def _sizes(texture: Table) -> tuple[tuple[int, int], ...]:
     """The height and width of each of the fields of a texture that hold texels."""
     rules = texture.kind.quantities().items()
     return tuple(getattr(texture, f).array.shape[:2] for f, rule in rules if isinstance(rule, Own))
+
+
+def variables_of(path: str, given: Any, table: Table) -> dict[str, Var]:
+    """The Vars among the values that a table was made from, by the path of what each stands for.
+
+    path: of the table. given: its values, an object of a kind or a mapping.
+    """
+    values = vars(given) if isinstance(given, Kind) else given
+    quantities = table.kind.quantities()
+    found: dict[str, Var] = {}
+    for name, value in table:
+        if name not in values:
+            continue
+        if isinstance(value, Table):
+            found |= variables_of(f"{path}.{name}", values[name], value)
+        elif isinstance(quantities.get(name), Own):
+            found |= _texels_of(f"{path}.{name}", values[name], quantities[name].components)
+        elif name in quantities:
+            for letter, var in free_parts(values[name], quantities[name].components).items():
+                found[f"{path}.{name}.{letter}" if letter else f"{path}.{name}"] = var
+    return found
+
+
+def _texels_of(path: str, given: Any, letters: str) -> dict[str, Var]:
+    """The Vars among the texels that were given, as `variables_of`. One for a gray texel stands for its components."""
+    if isinstance(given, Var):
+        return {path: given}
+    if isinstance(given, np.ndarray):
+        given = given.tolist() if given.dtype.kind == "O" else ()
+    rows = given if isinstance(given, list | tuple) else ()
+    return {
+        f"{path}.{row}.{column}.{letter}" if letter else f"{path}.{row}.{column}": var
+        for row, texels in enumerate(rows)
+        for column, texel in enumerate(texels.tolist() if isinstance(texels, np.ndarray) else texels)
+        for letter, var in free_parts(texel, letters).items()
+    }
 
 
 @lru_cache(1 << 17)

@@ -32,7 +32,7 @@ def parse_scene(text: str, source: str = "<text>") -> Scene:
 
 
 def _parsed(text: str, source: str, folder: Path) -> Scene:
-    document, problems = check_document(parse_toml(text, source), folder)
+    document, problems = check_document(parse_toml(text, source), folder=folder)
     if document is None:
         raise InputError(*(f"{source}: {problem}" for problem in problems))
-    return Scene(document)
+    return Scene.of(document)

@@ -1,5 +1,11 @@
 """A scene: a checked document, in which any parameter may be a variable.
 
+    scene = Scene(
+        camera=Perspective(position=(0, 2, 6), target=(0, 0.5, 0), fov=45, width=64, height=48),
+        shapes={"ball": Sphere(center=(0, 1, 0), radius=1.0, material=Lambert(albedo=0.8))},
+        lights={"lamp": PointLight(position=variable([2.0, 4.0, 3.0]), intensity=24.0)},
+    )
+
 The document always holds numbers: the current value of every parameter, so it can be checked and saved
 whatever is free. `variables` holds, beside it, the autograd variables that stand for some of them, either for
 a whole parameter or for single components. Reading a parameter joins the two: a vector of which one component
@@ -7,16 +13,17 @@ is a variable is the stack of that variable and the other numbers: derivatives r
 
 A scene never changes; `replace` and `unpack` make a new one:
 
+    larger = scene.replace({"ball.radius": 2.0, "ball.material": Mirror(0.9)}, width=128, height=96)
     free = scene.replace({"ball.center.x": variable(0.5)})
     scene = scene.unpack(["ball.center", "ball.radius"], scene.pack(["ball.center", "ball.radius"]) + step)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
-from itertools import chain
+from itertools import chain, product
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,64 +31,175 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, add_at, reshape, stack
 from diffrt.errors import InputError, did_you_mean, shown
+from diffrt.kinds import Background, Camera, Kind, Light, Shape
 from diffrt.kinds.texels import Texels
-from diffrt.scene.checking import check_kind
-from diffrt.scene.parameters import Parameter, parameters_of, places_of
-from diffrt.scene.schema import Document, Table
-from diffrt.scene.structure import Camera, Light, Shape
+from diffrt.kinds.values import Value, plain, written
+from diffrt.scene.checking import GROUPS, check_document, check_kind
+from diffrt.scene.html import as_html
+from diffrt.scene.parameters import Parameter, is_pattern, matching, parameters_of, places_of, variables_of
+from diffrt.scene.schema import Document, Table, textures_in
 from diffrt.scene.writing import save, to_toml
 
-Value = float | Sequence[float] | NDArray[np.float64] | Var
+_NOTHING: Any = object()
+"""In place of a part that was not given, so that what is missing is told together with all that is wrong."""
 
 
-@dataclass(frozen=True, eq=False)
 class Scene:
-    """A camera, shapes and lights, whose continuous numbers are parameters with a path.
+    """A camera, shapes, lights and perhaps a background, whose continuous numbers are parameters with a path.
+
+    A scene is a value. It never changes; two are equal if they hold the same numbers, the same shapes and lights in the
+    same order, and the very same variables; it cannot be hashed, as a dict of its parts cannot. `repr` is a program
+    that makes it again, once the names in it are imported; it has a new variable in place of each variable.
 
     document: the checked scene file, with current values. variables: the Vars that stand for parameters, by
-    the path of a parameter, of its shape, or of a component (). Made by `load_scene`, `parse_scene`, `replace`.
+    the path of a parameter, of its shape, or of a component ().
     """
 
     document: Document
-    variables: Mapping[str, Var] = field(default_factory=dict)
+    variables: Mapping[str, Var]
 
-    @property
+    def __init__(
+        self,
+        camera: Camera = _NOTHING,
+        shapes: Mapping[str, Shape] = _NOTHING,
+        lights: Mapping[str, Light] = _NOTHING,
+        reflection_depth: int = _NOTHING,
+        **others: Any,
+    ) -> None:
+        """A scene of these parts, held to the rules of scene files.
+
+        camera: such as Perspective(...). shapes, lights: by name, such as {"ball": Sphere(...)}; none if not given. One
+        material may be given to several shapes; each shape has its own parameters still. reflection_depth: the most
+        mirror bounces of a light path, 4 if not given. A table, as a scene file has it, may stand for an object.
+
+        A number may be any real number of Python or numpy; a vector (3,) any sequence or array, of which nothing is
+        kept; either may be a Var of that shape, and a component of a vector may be one. One number, or Var (), for a
+        colour means gray. Raises InputError, with one line for each mistake and its place, such as shapes.ball.radius.
+        """
+        parts = {"camera": camera, "shapes": shapes, "lights": lights, "reflection_depth": reflection_depth, **others}
+        given = {name: part for name, part in parts.items() if part is not _NOTHING}
+        document, problems = check_document(given, python=True)
+        if document is None:
+            raise InputError(*problems)
+        self.__dict__.update(document=document, variables=_variables_in(given, document))
+
+    @classmethod
+    def of(cls, document: Document, variables: Mapping[str, Var] = MappingProxyType({})) -> "Scene":
+        """The scene of a checked document, and of Vars with the values that it holds."""
+        scene = cls.__new__(cls)
+        scene.__dict__.update(document=document, variables=dict(variables))
+        return scene
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: nothing that is computed from it."""
+        return {"document": self.document, "variables": self.variables}
+
+    @cached_property
     def camera(self) -> Camera:
-        camera: Any = self.document.camera
-        return Camera(camera.type, camera.width, camera.height)
+        """The camera, with current values and Vars."""
+        return self._part("camera")  # type: ignore[no-any-return]
 
-    @property
-    def shapes(self) -> tuple[Shape, ...]:
-        """The shapes in file order."""
-        tables: Mapping[str, Any] = self.document.shapes
-        return tuple(Shape(name, s.type, s.material.type) for name, s in tables.items())
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shapes by name, with current values and Vars, in file order."""
+        return self._part("shapes")  # type: ignore[no-any-return]
 
-    @property
-    def lights(self) -> tuple[Light, ...]:
-        """The lights in file order."""
-        return tuple(Light(name, light.kind.type) for name, light in self.document.lights.items())
+    @cached_property
+    def lights(self) -> Mapping[str, Light]:
+        """The lights by name, with current values and Vars, in file order."""
+        return self._part("lights")  # type: ignore[no-any-return]
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the shapes and the lights."""
-        return (*self.document.shapes, *self.document.lights)
+    @cached_property
+    def background(self) -> Background | None:
+        """What rays see that meet nothing; None if that is black."""
+        return self._part("background")  # type: ignore[no-any-return]
 
     @property
     def reflection_depth(self) -> int:
         """The most mirror bounces of a light path."""
         return self.document.reflection_depth
 
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """All parts, by the names that a Scene is made with: `Scene(**scene.parts) == scene`."""
+        names = dict.fromkeys(("camera", "shapes", "lights", *Document.model_fields))
+        return {name: self._part(name) for name in names}
+
+    def _part(self, name: str) -> Any:
+        """The object, or the objects by name, or the number, that the document has as this part."""
+        part = getattr(self.document, name)
+        if isinstance(part, Mapping):
+            return MappingProxyType({each: self._made(each, table) for each, table in part.items()})
+        return self._made(name, part) if isinstance(part, Table) else part
+
+    def _made(self, path: str, table: Table) -> Any:
+        """The object of a table."""
+        values = self._given(path, table)
+        inner = {name: self._made(f"{path}.{name}", part) for name, part in table if isinstance(part, Table)}
+        del values["type"]
+        kind = (*table.kind.made_from, table.kind)[0]
+        return kind(**{**values, **inner})
+
+    def _given(self, path: str, table: Table) -> dict[str, Any]:
+        """What one could give to make a table again: its values, with Vars where there are some."""
+        values: dict[str, Any] = {}
+        freed = self.has_variables(path)
+        for name, value in table:
+            if name in table.unstated:
+                continue
+            values[name] = value
+            if isinstance(value, Table):
+                values[name] = self._given(f"{path}.{name}", value)
+            elif freed and name in table.kind.quantities():
+                whole = f"{path}.{name}"
+                letters = table.kind.quantities()[name].components
+                free = [self.variables.get(f"{whole}.{letter}") for letter in letters]
+                if whole in self.variables:
+                    values[name] = self.variables[whole]
+                elif isinstance(value, Texels):
+                    inside = {path: var for path, var in self.variables.items() if path.startswith(f"{whole}.")}
+                    for path, var in inside.items():
+                        values[name] = _with_component(values[name], self._locate(path)[1], var)
+                elif any(var is not None for var in free):
+                    values[name] = tuple(n if var is None else var for n, var in zip(value, free, strict=True))
+        return values
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the shapes and the lights, and "background" if there is one."""
+        return (*(["background"] if self.document.background else []), *self.document.shapes, *self.document.lights)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a Scene never changes; scene.replace makes a new one")
+
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
+
     def __eq__(self, other: object) -> bool:
-        """Equal numbers, shapes and lights in the same order, and the very same variables."""
         if not isinstance(other, Scene):
             return NotImplemented
         return (
             self.document == other.document
-            and self.shapes == other.shapes
-            and self.lights == other.lights
+            and list(self._tables) == list(other._tables)
             and self.variables.keys() == other.variables.keys()
             and all(var is other.variables[path] for path, var in self.variables.items())
         )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, part in self.parts.items():
+            if isinstance(part, Mapping):
+                entries = "".join(f"\n        {each!r}: {thing!r}," for each, thing in part.items())
+                lines.append(f"    {name}={{{entries}\n    }},\n" if entries else f"    {name}={{}},\n")
+            else:
+                lines.append(f"    {name}={written(part)},\n")
+        return f"Scene(\n{''.join(lines)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the parts and their values."""
+        return as_html(self.parts)
 
     def to_toml(self) -> str:
         """The text of a scene file with the current values; `parse_scene` reads the same bits back.
@@ -99,10 +217,13 @@ class Scene:
         save(self.document, path)
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters, vectors as a whole: the camera's, then those of shapes and lights in file order."""
-        document = self.document
-        tables: dict[str, Table] = {"camera": document.camera, **document.shapes, **document.lights}
-        return tuple(chain.from_iterable(parameters_of(name, table) for name, table in tables.items()))
+        """All parameters, vectors as a whole: the camera's, the background's, then those of shapes and lights in file
+        order. The emission of a material is among them if the scene states it; by its path it is always there."""
+        return tuple(chain.from_iterable(parameters_of(name, table) for name, table in self._tables.items()))
+
+    def whole(self, path: str) -> Parameter:
+        """The parameter that a path names or is a component of. Raises InputError as `parameter`."""
+        return self._locate(path)[0]
 
     def parameter(self, path: str) -> Parameter:
         """The parameter of a path, whole ("ball.center") or one component ("ball.center.x").
@@ -173,51 +294,127 @@ class Scene:
         """The checked table of a shape, a light, the camera, a material ("ball.material") or a texture
         ("ball.material.albedo"), with current values."""
         name, *inner = path.split(".")
-        found: Any = self._table(name)
+        found: Any = self._tables.get(name)
         for each in inner:
             found = getattr(found, each)
         return found  # type: ignore[no-any-return]
 
-    def replace(self, values: Mapping[str, Value]) -> "Scene":
-        """A scene in which some parameters have other values or are variables.
+    def replace(
+        self,
+        values: Mapping[str, Value | Kind] = MappingProxyType({}),
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        **parts: Any,
+    ) -> "Scene":
+        """A scene in which something is different: numbers, materials, the size of the image, or whole parts.
 
-        values: for each path a number, a sequence or array of the parameter's shape, such as (3,), or a Var of it.
-        Raises InputError, one line per mistake, for an unknown path, a wrong shape, two paths that overlap,
-        and values that a scene file could not hold either.
+            scene.replace({"ball.radius": 2.0, "ball.material": Mirror(reflectance=0.9)}, width=128, height=96)
+            scene.replace(lights={**scene.lights, "sun": DirectionalLight(direction=(0, -1, 0), irradiance=1.0)})
+
+        values: by path: for a parameter what a Scene may be made with: a number, a sequence or array (3,), or a Var of
+        the parameter's shape; for a shape, a light, the camera or a material, another object in its place. What stands
+        for a pattern holds for all that it matches, but for those that have a value by their own name. width, height:
+        of the image in pixels. parts: what a Scene is made of, by its name there.
+        Raises InputError, one line per mistake, for an unknown path, two paths that overlap, and values that a scene
+        file could not hold either.
         """
-        places = self._places(values)
-        variables = dict(self.variables)
-        numbers: dict[str, Any] = {}
-        problems: list[str] = []
-        for path, value in values.items():
-            whole, index = places[path]
-            current = _numbers_of(value)
-            needed = whole.shape if index is None else ()
-            if current is None or current.shape != needed:
-                found = shown(value) if current is None else f"a value of shape {current.shape}"
-                words = {(): "one number", (2,): "two numbers", (3,): "three numbers"}.get(needed, "numbers of shape")
-                problems.append(f"{path}: found {found}, allowed: {words} {needed}")
-                continue
+        if not isinstance(values, Mapping):
+            raise InputError(f'replace: found {shown(values)}, needed: values by path, such as {{"ball.radius": 2.0}}')
+        if parts:
+            known = ("width", "height", *self.parts)
+            if unknown := [name for name in parts if name not in known]:
+                raise InputError(*(f"replace: {name}: unknown; {did_you_mean(name, known)}" for name in unknown))
+            return Scene(**{**self.parts, **parts}).replace(values, width=width, height=height)
+        things = {
+            path: value for path, value in values.items()
+            if isinstance(value, Kind | Mapping) or path in self._textures
+        }  # fmt: skip
+        numbers = {
+            path: value for name, value in values.items() if name not in things for path in self._meant(name, values)
+        }
+        places, problems = self._find(numbers)
+        problems += [
+            f"'{path}' and '{inner}' name the same number; give only one of them"
+            for path, inner in product(things, values)
+            if isinstance(path, str) and isinstance(inner, str) and inner.startswith(f"{path}.")
+        ]
+        changed: dict[str, Any] = {}
+        for path, thing in things.items():
+            if not self._put(changed, path, thing):
+                near = did_you_mean(str(path), dict.fromkeys(p.path.rpartition(".")[0] for p in self.parameters()))
+                problems.append(f"there is nothing called {shown(path)}; {near}")
+        for path, (whole, index) in places.items():
+            value = numbers[path]
             if index is None:
-                numbers[whole.path] = current.ravel()
-                for component in [c for c in variables if c in whole.components]:
-                    variables.pop(component)
-            else:
-                numbers.setdefault(whole.path, np.array(self._numbers(whole)))[index] = float(current)
-                if whole.path in variables:  # one component leaves the vector: the others stay its parts
-                    vector = reshape(variables.pop(whole.path), (-1,))
-                    variables |= {c: vector[i] for i, c in enumerate(whole.components)}
-            variables.pop(path, None)
-            if isinstance(value, Var):
-                variables[path] = value
+                size = np.shape(plain(value)) if len(whole.shape) > 1 else whole.shape
+                if size != whole.shape:
+                    problems.append(f"{path}: found a value of shape {size}, allowed: numbers of shape {whole.shape}")
+                    continue
+                self._put(changed, path, value)
+                continue
+            number = plain(value)
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                problems.append(f"{path}: found {shown(value)}, allowed: one number ()")
+                continue
+            self._put(changed, whole.path, value, index)
+        for name, number in (("width", width), ("height", height)):
+            if number is not None:
+                self._put(changed, f"camera.{name}", number)
+        return self._with(changed, problems)
+
+    def _put(self, changed: dict[str, Any], path: str, value: Any, index: int | None = None) -> bool:
+        """Put a value, or one component of it, into a table that is among the changed ones from then on.
+
+        Returns whether there is something of that path.
+        """
+        name, *inner = path.split(".") if isinstance(path, str) else ("",)
+        if name not in self._tables:
+            return False
+        if not inner:
+            changed[name] = value
+            return True
+        data = changed.setdefault(name, self._given(name, self._tables[name]))
+        for each in inner[:-1]:
+            data = data.get(each)
+            if not isinstance(data, dict):
+                return False
+        if inner[-1] not in data:  # a rare field that the scene does not state, or none at all
+            if path not in places_of(name, self._tables[name]):
+                return False
+            data[inner[-1]] = self[path]
+        is_texels = isinstance(data[inner[-1]], Texels)
+        data[inner[-1]] = value if index is None else _with_component(data[inner[-1]], index, value)
+        if is_texels:
+            data |= {key: "" for key in ("file", "encoding") if key in data}  # they are not those of the file any more
+        return True
+
+    def _with(self, changed: Mapping[str, Any], problems: list[str]) -> "Scene":
+        """The scene with other tables, of which only these are checked. Raises InputError, with the problems there
+        are already."""
+        parts = {name: part for name, part in self.document if isinstance(part, Table | Mapping)}
+        tables = dict(self._tables)
+        variables = {path: var for path, var in self.variables.items() if path.partition(".")[0] not in changed}
+        for name, data in changed.items():
+            group = name if name in parts else next(g for g, part in parts.items() if name in part)
+            kind = tables[name].kind
+            table, faults = check_kind(name, data, {**GROUPS[group], kind.type: kind}, kind.type, python=True)
+            problems = problems + faults
+            if table is not None:
+                tables[name] = table
+                variables |= variables_of(name, data, table)
         if problems:
             raise InputError(*problems)
-        return Scene(self._document_with(numbers), variables)
+        update = {
+            name: tables[name] if isinstance(part, Table) else {each: tables[each] for each in part}
+            for name, part in parts.items()
+        }
+        return Scene.of(self.document.model_copy(update=update), variables)
 
     def components(self, paths: Iterable[str]) -> tuple[str, ...]:
         """The paths of the single numbers of some parameters, in order.
 
-        paths: whole parameters and components. Raises InputError if one is unknown or two overlap.
+        paths: whole parameters, components, and patterns. Raises InputError if one is unknown or two overlap.
         """
         places = self._places(paths)
         return tuple(
@@ -256,15 +453,24 @@ class Scene:
             }
         )
 
-    def _table(self, name: str) -> Table | None:
-        if name == "camera":
-            return self.document.camera
-        return self.document.shapes.get(name) or self.document.lights.get(name)
+    @cached_property
+    def _textures(self) -> frozenset[str]:
+        """The paths of the textures."""
+        materials = {f"{name}.material": getattr(table, "material", None) for name, table in self._tables.items()}
+        return frozenset(f"{path}.{field}" for path, table in materials.items() for field in textures_in(table))
+
+    @cached_property
+    def _tables(self) -> Mapping[str, Table]:
+        """All tables by the name that paths begin with."""
+        tables: dict[str, Table] = {}
+        for name, part in self.document:
+            tables |= part if isinstance(part, Mapping) else {name: part} if isinstance(part, Table) else {}
+        return tables
 
     def _numbers(self, whole: Parameter) -> Any:
         """The current values of a whole parameter: a list, or a read-only array of texels, (n,)."""
         name, *fields = whole.path.split(".")
-        value: Any = self._table(name)
+        value: Any = self._tables.get(name)
         for each in fields:
             value = getattr(value, each)
         if isinstance(value, Texels):
@@ -276,7 +482,7 @@ class Scene:
         if not isinstance(path, str):
             raise InputError(f"found {shown(path)}, needed: the name of a parameter, such as 'camera.position'")
         name = path.partition(".")[0]
-        table = self._table(name)
+        table = self._tables.get(name)
         if table is None:
             known = self.parameters()
         else:
@@ -292,52 +498,71 @@ class Scene:
 
     def _places(self, paths: Iterable[str]) -> dict[str, tuple[Parameter, int | None]]:
         """Where each path points. Raises InputError if one is unknown, or a number is named twice."""
-        places: dict[str, tuple[Parameter, int | None]] = {}
-        owners: dict[str, str] = {}
-        problems: list[str] = []
-        for path in each_of(paths):
-            try:
-                whole, index = self._locate(path)
-            except InputError as unknown:
-                problems += unknown.problems
-                continue
-            taken = whole.components if index is None else (path,)
-            if rival := next((owners[c] for c in taken if c in owners), None):
-                problems.append(f"'{rival}' and '{path}' name the same number; give only one of them")
-            owners |= dict.fromkeys(taken, path)
-            places[path] = whole, index
+        places, problems = self._find(paths)
         if problems:
             raise InputError(*problems)
         return places
 
-    def _document_with(self, numbers: Mapping[str, NDArray[np.float64]]) -> Document:
-        """The document with other values of whole parameters; only the tables that hold them are checked."""
-        document = self.document
-        tables: dict[str, Table] = {"camera": document.camera, **document.shapes, **document.lights}
-        changed: dict[str, dict[str, Any]] = {}
-        for path, value in numbers.items():
-            name, *inner, last = path.split(".")
-            target = changed.setdefault(name, tables[name].model_dump())
-            for each in inner:
-                target = target[each]
-            if isinstance(old := target[last], Texels):
-                target |= {key: "" for key in ("file", "encoding") if key in target}  # they are not those any more
-                target[last] = Texels(np.reshape(value, old.array.shape))
-            else:
-                target[last] = tuple(value.tolist()) if isinstance(old, tuple) else value.item()
+    def _find(self, paths: Iterable[str]) -> tuple[dict[str, tuple[Parameter, int | None]], list[str]]:
+        """Where each path points, and what is wrong with the others."""
+        places: dict[str, tuple[Parameter, int | None]] = {}
+        owners: dict[str, str] = {}
         problems: list[str] = []
-        for name, data in changed.items():
-            tables[name], faults = check_kind(name, data, {data["type"]: tables[name].kind})
-            problems += faults
-        if problems:
-            raise InputError(*problems)
-        return document.model_copy(
-            update={
-                "camera": tables["camera"],
-                "shapes": {name: tables[name] for name in document.shapes},
-                "lights": {name: tables[name] for name in document.lights},
-            }
-        )
+        names = each_of(paths)
+        for name in names:
+            try:
+                found = {path: self._locate(path) for path in self._meant(name, [*names, *places])}
+            except InputError as unknown:
+                problems += unknown.problems
+                continue
+            for path, (whole, index) in found.items():
+                taken = whole.components if index is None else (path,)
+                if rival := next((owners[c] for c in taken if c in owners), None):
+                    problems.append(f"'{rival}' and '{path}' name the same number; give only one of them")
+                owners |= dict.fromkeys(taken, path)
+            places |= found
+        return places, problems
+
+    def _meant(self, name: str, named: Collection[str]) -> list[str]:
+        """What a name stands for: itself, or, if it is a pattern, what it matches and is not among those `named`."""
+        if not is_pattern(name):
+            return [name]
+        return [path for path in matching(name, self.parameters()) if path not in named]
+
+
+def _variables_in(given: Mapping[str, Any], document: Document) -> dict[str, Var]:
+    """The Vars among the parts that a scene is made with."""
+    variables: dict[str, Var] = {}
+    for name, part in document:
+        if isinstance(part, Table):
+            variables |= variables_of(name, given[name], part)
+        elif isinstance(part, Mapping) and part:
+            for each, table in part.items():
+                variables |= variables_of(each, given[name][each], table)
+    return variables
+
+
+def _with_component(values: Any, index: Any, number: Any) -> list[Any]:
+    """A vector, or texels as lists of lists, with another number in one place. Of a Var the components are Vars too."""
+    shape = values.shape if isinstance(values, Texels | Var) else ()
+    if isinstance(values, Texels):
+        values = values.array.tolist()
+    elif len(shape) > 1:
+        flat = reshape(values, (-1,))
+        values = np.vectorize(flat.__getitem__, otypes=[object])(np.arange(flat.size).reshape(shape)).tolist()
+    elif not (isinstance(values, list) and isinstance(values[0], list)):
+        return [number if i == index else values[i] for i in range(len(values))]
+    place = values
+    *inner, last = np.unravel_index(index, _lengths(values))
+    for each in inner:
+        place = place[each]
+    place[last] = number
+    return values  # type: ignore[no-any-return]
+
+
+def _lengths(values: Any) -> tuple[int, ...]:
+    """The shape of lists in lists."""
+    return (len(values), *_lengths(values[0])) if isinstance(values, list) else ()
 
 
 def shaped(vector: Any, shape: tuple[int, ...]) -> Any:
@@ -363,7 +588,7 @@ def each_of(names: Any) -> list[Any]:
         return [names]
 
 
-def _numbers_of(value: Value) -> NDArray[np.float64] | None:
+def _numbers_of(value: Any) -> NDArray[np.float64] | None:
     """The current value as an array, None if it is not made of numbers."""
     try:
         array = np.asarray(value.value if isinstance(value, Var) else value)

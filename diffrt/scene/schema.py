@@ -1,8 +1,7 @@
 """What may stand in a scene file: one table for each kind, made from its fields.
 
 The table of a shape has one field more, its material, which is a table itself. A field of a material may hold a table
-too, of a texture. Kinds that are registered later are
-found too: a table is made when a kind is first met.
+too, of a texture. Kinds that are registered later are found too: a table is made when a kind is first met.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, create_model
 
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule, texture_for, textures_of
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule, kinds_in, texture_for
 
 
 class Checked(BaseModel):
@@ -25,10 +24,19 @@ class Table(Checked):
 
     kind: ClassVar[type[Kind]]
 
+    @property
+    def unstated(self) -> set[str]:
+        """The rare fields that the scene does not state."""
+        return {name for name, field in self.kind.fields.items() if field.rare} - self.model_fields_set
+
+    def stated(self) -> dict[str, Any]:
+        """The fields as plain values, without those."""
+        fields = {name: value for name, value in self if name not in self.unstated}
+        return {name: value.stated() if isinstance(value, Table) else value for name, value in fields.items()}
+
     def __reduce__(self) -> Any:
         """The classes of tables are made, so that what is pickled is the kind."""
-        made_from = getattr(self.kind, "made_from", None) or (self.kind,)
-        return _restore, (made_from, dict(self), self.model_fields_set)
+        return _restore, (self.kind.made_from or (self.kind,), dict(self), self.model_fields_set)
 
 
 _MADE: dict[type[Kind], type[Table]] = {}
@@ -44,10 +52,11 @@ def table_of(kind: type[Kind]) -> type[Table]:
 def _make(kind: type[Kind]) -> type[Table]:
     fields: dict[str, Any] = {"type": (Literal[kind.type], kind.type)}
     for name, field in kind.fields.items():
-        check = SerializeAsAny[Table] | field.check if textures_of(kind, name) else field.check
+        check = SerializeAsAny[Table] | field.check if kinds_in(kind, name) else field.check
         fields[name] = Annotated[check, field.rule], ... if field.default is None else field.default
     if kind.group == "shapes":
-        fields["material"] = Annotated[SerializeAsAny[Table], Rule(f"a table such as {_example()}")], ...
+        words = Field(description="what its surface is")
+        fields["material"] = Annotated[SerializeAsAny[Table], words, _example()], ...
     made: type[Table] = create_model(kind.__name__, __base__=Table, __module__=__name__, **fields)
     made.kind, made.relations = kind, kind.relations
     return made
@@ -68,29 +77,56 @@ def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
     return {name: table_of(kind) for name, kind in kinds.items()}
 
 
-def _example() -> str:
-    """The first material, as it stands in a scene file."""
+def _example() -> Rule:
+    """The first material, as it stands in a scene file, and as a program makes it."""
     name, kind = next(iter(MATERIALS.items()))
-    values = ", ".join(f"{field} = [0.6, 0.6, 0.6]" for field in kind.quantities())
-    return f'{{ type = "{name}", {values} }}'
+    needed = (field for field in kind.quantities() if kind.fields[field].default is None)
+    values = ", ".join(f"{field} = [0.6, 0.6, 0.6]" for field in needed)
+    return Rule(
+        f'a table such as {{ type = "{name}", {values} }}',
+        in_python=f"a material such as {kind.__name__}({values.replace(' = ', '=')})",
+    )
 
 
-_Bounces = Annotated[int, Strict(), Field(ge=0, le=8), Rule("a whole number from 0 to 8")]
+_Bounces = Annotated[
+    int, Strict(), Field(ge=0, le=8, description="the most mirrors that a light path meets"),
+    Rule("a whole number from 0 to 8"),
+]  # fmt: skip
 
 
 class Document(Checked):
-    """A whole scene file. Shapes and lights are in file order, by name."""
+    """A whole scene file. Shapes and lights are in file order, by name. Without a background it is black."""
 
     reflection_depth: _Bounces = 4
-    camera: Annotated[SerializeAsAny[Table], Rule("the table [camera]: position, target, fov, width and height")]
-    shapes: Annotated[dict[str, SerializeAsAny[Table]], Rule("tables such as [shapes.ball]")] = {}
-    lights: Annotated[dict[str, SerializeAsAny[Table]], Rule("tables such as [lights.lamp]")] = {}
+    camera: Annotated[
+        SerializeAsAny[Table],
+        Rule(
+            "the table [camera]: position, target, fov, width and height",
+            in_python="a camera such as Perspective(position, target, fov=45, width=64, height=48)",
+        ),
+    ]
+    background: Annotated[
+        SerializeAsAny[Table] | None,
+        Rule(
+            "the table [background]: radiance for one colour",
+            in_python="a background such as ConstantBackground(radiance=0.5)",
+        ),
+    ] = None
+    shapes: Annotated[
+        dict[str, SerializeAsAny[Table]],
+        Rule("tables such as [shapes.ball]", in_python='shapes by name, such as {"ball": Sphere(...)}'),
+    ] = {}
+    lights: Annotated[
+        dict[str, SerializeAsAny[Table]],
+        Rule("tables such as [lights.lamp]", in_python='lights by name, such as {"lamp": PointLight(...)}'),
+    ] = {}
 
 
 def rule_of(model: type[Checked], field: str) -> Rule | None:
-    """The rule of a field of a table, if it has one; the field `type` has none."""
-    return next((m for m in model.model_fields[field].metadata if isinstance(m, Rule)), None)
+    """The rule of a field of a table, if it has one; the field `type` has none, and neither has an unknown one."""
+    known = model.model_fields.get(field)
+    return next((m for m in known.metadata if isinstance(m, Rule)), None) if known else None
 
 
-__all__ = ["CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of",
+__all__ = ["BACKGROUNDS", "CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of",
            "tables_of", "textures_in"]  # fmt: skip

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from diffrt.autograd import Var
 from diffrt.errors import InputError, shown
 from diffrt.kinds import Field, Kind, Own
 from diffrt.kinds.texels import Texels
+from diffrt.kinds.values import plain
 from diffrt.photograph import read_image
 
 MOST_TEXELS = 1 << 20
@@ -22,22 +24,23 @@ def texel_field(kind: type[Kind]) -> str | None:
 
 
 def with_texels(
-    path: str, data: Mapping[str, Any], kind: type[Kind], name: str, folder: Path
+    path: str, data: Mapping[str, Any], kind: type[Kind], name: str, folder: Path, python: bool
 ) -> tuple[dict[str, Any], list[str], set[str]]:
-    """The plain table of a texture with its texels read and checked.
+    """The values of a texture with its texels read and checked; a Var gives its current values.
 
     path: where it stands. name: of its field of texels. folder: that of the scene file.
     Returns the table, lines of what is wrong, and the fields that these are about.
     """
     file, given = data.get("file", "") if "file" in kind.fields else "", data.get(name)
+    rule = kind.fields[name].rule
     if isinstance(given, Texels):  # of a scene that has been read
         problems = _outside(f"{path}.{name}", given.array, kind.fields[name])
     elif given is None and file == "":
-        problems = [f"{path}.{name}: missing; needed: {kind.fields[name].rule.allowed}"]
+        problems = [f"{path}.{name}: missing; needed: {(python and rule.in_python) or rule.allowed}"]
     elif given is not None and file != "":
         problems = [f"{path}: found both file and {name}, allowed: one of the two"]
     elif given is not None:
-        given, problems = _inline(f"{path}.{name}", given, kind.fields[name])
+        given, problems = _given(f"{path}.{name}", given, kind.fields[name])
         if data.get("encoding", "") not in ("", "linear"):
             problems.append(f"{path}.encoding: found {shown(data['encoding'])}, allowed: only with a file")
     elif isinstance(file, str):
@@ -51,6 +54,26 @@ def with_texels(
     if problems:
         return dict(data), problems, {name, "file", "encoding"}
     return {**data, name: given}, [], set()
+
+
+def _given(place: str, given: Any, field: Field) -> tuple[Texels | None, list[str]]:
+    """Texels from an array or a Var, or from lists of lists."""
+    components: Any = field.rule.components  # type: ignore[attr-defined]
+    free, value = isinstance(given, Var), given.value if isinstance(given, Var) else given
+    rows = plain(value)
+    array = np.asarray(value) if isinstance(rows, list) and hasattr(value, "__array__") else None
+    if array is None or array.dtype.kind not in "fiu":
+        return _inline(place, rows, field)
+    shapes = [(*array.shape[:2], *([len(components)] if components else []))]
+    if components and not free:
+        shapes.append(array.shape[:2])  # gray
+    if array.ndim < 2 or array.shape not in shapes or not array.size:
+        needed = f"(height, width, {len(components)})" if components else "(height, width)"
+        more = ", or (height, width) for gray" if len(shapes) > 1 else ""
+        return None, [f"{place}: found an array of shape {array.shape}, needed: one of shape {needed}{more}"]
+    if components and array.ndim == 2:
+        array = np.repeat(array[..., None], len(components), -1)
+    return _checked(place, array, field)
 
 
 def _inline(place: str, rows: Any, field: Field) -> tuple[Texels | None, list[str]]:

@@ -1,7 +1,7 @@
 """From a checked document to the text of a scene file, laid out as people write them.
 
-A checked document holds words, numbers, tuples of numbers and texels; a vector or a material fits on one line. `repr`
-gives the shortest digits that read back as the same float.
+A checked document holds words, flags, numbers, tuples of numbers and texels; a vector or a material fits on one line.
+`repr` gives the shortest digits that read back as the same float.
 """
 
 import hashlib
@@ -58,11 +58,13 @@ class _Writer:
     def text(self, document: Document) -> str:
         lines = [
             f"reflection_depth = {document.reflection_depth}",
-            *self._table("camera", document.camera.model_dump()),
+            *self._table("camera", document.camera.stated()),
         ]
+        if document.background:
+            lines += self._table("background", document.background.stated())
         for group, tables in (("shapes", document.shapes), ("lights", document.lights)):
             for name, table in tables.items():
-                lines += self._table(f"{group}.{name}", table.model_dump())
+                lines += self._table(f"{group}.{name}", table.stated())
         return "\n".join(lines) + "\n"
 
     def _table(self, header: str, fields: Mapping[str, Any]) -> list[str]:
@@ -99,6 +101,8 @@ class _Writer:
             return self._value(value.array.tolist())
         if isinstance(value, tuple | list):
             return "[" + ", ".join(map(self._value, value)) + "]"
+        if isinstance(value, bool):
+            return "true" if value else "false"
         if isinstance(value, str):  # TOML has the escapes of JSON, and wants one more
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         return repr(value)

@@ -7,6 +7,7 @@ The ends of a side differ in signature. What differs first says which number may
   distances (an intersection), or on which side of them the ray starts;
 - a light is blocked: `inside` of the shape that blocks it, for the ray to the light (a shadow border), its
   distance against that of the light, or on which side of it the ray starts;
+- a light ends: how far the end of the path is within the light's own border (a hard spot);
 - a ray of the path meets another piece of the same shape: the border of a texture.
 
 Of those that change sign over the side, the one is taken at whose root the signature of the first end really stops,
@@ -39,6 +40,7 @@ from diffrt.tracer.switching import (
     DISTANCE,
     INSIDE,
     START,
+    TILE,
     BlockerSetting,
     CrossingRow,
     Met,
@@ -70,10 +72,10 @@ class Switches(Columns):
     """The switching functions of N crossings.
 
     bounce: the number of the ray in the path that changes. light: if not -1, the ray is the one from the end of
-    the path to this light. function: INSIDE, DISTANCE, START or BORDER, of the face `shape`. other: the face whose
-    distance is compared; -1 for the light's; of a BORDER the number of the texture, and the ray is the one that leaves
-    `shape`. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found: whether there is a
-    switching function at all. All but side (N,).
+    the path to this light. function: INSIDE, DISTANCE, START or TILE, of the face `shape`, or BORDER, of none (-1).
+    other: the face whose distance is compared; -1 for the light's; of a TILE the number of the texture, and the ray is
+    the one that leaves `shape`. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found:
+    whether there is a switching function at all. All but side (N,).
     """
 
     bounce: Integers
@@ -140,9 +142,9 @@ def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Int
         low[pending], high[pending], after[pending] = pieces.low, pieces.high, pieces.after
         switches.put(pending, found)
         pending = pending[~found.found]
-    alone = _alone(view.tables)
-    one = (switches.other < 0) | (switches.function == BORDER)
-    moves = switches.found & switches.steady & alone[switches.shape] & (one | alone[np.where(one, 0, switches.other)])
+    alone = np.append(_alone(view.tables), True)  # -1 is no face
+    other = np.where(switches.function == TILE, -1, switches.other)
+    moves = switches.found & switches.steady & alone[switches.shape] & alone[other]
     return Crossings(segments, s, before, view.signatures, replace(switches, found=moves))
 
 
@@ -222,7 +224,7 @@ def _solve(view: Visibility, pieces: _Pieces) -> tuple[Floats, Switches]:
         parts = (under == here.before) & (over != here.before)
         signatures = view.signatures
         bounce, light, tile = _first_difference(signatures[here.before], signatures[over])
-        same_tile = tile == np.where(tried.function == BORDER, tried.other, -1)
+        same_tile = tile == np.where(tried.function == TILE, tried.other, -1)
         good = parts & (bounce == tried.bounce) & (light == tried.light) & same_tile
         for k in range(len(candidates)):
             mine = (number == k) & parts & open_[where_]
@@ -249,20 +251,22 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
 
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
         kind = np.full(len(columns), function)
-        asked = asked & (shape >= 0)
+        asked = asked & ((shape >= 0) | (function == BORDER))
         return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked, asked)
 
     ray = np.where(path, bounce, 0)
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
     # The faces that block the light at one end and not at the other; two of them are tried.
     one, two = _blockers(view, pieces, light) if (light >= 0).any() else (none, none)
+    bordered = np.array([*(kind.bordered for kind in view.tables.kinds.lights), False])[light]
     tiled = first.face[np.maximum(bounce - 1, 0), columns].astype(np.int64)
     yield [
         switches(INSIDE, a, none, path),
         switches(INSIDE, b, none, path),
         switches(INSIDE, one, none, light >= 0),
         switches(INSIDE, two, none, light >= 0),
-        *([switches(BORDER, tiled, tile, tile >= 0)] if (tile >= 0).any() else []),
+        *([switches(BORDER, none, none, bordered)] if bordered.any() else ()),
+        *([switches(TILE, tiled, tile, tile >= 0)] if (tile >= 0).any() else ()),
     ]
     yield [
         switches(DISTANCE, a, b, path & (b >= 0)),
@@ -328,7 +332,7 @@ def _tile(tables: Tables, switches: Switches) -> Tile | None:
     shape, kind = tables.shape_of[np.maximum(switches.shape, 0)], np.zeros(len(switches.shape))
     numbers: Any = np.zeros((len(tables.tiles[0].numbers), len(kind)))
     for number, tile in enumerate(tables.tiles):
-        here = np.flatnonzero((switches.function == BORDER) & (switches.other == number))
+        here = np.flatnonzero((switches.function == TILE) & (switches.other == number))
         if not here.size:
             continue
         kind[here] = tile.kind[shape[here]]
@@ -342,6 +346,8 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
     starts = (face >= 0) & (face == start)
     again = [np.isin(start_side, f.meets_itself) for f in tables.kinds.faces]
     meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
+    back = np.array([*(f.back for f in tables.kinds.faces), 0])[kind.astype(int)]
+    meets &= (back == 0) | (face + back != start)
     return Met(kind, shape, side, starts.astype(float), meets.astype(float))
 
 
@@ -398,5 +404,5 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
     return root(g, crossings.s, tables.camera, *fields)
 
 
-__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "Crossings", "Sides", "Switches", "crossing_row", "differentiable",
-           "find_crossings"]  # fmt: skip
+__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "crossing_row",
+           "differentiable", "find_crossings"]  # fmt: skip

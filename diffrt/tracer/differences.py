@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from diffrt.compiler import choose_engine
+from diffrt.errors import InputError
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.renderer import Settings, by_regions, find_topology, jacobian, require_memory_for
@@ -56,6 +57,8 @@ MARGIN = 16.0
 """How much larger the rounding of a difference may be than the root mean square of the rounding that was measured: a
 pixel beside the limb of a ball is rounded more than others."""
 
+
+VERDICTS = ("right", "wrong", "cannot tell")
 
 _LENGTH = "scene units"
 _Rendered = tuple[NDArray[np.float64], NDArray[np.uint64]]
@@ -98,13 +101,12 @@ def compare(scene: Scene, names: Sequence[str], settings: Settings | None = None
     base = _image(scene, settings)
     rounding = _rounding(scene, settings, base)
     for i, path in enumerate(scene.components(names)):
-        at, parameter = float(scene[path]), scene.parameter(path)
-        room = at - parameter.minimum, parameter.maximum - at
+        at, size = float(scene[path]), _size(scene, path)
 
         def moved(h: float, path: str = path, at: float = at) -> Scene:
             return scene.replace({path: at + h})
 
-        yield _compare(moved, path, _size(scene, path), room, settings, exact[..., i], base, rounding)
+        yield _compare(moved, path, size, _room(scene, path, size), settings, exact[..., i], base, rounding)
 
 
 def compare_along(
@@ -136,7 +138,7 @@ def _size(scene: Scene, path: str) -> float:
     Of a position or a length: the least of the lengths of the same shape, of its distances from the camera, and of the
     camera's from its target. Of any other number: the length of its vector.
     """
-    whole = next(p for p in scene.parameters() if path == p.path or path in p.components)
+    whole = scene.whole(path)
     if whole.unit != _LENGTH:
         return float(np.linalg.norm(scene[whole.path])) or 1.0
     name = whole.path.split(".")[0]
@@ -145,6 +147,19 @@ def _size(scene: Scene, path: str) -> float:
     lengths = [float(scene[p.path]) for p in own if p.size == 1 and p.path.split(".")[0] == name]
     lengths += [float(np.linalg.norm(a - b)) for a, b in combinations(points, 2)]
     return min(length for length in lengths if length > ROUNDING * max(map(np.linalg.norm, points)))
+
+
+def _room(scene: Scene, path: str, size: float) -> tuple[float, float]:
+    """How far a number may go down and up: to its bounds, and not at all where another rule stands in the way, such as
+    that of a spot whose inner angle is its outer one."""
+    at, parameter = float(scene[path]), scene.parameter(path)
+    room = [at - parameter.minimum, parameter.maximum - at]
+    for side, sign in enumerate((-1.0, 1.0)):
+        try:
+            scene.replace({path: at + sign * min(2.0 * STEP * size, room[side])})
+        except InputError:
+            room[side] = 0.0
+    return room[0], room[1]
 
 
 def _rounding(scene: Scene, settings: Settings, base: _Rendered) -> float:
@@ -165,10 +180,7 @@ def _rounding(scene: Scene, settings: Settings, base: _Rendered) -> float:
 
 def _derivative(scene: Scene, names: Sequence[str], settings: Settings) -> NDArray[np.float64]:
     require_memory_for(scene.camera.size, settings, len(scene.components(names)) + COPIES)
-    found: NDArray[np.float64] = jacobian(
-        scene, names, settings.cells, settings.edges, settings.edge_depth, settings.junction_depth
-    )
-    return found
+    return np.asarray(jacobian(scene, names, **vars(settings)))
 
 
 def _compare(

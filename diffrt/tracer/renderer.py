@@ -1,14 +1,13 @@
 """From a scene to an image: tables, cells, crossings, regions, shading, film. The data goes one way only."""
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, pushforward
+from diffrt.autograd import Var, pushforward, stack
 from diffrt.compiler import Engine, choose_engine
 from diffrt.errors import InputError, shown
 from diffrt.image import Image
@@ -18,11 +17,13 @@ from diffrt.scene.scene import expect_scene
 from diffrt.tracer.camera import from_row
 from diffrt.tracer.cells import SMALLEST, Cells, divide
 from diffrt.tracer.crossings import Crossings, differentiable, find_crossings
+from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
 from diffrt.tracer.regions import Regions, find_regions, place_regions
 from diffrt.tracer.shading import Samples, shade
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
+from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
 
 AROUND = 4
 """Rows of pixels above and below a strip of an image that are looked at too."""
@@ -33,10 +34,6 @@ BYTES_PER_CELL = {"exact": 90, "ignore": 40}
 BYTES_PER_DERIVATIVE = 30, 40  # of a pixel and of a cell, by one number
 """What an image takes at its peak: `scenes/tiny.toml` and `scenes/still_life.toml` at 512x512 and 1024x1024, with 1 and
 2 cells per pixel side. In reverse mode it is up to twice as much."""
-
-
-class EdgesIgnored(UserWarning):
-    """A derivative was asked for in which the motion of edges is missing."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Settings:
     """
 
     cells: int = 1
-    edges: str = "exact"
+    edges: Edges = "exact"
     edge_depth: int = 2
     junction_depth: int = 4
 
@@ -89,7 +86,8 @@ class Report:
 
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
     function was not found or has no slope, which do not move. unresolved: shapes that are too small for the smallest
-    cells. engine: that ran.
+    cells. engine: that ran. edges: "exact", or "ignore": a derivative lacks what moving edges change. black: why the
+    whole image is black, empty if it is not.
     """
 
     samples: int
@@ -97,13 +95,25 @@ class Report:
     without_derivative: int = 0
     unresolved: int = 0
     engine: str = "llvm"
+    edges: Edges = "exact"
+    black: str = ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What one may miss in the image, a line each."""
+        lines = [f"shapes too small to be resolved: {self.unresolved}"] if self.unresolved else []
+        return (*lines, f"the image is black: {self.black}") if self.black else tuple(lines)
+
+    @property
+    def derivative(self) -> str:
+        """What a derivative of the image lacks, in a line."""
+        if self.edges == "ignore":
+            return "edges are ignored: what moving silhouettes, shadow borders and mirror images change is missing"
+        return f"edges without a derivative: {self.without_derivative}"
 
     def __str__(self) -> str:
-        lines = [f"{self.samples} samples, {self.crossings} crossings, engine {self.engine}"]
-        lines.append(f"edges without a derivative: {self.without_derivative}")
-        if self.unresolved:
-            lines.append(f"shapes too small to be resolved: {self.unresolved}")
-        return "\n".join(lines)
+        first = f"{self.samples} samples, {self.crossings} crossings, engine {self.engine}"
+        return "\n".join([first, self.derivative, *self.missing])
 
 
 @dataclass(frozen=True)
@@ -154,24 +164,35 @@ def _mixed(*parts: NDArray[Any]) -> NDArray[np.uint64]:
 
 def render(
     scene: Scene,
+    *,
     cells: int = 1,
-    edges: str = "exact",
+    edges: Edges = "exact",
     edge_depth: int = 2,
     junction_depth: int = 4,
-    report: bool = False,
-    engine: str | None = None,
+    engine: EngineName | None = None,
     threads: int | None = None,
-    dtype: str = "float64",
+    dtype: FloatName = "float64",
     rows: tuple[int, int] | None = None,
-) -> Any:
+) -> Rendered:
     """The image of a scene.
 
-    cells, edges, edge_depth, junction_depth: see Settings. engine: "llvm" or "numpy"; the first if None, where it can
-    be loaded. threads: at the same time, all processors if None; the image does not depend on it. dtype: of shading,
-    "float64" or "float32". rows: the first row of the image, and the one after the last; all if None.
-    Returns an Image (height, width, 3) of linear RGB radiance, or a Var of that shape if the scene holds Vars;
-    with `report`, that and a Report. Raises InputError for settings that are not allowed, and for an image that takes
-    more memory than there is.
+        image = diffrt.render(diffrt.load_scene("scenes/still_life.toml"))
+        image.save("still_life.png")
+        print(image.report)
+
+    scene: from `load_scene`, `parse_scene` or `Scene.replace`.
+    cells: per pixel side, 1 to 64; more are more exact.
+    edges: "exact": cells are cut at edges, and the cuts move with the scene; "ignore": each cell is a point, so a
+    derivative has no part from the motion of silhouettes and shadow borders.
+    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    engine: "llvm" or "numpy"; the first if None, where it can be loaded.
+    threads: at the same time, all processors if None; the image does not depend on it.
+    dtype: of shading, "float64" or "float32".
+    rows: the first row of the image, and the one after the last; all if None.
+
+    Returns an Image (height, width, 3) of linear RGB radiance, in W/(m^2 sr); if the scene holds Vars, a Var of that
+    shape, through which derivatives go to them. `report` of either says what went into it.
+    Raises InputError for settings that are not allowed, and for an image that takes more memory than there is.
     """
     expect_scene(scene, "render")
     settings = Settings(cells, edges, edge_depth, junction_depth)
@@ -189,58 +210,89 @@ def render(
         if rows is not None:
             tables = replace(tables, camera=from_row(tables.camera, above))
         if settings.edges == "ignore":
-            image, told = _by_points(tables, scene, size, settings.cells, chosen)
+            image, report = _by_points(tables, scene, size, settings.cells, chosen)
         else:
             topology = find_topology(tables.plain(), scene, size, settings, chosen)
-            image, told = by_regions(tables, topology, size, settings.cells, chosen), topology.report(chosen)
+            image, report = by_regions(tables, topology, size, settings.cells, chosen), topology.report(chosen)
     if rows is not None:
         image = image[first - above : last - above]
-    if isinstance(image, Var):
-        if settings.edges == "ignore":
-            warnings.warn(
-                'edges="ignore": the derivative lacks what moving silhouettes, shadow borders and mirror images change',
-                EdgesIgnored,
-                stacklevel=2,
-            )
-    else:
+    if not isinstance(image, Var):
         image = Image(image)
-    return (image, told) if report else image
+    image.report = replace(report, black=_why_black(scene, image))
+    return image
 
 
 def jacobian(
     scene: Scene,
-    names: Sequence[str],
+    names: Names | None = None,
+    *,
+    direction: Mapping[str, Numbers] | Numbers | None = None,
     cells: int = 1,
-    edges: str = "exact",
+    edges: Edges = "exact",
     edge_depth: int = 2,
     junction_depth: int = 4,
-    report: bool = False,
-    engine: str | None = None,
+    engine: EngineName | None = None,
     threads: int | None = None,
-    dtype: str = "float64",
-) -> Any:
+    dtype: FloatName = "float64",
+) -> Derivative | Any:
     """The derivative of the image by parameters, in forward mode.
 
-    names: parameters or components of them, n numbers together. The rest is as for `render`.
-    Returns (height, width, 3, n), radiance per unit of each number; with `report`, that and a Report. Raises
-    InputError for an unknown name, and for derivatives that take more memory than there is.
+        J = diffrt.jacobian(scene, ["lamp.position", "ball.*"])
+        slope = diffrt.jacobian(scene, direction={"lamp.position": [1, 0, 0], "ball.radius": 0.5})
+
+    names: parameters, components of them, or patterns such as "ball.*", n numbers together; all of the scene if None.
+    direction: along which the derivative is taken, in one pass: how fast each number moves, (n,), or a mapping from
+    some of the names to that of each (three numbers, or one); then the others rest, and `names` may be left out. Its
+    length counts: twice the direction is twice the derivative.
+    cells, edges, edge_depth, junction_depth, engine, threads, dtype: as for `render`.
+
+    Returns an array (height, width, 3, n), radiance per unit of each number, whose `names` are those numbers; along a
+    direction (height, width, 3). Its `report` says what went into the image. If the scene holds Vars it is a Var with
+    that report.
+    Raises InputError for an unknown name, for a direction that does not fit the names, and for derivatives that take
+    more memory than there is.
     """
     expect_scene(scene, "jacobian")
-    at = scene.pack(names)
-    if not at.size:
+    if names is None:
+        names = direction if isinstance(direction, Mapping) else [p.path for p in scene.parameters()]
+    components = scene.components(names)
+    if not components:
         raise InputError("jacobian: found no parameter, needed: at least one, such as 'camera.position'")
-    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth), len(at))
-    told = None
+    along = None if direction is None else direction_of(scene, components, direction)
+    at = scene.pack(components)
+    tangents = list(np.eye(len(at))) if along is None else [along]
+    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth), len(tangents))
+    report = None
 
     def image(v: Any) -> Any:
-        nonlocal told
-        moved = scene.unpack(names, v)
-        pixels, told = render(moved, cells, edges, edge_depth, junction_depth, True, engine, threads, dtype)
-        return pixels
+        nonlocal report
+        rendered = render(
+            scene.unpack(components, v), cells=cells, edges=edges, edge_depth=edge_depth,
+            junction_depth=junction_depth, engine=engine, threads=threads, dtype=dtype,
+        )  # fmt: skip
+        report = rendered.report
+        return rendered
 
-    _, columns = pushforward(image, [at], [list(np.eye(len(at)))])
-    derivative = np.stack(columns, -1)
-    return (derivative, told) if report else derivative
+    _, columns = pushforward(image, [at], [tangents])
+    found = columns[0] if along is not None else stack(columns, -1)
+    if not isinstance(found, Var):
+        found = Derivative(found, components)
+    found.report = report
+    return found
+
+
+def _why_black(scene: Scene, image: Image | Var) -> str:
+    """Why every pixel of an image is black; empty if one is not."""
+    if np.any(image.value if isinstance(image, Var) else image):
+        return ""
+    if not scene.lights:
+        return "the scene has no lights"
+    strengths = [
+        p.path for p in scene.parameters() if p.path.partition(".")[0] in scene.lights and p.unit.startswith("W")
+    ]
+    if strengths and not scene.pack(strengths).any():
+        return "the strength of every light is 0"
+    return "no light reaches what the camera sees"
 
 
 def _pair(rows: Any) -> tuple[int, int]:
@@ -295,4 +347,4 @@ def _by_points(tables: Tables, scene: Scene, size: tuple[int, int], cells: int, 
     view = Visibility(tables.plain(), engine)
     labels = view.signature_ids(x, y)
     shaded = shade(tables, view.signatures, labels, Samples(x, y, np.full(x.shape, 1.0 / cells**2)), engine)
-    return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name)
+    return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name, edges="ignore")

@@ -1,8 +1,9 @@
 """Shading: the radiance of an image point as a smooth formula, given its signature.
 
-The formula intersects the shapes that the signature names, one after the other, and shades the last one. Each signature
-is a row of the kernel; which kinds it meets are numbers in that row. What textures without edges give is found first,
-by `texturing.py`, and comes with the samples.
+The formula intersects the shapes that the signature names, one after the other, and shades the last one, or takes what
+is seen of the background along the last ray. What surfaces emit is added on the way. Each signature is a row of the
+kernel; which kinds it meets are numbers in that row. What textures without edges give is found first, by
+`texturing.py`, and comes with the samples.
 """
 
 from typing import Any, NamedTuple
@@ -11,11 +12,11 @@ import numpy as np
 
 from diffrt.autograd import broadcast_to, greater, maximum, named, scope, stack, take, where
 from diffrt.compiler import Engine, Segments, choose, kernel
-from diffrt.kinds import Material
+from diffrt.kinds import Background, Material
 from diffrt.kinds.vectors import dot
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import Hit, Kinds, Tables
-from diffrt.tracer.texturing import Blended, blend
+from diffrt.tracer.texturing import EMISSION, Blended, blend
 from diffrt.tracer.visibility import Labels, Signatures
 from diffrt.tracer.walk import walk
 
@@ -28,12 +29,13 @@ class Scenery(NamedTuple):
 
 
 class LightPath(NamedTuple):
-    """The row of a signature: its surfaces, the number of the last one's material in `Kinds.scattering`, the numbers of
-    that material, whether each light is seen from there, and which numbers of materials come with the samples: 1 for
-    those, None if there are none anywhere."""
+    """The row of a signature: its surfaces; what answers at its end, the number of the last one's material in
+    `Kinds.scattering`, the one behind them for the background, and the last one for nothing; the numbers of that
+    material or of the background; whether each light is seen from there; and which numbers of materials come with the
+    samples: 1 for those, None if there are none anywhere."""
 
     surfaces: tuple[Hit, ...]
-    scatters: Any
+    ending: Any
     material: Any
     lit: Any
     textured: Blended | None = None
@@ -68,14 +70,14 @@ def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Sampl
 
 
 def light_path(tables: Tables, signatures: Signatures) -> LightPath:
-    """The rows of signatures whose paths end on a surface."""
-    faces, steps = signatures.face, np.arange(signatures.face.shape[0])[:, None]
-    count = (faces >= 0).sum(0)
-    columns = np.arange(faces.shape[1])
-    last = tables.shape_of[faces[count - 1, columns]]
-    surfaces = tables.hits(faces.astype(np.int64), signatures.side, steps < count - 1, signatures.piece)
-    material = take(tables.materials, tables.first_piece[last] + signatures.piece[count - 1, columns], -1)
-    return LightPath(surfaces, tables.scatters[last].astype(float), material, signatures.lit)
+    """The rows of signatures along whose paths there is radiance."""
+    faces = signatures.face.astype(np.int64)
+    mirrors = np.append(tables.reflects, -1)[np.append(tables.shape_of, -1)[faces]] >= 0
+    kind, column = tables.ends(faces, signatures.piece)
+    nothing = len(tables.kinds.scattering) + (tables.kinds.background is not None)
+    ending = np.where(kind < 0, nothing, kind).astype(float)
+    surfaces = tables.hits(faces, signatures.side, mirrors, signatures.piece)
+    return LightPath(surfaces, ending, take(tables.materials, column, -1), signatures.lit)
 
 
 def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: Samples) -> Any:
@@ -83,7 +85,7 @@ def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: 
     if path.textured is not None and samples.textures is not None:
         path = _with_textures(kinds, path, path.textured, samples.textures)
     o, d = rays(scenery.camera, samples.x, samples.y)
-    p, n, d, throughput = walk(kinds, path.surfaces, named(o, "eye"), named(d, "ray direction"))
+    p, n, d, throughput, emitted = walk(kinds, path.surfaces, named(o, "eye"), named(d, "ray direction"))
     lights = [kind.unpack(row) for kind, row in zip(kinds.lights, scenery.lights, strict=True)]
     incident: list[Any] = []
     for number, light in enumerate(lights):
@@ -96,9 +98,27 @@ def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: 
             cosine = named(where(path.lit[number], maximum(dot(n, to_light), 0.0), 0.0), "cosine")
         incident += [to_light, named(irradiance, "irradiance"), cosine]
     everywhere = tuple(light.everywhere for light in lights)
+    (radiance,) = choose(path.ending, _endings(kinds, everywhere), [n, d, path.material, *incident])
+    radiance = throughput * radiance
+    return named(emitted + radiance if kinds.emitting else radiance, "radiance") * samples.area
+
+
+def _endings(kinds: Kinds, everywhere: tuple[bool, ...]) -> list[Any]:
+    """Branches: what comes along -d from the end of a path, for each way in which it may end."""
     branches = [_scatter(kind, everywhere) for kind in kinds.scattering]
-    (radiance,) = choose(path.scatters, branches, [n, d, path.material, *incident])
-    return named(throughput * radiance, "radiance") * samples.area
+    if kinds.background:
+        branches.append(_seen(kinds.background))
+    if kinds.emitting:
+        branches.append(_nothing)  # after a surface that emits
+    return branches
+
+
+def _seen(kind: type[Background]) -> Any:
+    return lambda n, d, row, *incident: [named(kind.unpack(row).seen(d), "background")]
+
+
+def _nothing(n: Any, d: Any, row: Any, *incident: Any) -> list[Any]:
+    return [np.zeros((3, 1))]
 
 
 def _with_textures(kinds: Kinds, path: LightPath, textured: Blended, values: Blended) -> LightPath:
@@ -107,6 +127,8 @@ def _with_textures(kinds: Kinds, path: LightPath, textured: Blended, values: Ble
     surfaces = [*path.surfaces]
     for i, (mask, given) in enumerate(zip(textured.mirrors, values.mirrors, strict=True)):
         surfaces[i] = surfaces[i]._replace(material=_filled(surfaces[i].material, mirrors, mask, given))
+    for i, (mask, given) in enumerate(zip(textured.emissions, values.emissions, strict=True)):
+        surfaces[i] = surfaces[i]._replace(emission=_filled(surfaces[i].emission, EMISSION, mask, given))
     material = _filled(path.material, ends, textured.last, values.last)
     return path._replace(surfaces=tuple(surfaces), material=material)
 

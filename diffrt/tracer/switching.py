@@ -45,9 +45,10 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import walk
 
-INSIDE, DISTANCE, START, BORDER = 0, 1, 2, 3
-"""Switching functions: `inside`, a distance against another one, the side that the ray starts on, and the border of a
-texture at the point that the ray starts from."""
+INSIDE, DISTANCE, START, BORDER, TILE = 0, 1, 2, 3, 4
+"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; of no face, how far
+the start of a ray to a light is within the light's own border; and the border of a texture at the point that the ray
+starts from."""
 
 EPSILON = 2.0**-43
 """How narrow the piece around a root gets, in sides; the root itself is better, as the last steps are quadratic."""
@@ -147,9 +148,20 @@ def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: 
     t, inside, start, *uv = choose(row.shape.face, measures, given)
     branches = [*(_distance(kinds, face) for face in kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
+    if any(kind.bordered for kind in kinds.lights):
+        branches = [_unbordered, *map(_border, casting(kinds))]
+        start = where(equal(row.function, BORDER), choose(row.ray.light_kind, branches, [o, row.ray.light])[0], start)
     if row.tile is not None:
-        start = where(equal(row.function, BORDER), border_of(kinds.tiles, row.tile, *uv), start)
+        start = where(equal(row.function, TILE), border_of(kinds.tiles, row.tile, *uv), start)
     return where(equal(row.function, INSIDE), inside, where(equal(row.function, DISTANCE), t - other, start))
+
+
+def _border(kind: type[Light]) -> Any:
+    return lambda o, light: [kind.unpack(light).shines(o)] if kind.bordered else _unbordered(o, light)
+
+
+def _unbordered(o: Any, light: Any) -> list[Any]:
+    return [0.0 * o[0]]
 
 
 def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
@@ -178,7 +190,7 @@ def ray(kinds: Kinds, camera: Any, row: RayRow, x: Any, y: Any) -> tuple[Any, An
     """Origin and direction (3, n) of the ray that leaves the path of image points, and the distance under which a shape
     blocks it, 0 if it goes to no light."""
     o, d = rays(camera, x, y)
-    p, _, d, _ = walk(kinds, row.surfaces, o, d)
+    p, _, d, _, _ = walk(kinds, row.surfaces, o, d)
 
     def onward(p: Any, d: Any, light: Any) -> list[Any]:
         return [p, d, 0.0 * p[0]]
@@ -256,7 +268,7 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
     meets = logical_and(greater(row.shape.meets, 0.5), greater(row.other.meets, 0.5))
     asked = where(equal(row.function, START), less(row.shape.starts, 0.5), meets)
     if row.tile is not None:
-        asked = logical_or(asked, equal(row.function, BORDER))
+        asked = logical_or(asked, equal(row.function, TILE))
     found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
     s, side, other_side, there = found[7:]
     return [s, there, side, other_side, _steady(kinds, camera, row, Place(s, segment), side, other_side, there)]
@@ -328,10 +340,10 @@ def blockers(setting: BlockerSetting, camera: Any, row: RayRow, piece: Piece, sc
         one, two = (logical_not(missed(bounds, o, d, limit)) for o, d, limit in made)
         return logical_or(one, two)
 
-    def block(face: Shape, number: Any, reflects: Any, first: Any, second: Any) -> Any:
+    def block(face: Shape, number: Any, owner: Any, reflects: Any, first: Any, second: Any) -> Any:
         blocked = []
         for o, d, limit in made:
-            t, inside, _ = meet_from(face, o, d, equal(row.start, number), row.start_side)
+            t, inside, _ = meet_from(face, number, o, d, row.start, row.start_side)
             blocked.append(occludes(t, inside, touching(camera, o), limit))
         one, two = blocked
         changes = logical_and(logical_or(one, two), logical_not(logical_and(one, two)))

@@ -11,8 +11,21 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, TEXTURES, Kind, Light, Material, Shape, Texture
+from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take, where
+from diffrt.kinds import (
+    BACKGROUNDS,
+    CAMERAS,
+    LIGHTS,
+    MATERIALS,
+    SHAPES,
+    TEXTURES,
+    Background,
+    Kind,
+    Light,
+    Material,
+    Shape,
+    Texture,
+)
 from diffrt.kinds.fields import Quantity
 from diffrt.kinds.kind import REFLECT
 from diffrt.scene import Scene
@@ -25,7 +38,8 @@ class Kinds(NamedTuple):
     """What is in a scene, as programs know it.
 
     faces: the kinds of face. scattering, reflecting: the kinds of material at which a light path ends, and goes on.
-    lights: the kind of each light. bounces: the most surfaces on a light path. moving: the kinds of face that have a
+    lights: the kind of each light. background: its kind, None for black. emitting: whether any surface emits, or might,
+    as its emission is a variable. bounces: the most surfaces on a light path. moving: the kinds of face that have a
     derivative; for the others none is computed. tiles: the kinds of texture with an edge. textured: the places in the
     numbers of a material that other textures give, where a light path ends, and where it goes on.
     """
@@ -34,6 +48,8 @@ class Kinds(NamedTuple):
     scattering: tuple[type[Material], ...]
     reflecting: tuple[type[Material], ...]
     lights: tuple[type[Light], ...]
+    background: type[Background] | None
+    emitting: bool
     bounces: int
     moving: tuple[type[Shape], ...]
     tiles: tuple[type[Texture], ...] = ()
@@ -49,7 +65,8 @@ class Hit(NamedTuple):
 
     face: the number of its kind in `Kinds.faces`; that behind the last one where the path has ended before. side: +1 or
     -1, from which it is met. shape: the numbers of the shape. event: 0 where the path ends here, else 1 + the number of
-    the material's kind in `Kinds.reflecting`. material: its numbers.
+    the material's kind in `Kinds.reflecting`. material: its numbers. emission: what it sends out itself, three numbers,
+    or none if nothing in the scene emits.
     """
 
     face: Any
@@ -57,6 +74,7 @@ class Hit(NamedTuple):
     shape: Any
     event: Any
     material: Any
+    emission: Any
 
 
 class Tile(NamedTuple):
@@ -68,11 +86,13 @@ class Tile(NamedTuple):
 
 
 class Blend(NamedTuple):
-    """A texture without edges: the number of the shape that it is on, whether that is a mirror, the places in the
-    numbers of its material, and the texture, whose values are arrays or Vars."""
+    """A texture without edges: the number of the shape that it is on, whether that is a mirror, whether the texture is
+    of its emission, the places in the numbers of its material or in those of the emission, and the texture, whose
+    values are arrays or Vars."""
 
     shape: int
     mirrors: bool
+    emits: bool
     places: tuple[int, ...]
     texture: Texture
 
@@ -82,19 +102,20 @@ class Tables:
     """A scene as arrays.
 
     kinds: what is in it. camera: (3, 6). shapes: (width, number of shapes); lights: (width, number of lights, at least
-    one). materials: (width, number of pieces of shapes): a shape whose material has textures with edges has a piece for
-    each set of their sides. Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its
-    number in `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in
-    `kinds.scattering`, -1 for one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters;
-    first_piece: the column of its first piece. tiles: the first texture with an edge of each shape, then the second,
-    and so on, (number of shapes,) each; the n-th one is the n-th bit of the number of a piece. blends: the textures
-    without edges.
+    one). materials: (width, number of pieces of shapes + 1), the last column for the background; emission: (3, number
+    of pieces), or of no rows if nothing emits: a shape whose material has textures with edges has a piece for each set
+    of their sides. Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its number in
+    `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in `kinds.scattering`, -1 for
+    one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters; first_piece: the column of its first
+    piece. tiles: the first texture with an edge of each shape, then the second, and so on, (number of shapes,) each;
+    the n-th one is the n-th bit of the number of a piece. blends: the textures without edges.
     """
 
     kinds: Kinds
     camera: Any
     shapes: Any
     materials: Any
+    emission: Any
     lights: Any
     shape_of: Integers
     face_kind: Integers
@@ -106,7 +127,7 @@ class Tables:
 
     def plain(self) -> "Tables":
         """The same without Vars, for what is not differentiated."""
-        parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "lights")}
+        parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "emission", "lights")}
         tiles = tuple(Tile(tile.kind, _value(tile.numbers)) for tile in self.tiles)
         return replace(self, **parts, tiles=tiles)
 
@@ -119,18 +140,38 @@ class Tables:
         found = []
         for face, side, on, piece in zip(faces, sides, goes_on, pieces, strict=True):
             kind, shape = self.face(face)
-            number = self.shape_of[np.maximum(face, 0)]
-            event = np.where(on, self.reflects[number] + 1, 0)
-            column = self.first_piece[number] + piece
+            number = np.append(self.shape_of, 0)[face]
+            event = np.where(on, self.reflects[number] + 1, 0) if self.kinds.reflecting else np.zeros(len(face))
+            column = np.where(face < 0, 0, np.append(self.first_piece, 0)[number] + piece)
             material = take(self.materials, column, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
-            found.append(Hit(kind, side.astype(float), shape, event.astype(float), material))
+            emission: Any = np.zeros((0, len(face)))
+            if self.kinds.emitting:
+                emission = where(face >= 0, take(self.emission, column, -1), 0.0)
+            found.append(Hit(kind, side.astype(float), shape, event.astype(float), material, emission))
         return tuple(found)
 
     def face(self, faces: Integers) -> tuple[Any, Any]:
         """The numbers of the kinds of faces, that behind the last one for -1, and the numbers of their shapes."""
-        known = np.maximum(faces, 0)
-        kind = np.where(faces < 0, len(self.kinds.faces), self.face_kind[known]).astype(float)
-        return kind, take(self.shapes, self.shape_of[known], -1)
+        kind = np.append(self.face_kind, len(self.kinds.faces))[faces].astype(float)
+        return kind, take(self.shapes, np.append(self.shape_of, 0)[faces], -1)
+
+    def ends(self, faces: Integers, pieces: Any) -> tuple[Integers, Integers]:
+        """Where light paths end, for paths of the faces and pieces of shapes (bounces, K), -1 where a path has ended
+        before.
+
+        Returns the number of the kind that answers with radiance there: that of the material in `kinds.scattering`,
+        the one behind them for the background, -1 for none; and the column of `materials` with its numbers.
+        """
+        count = (faces >= 0).sum(0)
+        last = np.where(count > 0, faces[count - 1, np.arange(faces.shape[1])], -1).astype(np.int64)
+        shape = np.append(self.shape_of, -1)[last]
+        kind = np.append(self.scatters, -1)[shape]
+        if self.kinds.background:
+            escapes = (kind < 0) & (count < self.kinds.bounces)  # with as many bounces, it is cut off at a mirror
+            kind, shape = np.where(escapes, len(self.kinds.scattering), kind), np.where(escapes, -1, shape)
+        piece = pieces[np.maximum(count - 1, 0), np.arange(faces.shape[1])]
+        column = np.append(self.first_piece, 0)[shape] + piece
+        return kind, np.where(shape < 0, self.materials.shape[-1] - 1, column)
 
 
 class Columns:
@@ -153,17 +194,24 @@ class Columns:
 
 def build_tables(scene: Scene) -> Tables:
     """The tables of a scene."""
-    shapes = [(s.name, SHAPES[s.type]) for s in scene.shapes]
-    materials = [(f"{s.name}.material", MATERIALS[s.material_type]) for s in scene.shapes]
-    lights = [(light.name, LIGHTS[light.type]) for light in scene.lights]
+    document: Any = scene.document
+    shapes = [(name, SHAPES[shape.type]) for name, shape in document.shapes.items()]
+    materials = [(f"{name}.material", MATERIALS[shape.material.type]) for name, shape in document.shapes.items()]
+    lights = [(name, LIGHTS[light.type]) for name, light in document.lights.items()]
     camera = CAMERAS[scene.camera.type]
     view = camera(**{name: scene[f"camera.{name}"] for name in camera.quantities()})
-    faces = [(number, face) for number, (_, kind) in enumerate(shapes) for face in kind.faces or (kind,)]
+    faces = [(n, face) for n, (name, kind) in enumerate(shapes) for face in kind.faces_with(scene.table(name))]
+    background = BACKGROUNDS[document.background.type] if document.background else None
+    pieces, given, first_piece, tiles, blends = _textures(scene, materials)
+    emission = _table(scene, [(path, Material) for path, _ in pieces], given)
+    emits = isinstance(emission, Var) or bool(np.any(emission)) or any(blend.emits for blend in blends)
     kinds = Kinds(
         _present(SHAPES, [face for _, face in faces]),
         _present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
         _present(MATERIALS, [m for _, m in materials if m.event == REFLECT]),
         tuple(kind for _, kind in lights),
+        background,
+        emits,
         1,
         (),
     )
@@ -177,8 +225,8 @@ def build_tables(scene: Scene) -> Tables:
     def places(among: Sequence[type[Material]]) -> Integers:
         return np.array([among.index(m) if m in among else -1 for _, m in materials], np.int64)
 
-    pieces, first_piece, tiles, blends = _textures(scene, materials)
-    ends, mirrors = ({p for b in blends if b.mirrors == on for p in b.places} for on in (False, True))
+    within = [blend for blend in blends if not blend.emits]
+    ends, mirrors = ({p for b in within if b.mirrors == on for p in b.places} for on in (False, True))
     used = {type_ for layer in tiles for _, type_, _ in layer}
     kinds = kinds._replace(
         tiles=tuple(kind for kind in TEXTURES.values() if kind in used),
@@ -189,7 +237,8 @@ def build_tables(scene: Scene) -> Tables:
         kinds,
         view.vectors(scene.camera.width, scene.camera.height),
         _table(scene, shapes),
-        _table(scene, *pieces),
+        _table(scene, [*pieces, ("background", background or Background)], [*given, {}]),
+        emission if emits else np.zeros((0, len(pieces))),
         _table(scene, lights),
         np.array([number for number, _ in faces], np.int64),
         np.array([kinds.faces.index(face) for _, face in faces], np.int64),
@@ -205,8 +254,8 @@ _Layer = list[tuple[int, Any, str]]
 """Textures with an edge: the number of the shape, the kind, and the path of each, at most one for each shape."""
 
 
-def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> tuple[Any, Integers, Any, Any]:
-    """The entries of the table of materials and what is given of each, the first one of each shape, the textures with
+def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> tuple[Any, Any, Integers, Any, Any]:
+    """The entries of the table of materials, what is given of each, the first one of each shape, the textures with
     edges, and the others."""
     pieces: list[tuple[str, type[Kind]]] = []
     values: list[dict[str, Any]] = []
@@ -219,19 +268,21 @@ def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> 
         for field, table in textures_in(scene.table(path)).items():
             own = f"{path}.{field}"
             kind: Any = table.kind
-            texture = kind(**{name: _field(scene, own, kind, name) for name in kind.fields})
+            texture = kind.holding(**{name: _field(scene, own, kind, name) for name in kind.fields})
             if kind.has_edge:
                 layers += [[]] if len(edged) == len(layers) else []
                 layers[len(edged)].append((number, kind.made_from[0], own))
                 edged.append((field, texture))
                 continue
             # As everywhere in formulas, a vector is a column of samples.
-            texture = kind(**{name: _column(value) for name, value in vars(texture).items()})
+            texture = kind.holding(**{name: _column(value) for name, value in vars(texture).items()})
             start = 0
             for name, quantity in material.numbers().items():
                 size = len(quantity.components) or 1
                 if name == field:
-                    blends.append(Blend(number, material.event == REFLECT, tuple(range(start, start + size)), texture))
+                    emits = field in Material.fields
+                    own_places = tuple(range(size) if emits else range(start, start + size))
+                    blends.append(Blend(number, material.event == REFLECT, emits, own_places, texture))
                     given[field] = 0.0  # each sample has its own
                 start += size
         first.append(len(pieces))
@@ -239,7 +290,7 @@ def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> 
             sides = {field: texture.piece(bool(bits >> n & 1)) for n, (field, texture) in enumerate(edged)}
             pieces.append((path, material))
             values.append({**given, **sides})
-    return (pieces, values), np.array(first, np.int64), layers, blends
+    return pieces, values, np.array(first, np.int64), layers, blends
 
 
 def _column(value: Any) -> Any:
@@ -261,7 +312,7 @@ def _tile(scene: Scene, kinds: Kinds, layer: _Layer, count: int) -> Tile:
     for place, (number, texture, _) in enumerate(layer):
         kind[number], owner[number] = 1 + kinds.tiles.index(texture), place
     entries = [(path, texture) for _, texture, path in layer]
-    return Tile(kind, take(_table(scene, entries, least=max(each.width() for each in kinds.tiles)), owner, -1))
+    return Tile(kind, take(_table(scene, entries, least=max(each.row_width() for each in kinds.tiles)), owner, -1))
 
 
 def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple[type[Any], ...]:
@@ -274,7 +325,7 @@ def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]], given: Seque
            least: int = 0) -> Any:  # fmt: skip
     """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none. given: for
     each entry the values of fields that are not to be taken from the scene. least: the number of rows, or more."""
-    width = max([least, *(kind.width() for _, kind in entries)])
+    width = max([least, *(kind.row_width() for _, kind in entries)])
     whole = np.zeros((width, max(len(entries), 1)))
     variables: list[Any] = []
     places: list[Integers] = []

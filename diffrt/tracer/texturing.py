@@ -21,11 +21,17 @@ from diffrt.tracer.walk import steps
 
 
 class Blended(NamedTuple):
-    """Numbers of materials that textures give, (places, ...): of the last surface at the places `Kinds.textured[0]`,
-    and of each mirror before it at the places `Kinds.textured[1]`."""
+    """Numbers of materials that textures give, (places, ...): of the last surface at the places `Kinds.textured[0]`, of
+    each mirror before it at the places `Kinds.textured[1]`, and the emission of each surface, if there are textures of
+    that."""
 
     last: Any
     mirrors: tuple[Any, ...]
+    emissions: tuple[Any, ...]
+
+
+EMISSION = (0, 1, 2)
+"""The places of an emission."""
 
 
 class Point(NamedTuple):
@@ -41,38 +47,40 @@ def blend(
 ) -> tuple[Blended, Blended]:  # fmt: skip
     """What textures give.
 
-    signatures: of K light paths that end on a surface. surfaces: their rows. x, y: image coordinates of N samples.
+    signatures: of K light paths. surfaces: their rows. x, y: image coordinates of N samples.
     rows: the path of each, (N,), -1 for none. Returns 1 for the numbers of a path that textures give, else 0,
     (places, K); and these numbers of each sample, (places, N).
     """
     kinds, face, size = tables.kinds, signatures.face.astype(np.int64), len(rows)
     ends, mirrors = kinds.textured
     count = len(face) - 1 if mirrors else 0
-    heights = [len(ends), *[len(mirrors)] * count]
-    last, *others = (np.zeros((height, face.shape[1])) for height in heights)
-    masks = Blended(last, tuple(others))
+    glowing = len(face) if any(each.emits for each in tables.blends) else 0
+    heights = [len(ends), *[len(mirrors)] * count, *[len(EMISSION)] * glowing]
+    masks = [np.zeros((height, face.shape[1])) for height in heights]
     values: list[Any] = [np.zeros(height * size) for height in heights]
     shape = np.where(face < 0, -1, tables.shape_of[np.maximum(face, 0)])
     textured = np.isin(shape, [each.shape for each in tables.blends]).any(0)
     segments = Segments(np.append(np.where(textured, np.arange(face.shape[1]), -1), -1)[rows], face.shape[1])
     if not (segments.rows >= 0).any():
-        return masks, _shaped(values, heights, size)
+        return _parts(masks, count), _shaped(values, heights, count, size)
     uv = kernel(places, kinds, tables.camera, surfaces, Point(x, y), engine, segments)
     for each in tables.blends:
         for number in np.flatnonzero(tables.shape_of == each.shape):
             around = kinds.faces[tables.face_kind[number]].goes_around
-            for bounce in range(count if each.mirrors else len(face)):
+            for bounce in range(count if each.mirrors and not each.emits else len(face)):
                 met = face[bounce] == number
                 mine = np.flatnonzero(np.append(met, False)[rows])
-                slots = [kinds.textured[each.mirrors].index(place) for place in each.places]
-                (masks.mirrors[bounce] if each.mirrors else masks.last)[slots] += met
+                into, among = (1 + bounce, mirrors) if each.mirrors else (0, ends)
+                if each.emits:
+                    into, among = 1 + count + bounce, EMISSION
+                slots = [among.index(place) for place in each.places]
+                masks[into][slots] += met
                 if mine.size:
                     u, v = (take(index(uv, 2 * bounce + axis), mine) for axis in (0, 1))
                     given = value_of(each, u, v, around)
-                    into = 1 + bounce if each.mirrors else 0
                     at = np.concatenate([slot * size + mine for slot in slots])
                     values[into] = add_at(values[into], at, reshape(given, (-1,)))
-    return masks, _shaped(values, heights, size)
+    return _parts(masks, count), _shaped(values, heights, count, size)
 
 
 def value_of(each: Blend, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
@@ -82,15 +90,19 @@ def value_of(each: Blend, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
         return reshape(value, (len(each.places), -1))
 
 
-def _shaped(values: list[Any], heights: list[int], size: int) -> Blended:
-    last, *mirrors = (reshape(value, (height, size)) for value, height in zip(values, heights, strict=True))
-    return Blended(last, tuple(mirrors))
+def _shaped(values: list[Any], heights: list[int], count: int, size: int) -> Blended:
+    return _parts([reshape(value, (height, size)) for value, height in zip(values, heights, strict=True)], count)
+
+
+def _parts(values: list[Any], count: int) -> Blended:
+    """Of the last surface, of so many mirrors, and the emissions."""
+    return Blended(values[0], tuple(values[1 : 1 + count]), tuple(values[1 + count :]))
 
 
 def places(kinds: Kinds, camera: Any, path: tuple[Hit, ...], point: Point) -> Any:
     """The texture coordinates u and v of the surfaces of light paths, one after the other, (2 bounces, n)."""
     found = []
-    for hit, (p, _, _, _) in zip(path, steps(kinds, path, *rays(camera, point.x, point.y)), strict=True):
+    for hit, (p, *_) in zip(path, steps(kinds, path, *rays(camera, point.x, point.y)), strict=True):
         branches = [*(_coordinates(kinds, face) for face in kinds.faces), _none]
         found += choose(hit.face, branches, [p, hit.side, hit.shape])
     return stack(found)

@@ -37,7 +37,6 @@ def find_tree(tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.int64], NDA
     order: list[int] = np.flatnonzero(~bounded).tolist()
     following: list[int] = list(range(1, len(order) + 1))
     boxes: list[Any] = []
-    middle = 0.5 * (low + high)
 
     def add(members: NDArray[np.int64]) -> None:
         """The rows of some faces. It calls itself as deep as the logarithm of their number."""
@@ -50,7 +49,7 @@ def find_tree(tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.int64], NDA
                 order.append(face)
                 following.append(len(order))
         else:
-            own = middle[:, members]
+            own = 0.5 * (low[:, members] + high[:, members])
             axis = int(np.argmax(np.ptp(own, axis=1)))
             half = len(members) // 2
             split = np.argpartition(own[axis], half)

@@ -4,8 +4,9 @@ These are discrete answers, found by a search that nothing differentiates. The a
 point: for each bounce the face and the side of it that was hit, and at the end whether each light is not blocked.
 The search is a kernel like the others, with loops over the table of faces around their formulas.
 
-There are no offsets that keep a ray from hitting the surface it starts on. Instead that face is left out, unless its
-kind says that a ray can meet it again: from inside a sphere it is the far root that counts, which is another point.
+There are no offsets that keep a ray from hitting the surface it starts on. Instead that face is left out, and the other
+side of its surface where that is a face of its own, unless its kind says that a ray can meet it again: from inside a
+sphere it is the far root that counts, which is another point.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from diffrt.autograd import (
     logical_not,
     logical_or,
     minimum,
+    not_equal,
     where,
 )
 from diffrt.compiler import Engine, Table, choose, cond, scan, search, while_loop
@@ -36,7 +38,8 @@ from diffrt.tracer.tree import find_tree, missed
 from diffrt.tracer.walk import reflected
 
 TIE = 1e-12
-"""Two hits whose distances differ by less, relatively, are one; it goes to the face that comes first."""
+"""Two hits whose distances differ by less, relatively, are one; it goes to the face that comes first. Faces of one
+shape meet only in an edge, where the nearer one counts."""
 
 TOUCH = 1e-12
 """Surfaces that are closer than this touch, in parts of the numbers that their distance is the difference of: a point
@@ -55,9 +58,9 @@ class Signatures(Columns):
     """What N light paths meet.
 
     face: (bounces, N), the number of the face hit, -1 where the path has ended. side: (bounces, N), +1 or -1.
-    lit: (number of lights, N), whether the light is not blocked. ended: (N,), whether the path ends on a surface that
-    scatters light; where it does not, the radiance is 0. piece: (bounces, N), of the shape: on which sides of the edges
-    of its textures the hit is; 0 where it has none.
+    lit: (number of lights, N), whether the light shines there and is not blocked. ended: (N,), whether the path ends on
+    a surface that scatters light or in a background, or passes a surface that emits; where not, the radiance is 0.
+    piece: (bounces, N), of the shape: on which sides of the edges of its textures the hit is; 0 where it has none.
     """
 
     face: NDArray[np.int32]
@@ -71,13 +74,14 @@ class Face(NamedTuple):
     """A row of the table that the search goes through: a face, or a box around those that follow.
 
     kind: 0 for a box, else 1 + the number of the kind of face. following: the row behind those in the box, of a box;
-    the next row, of a face. number: of the face, -1 for a box. reflects: whether light paths go on here. shape: the
-    numbers of the shape; of a box the least and the largest coordinates.
+    the next row, of a face. number: of the face, -1 for a box. owner: the number of its shape. reflects: whether light
+    paths go on here. shape: the numbers of the shape; of a box the least and the largest coordinates.
     """
 
     kind: Any
     following: Any
     number: Any
+    owner: Any
     reflects: Any
     shape: Any
 
@@ -183,10 +187,10 @@ class Visibility:
         piece = columns[-bounces:] if self.tables.kinds.tiles else np.zeros_like(hits)
         number = np.arange(count)[:, None]
         lit = (words[number[:, 0] // WORD] >> (number % WORD)) & 1
-        met = (face >= 0).sum(0)
-        last = face[np.maximum(met - 1, 0), np.arange(face.shape[1])]
-        ends = np.append(self.tables.scatters[self.tables.shape_of] >= 0, False)
-        return Signatures(face.astype(np.int32), side.astype(np.int8), lit.astype(bool), ends[last],
+        ended = self.tables.ends(face, piece)[0] >= 0
+        if self.tables.kinds.emitting:
+            ended |= face[0] >= 0
+        return Signatures(face.astype(np.int32), side.astype(np.int8), lit.astype(bool), ended,
                           piece.astype(np.int32))  # fmt: skip
 
 
@@ -221,8 +225,8 @@ def _face_table(tables: Tables) -> tuple[Face, bool]:
         numbers = tables.shapes[:, shape]
     reflects = np.where(is_box, False, tables.reflects[shape] >= 0) if len(order) else np.zeros(0)
     kind = np.where(is_box, 0, 1 + tables.face_kind[face]) if len(order) else np.zeros(0)
-    kind, following, order, reflects = (part.astype(float) for part in (kind, following, order, reflects))
-    return Face(kind, following, order, reflects, numbers), bool(len(boxes))
+    kind, following, order, owner, reflects = (p.astype(float) for p in (kind, following, order, shape, reflects))
+    return Face(kind, following, order, owner, reflects, numbers), bool(len(boxes))
 
 
 def _tiled_table(tables: Tables) -> Table | None:
@@ -287,14 +291,14 @@ def scan_faces(setting: SearchSetting, scene: SearchTables, box: Any, face: Any,
         return list(carry)
 
     def body(row: Face, *carry: Any) -> Any:
-        arguments = [row.shape, row.number, row.reflects, *carry]
+        arguments = [row.shape, row.number, row.owner, row.reflects, *carry]
 
-        def skip(shape: Any, number: Any, reflects: Any, *carry: Any) -> Any:
+        def skip(shape: Any, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
             return [box(shape, *carry), *carry]
 
         def visit(kind: Any) -> Any:
-            def branch(shape: Any, number: Any, reflects: Any, *carry: Any) -> Any:
-                return [np.full((1,), True), *face(kind.unpack(shape), number, reflects, *carry)]
+            def branch(shape: Any, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
+                return [np.full((1,), True), *face(kind.unpack(shape), number, owner, reflects, *carry)]
 
             return branch
 
@@ -317,14 +321,14 @@ def nearest_hit(
     """
 
     def distance(face: Shape, number: Any) -> tuple[Any, Any]:
-        t, inside, side = meet_from(face, o, d, equal(start, number), start_side)
+        t, inside, side = meet_from(face, number, o, d, start, start_side)
         return where(logical_and(greater(inside, 0.0), greater(t, 0.0)), t, inf), side
 
     def box(bounds: Any, nearest: Any, *rest: Any) -> Any:
         return logical_not(missed(bounds, o, d, nearest * (1.0 + 2.0 * TIE)))
 
-    def closer(face: Shape, number: Any, reflects: Any, nearest: Any, second: Any, hit: Any, side: Any,
-               mirror: Any) -> Any:  # fmt: skip
+    def closer(face: Shape, number: Any, owner: Any, reflects: Any, nearest: Any, second: Any, hit: Any, side: Any,
+               shape: Any, mirror: Any) -> Any:  # fmt: skip
         t, own_side = distance(face, number)
         is_closer = less(t, nearest)
         return [
@@ -332,20 +336,23 @@ def nearest_hit(
             where(is_closer, nearest, minimum(second, t)),
             where(is_closer, number, hit),
             where(is_closer, own_side, side),
+            where(is_closer, owner, shape),
             where(is_closer, reflects, mirror),
         ]
 
     far, none = np.full(start.shape, inf), np.full(start.shape, -1.0)
-    carry = [far, far, none, np.full(start.shape, 1.0), np.full(start.shape, 0.0)]
-    nearest, second, hit, side, mirror = scan_faces(setting, scene, box, closer, carry)
+    carry = [far, far, none, np.full(start.shape, 1.0), none, np.full(start.shape, 0.0)]
+    nearest, second, hit, side, shape, mirror = scan_faces(setting, scene, box, closer, carry)
 
-    def first_of_equals(limit: Any, hit: Any, side: Any, t: Any, mirror: Any) -> Any:
+    def first_of_equals(limit: Any, shape: Any, hit: Any, side: Any, t: Any, mirror: Any) -> Any:
         def near(bounds: Any, *rest: Any) -> Any:
             return logical_not(missed(bounds, o, d, limit))
 
-        def earlier(face: Shape, number: Any, reflects: Any, hit: Any, side: Any, t: Any, mirror: Any) -> Any:
+        def earlier(face: Shape, number: Any, owner: Any, reflects: Any, hit: Any, side: Any, t: Any,
+                    mirror: Any) -> Any:  # fmt: skip
             own_t, own_side = distance(face, number)
-            first = logical_and(less_equal(own_t, limit), less(number, hit))
+            other = logical_and(less(number, hit), not_equal(owner, shape))
+            first = logical_and(less_equal(own_t, limit), other)
             return [
                 where(first, number, hit),
                 where(first, own_side, side),
@@ -353,11 +360,11 @@ def nearest_hit(
                 where(first, reflects, mirror),
             ]
 
-        return limit, *scan_faces(setting, scene, near, earlier, [hit, side, t, mirror])
+        return limit, shape, *scan_faces(setting, scene, near, earlier, [hit, side, t, mirror])
 
     limit = nearest * (1.0 + TIE)
     tie = logical_and(less_equal(second, limit), less(nearest, inf))
-    hit, side, t, mirror = cond(tie, first_of_equals, [limit, hit, side, nearest, mirror])[1:]
+    hit, side, t, mirror = cond(tie, first_of_equals, [limit, shape, hit, side, nearest, mirror])[2:]
     return hit, side, t, mirror
 
 
@@ -385,16 +392,18 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any
     def seen(light: Any, bit: Any, near: Any, p: Any, start: Any, start_side: Any) -> Any:
         if kind.everywhere:
             return [bit + 0.0 * start]
-        to_light, limit = shadow_ray(kind.unpack(light), p)
+        source = kind.unpack(light)
+        to_light, limit = shadow_ray(source, p)
+        dark = logical_not(greater(source.shines(p), 0.0)) if kind.bordered else np.full(start.shape, False)
 
         def box(bounds: Any, blocked: Any) -> Any:
             return logical_not(logical_or(missed(bounds, p, to_light, limit), blocked))
 
-        def block(face: Shape, number: Any, reflects: Any, blocked: Any) -> Any:
-            t, inside, _ = meet_from(face, p, to_light, equal(start, number), start_side)
+        def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any) -> Any:
+            t, inside, _ = meet_from(face, number, p, to_light, start, start_side)
             return [logical_or(blocked, occludes(t, inside, near, limit))]
 
-        (blocked,) = scan_faces(setting, scene, box, block, [np.full(start.shape, False)])
+        (blocked,) = scan_faces(setting, scene, box, block, [dark])
         return [where(blocked, 0.0, bit)]
 
     return seen
@@ -407,7 +416,7 @@ def normal_of(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, sid
     def box(bounds: Any, n: Any) -> Any:
         return logical_not(missed(bounds, p, still, 0.0 * hit))
 
-    def own(face: Shape, number: Any, reflects: Any, n: Any) -> Any:
+    def own(face: Shape, number: Any, owner: Any, reflects: Any, n: Any) -> Any:
         return [where(equal(hit, number), face.normal_at(p, side), n)]
 
     return scan_faces(setting, scene, box, own, [np.full(p.shape, 0.0)])[0]
@@ -471,11 +480,16 @@ def occludes(t: Any, inside: Any, near: Any, limit: Any) -> Any:
     return logical_and(logical_and(greater(inside, 0.0), greater(t, near)), less(t, limit))
 
 
-def meet_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any) -> tuple[Any, Any, Any]:
-    """Distance, `inside` and side of a face, for rays some of which start on it."""
+def meet_from(face: Shape, number: Any, o: Any, d: Any, start: Any, start_side: Any) -> tuple[Any, Any, Any]:
+    """Distance, `inside` and side of the face of this number, for rays that start on the face `start`, which may be the
+    same, or the other side of its surface."""
+    starts = equal(start, number)
     side = side_at(face, o, starts, start_side)
     t, inside = face.intersect(o, d, side)
-    return t, inside_from(face, o, d, starts, start_side, inside), side
+    inside = inside_from(face, o, d, starts, start_side, inside)
+    if face.back:
+        inside = where(equal(start, number + float(face.back)), -1.0, inside)
+    return t, inside, side
 
 
 def inside_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any, inside: Any) -> Any:

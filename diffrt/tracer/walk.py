@@ -16,24 +16,25 @@ from diffrt.kinds.vectors import dot
 from diffrt.tracer.tables import Hit, Kinds
 
 
-def walk(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> tuple[Any, Any, Any, Any]:
+def walk(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> tuple[Any, Any, Any, Any, Any]:
     """Follow a path to its last surface.
 
     path: rows of its surfaces. o, d: origin and unit direction of the first ray, (3, N).
     Returns the last point and the unit normal there, the direction of the ray that leaves it if it is a mirror there
-    and of the ray that arrives if not, (3, N) each, and the share of radiance (3, N) that the mirrors before it let
-    through.
+    and of the ray that arrives if not, (3, N) each, the share of radiance (3, N) that the mirrors before it let
+    through, and the radiance (3, N) that the surfaces emit, as it arrives at the first ray's origin.
     """
-    reached: tuple[Any, Any, Any, Any] = o, np.zeros((3, 1)), d, np.ones((3, 1))
+    reached: tuple[Any, Any, Any, Any, Any] = o, np.zeros((3, 1)), d, np.ones((3, 1)), np.zeros((3, 1))
     for reached in steps(kinds, path, o, d):  # noqa: B007 (the last one is what is wanted)
         pass
     return reached
 
 
-def steps(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
+def steps(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
     """The same as `walk`, after each surface."""
     n: Any = np.zeros((3, 1))
     throughput: Any = np.ones((3, 1))
+    emitted: Any = np.zeros((3, 1))
 
     def stay(o: Any, d: Any, n: Any, side: Any, shape: Any) -> list[Any]:
         return [o, n]
@@ -46,10 +47,12 @@ def steps(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> Iterator[tuple[A
             o, n = choose(
                 hit.face, [*(_arrive(kinds, face) for face in kinds.faces), stay], [o, d, n, hit.side, hit.shape]
             )
+            if kinds.emitting:
+                emitted = emitted + throughput * named(hit.emission, "emission")
         if kinds.reflecting:
             branches = [keep, *map(_reflect, kinds.reflecting)]
             d, throughput = choose(hit.event, branches, [d, n, throughput, hit.material])
-        yield o, n, d, throughput
+        yield o, n, d, throughput, emitted
 
 
 def _arrive(kinds: Kinds, face: type[Shape]) -> Any:

@@ -23,9 +23,8 @@ SIDE = {"camera.position": [6.0, 1.2, 0.0]}
 def photographs(name: str, factor: int = 1) -> dict[str, Image]:
     """The targets of an example by file name; `factor` times smaller than its camera says."""
     scene = diffrt.load_scene(HERE / name / "truth.toml")
-    camera = scene.document.camera
-    smaller = {"width": camera.width // factor, "height": camera.height // factor}
-    scene = Scene(scene.document.model_copy(update={"camera": camera.model_copy(update=smaller)}))
+    width, height = scene.camera.size
+    scene = scene.replace(width=width // factor, height=height // factor)
     if name == "texture":
         return {"target.npy": diffrt.render(scene)}
     if name == "two_views":

@@ -13,7 +13,6 @@ from diffrt.fitting.reading import read_problem
 from diffrt.image import png_bytes
 from diffrt.marking import load_derivation
 from diffrt.photograph import read_photograph
-from diffrt.scene.scene import Scene
 
 from . import corpus, pieces, trees
 
@@ -80,10 +79,9 @@ def _text(name, use, files, bombs):
 
 def _render(path):
     """A few pixels of a scene; its names."""
-    document = diffrt.load_scene(path).document
-    camera = document.camera
-    size = {"width": min(camera.width, corpus.WIDTH), "height": min(camera.height, corpus.HEIGHT)}
-    scene = Scene(document.model_copy(update={"camera": camera.model_copy(update=size)}))
+    scene = diffrt.load_scene(path)
+    width, height = scene.camera.size
+    scene = scene.replace(width=min(width, corpus.WIDTH), height=min(height, corpus.HEIGHT))
     _expect_finite(diffrt.render(scene, engine="numpy"))
     return "\n".join(parameter.path for parameter in scene.parameters())
 

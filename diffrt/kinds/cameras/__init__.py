@@ -1,6 +1,6 @@
 """Cameras, one file each."""
 
-from .orthographic import OrthographicCamera
-from .perspective import PerspectiveCamera
+from .orthographic import Orthographic
+from .perspective import Perspective
 
-__all__ = ["OrthographicCamera", "PerspectiveCamera"]
+__all__ = ["Orthographic", "Perspective"]

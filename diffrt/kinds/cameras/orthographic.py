@@ -11,7 +11,7 @@ from diffrt.kinds.cameras.view import View
 from diffrt.kinds.fields import extent
 
 
-class OrthographicCamera(View):
+class Orthographic(View):
     """Parallel rays, as in a plan."""
 
     type = "orthographic"

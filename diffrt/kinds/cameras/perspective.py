@@ -12,7 +12,7 @@ from diffrt.kinds.cameras.view import View
 from diffrt.kinds.fields import angle
 
 
-class PerspectiveCamera(View):
+class Perspective(View):
     """Rays from one point, as in an eye."""
 
     type = "perspective"

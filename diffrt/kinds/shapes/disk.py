@@ -13,6 +13,13 @@ from diffrt.kinds.shapes.plane import axes_of, meet
 from diffrt.kinds.vectors import dot, magnitude, normalize
 
 
+def bounds(center: Any, normal: Any, radius: Any) -> tuple[Any, Any]:
+    """The least and the largest coordinates of a disk, (3, N) each."""
+    n = normalize(normal)
+    half = radius * sqrt(maximum(1.0 - n * n, 0.0))
+    return center - half, center + half
+
+
 class Disk(Shape):
     """A flat, round shape."""
 
@@ -41,9 +48,7 @@ class Disk(Shape):
         return 0.5 + dot(q, right), 0.5 + dot(q, upward)
 
     def box(self) -> tuple[Any, Any]:
-        n = normalize(self.normal)
-        half = self.radius * sqrt(maximum(1.0 - n * n, 0.0))
-        return self.center - half, self.center + half
+        return bounds(self.center, self.normal, self.radius)
 
     def middle(self) -> Any:
         return self.center

@@ -13,7 +13,7 @@ The result is continuous, so the bitmap has no edges, and linear in the texels. 
 differentiated.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,11 @@ class Bitmap(Texture):
     scale = counts("how many bitmaps there are along u, and along v, from 0 to 1", (1.0, 1.0))
     offset = pair("by how much they are moved towards u = 0 and v = 0, in bitmaps", (0.0, 0.0))
 
-    whole = {"scale": 1}
+    whole: ClassVar = {"scale": 1}
+
+    def given(self) -> dict[str, Any]:
+        # The texels of a file are read again.
+        return {name: value for name, value in vars(self).items() if name != "texels" or not self.file}
 
     def value(self, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
         height, width, *components = self.texels.shape

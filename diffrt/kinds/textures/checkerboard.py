@@ -6,7 +6,7 @@ which is zero on the lines, positive on even squares and negative on odd ones: t
 """
 
 from math import pi
-from typing import Any
+from typing import Any, ClassVar
 
 from diffrt.autograd import sin
 from diffrt.kinds.fields import counts, own, pair
@@ -23,7 +23,7 @@ class Checkerboard(Texture):
     offset = pair("by how much they are moved towards u = 0 and v = 0, in squares", (0.0, 0.0))
 
     has_edge = True
-    whole = {"squares": 2}
+    whole: ClassVar = {"squares": 2}
 
     def border(self, u: Any, v: Any) -> Any:
         across = sin(pi * (u * self.squares[0] + self.offset[0]))

@@ -1,0 +1,73 @@
+"""`diffrt fit`: parameters of a scene from an image."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from diffrt.errors import InputError
+from diffrt.terminal import progress_lines, say, signals
+
+
+def fit(
+    source: Annotated[
+        str, typer.Argument(metavar="FIT|SCENE", help="A fit file, or a scene with --target and --free.")
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder for the results.")],
+    target: Annotated[
+        str | None, typer.Option(help="The image to fit: .png or .jpg (sRGB), .npy or .exr (linear).")
+    ] = None,
+    free: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A free parameter, or a pattern; may be repeated.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the target: srgb or linear.")] = None,
+    mask: Annotated[str | None, typer.Option(help="An image; pixels of the target that are white in it count.")] = None,
+    method: Annotated[str | None, typer.Option(help="least_squares, or a gradient method of scipy's minimize.")] = None,
+    cells: Annotated[int | None, typer.Option(help="Cells per pixel side.", min=1, max=64)] = None,
+    loss: Annotated[str | None, typer.Option(help="squared, huber or soft_l1.")] = None,
+    space: Annotated[str | None, typer.Option(help="What is compared: linear or srgb values.")] = None,
+    starts: Annotated[int | None, typer.Option(help="Points in the bounds that are tried.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of these points.", min=0)] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster that searches from them.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished fit in DIR.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print fit.json in place of the table.")] = False,
+) -> None:
+    """Recover parameters of a scene from an image.
+
+    Ctrl-C ends it with the best so far; `--resume` goes on from there, and after a crash too.
+
+    Examples: `diffrt fit examples/still_life/fit.toml -o out`,
+    `diffrt fit scenes/still_life.toml --target examples/still_life/target.png --free 'ball.*' -o out`
+    """
+    from diffrt.fitting import make_problem, read_problem, solve_into
+    from diffrt.fitting.cluster import cluster
+    from diffrt.fitting.outputs import as_json as result_as_json
+    from diffrt.fitting.reading import read_mask
+    from diffrt.photograph import read_photograph
+    from diffrt.scene import load_scene
+
+    given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
+    settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if target is None and not free:
+        if encoding or mask:
+            raise InputError("--encoding and --mask go with --target; a fit file says both itself")
+        problem = read_problem(source, settings)
+    elif target is None or not free:
+        raise InputError("a fit of a scene needs both --target and --free; a fit file needs neither")
+    else:
+        counted = read_mask(mask) if mask else None
+        problem = make_problem(load_scene(source), read_photograph(target, encoding), free, mask=counted, **settings)
+    with signals() as stopped, progress_lines(quiet) as (progress, told), cluster(dask) as executor:
+        result, written = solve_into(
+            problem, output, progress, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told
+        )
+    if as_json:
+        say(json.dumps(result_as_json(result), indent=2))
+    elif not quiet:
+        say(str(result))
+        say(f"scipy says: {result.message}")
+        say(f"written to {output}: {', '.join(written)}")
+    if stopped and not result.found.finished:
+        say(f"interrupted; go on with: diffrt fit {source} -o {output} --resume", error=True)
+        raise SystemExit(128 + stopped[0])
