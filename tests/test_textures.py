@@ -1,5 +1,7 @@
 """Textures: their values, their edges and their derivatives, and what is said of bad ones."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,12 +10,23 @@ from PIL import Image as pillow
 from test_edges import LAMP, MIRROR, ball, camera, straight_camera
 
 import diffrt
-from diffrt import autograd
+from diffrt import (
+    AmbientLight,
+    Bitmap,
+    Checkerboard,
+    Cylinder,
+    Disk,
+    Lambert,
+    Mirror,
+    Perspective,
+    Scene,
+    Sphere,
+    autograd,
+)
 from diffrt.errors import InputError
 from diffrt.explaining.trace import trace
 from diffrt.kinds import SHAPES, TEXTURES, Shape, Texture, register
 from diffrt.kinds.fields import counts, own
-from diffrt.kinds.shapes import Sphere
 from diffrt.scene import load_scene, parse_scene
 from diffrt.tracer.differences import compare, compare_along
 from diffrt.tracer.renderer import Settings
@@ -98,7 +111,7 @@ def test_a_bitmap_goes_on_across_the_seam_of_a_sphere():
         np.testing.assert_allclose(one, other, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["sphere", "plane", "rectangle", "disk", "triangle"])
+@pytest.mark.parametrize("name", ["sphere", "plane", "rectangle", "disk", "triangle", "cylinder", "cone", "box"])
 def test_coordinates_are_from_0_to_1_where_a_shape_is_bounded_and_turn_with_it(name):
     assert SHAPES[name].has_uv()
     drawn = {
@@ -107,6 +120,9 @@ def test_coordinates_are_from_0_to_1_where_a_shape_is_bounded_and_turn_with_it(n
         "rectangle": "center = [0, 0, 0]\nnormal = [0, 0, 1]\nwidth = 4\nheight = 3\n",
         "disk": "center = [0, 0, 0]\nnormal = [0, 0, 1]\nradius = 1.2\n",
         "triangle": "a = [-2, -2, 0]\nb = [4, -2, 0]\nc = [-2, 4, 0]\n",
+        "cylinder": "bottom = [0, -1, 0]\ntop = [0, 1, 0]\nradius = 1\n",
+        "cone": "base = [0, -1, 0]\napex = [0, 1.5, 0]\nradius = 1\n",
+        "box": "center = [0, 0, -0.5]\nwidth = 4\nheight = 3\ndepth = 1\n",
     }[name]
     drawn = f'type = "{name}"\n{drawn}'
     # Left to right and bottom to top the texels grow.
@@ -117,21 +133,73 @@ def test_coordinates_are_from_0_to_1_where_a_shape_is_bounded_and_turn_with_it(n
     assert image[4, 7:9].min() > 0.0
 
 
+def test_the_ends_of_a_cylinder_are_disks_and_a_box_is_rectangles():
+    # Texels of one row: what is seen of a face is what its own shape shows.
+    wood = bitmap(RANDOM.uniform(size=(3, 4, 3)), wrap="clamp")
+    top = camera((0, 5, 0.01), (0, 0, 0))
+
+    def seen(view, shape):
+        return np.asarray(diffrt.render(parse_scene(view + textured(wood, shape) + SKY)))
+
+    can = 'type = "cylinder"\nbottom = [0, -1, 0]\ntop = [0, 1, 0]\nradius = 1\n'
+    lid = 'type = "disk"\ncenter = [0, 1, 0]\nnormal = [0, 1, 0]\nradius = 1\n'
+    inner = np.s_[4:8, 6:10]
+    np.testing.assert_allclose(seen(top, can)[inner], seen(top, lid)[inner], atol=1e-12)
+    box = 'type = "box"\ncenter = [0, 0, -0.5]\nwidth = 2\nheight = 1.5\ndepth = 1\n'
+    front = SHEET.replace("4", "2").replace("height = 3", "height = 1.5")
+    np.testing.assert_allclose(seen(straight_camera(3), box), seen(straight_camera(3), front), atol=1e-12)
+
+
+def test_a_bitmap_goes_on_across_the_seam_of_a_round_wall():
+    v = RANDOM.uniform(size=(4, 6, 3))
+    for shape in (
+        'type = "cylinder"\nbottom = [0.1, -1, 0]\ntop = [-0.2, 1, 0.3]\nradius = 0.7\n',
+        'type = "cone"\nbase = [0.1, -1, 0]\napex = [-0.2, 1, 0.3]\nradius = 0.9\n',
+    ):
+        one, other = (
+            diffrt.render(parse_scene(camera((0, 0, -4), (0, 0, 0)) + textured(each, shape) + SKY), 4, edges="ignore")
+            for each in (bitmap(v), bitmap(np.roll(v, 3, axis=1), offset=[0.5, 0.0]))
+        )
+        np.testing.assert_allclose(one, other, atol=1e-12)
+        odd = textured('{ type = "checkerboard", even = 1, odd = 0, squares = [3, 3] }', shape)
+        with pytest.raises(InputError, match="along u, which goes around a"):
+            parse_scene(camera() + odd + SKY)
+
+
 # Derivatives
 
 
+CAN = 'type = "cylinder"\nbottom = [-0.1, -0.6, 0]\ntop = [0.2, 0.8, 0.3]\nradius = 0.6\n'
+SPOT = (
+    '[lights.lamp]\ntype = "spot"\nposition = [0.3, 2, 3]\ndirection = [-0.1, -0.6, -1]\nintensity = 30\n'
+    "inner = 11\nouter = 11\n"
+)
 SCENES = {
     "checkerboard": textured(CHECKS, TILTED),
     "bitmap": textured(bitmap(RANDOM.uniform(0.1, 0.9, (5, 6, 3)), offset=[0.13, 0.21]), TILTED),
     "in a mirror": textured(CHECKS, 'type = "sphere"\ncenter = [0, 0.6, 0]\nradius = 0.6\n') + MIRROR,
     "textured mirror": ball((0, 0.6, 0), 0.6)
     + textured(CHECKS, MIRROR.split("\n", 1)[1].split("material")[0], "mirror", "mirror", "reflectance"),
-}
+    "can in a mirror of glass": textured(CHECKS, CAN)
+    + textured(
+        bitmap(RANDOM.uniform(0.3, 0.9, (3, 4, 3))), MIRROR.split("\n", 1)[1].split("material")[0], "mirror", "mirror",
+        "reflectance",
+    ),
+    "spot and sky": textured(CHECKS, TILTED) + SPOT + "[background]\nradiance = [0.2, 0.3, 0.4]\n",
+    "glowing squares": textured(f"0.4, emission = {CHECKS}", TILTED) + MIRROR,
+    "glowing bitmap": textured(f"0.4, emission = {bitmap(RANDOM.uniform(1, 9, (3, 4, 3)))}", CAN)
+    + MIRROR
+    + "[background]\ntype = \"gradient\"\nzenith = [0.2, 0.3, 0.4]\nnadir = 0.1\n",
+}  # fmt: skip
+
+
+def lit(text):
+    return parse_scene(camera(width=8, height=6) + text + ("" if "[lights." in text else LAMP))
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_derivatives_are_those_of_the_image(name):
-    scene = parse_scene(camera(width=8, height=6) + SCENES[name] + LAMP)
+    scene = lit(SCENES[name])
     names = [p.path for p in scene.parameters() if (p.size < 4 and "material" in p.path) or p.path.endswith("center")]
     names += [c for p in scene.parameters() if p.size > 3 for c in p.components[40:43]]
     right(scene, names)
@@ -201,7 +269,7 @@ def test_a_scene_without_textures_has_no_columns_for_them():
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_pixel_of_a_textured_scene_is_explained(name):
-    scene = parse_scene(camera(width=8, height=6) + SCENES[name] + LAMP)
+    scene = lit(SCENES[name])
     image = np.asarray(diffrt.render(scene, engine="numpy"))
     y, x = np.argwhere(image[..., 1] > 0)[len(np.argwhere(image[..., 1] > 0)) // 2]
     graph = trace(scene, (int(x), int(y)), "g")
@@ -382,3 +450,89 @@ def test_textures_from_outside_the_package():
     finally:
         TEXTURES.clear()
         TEXTURES.update(before)
+
+
+# In Python
+
+
+VIEW = Perspective((0, 1, 5), (0, 0.5, 0), fov=45, width=8, height=6)
+TILES = Checkerboard(even=(0.9, 0.8, 0.7), odd=(0.1, 0.2, 0.3), squares=(4, 4))
+
+
+def tiled(albedo=TILES, **others):
+    return Scene(VIEW, {"ball": Sphere((0, 1, 0), 1, Lambert(albedo, **others))}, {"sky": AmbientLight(1)})
+
+
+def test_textures_made_in_python_are_those_of_a_file(tmp_path):
+    texels = RANDOM.uniform(size=(3, 4, 3))
+    np.save(tmp_path / "wood.npy", texels)
+    scene = Scene(
+        VIEW,
+        {"ball": Sphere((0, 1, 0), 1, Lambert(TILES, emission=Checkerboard(1, 0))),
+         "lid": Disk((0, 0, 1), (0, 1, 0), 1, Mirror(Bitmap(file=str(tmp_path / "wood.npy")))),
+         "can": Cylinder((2, 0, 0), (2, 1, 0), 0.5, material=Lambert(Bitmap(texels=texels, wrap="clamp")))},
+        {"sky": AmbientLight(1)},
+    )  # fmt: skip
+    assert parse_scene(scene.to_toml()) == scene and not Scene.__eq__(scene, tiled())
+    names = {name: getattr(diffrt, name) for name in diffrt.__all__}
+    assert Scene(**scene.parts) == scene == eval(repr(scene), names) == pickle.loads(pickle.dumps(scene))
+    assert scene.shapes["ball"].material.albedo == TILES
+    given = scene.shapes["can"].material.albedo
+    assert given == Bitmap(texels=texels, wrap="clamp") and (np.asarray(given.texels) == texels).all()
+    (tmp_path / "wood.npy").unlink()  # what has been read is the scene's
+    assert scene.replace(reflection_depth=1)["lid.material.reflectance.texels.2.3.b"] == texels[2, 3, 2]
+    scene.save(tmp_path / "scene.toml")
+    html = scene._repr_html_()
+    assert "Checkerboard" in html and "4 x 3 values" in html
+
+
+def test_texels_may_be_gray_arrays_lists_and_variables():
+    gray = np.array([[0.1, 0.7]])
+    whole = tiled(Bitmap(texels=np.repeat(gray[..., None], 3, -1)))
+    name = "ball.material.albedo.texels"
+    assert whole == tiled(Bitmap(texels=gray)) == tiled(Bitmap(texels=gray.tolist())) == whole.replace({name: gray})
+    kept = gray.copy()
+    scene = tiled(Bitmap(texels=kept))
+    kept[:] = 0.0
+    assert scene == whole
+    var, one, colour = autograd.variable(whole[name]), autograd.variable(0.7), autograd.variable([0.1, 0.1, 0.1])
+    free, mixed = tiled(Bitmap(texels=var)), tiled(Bitmap(texels=[[colour, one]]))
+    assert free[name] is var and free.replace({name: gray}) == whole == mixed.replace({name: gray})
+    for each in (free, mixed, free.replace({f"{name}.0.1.g": autograd.variable(0.7)})):
+        assert Scene(**each.parts) == each and each.to_toml() == whole.to_toml()
+        np.testing.assert_allclose(diffrt.render(each).value, diffrt.render(whole))
+    autograd.sum(diffrt.render(mixed)).backward()
+    autograd.sum(diffrt.render(free)).backward()
+    np.testing.assert_allclose(colour.grad, var.grad[0, 0])
+    assert one.grad == pytest.approx(var.grad[0, 1].sum())
+
+
+def test_a_texture_is_put_in_place_of_a_value_and_a_value_in_place_of_a_texture():
+    scene = tiled(0.5)
+    again = scene.replace({"ball.material.albedo": TILES})
+    assert again == tiled() and again.replace({"ball.material.albedo": 0.5}) == scene
+    var = autograd.variable([0.9, 0.8, 0.7])
+    free = again.replace({"ball.material.albedo.even": var})
+    assert free.shapes["ball"].material.albedo.even is var and Scene(**free.parts) == free
+
+
+@pytest.mark.parametrize(
+    ("albedo", "told"),
+    [
+        (Checkerboard(1), "albedo.odd: missing"),
+        (Checkerboard(1, 0, squares=autograd.variable([4.0, 4.0])), "albedo.squares: found Var.*, allowed: two"),
+        (Mirror(1), "albedo: found Mirror.*, allowed: one of Bitmap.*, Checkerboard"),
+        (Bitmap(), "albedo.texels: missing; needed: .*an array"),
+        (Bitmap(texels=np.zeros((2, 3, 4))), r"texels: found an array of shape \(2, 3, 4\), needed: one of shape"),
+        (Bitmap(texels=autograd.variable(np.zeros((2, 3)))), r"texels: found an array of shape \(2, 3\), needed"),
+        (Bitmap(texels=np.full((2, 2), 2.0)), r"texels: found \[2.0, 2.0, 2.0\] in row 0, column 0, allowed"),
+        (Bitmap(texels=np.full((2, 2), np.nan)), "texels: found .*nan.* in row 0"),
+        (Bitmap(texels=np.full((2, 2), True)), "texels: found true in row 0, column 0"),
+        (Bitmap(texels=[[0.5]], file="a.png"), "found both file and texels"),
+        (Bitmap(file="no.png"), "albedo.file: no.png: no such file"),
+    ],
+)  # fmt: skip
+def test_a_bad_texture_in_python_is_told_in_one_line(albedo, told):
+    with pytest.raises(InputError, match=f"^shapes.ball.material.albedo.*{told.removeprefix('albedo')}") as fault:
+        tiled(albedo)
+    assert len(fault.value.problems) == 1

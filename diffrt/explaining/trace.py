@@ -167,7 +167,7 @@ class Tracer:
     def _textured(self, path: LightPath, faces: Sequence[int], pieces: Sequence[int], x: Any, y: Any) -> LightPath:
         """A path with the materials that it has at its samples."""
         kinds, uv = self.tables.kinds, [None] * len(faces)
-        if self.tables.blends:
+        if self.tables.blends and faces:
             found = places(kinds, self.camera, path.surfaces, Point(x, y))
             uv = [index(found, slice(2 * i, 2 * i + 2)) for i in range(len(faces))]
         made: list[Any] = [self.material(*each) for each in zip(faces, pieces, uv, strict=True)]

@@ -87,8 +87,10 @@ class Kind:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """The call that makes it, without what is the default."""
-        defaults = {name: written(field.default) for name, field in self.fields.items() if field.default is not None}
+        """The call that makes it, without what is the default. A rare field is there if it was given: then it is a
+        parameter of its own."""
+        left_out = {name: field for name, field in self.fields.items() if field.default is not None and not field.rare}
+        defaults = {name: written(field.default) for name, field in left_out.items()}
         given = {name: written(value) for name, value in self.given().items()}
         values = ", ".join(f"{name}={text}" for name, text in given.items() if text != defaults.get(name))
         return f"{type(self).__name__}({values})"
@@ -148,6 +150,8 @@ def _signature(kind: type[Kind]) -> Signature:
 
 def _annotation(field: Field) -> str:
     """The name of the type of a field's values, of those in `values`."""
+    if isinstance(field.rule, Own):
+        return "Any" if field.rule.per_texel else "Value"
     if isinstance(field.rule, Quantity):
         return {"": "Scalar", "xyz": "Vec3", "rgb": "Colour"}.get(field.rule.components, "Any")
     checked = getattr(field.check, "__origin__", field.check)  # what is Annotated

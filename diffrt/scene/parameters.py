@@ -193,13 +193,15 @@ def _texels_of(path: str, given: Any, letters: str) -> dict[str, Var]:
         return {path: given}
     if isinstance(given, np.ndarray):
         given = given.tolist() if given.dtype.kind == "O" else ()
-    rows = given if isinstance(given, list | tuple) else ()
-    return {
-        f"{path}.{row}.{column}.{letter}" if letter else f"{path}.{row}.{column}": var
-        for row, texels in enumerate(rows)
-        for column, texel in enumerate(texels.tolist() if isinstance(texels, np.ndarray) else texels)
-        for letter, var in free_parts(texel, letters).items()
-    }
+    found: dict[str, Var] = {}
+    for row, texels in enumerate(given if isinstance(given, list | tuple) else ()):
+        for column, texel in enumerate(texels):
+            place = f"{path}.{row}.{column}"
+            if isinstance(texel, Var) and texel.shape:  # a colour as a whole
+                texel = [texel[i] for i in range(len(letters))]
+            free = free_parts(texel, letters)
+            found |= {f"{place}.{letter}" if letter else place: var for letter, var in free.items()}
+    return found
 
 
 @lru_cache(1 << 17)

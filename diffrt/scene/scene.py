@@ -190,6 +190,8 @@ class Scene:
     def __repr__(self) -> str:
         lines = []
         for name, part in self.parts.items():
+            if part is None:
+                continue
             if isinstance(part, Mapping):
                 entries = "".join(f"\n        {each!r}: {thing!r}," for each, thing in part.items())
                 lines.append(f"    {name}={{{entries}\n    }},\n" if entries else f"    {name}={{}},\n")
@@ -348,7 +350,7 @@ class Scene:
             value = numbers[path]
             if index is None:
                 size = np.shape(plain(value)) if len(whole.shape) > 1 else whole.shape
-                if size != whole.shape:
+                if size not in (whole.shape, whole.shape[:2]):
                     problems.append(f"{path}: found a value of shape {size}, allowed: numbers of shape {whole.shape}")
                     continue
                 self._put(changed, path, value)

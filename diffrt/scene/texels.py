@@ -105,8 +105,9 @@ def _inline(place: str, rows: Any, field: Field) -> tuple[Texels | None, list[st
 def _from_file(place: str, file: Path, encoding: str, field: Field) -> tuple[Texels | None, list[str]]:
     """Texels from an image file."""
     components: Any = field.rule.components  # type: ignore[attr-defined]
+    chosen: Any = encoding or (None if components else "linear")
     try:
-        picture = read_image(file, encoding or (None if components else "linear"), MOST_TEXELS)
+        picture = read_image(file, chosen, MOST_TEXELS)
     except InputError as fault:
         return None, [f"{place}: {problem}" for problem in fault.problems]
     array = np.asarray(picture)
