@@ -136,7 +136,7 @@ def test_a_scale_repeats_pixels_and_an_exposure_is_in_stops(run, tmp_path):
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 16384))
 def test_a_width_alone_keeps_the_shape_to_a_pixel(width, height, wanted):
     camera = SCENE.document.camera.model_copy(update={"width": width, "height": height})
-    scene = diffrt.Scene(SCENE.document.model_copy(update={"camera": camera}))
+    scene = diffrt.Scene.of(SCENE.document.model_copy(update={"camera": camera}))
     if wanted * height <= 16384 * width:
         found = of_size(scene, wanted, None).camera
         assert found.width == wanted and abs(found.height - max(wanted * height / width, 1.0)) <= 0.5

@@ -157,7 +157,9 @@ def test_a_bitmap_goes_on_across_the_seam_of_a_round_wall():
         'type = "cone"\nbase = [0.1, -1, 0]\napex = [-0.2, 1, 0.3]\nradius = 0.9\n',
     ):
         one, other = (
-            diffrt.render(parse_scene(camera((0, 0, -4), (0, 0, 0)) + textured(each, shape) + SKY), 4, edges="ignore")
+            diffrt.render(
+                parse_scene(camera((0, 0, -4), (0, 0, 0)) + textured(each, shape) + SKY), cells=4, edges="ignore"
+            )
             for each in (bitmap(v), bitmap(np.roll(v, 3, axis=1), offset=[0.5, 0.0]))
         )
         np.testing.assert_allclose(one, other, atol=1e-12)
@@ -203,7 +205,8 @@ def test_derivatives_are_those_of_the_image(name):
     names = [p.path for p in scene.parameters() if (p.size < 4 and "material" in p.path) or p.path.endswith("center")]
     names += [c for p in scene.parameters() if p.size > 3 for c in p.components[40:43]]
     right(scene, names)
-    whole = scene.components([p.path for p in scene.parameters()])
+    # The angles of a hard border move together only.
+    whole = scene.components([p.path for p in scene.parameters() if p.unit != "degrees"])
     found = compare_along(scene, whole, 1e-3 * RANDOM.normal(size=len(whole)))
     assert found.verdict != "wrong", found
 
@@ -271,10 +274,11 @@ def test_a_scene_without_textures_has_no_columns_for_them():
 def test_a_pixel_of_a_textured_scene_is_explained(name):
     scene = lit(SCENES[name])
     image = np.asarray(diffrt.render(scene, engine="numpy"))
-    y, x = np.argwhere(image[..., 1] > 0)[len(np.argwhere(image[..., 1] > 0)) // 2]
+    bright = np.argwhere(image[..., 1] > image[..., 1].mean())  # more than the background
+    y, x = bright[len(bright) // 2]
     graph = trace(scene, (int(x), int(y)), "g")
     assert float(graph.output.value) == pytest.approx(image[y, x, 1], rel=1e-10)
-    assert any(".albedo" in node.name or ".reflectance" in node.name for node in graph.inputs)
+    assert any(".material." in node.name for node in graph.inputs)
 
 
 # Scene files
