@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from diffrt.fitting import fit as fit
     from diffrt.image import Image as Image
     from diffrt.kinds import AmbientLight as AmbientLight
+    from diffrt.kinds import Bitmap as Bitmap
     from diffrt.kinds import BlinnPhong as BlinnPhong
     from diffrt.kinds import Box as Box
+    from diffrt.kinds import Checkerboard as Checkerboard
     from diffrt.kinds import Cone as Cone
     from diffrt.kinds import ConstantBackground as ConstantBackground
     from diffrt.kinds import Cylinder as Cylinder
@@ -81,7 +83,9 @@ _HOMES |= dict.fromkeys(
         "Box",
         "Cone",
         "Cylinder",
+        "Bitmap",
         "BlinnPhong",
+        "Checkerboard",
         "DirectionalLight",
         "Disk",
         "Lambert",

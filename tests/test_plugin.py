@@ -178,7 +178,7 @@ class Dark(Light):
         (Nameless, "needed: its name in scene files"),
         (Dark, "Dark has no formula incident"),
         (Shape, "needed: its name in scene files"),
-        (int, "needed: a class of Shape, Material, Light or Camera"),
+        (int, "needed: a class of Shape, Material, Texture, Light or Camera"),
     ],
 )
 def test_a_class_that_breaks_the_contract_is_told_in_one_line_each(kind, told):

@@ -16,17 +16,18 @@ from diffrt.autograd.naming import watch_scopes
 from diffrt.compiler import REFERENCE
 from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
-from diffrt.explaining.wording import AXES
 from diffrt.image import LUMINANCE
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene
 from diffrt.scene.scene import each_of
-from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, Crossings, crossing_row
+from diffrt.scene.schema import textures_in
+from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, TILE, Crossings, crossing_row
 from diffrt.tracer.regions import Cut, region
 from diffrt.tracer.renderer import Settings, Topology, find_topology
-from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
+from diffrt.tracer.shading import LightPath, Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import CrossingRow, Place, switching
 from diffrt.tracer.tables import Hit, Tables, build_tables
+from diffrt.tracer.texturing import Point, places
 from diffrt.tracer.visibility import Signatures, Visibility
 from diffrt.types import Channel, Edges
 
@@ -74,11 +75,9 @@ def source_of(graph: Graph, scene: Scene, parameter: str) -> tuple[Node, int | N
 
     Raises InputError for an unknown parameter, and for one that the output does not depend on.
     """
-    found = scene.parameter(parameter)
-    whole, entry = parameter, None
-    if found.path != parameter or (found.size == 1 and parameter.rpartition(".")[2] in AXES):
-        whole, _, axis = parameter.rpartition(".")
-        entry = AXES.index(axis)
+    scene.parameter(parameter)
+    of = next(p for p in scene.parameters() if parameter == p.path or parameter in p.components)
+    whole, entry = of.path, None if parameter == of.path else of.components.index(parameter)
     for node in graph.inputs:
         if node.name == whole:
             return node, entry
@@ -97,10 +96,10 @@ class Tracer:
         self._camera: Any = None
 
     def leaf(self, path: str) -> Any:
-        """The parameter as a column of samples, (3, 1) or (1,)."""
+        """The parameter as a column of samples, (3, 1) or (1,); texels as they are."""
         if path not in self._leaves:
             value = np.array(self.scene[path], float)
-            self._leaves[path] = variable(value[..., None], path)
+            self._leaves[path] = variable(value if value.ndim > 1 else value[..., None], path)
         return self._leaves[path]
 
     @property
@@ -117,18 +116,40 @@ class Tracer:
         return self._camera
 
     def _object(self, kind: type[Kind], path: str) -> Kind:
-        """A shape, material or light whose fields are leaves."""
-        return kind(**{name: self.leaf(f"{path}.{name}") for name in kind.quantities()})
+        """A shape, light or texture whose fields are leaves."""
+        return kind.holding(**{name: self._field(kind, path, name) for name in kind.fields})
+
+    def _field(self, kind: type[Kind], path: str, name: str) -> Any:
+        """A field: a leaf, or a word or a number that is no parameter."""
+        rule = kind.fields[name].rule
+        if isinstance(rule, Quantity) and not rule.fixed:
+            return self.leaf(f"{path}.{name}")
+        return getattr(self.scene.table(path), name)
 
     def shape(self, face: int) -> Kind:
         """The shape of a face."""
         name, shape = self.shapes[self.tables.shape_of[face]]
         return self._object(SHAPES[shape.type], name)
 
-    def material(self, face: int) -> Kind:
-        """The material of a face."""
+    def material(self, face: int, piece: int = 0, uv: Any = None) -> Kind:
+        """The material of a face. piece: of its shape. uv: the texture coordinates of samples, (2, n); without them
+        the value of a texture that needs them is 0."""
         name, shape = self.shapes[self.tables.shape_of[face]]
-        return self._object(MATERIALS[shape.material.type], f"{name}.material")
+        kind, path = MATERIALS[shape.material.type], f"{name}.material"
+        textures, sides, values = textures_in(self.scene.table(path)), piece, {}
+        for field in kind.quantities():
+            if field not in textures:
+                values[field] = self._field(kind, path, field)
+                continue
+            texture: Any = self._object(textures[field].kind, f"{path}.{field}")
+            if texture.has_edge:
+                values[field], sides = texture.piece(bool(sides & 1)), sides >> 1
+            elif uv is not None:
+                around = self.tables.kinds.faces[self.tables.face_kind[face]].goes_around
+                values[field] = named(texture.value(index(uv, 0), index(uv, 1), around), f"{field} of {name}")
+            else:
+                values[field] = np.zeros((*kind.quantities()[field].shape, 1))
+        return kind.holding(**values)
 
     def light(self, number: int) -> Kind:
         """A light."""
@@ -137,14 +158,25 @@ class Tracer:
 
     def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
         """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
-        return tuple(
-            hit._replace(shape=self.shape(face), material=self.material(face), emission=self.emission(face))
-            for hit, face in zip(hits, faces, strict=False)
-        )
+        found = []
+        for hit, face in zip(hits, faces, strict=False):
+            material: Any = self.material(face)
+            found.append(hit._replace(shape=self.shape(face), material=material, emission=material.emission))
+        return tuple(found)
 
-    def emission(self, face: int) -> Any:
-        """What the surface of a face emits."""
-        return self.leaf(f"{self.shapes[self.tables.shape_of[face]][0]}.material.emission")
+    def _textured(self, path: LightPath, faces: Sequence[int], pieces: Sequence[int], x: Any, y: Any) -> LightPath:
+        """A path with the materials that it has at its samples."""
+        kinds, uv = self.tables.kinds, [None] * len(faces)
+        if self.tables.blends and faces:
+            found = places(kinds, self.camera, path.surfaces, Point(x, y))
+            uv = [index(found, slice(2 * i, 2 * i + 2)) for i in range(len(faces))]
+        made: list[Any] = [self.material(*each) for each in zip(faces, pieces, uv, strict=True)]
+        surfaces = tuple(
+            hit._replace(material=m, emission=m.emission) for hit, m in zip(path.surfaces, made, strict=False)
+        )
+        if path.ending.item() < len(kinds.scattering):
+            return path._replace(surfaces=surfaces, material=made[-1])
+        return path._replace(surfaces=surfaces)
 
     def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
         """The value of a pixel in a channel; a plain number if nothing is seen there."""
@@ -167,13 +199,12 @@ class Tracer:
         faces = [int(f) for f in signature.face[:, 0] if f >= 0]
         path = light_path(self.tables, signature)
         path = path._replace(surfaces=self.surfaces(path.surfaces, faces))
-        if path.ending.item() < len(self.tables.kinds.scattering):
-            path = path._replace(material=self.material(faces[-1]))
-        elif self.scene.background:
+        if self.scene.background and path.ending.item() == len(self.tables.kinds.scattering):
             path = path._replace(material=self._object(type(self.scene.background), "background"))
         lights = tuple(self.light(number) for number in range(len(self.lights)))
         names = [self.shapes[self.tables.shape_of[f]][0] for f in faces[::-1]]
         with scope(" to ".join(["light from", *names][1:]) or "background"):
+            path = self._textured(path, faces, signature.piece[: len(faces), 0].tolist(), x, y)
             added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
             return sum(added, axis=1)
 
@@ -247,7 +278,8 @@ class Tracer:
                 continue
             signature = crossings.signatures[crossings.path[[number]]]
             row, place = self._row(signature, switches), Place(None, crossings.segments[[number]].segment)
-            objects = [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape]
+            tile = row.tile.numbers if row.tile else None
+            objects = [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape, tile]
             fields = [value for thing in objects for value in _values(thing)]
 
             def g(s: Any, camera: Any, *fields: Any, row: CrossingRow = row, place: Place = place) -> Any:
@@ -255,7 +287,8 @@ class Tracer:
                 surfaces = tuple(hit._replace(shape=_filled(hit.shape, values)) for hit in row.ray.surfaces)
                 ray = row.ray._replace(surfaces=surfaces, light=_filled(row.ray.light, values))
                 shape, other = (m._replace(shape=_filled(m.shape, values)) for m in (row.shape, row.other))
-                moved = CrossingRow(ray, row.function, shape, other)
+                tile = row.tile and row.tile._replace(numbers=_filled(row.tile.numbers, values))
+                moved = CrossingRow(ray, row.function, shape, other, tile)
                 return switching(self.tables.kinds, camera, moved, place._replace(s=s))
 
             found.append(named(root(g, crossings.s[[number]], self.camera, *fields), self._what(switches)))
@@ -273,12 +306,24 @@ class Tracer:
         row = row._replace(ray=ray)
         if shape >= 0:
             row = row._replace(shape=row.shape._replace(shape=self.shape(shape)))
+        if row.tile and switches.function[0] == TILE:
+            path, table = self._edged(shape)[int(switches.other[0])]
+            row = row._replace(tile=row.tile._replace(numbers=self._object(table.kind.made_from[0], path)))
         return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
+
+    def _edged(self, face: int) -> list[tuple[str, Any]]:
+        """The textures with edges of the shape of a face, by path."""
+        path = f"{self.shapes[self.tables.shape_of[face]][0]}.material"
+        textures: dict[str, Any] = textures_in(self.scene.table(path))
+        return [(f"{path}.{field}", table) for field, table in textures.items() if table.kind.has_edge]
 
     def _what(self, switches: Any) -> str:
         """What a crossing is one of."""
         if switches.function[0] == BORDER:
             return f"crossing, border of {self.lights[int(switches.light[0])][0]}"
+        if switches.function[0] == TILE:
+            path, table = self._edged(int(switches.shape[0]))[int(switches.other[0])]
+            return f"crossing, line of the {table.type} {path}"
         shape, other = (self.shapes[self.tables.shape_of[int(f[0])]][0] for f in (switches.shape, switches.other))
         light = int(switches.light[0])
         if switches.function[0] == DISTANCE and switches.other[0] >= 0:
@@ -289,10 +334,13 @@ class Tracer:
 
 
 def _values(thing: Any) -> list[Any]:
-    """The fields of an object of a kind; nothing of a row of numbers."""
-    return list(vars(thing).values()) if isinstance(thing, Kind) else []
+    """The leaves in the fields of an object of a kind; nothing of a row of numbers."""
+    return [value for value in vars(thing).values() if isinstance(value, Var)] if isinstance(thing, Kind) else []
 
 
 def _filled(thing: Any, values: Any) -> Any:
-    """The same object with the next values in its fields."""
-    return type(thing)(**{name: next(values) for name in vars(thing)}) if isinstance(thing, Kind) else thing
+    """The same object with the next values in place of its leaves."""
+    if not isinstance(thing, Kind):
+        return thing
+    filled = {name: next(values) if isinstance(value, Var) else value for name, value in vars(thing).items()}
+    return thing.holding(**filled)

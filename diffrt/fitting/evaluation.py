@@ -56,7 +56,7 @@ class Objective:
                 counted = sight.counted(off, rows)
                 count += int(counted.sum())
                 block = np.stack([*columns, off], -1).reshape(-1, size + 1)
-                block = block[(counted | (off != 0.0)).ravel()]
+                block = _moving(block[(counted | (off != 0.0)).ravel()])
                 for first in range(0, len(block), FOLD):
                     part = block[first : first + FOLD]
                     folded = np.asarray(np.linalg.qr(np.concatenate([folded, part]), mode="r"))
@@ -123,6 +123,14 @@ class Triangle:
     def residual(self) -> Array:
         """r up to the same rotation, (k + 1,)."""
         return self.folded[:, -1]
+
+
+def _moving(block: Array) -> Array:
+    """[J r] without the rows in which J is zero, whose residuals stand together in one: a rotation of it."""
+    still = ~block[:, :-1].any(axis=1)
+    rest = np.zeros((1, block.shape[1]))
+    rest[0, -1] = np.linalg.norm(block[still, -1])
+    return np.concatenate([block[~still], rest]) if still.any() else block
 
 
 def strips(sight: Sight, size: int) -> list[tuple[int, int] | None]:

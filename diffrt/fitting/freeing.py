@@ -29,12 +29,13 @@ MOST_NAMES = 256
 class Known:
     """A parameter that may be free: of the scene, of a view's own camera, or of a view.
 
-    path, components: its names in the fit. now: its value, (n,). minimum, maximum: natural bounds. is_direction:
-    whether its length means nothing. reach: how far a step may move it.
+    path, components: its names in the fit. shape: of its value in the scene. now: its value, (n,). minimum, maximum:
+    natural bounds. is_direction: whether its length means nothing. reach: how far a step may move it.
     """
 
     path: str
-    components: tuple[str, ...]
+    components: Sequence[str]
+    shape: tuple[int, ...]
     now: Vector
     minimum: float
     maximum: float
@@ -44,7 +45,9 @@ class Known:
     def component(self, index: int) -> "Known":
         """One number as a parameter of its own."""
         path = self.components[index]
-        return replace(self, path=path, components=(path,), now=self.now[index : index + 1], is_direction=False)
+        return replace(
+            self, path=path, components=(path,), shape=(), now=self.now[index : index + 1], is_direction=False
+        )
 
 
 def known_parameters(scene: Scene, views: Sequence[View]) -> dict[str, Known]:
@@ -55,10 +58,10 @@ def known_parameters(scene: Scene, views: Sequence[View]) -> dict[str, Known]:
         distance = float(np.linalg.norm(of["camera.target"] - of["camera.position"]))
         for p in of.parameters():
             if p.path.startswith(only):
-                names = tuple(prefix + c for c in p.components)
+                names = tuple(prefix + c for c in p.components) if prefix else p.components
                 reach = REACH * distance if p.unit == "scene units" else np.inf
                 found[prefix + p.path] = Known(
-                    prefix + p.path, names, of.pack([p.path]), p.minimum, p.maximum, p.is_direction, reach
+                    prefix + p.path, names, p.shape, of.pack([p.path]), p.minimum, p.maximum, p.is_direction, reach
                 )
 
     if not views or not all(view.own_camera for view in views):
@@ -69,8 +72,8 @@ def known_parameters(scene: Scene, views: Sequence[View]) -> dict[str, Known]:
         if view.own_camera:
             add(view.scene, f"{view.name}.", "camera.")
         exposure, balance = view.path("exposure"), view.path("white_balance")
-        found[exposure] = Known(exposure, (exposure,), np.ones(1), 1e-9, np.inf)
-        found[balance] = Known(balance, (f"{balance}.r", f"{balance}.b"), np.ones(2), 1e-9, np.inf)
+        found[exposure] = Known(exposure, (exposure,), (), np.ones(1), 1e-9, np.inf)
+        found[balance] = Known(balance, (f"{balance}.r", f"{balance}.b"), (2,), np.ones(2), 1e-9, np.inf)
     return found
 
 
@@ -128,7 +131,7 @@ def choose_free(
                 raise InputError(f"'{follower}' is tied to '{leader}', which is not free under this name")
             if any(c in owner for c in own.components):
                 raise InputError(f"'{follower}' is tied or free already")
-            if len(own.components) != len(found[leader].components):
+            if own.shape != found[leader].shape:
                 raise InputError(f"'{follower}' and '{leader}' hold different counts of numbers")
         except InputError as fault:
             problems += [f"ties: {problem}" for problem in fault.problems]
@@ -163,7 +166,7 @@ def _find(name: str, known: Mapping[str, Known]) -> Known:
     for one in known.values():
         if name in one.components:
             return one.component(one.components.index(name))
-    names = [n for one in known.values() for n in (one.path, *one.components)]
+    names = [n for one in known.values() for n in (one.path, *one.components[:3])]
     raise InputError(f"no parameter '{name}'; {did_you_mean(name, dict.fromkeys(names))}")
 
 
@@ -199,9 +202,9 @@ def _free(known: Known, entry: Mapping[str, Any]) -> Free:
     if known.is_direction:
         if not start.any():
             raise InputError(f"{name}: found a start of length 0, which is no direction")
-        return Free(name, known.components, "direction", start, lower, upper)
+        return Free(name, known.components, "direction", start, lower, upper, shape=known.shape)
     if positive and (start <= 0.0).any():
         raise InputError(f"{name}: found a start {start.tolist()}, needed: numbers over 0, as it is positive")
     if positive:
-        return Free(name, known.components, "positive", start, lower, upper)
-    return Free(name, known.components, "plain", start, lower, upper, reach=known.reach)
+        return Free(name, known.components, "positive", start, lower, upper, shape=known.shape)
+    return Free(name, known.components, "plain", start, lower, upper, shape=known.shape, reach=known.reach)

@@ -11,8 +11,9 @@ from diffrt import __version__
 from diffrt.files import make_folder, write_whole
 from diffrt.fitting.page import page_of
 from diffrt.fitting.pictures import names_of, show
-from diffrt.fitting.result import Result
+from diffrt.fitting.result import MOST_LISTED, Result
 from diffrt.image import side_by_side
+from diffrt.scene import Scene
 
 GAP = 2
 """Pixels between the pictures that are side by side."""
@@ -34,12 +35,16 @@ def write_result(result: Result, folder: str | Path) -> list[str]:
         write_whole(folder / name, data)
         written.append(name)
 
-    put("fitted.toml", result.scene.to_toml().encode())
+    def save(name: str, scene: Scene) -> None:
+        scene.save(folder / name)
+        written.append(name)
+
+    save("fitted.toml", result.scene)
     values = result.problem.variables.assign(result.found.u)
     views = result.problem.views
     for view, prefix, (pictures, _) in zip(views, names_of(views), shown.views, strict=True):
         if view.own_camera:
-            put(f"{prefix}fitted.toml", view.placed(values).to_toml().encode())
+            save(f"{prefix}fitted.toml", view.placed(values))
         beside = side_by_side([pictures[name] for name in ("target", "result", "difference")], GAP)
         for name, picture in {**pictures, "comparison": beside}.items():
             picture.save(folder / f"{prefix}{name}.png")
@@ -69,7 +74,8 @@ def as_json(result: Result) -> dict[str, Any]:
                    "upper": _finite(bounds[name][1])}
             for name, start, value, error in rows
         },
-        "correlation": [[_finite(c) for c in row] for row in result.correlation.tolist()],
+        "correlation": [[_finite(c) for c in row] for row in result.correlation.tolist()]
+        if len(result.components) <= MOST_LISTED else None,
         "warnings": list(result.warnings),
         "loss": result.loss,
         "evaluations": result.evaluations,

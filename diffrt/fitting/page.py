@@ -7,7 +7,7 @@ import numpy as np
 
 from diffrt import __version__
 from diffrt.fitting.pictures import Shown, pictures_of
-from diffrt.fitting.result import Result, error_text
+from diffrt.fitting.result import MOST_LISTED, Result, error_text
 from diffrt.image import figure_html, png_bytes
 
 _STYLE = """
@@ -80,6 +80,8 @@ def _numbers(result: Result) -> str:
 
 def _correlations(result: Result) -> str:
     """A table whose cells are the redder the more two numbers move together, the bluer the more against each other."""
+    if len(result.components) > MOST_LISTED:
+        return f"<p>They are listed of at most {MOST_LISTED} numbers.</p>"
     head = "".join(f'<td class="c">{i + 1}</td>' for i in range(len(result.components)))
     rows = []
     for i, (name, row) in enumerate(zip(result.components, result.correlation, strict=True)):

@@ -118,11 +118,10 @@ def make_problem(
         views = [View(v.name, v.placed(values), v.photograph, v.used, v.own_camera) for v in views]
     except InputError as fault:
         raise InputError(*(f"free: {problem}" for problem in fault.problems)) from None
-    own = {p.path for p in scene.parameters()} | {c for p in scene.parameters() for c in p.components}
     numbers, count = len(variables.start), sum(3 * int(view.used.sum()) for view in views)
     if numbers > count:
         raise InputError(f"free: found {numbers} numbers, but the target has {count}; free fewer of them")
-    start = scene.replace({path: value for path, value in values.items() if path in own})
+    start = scene.replace({path: value for path, value in values.items() if path in scene})
     return Problem(start, tuple(views), variables, chosen)
 
 

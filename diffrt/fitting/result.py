@@ -39,8 +39,7 @@ class Result:
         """The fitted scene."""
         values = self.problem.variables.assign(self.found.u)
         scene = self.problem.scene
-        paths = {p.path for p in scene.parameters()} | {c for p in scene.parameters() for c in p.components}
-        return scene.replace({path: value for path, value in values.items() if path in paths})
+        return scene.replace({path: value for path, value in values.items() if path in scene})
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -134,6 +133,8 @@ class Result:
         width = max(map(len, self.components))
         rows = zip(self.components, self.start, self.values, self.uncertainty.stderr, strict=True)
         lines = [f"{name:<{width}}  {a:>12.6g}  ->  {b:>12.6g}  {error_text(e)}" for name, a, b, e in rows]
+        if (more := len(lines) - MOST_LISTED) > 0:
+            lines = [*lines[: MOST_LISTED // 2], f"and {more} more", *lines[-(MOST_LISTED // 2) :]]
         lines += [f"note: {warning}" for warning in self.warnings]
         state = "converged" if self.converged else "interrupted" if self.message == "interrupted" else "stopped"
         levels = len({step.level for step in self.history})
@@ -149,6 +150,11 @@ class Result:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in ("problem", "found", "seconds", "starts")}
+
+
+MOST_LISTED = 64
+"""So many numbers are listed one by one where a person reads them, and have their correlations given: of the texels of
+a bitmap these would be millions."""
 
 
 def error_text(error: float) -> str:

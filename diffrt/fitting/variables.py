@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, exp, jacobian
 from diffrt.errors import InputError
+from diffrt.scene.scene import shaped
 
 Vector = NDArray[np.float64]
 
@@ -37,17 +38,18 @@ class Free:
 
     name: its path. components: the path of each number, (n,). kind: "plain", "positive" or "direction". start, lower,
     upper: (n,), bounds infinite where there are none. followers: the names of the parameters that are tied to it.
-    reach: how far one step may move each number, infinite if anywhere.
+    reach: how far one step may move each number, infinite if anywhere. shape: of the value in the scene.
     """
 
     name: str
-    components: tuple[str, ...]
+    components: Sequence[str]
     kind: str
     start: Vector
     lower: Vector
     upper: Vector
     followers: tuple[str, ...] = ()
     reach: float = np.inf
+    shape: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -55,7 +57,7 @@ class Free:
         return 2 if self.kind == "direction" else len(self.components)
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> Sequence[str]:
         """What each coordinate is called: the number that it moves, or the direction."""
         return (self.name,) * 2 if self.kind == "direction" else self.components
 
@@ -136,11 +138,11 @@ class Variables:
         return np.concatenate([np.ravel(f.values(part)) for f, part in self._parts(u)])
 
     def assign(self, u: Any) -> dict[str, Any]:
-        """The value of every free and tied parameter: a float or an array (3,), or a Var if u is one."""
+        """The value of every free and tied parameter: a float, an array, or a Var if u is one."""
         values: dict[str, Any] = {}
         for f, part in self._parts(u):
             value = f.values(part)
-            value = value if len(f.components) > 1 else value[0]
+            value = shaped(value, f.shape) if f.shape else value[0]
             values |= dict.fromkeys((f.name, *f.followers), value)
         return values
 

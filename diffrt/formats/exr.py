@@ -44,7 +44,7 @@ class _Channel:
     sampling: tuple[int, int]
 
 
-def read(path: str | Path) -> NDArray[np.float64]:
+def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
     """The values (height, width, 3). Raises InputError."""
     data = read_bytes(path, limit=MAX_BYTES + MIB)
     try:
@@ -53,7 +53,7 @@ def read(path: str | Path) -> NDArray[np.float64]:
         raise InputError(f"{path}: reading it needs the package OpenEXR: pip install 'diffrt[exr]'") from None
     reason = "its header is wrong"
     try:
-        names = [channel.name for channel in _checked(path, data)]
+        names = [channel.name for channel in _checked(path, data, most)]
         del data
         color = ("R", "G", "B") if "R" in names else ("Y", "Y", "Y")
         if not {*names} >= {*color} or "RY" in names:
@@ -111,7 +111,7 @@ def encode(values: NDArray[np.float64]) -> bytes:
     return b"".join([header, starts.astype("<u8").tobytes(), lines.tobytes()])
 
 
-def _checked(path: str | Path, data: bytes) -> list[_Channel]:
+def _checked(path: str | Path, data: bytes, most: int) -> list[_Channel]:
     """The channels of a file. Raises InputError and Damaged, and what Python does about bytes that are missing."""
     if data[:4] != _MAGIC:
         raise Damaged("it does not begin as one")
@@ -130,7 +130,7 @@ def _checked(path: str | Path, data: bytes) -> list[_Channel]:
         place = end
     left, top, right, bottom = struct.unpack("<4i", _needed(attributes, b"dataWindow"))
     width, height = right - left + 1, bottom - top + 1
-    check_size(path, height, width)
+    check_size(path, height, width, most)
     channels = list(_channels(_needed(attributes, b"channels")))
     if height * width * sum(channel.size for channel in channels) > MAX_BYTES:
         raise InputError(f"{path}: is {width} x {height} pixels of {len(channels)} channels; {MAX_BYTES // MIB} MiB "

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
-from diffrt.formats.limits import Damaged, check_size, damage
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
 
 MAX_SCANS = 64
 """Programs that write progressive pictures use 6 to 20."""
@@ -41,7 +41,7 @@ _UPRIGHT: dict[int, Any] = {
 """What an orientation asks for (Exif 2.3, section 4.6.4, tag 274); 1 asks for nothing."""
 
 
-def read(path: str | Path) -> NDArray[Any]:
+def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
     """The levels (height, width, 3) of 8 bits, turned as the file's orientation says. Raises InputError."""
     from PIL import Image as pillow  # slow to import
 
@@ -56,7 +56,7 @@ def read(path: str | Path) -> NDArray[Any]:
                 raise InputError(f"{path}: is coded without loss, by arithmetic or in levels; save it as a usual JPEG")
             if kind in _FRAMES:
                 size = struct.unpack_from(">HH", segment, 5)
-                check_size(path, *size)
+                check_size(path, *size, most)
             scans += kind == _SCAN
             if kind == _EXIF:
                 orientation = _orientation(segment[4:]) or orientation

@@ -8,14 +8,14 @@ MAX_SIDE = 16384
 MAX_PIXELS = 1 << 24  # 4096 x 4096, which as linear float64 take 384 MiB
 
 
-def check_size(path: str | Path, height: int, width: int) -> None:
-    """Raises InputError if a picture is empty, or has more than MAX_SIDE pixels on a side or MAX_PIXELS in all."""
+def check_size(path: str | Path, height: int, width: int, most: int = MAX_PIXELS) -> None:
+    """Raises InputError if a picture is empty, or has more than MAX_SIDE pixels on a side or `most` in all."""
     if max(height, width) > MAX_SIDE:
         raise InputError(f"{path}: is {_count(width)} x {_count(height)} pixels; a side may have {MAX_SIDE}")
     if min(height, width) < 1:
         raise InputError(f"{path}: is {_count(width)} x {_count(height)} pixels; at least one is needed")
-    if height * width > MAX_PIXELS:
-        raise InputError(f"{path}: is {width} x {height} pixels; {MAX_PIXELS} in all are read")
+    if height * width > most:
+        raise InputError(f"{path}: is {width} x {height} pixels; {most} in all are read")
 
 
 class Damaged(Exception):

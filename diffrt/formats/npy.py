@@ -14,7 +14,7 @@ from diffrt.formats.limits import MAX_PIXELS, check_size
 from diffrt.image import check_finite
 
 
-def read(path: str | Path) -> NDArray[np.float64]:
+def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
     """The values (height, width, 3)."""
     data = read_bytes(path, limit=MAX_PIXELS * 3 * 8 + MIB)
     file = io.BytesIO(data)
@@ -29,7 +29,7 @@ def read(path: str | Path) -> NDArray[np.float64]:
         raise InputError(f"{path}: holds {dtype} values; float64, float32 or float16 is needed")
     if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
         raise InputError(f"{path}: has the shape {shape}; (height, width, 3) or (height, width) is needed")
-    check_size(path, *shape[:2])
+    check_size(path, *shape[:2], most)
     promised, found = math.prod(shape) * dtype.itemsize, len(data) - file.tell()
     if promised != found:
         raise InputError(f"{path}: damaged .npy: {promised} bytes of values are announced, {found} follow")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
-from diffrt.formats.limits import Damaged, check_size, damage
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of every color type: gray, RGB, palette, both with alpha
@@ -24,7 +24,7 @@ _PNG_PIECE = 16384  # compressed bytes, which are at most 17 MB of rows
 _PILLOW_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of 8 bits, by the number of channels
 
 
-def read(path: str | Path) -> NDArray[Any]:
+def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
     """The levels (height, width, 3), of 8 or 16 bits."""
     data = read_bytes(path, limit=112 * MIB)  # MAX_PIXELS of RGB noise of 16 bits take a little over 96 MiB
     if not data.startswith(_PNG_SIGNATURE):
@@ -39,7 +39,7 @@ def read(path: str | Path) -> NDArray[Any]:
             raise Damaged("its header is wrong")
     except (Damaged, KeyError, struct.error) as fault:
         raise InputError(f"{path}: damaged PNG: {damage(fault, 'its header is wrong')}") from None
-    check_size(path, height, width)
+    check_size(path, height, width, most)
     if color_type == 3:
         raise InputError(f"{path}: has a palette; a gray or RGB PNG is needed")
     if depth not in (8, 16):

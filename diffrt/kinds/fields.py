@@ -11,12 +11,14 @@ Lengths are in scene units, and light is in units that go with them: with a scen
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import AfterValidator, BeforeValidator, Strict
+from pydantic import AfterValidator, BeforeValidator, InstanceOf, Strict
 from pydantic import Field as Within
+
+from diffrt.kinds.texels import Texels
 
 SMALLEST = 1e-9
 """Of lengths and angles, and of how far from 180 degrees an angle is. What is smaller is lost to the rounding of
@@ -39,7 +41,8 @@ class Quantity(Rule):
     """The rule of a parameter: a number, or a vector with one letter per component.
 
     minimum, maximum: natural bounds of each component, which an optimiser can keep to; infinite if none.
-    is_direction: whether the length of the vector means nothing.
+    is_direction: whether the length of the vector means nothing. fixed: whether it is a number of the formulas that is
+    no parameter: the image is not differentiated by it.
     """
 
     components: str = ""
@@ -47,11 +50,21 @@ class Quantity(Rule):
     maximum: float = inf
     unit: str = ""
     is_direction: bool = False
+    fixed: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of a value."""
         return (len(self.components),) if self.components else ()
+
+
+@dataclass(frozen=True)
+class Own(Quantity):
+    """The rule of a field of a texture that holds what the texture stands for: a value of the material's field, or for
+    each texel one. It is that of the material's field, which is `own` once the texture is made for one."""
+
+    per_texel: bool = False
+    own: "Field | None" = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,8 @@ _Fractions = Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_
 _Roughness = Annotated[_Finite, Within(ge=0.01, le=1.0)]
 _Index = Annotated[_Finite, Within(ge=0.01, le=100.0)]
 _Extinction = Annotated[_Finite, Within(ge=0.0, le=100.0)]
+_Pair = Annotated[tuple[_Coordinate, _Coordinate], BeforeValidator(_in_order)]
+_Sizes = Annotated[tuple[_Positive, _Positive], BeforeValidator(_in_order)]
 _STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
 
 
@@ -212,3 +227,39 @@ def pixels(words: str, default: Any = None) -> Any:
     """A number of pixels."""
     check = Annotated[int, Strict(), Within(ge=1, le=16384)]
     return Field(words, Rule("a whole number from 1 to 16384"), check, default)
+
+
+def pair(words: str, default: Any = None) -> Any:
+    """Two numbers along the texture coordinates u and v, (2,)."""
+    return Field(words, Quantity("two numbers [u, v], each within -1e9 and 1e9", "uv"), _Pair, default)
+
+
+def counts(words: str, default: Any = None) -> Any:
+    """Two numbers over 0 along the texture coordinates u and v, (2,), which are no parameters: where u goes around a
+    shape only some of them fit."""
+    rule = Quantity("two numbers [u, v], each from 1e-9 to 1e9", "uv", minimum=SMALLEST, fixed=True)
+    return Field(words, rule, _Sizes, default)
+
+
+def own(words: str) -> Any:
+    """In a texture: a value of the field of the material that the texture stands for."""
+    return Field(words, Own("a value of the field"), Any)
+
+
+def texels(words: str) -> Any:
+    """In a texture: values of the field that the texture stands for, row by row from the top, (height, width, ...)."""
+    allowed = 'rows of values of the field, from the top, all of the same length; or a file of them, as file = "..."'
+    python = 'rows of values of the field, or an array (height, width, ...) of them; or a file of them, as file="..."'
+    return Field(words, Own(allowed, in_python=python, per_texel=True), InstanceOf[Texels])
+
+
+def picture_file(words: str) -> Any:
+    """The name of an image file, from the folder of the scene file; "" for none."""
+    allowed = 'the name of an image file in quotes, such as "wood.png", seen from the folder of the scene file'
+    return Field(words, Rule(allowed), Annotated[str, Strict()], "")
+
+
+def one_of(words: str, names: tuple[str, ...], default: str) -> Any:
+    """One of a few words."""
+    allowed = ", ".join(f'"{name}"' for name in names if name)
+    return Field(words, Rule(f"one of {allowed}"), Literal[names], default)

@@ -1,4 +1,5 @@
-"""What every kind of shape, material, light, background and camera is: fields with their rules, and formulas of them.
+"""What every kind of shape, material, texture, light, background and camera is: fields with their rules, and formulas
+of them.
 
     class Sphere(Shape):
         type = "sphere"
@@ -18,7 +19,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from diffrt.errors import InputError
-from diffrt.kinds.fields import Field, Quantity, Relation, radiance
+from diffrt.kinds.fields import Field, Own, Quantity, Relation, radiance
 from diffrt.kinds.values import frozen, same, written
 
 
@@ -30,7 +31,8 @@ class Kind:
     of, which tells all mistakes at once; arrays are copied.
 
     type: the name in scene files. fields: by name, in order. parts: the names of what an object holds besides, which
-    are objects of kinds themselves. relations: rules between fields. group: what it is a kind of.
+    are objects of kinds themselves. relations: rules between fields. group: what it is a kind of. made_from: of a class
+    that is made for one place, what it is made from: first the class that programs make objects of.
     """
 
     group: ClassVar[str] = ""
@@ -38,6 +40,7 @@ class Kind:
     fields: ClassVar[dict[str, Field]] = {}
     parts: ClassVar[tuple[str, ...]] = ()
     relations: ClassVar[tuple[Relation, ...]] = ()
+    made_from: ClassVar[tuple[Any, ...]] = ()
     __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls) -> None:
@@ -84,16 +87,17 @@ class Kind:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """The call that makes it, without what is the default."""
-        # Of a rare field it matters that it is given.
-        defaults = {
-            name: written(field.default)
-            for name, field in self.fields.items()
-            if field.default is not None and not field.rare
-        }
-        given = {name: written(value) for name, value in vars(self).items()}
+        """The call that makes it, without what is the default. A rare field is there if it was given: then it is a
+        parameter of its own."""
+        left_out = {name: field for name, field in self.fields.items() if field.default is not None and not field.rare}
+        defaults = {name: written(field.default) for name, field in left_out.items()}
+        given = {name: written(value) for name, value in self.given().items()}
         values = ", ".join(f"{name}={text}" for name, text in given.items() if text != defaults.get(name))
         return f"{type(self).__name__}({values})"
+
+    def given(self) -> dict[str, Any]:
+        """The values that make it again."""
+        return vars(self)
 
     @classmethod
     def quantities(cls) -> dict[str, Quantity]:
@@ -101,9 +105,14 @@ class Kind:
         return {name: f.rule for name, f in cls.fields.items() if isinstance(f.rule, Quantity)}
 
     @classmethod
+    def numbers(cls) -> dict[str, Quantity]:
+        """The rules of those fields whose numbers stand in the tables of the tracer."""
+        return cls.quantities()
+
+    @classmethod
     def row_width(cls) -> int:
-        """How many numbers an object holds."""
-        return sum(int(np.prod(q.shape)) for q in cls.quantities().values())
+        """How many numbers an object has in such a table."""
+        return sum(int(np.prod(q.shape)) for q in cls.numbers().values())
 
     @classmethod
     def unpack(cls, row: Any) -> Self:
@@ -112,7 +121,7 @@ class Kind:
         if isinstance(row, Kind):
             return cls.holding(**vars(row))
         values, start = {}, 0
-        for name, quantity in cls.quantities().items():
+        for name, quantity in cls.numbers().items():
             size = len(quantity.components)
             values[name] = row[start : start + size] if size else row[start]
             start += size or 1
@@ -141,6 +150,8 @@ def _signature(kind: type[Kind]) -> Signature:
 
 def _annotation(field: Field) -> str:
     """The name of the type of a field's values, of those in `values`."""
+    if isinstance(field.rule, Own):
+        return "Any" if field.rule.per_texel else "Value"
     if isinstance(field.rule, Quantity):
         return {"": "Scalar", "xyz": "Vec3", "rgb": "Colour"}.get(field.rule.components, "Any")
     checked = getattr(field.check, "__origin__", field.check)  # what is Annotated
@@ -159,7 +170,7 @@ class Shape(Kind):
       derivatives where inside <= 0 too.
     - normal_at(p, side): the unit normal at the point p of the surface, on the side that the ray came from.
 
-    Points and directions are (3, N), the rest is (N,).
+    Points and directions are (3, N), the rest is (N,). A face that may have a texture says its coordinates with `uv`.
 
     faces: the classes of the faces, with the same fields; empty for a shape that is its own face. faces_if: by the name
     of a flag among the fields, those of the faces that are there only if it is true. meets_itself: the sides (of +1,
@@ -169,6 +180,7 @@ class Shape(Kind):
     not from where the ray starts. There the two sides are two faces, the outer one first, each with a side of its own
     that is the same everywhere. back: the way from a face to the other side of its surface in the list of faces, +1 or
     -1; 0 for a face that can be met from both sides. A ray that leaves one of the two does not meet the other.
+    goes_around: whether u, and whether v, comes from 1 back to 0 around the face, so that both are one line on it.
     """
 
     group = "shapes"
@@ -176,6 +188,7 @@ class Shape(Kind):
     faces: ClassVar[tuple[type["Shape"], ...]] = ()
     faces_if: ClassVar[Mapping[str, tuple[type["Shape"], ...]]] = {}
     meets_itself: ClassVar[tuple[float, ...]] = ()
+    goes_around: ClassVar[tuple[bool, bool]] = (False, False)
     back: ClassVar[int] = 0
 
     @classmethod
@@ -202,6 +215,17 @@ class Shape(Kind):
         """`inside` for rays that leave the points o of the face itself, on a side that is among `meets_itself`. It is
         to pass through zero where such a ray grazes the face, and not to touch it."""
         return self.intersect(o, d, side)[1]
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        """The coordinates u and v (N,) of textures at points p of the face: u to the right and v upward as it is seen
+        from its front, from 0 to 1 each where the face is bounded, else in scene units. They are smooth along the face,
+        but for u or v that go around it. A face without them has no textures."""
+        raise NotImplementedError
+
+    @classmethod
+    def has_uv(cls) -> bool:
+        """Whether every face has coordinates for textures."""
+        return all(face.uv is not Shape.uv for face in cls.faces or (cls,))
 
     # What helps the search; none of it is differentiated.
     def box(self) -> tuple[Any, Any] | None:
@@ -255,6 +279,41 @@ class Material(Kind):
     def ambient(self, n: Any, to_eye: Any) -> Any:
         """Radiance per radiance that comes evenly from everywhere, (3, N)."""
         raise NotImplementedError
+
+
+class Texture(Kind):
+    """Values of a field of a material that differ from place to place.
+
+    It is made for one field: its fields made by `own` and `texels` hold values of that one, in its own rule. From the
+    coordinates u and v (N,) of a surface, a texture is one of two things:
+
+    - continuous, with `value(u, v, around) -> (..., N)`, the values of the field. around: whether u, and whether v,
+      goes around the shape: then 0 and 1 are the same line, and the values there must be too.
+    - with an edge where it jumps (has_edge), with `border(u, v) -> (N,)`, which passes through zero there, and
+      `piece(positive)`, the value on the one side and on the other. border uses fields that are not the texture's own
+      values, piece only such.
+
+    whole: by the name of a pair of numbers, what each of them must be a multiple of where u or v goes around.
+    made_from: of one that is made for a field, the texture, the kind of material, and the name of the field.
+    """
+
+    group = "textures"
+    has_edge: ClassVar[bool] = False
+    whole: ClassVar[Mapping[str, int]] = {}
+
+    def value(self, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
+        raise NotImplementedError
+
+    def border(self, u: Any, v: Any) -> Any:
+        raise NotImplementedError
+
+    def piece(self, positive: bool) -> Any:
+        raise NotImplementedError
+
+    @classmethod
+    def numbers(cls) -> dict[str, Quantity]:
+        """The rules of the numbers that `border` uses: all but the values of the material's field."""
+        return {name: rule for name, rule in cls.quantities().items() if not isinstance(rule, Own)}
 
 
 class Light(Kind):

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from diffrt.errors import InputError
-from diffrt.kinds.fields import Field, Quantity
-from diffrt.kinds.kind import END, REFLECT, Background, Camera, Kind, Light, Material, Shape
+from diffrt.kinds.fields import Field, Own, Quantity, reflectance
+from diffrt.kinds.kind import END, REFLECT, Background, Camera, Kind, Light, Material, Shape, Texture
 
 SAMPLES = 5
 """With so many random rays or directions the formulas of a new kind are tried."""
@@ -24,7 +24,7 @@ def register(kinds: dict[str, dict[str, Any]], kind: AnyKind) -> AnyKind:
     """
     if not (isinstance(kind, type) and issubclass(kind, Kind) and kind.group in kinds):
         raise InputError(
-            f"register: found {kind!r}, needed: a class of Shape, Material, Light or Camera, or of Background"
+            f"register: found {kind!r}, needed: a class of Shape, Material, Texture, Light or Camera, or of Background"
         )
     problems = list(_of_class(kinds[kind.group], kind))
     if not problems:
@@ -79,6 +79,13 @@ def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
         elif "reflectance" not in kind.fields:
             yield "has the event REFLECT and no field reflectance"
         yield from _missing(kind, Material, needed)
+    elif issubclass(kind, Texture):
+        yield from _missing(kind, Texture, ("border", "piece") if kind.has_edge else ("value",))
+        for name in kind.whole:
+            if name not in kind.fields or not getattr(kind.fields[name].rule, "fixed", False):
+                yield f"whole: found {name!r}, needed: the name of a field made by counts"
+        if kind.has_edge and any(isinstance(f.rule, Own) and f.rule.per_texel for f in kind.fields.values()):
+            yield "has an edge and texels; a texture with an edge is made of values by own"
     elif issubclass(kind, Light):
         if kind.everywhere and "radiance" not in kind.fields:
             yield "comes from everywhere and has no field radiance"
@@ -106,7 +113,12 @@ def _of_formulas(kind: type[Kind]) -> Iterator[str]:
     random = np.random.default_rng(0)
     if issubclass(kind, Camera):
         return  # how large an image is, is not a matter of the class
-    values = {name: _drawn(field, random) for name, field in kind.fields.items() if isinstance(field.rule, Quantity)}
+    if issubclass(kind, Texture):
+        kind = _of_colours(kind)
+    values = {
+        name: _drawn(field, random) if isinstance(field.rule, Quantity) else field.default
+        for name, field in kind.fields.items()
+    }
     o, d = random.normal(size=(3, SAMPLES)), random.normal(size=(3, SAMPLES))
     d, n = d / np.linalg.norm(d, axis=0), o / np.linalg.norm(o, axis=0)
     with np.errstate(all="ignore"):
@@ -144,6 +156,17 @@ def _formulas(thing: Any, o: Any, d: Any, n: Any) -> Iterator[tuple[str, Callabl
             yield f"{name}.normal_at", partial(thing.normal_at, o, sides), (vector,)
         yield f"{name}.side", lambda: thing.side(o), (one,)
         yield f"{name}.reach", lambda: thing.reach(o), (one,)
+        if type(thing).has_uv():
+            yield f"{name}.uv", lambda: thing.uv(o, np.ones(SAMPLES)), (one, one)
+    elif isinstance(thing, Texture):
+        u, v = o[:2]
+        if thing.has_edge:
+            yield f"{name}.border", lambda: thing.border(u, v), (one,)
+            for positive in (True, False):
+                yield f"{name}.piece", partial(thing.piece, positive), (vector,)
+        else:
+            for around in ((False, False), (True, False)):
+                yield f"{name}.value", partial(thing.value, u, v, around), (vector,)
     elif isinstance(thing, Material) and thing.event == END:
         yield f"{name}.brdf", lambda: thing.brdf(n, n, d * np.sign(np.sum(d * n, 0))), (vector,)
         yield f"{name}.ambient", lambda: thing.ambient(n, n), (vector,)
@@ -155,8 +178,24 @@ def _formulas(thing: Any, o: Any, d: Any, n: Any) -> Iterator[tuple[str, Callabl
         yield f"{name}.seen", lambda: thing.seen(d), (vector,)
 
 
+class _Coloured(Material):
+    """A material with one colour, for which textures are tried."""
+
+    colour = reflectance("any colour")
+
+
+def _of_colours(kind: type[Texture]) -> type[Texture]:
+    """A texture for a field that is a colour."""
+    from diffrt.kinds import texture_for  # which imports this module
+
+    made: Any = kind
+    return texture_for(made, _Coloured, "colour")
+
+
 def _drawn(field: Field, random: Any) -> Any:
     """Values that a rule allows, the same for all samples, (3, 1) or (1,)."""
     rule: Any = field.rule
+    if isinstance(rule, Own):  # texels
+        return random.uniform(size=(2, 3, *rule.shape))
     low, high = max(rule.minimum, -2.0), min(rule.maximum, 2.0)
     return random.uniform(low + 0.1 * (high - low), high, (*rule.shape, 1))

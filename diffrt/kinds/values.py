@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var
+from diffrt.kinds.texels import Texels
 
 Scalar: TypeAlias = float | Var
 """One number, ()."""
@@ -44,8 +45,10 @@ def plain(value: Any, free: bool = True, depth: int = _DEEPEST) -> Any:
     """What stands for a value in a scene file: numbers, and lists of numbers.
 
     free: whether a Var may stand here; it is then taken for its current value. What is neither a number, an array, a
-    sequence nor such a Var stays what it is, so that the rules can refuse it.
+    sequence nor such a Var stays what it is, so that the rules can refuse it. Texels, which are checked, stay too.
     """
+    if isinstance(value, Texels):
+        return value
     if isinstance(value, Var):
         return plain(value.value, free, depth) if free else value
     if isinstance(value, list | tuple):
@@ -79,6 +82,7 @@ def same(one: Any, other: Any) -> bool:
     """Whether two values are the same numbers, and the very same Vars."""
     if isinstance(one, Var) or isinstance(other, Var):
         return one is other
+    one, other = (value.array if isinstance(value, Texels) else value for value in (one, other))
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
@@ -91,6 +95,8 @@ def written(value: Any) -> str:
     if isinstance(value, Var):
         name = f", {value.name!r}" if value.name else ""
         return f"variable({written(value.value)}{name})"
+    if isinstance(value, Texels):
+        value = value.array
     if isinstance(value, np.ndarray | np.generic):
         return written(plain(value, free=False))
     if isinstance(value, list | tuple):

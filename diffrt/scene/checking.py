@@ -9,6 +9,7 @@ the field; `python` says for whom the lines are.
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from pydantic import ValidationError
 
 from diffrt.autograd import Var
 from diffrt.errors import MOST_PROBLEMS, did_you_mean, shown
-from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, TEXTURES, Kind, Quantity, Rule, kinds_in
 from diffrt.kinds.registry import is_same
 from diffrt.kinds.values import plain
-from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of
+from diffrt.scene.schema import Checked, Document, Table, rule_of, table_of, textures_in
+from diffrt.scene.texels import texel_field, with_texels
 
 Problems = list[str]
 
@@ -28,12 +30,17 @@ GROUPS: Mapping[str, Mapping[str, type[Kind]]] = {
 }  # fmt: skip
 """The kinds that may stand in each part of a scene."""
 
+HERE = Path()
+"""The working folder, from which files are seen if a scene is in none."""
 
-def check_document(data: Mapping[str, Any], python: bool = False) -> tuple[Document | None, Problems]:
-    """Check a whole scene.
 
-    data: its parts: the tables as TOML gives them, objects of kinds in place of tables.
-    Returns the document, or None with one line per mistake.
+def check_document(
+    data: Mapping[str, Any], python: bool = False, folder: Path = HERE
+) -> tuple[Document | None, Problems]:
+    """Check a whole scene, and read the images that it names.
+
+    data: its parts: the tables as TOML gives them, objects of kinds in place of tables. folder: that the names of files
+    are seen from. Returns the document, or None with one line per mistake.
     """
     parts: dict[str, Any] = {}
     problems: Problems = []
@@ -45,7 +52,7 @@ def check_document(data: Mapping[str, Any], python: bool = False) -> tuple[Docum
         problems += faults
     for group in ("shapes", "lights"):
         if isinstance(data.get(group), Mapping):
-            parts[group], faults = _check_group(group, data[group], GROUPS[group], python)
+            parts[group], faults = _check_group(group, data[group], GROUPS[group], python, folder)
             problems += faults
     problems += _shared_names(data)
     broken = {group for group, table in parts.items() if table is None}
@@ -60,12 +67,18 @@ def check_camera(path: str, data: Any, python: bool = False) -> tuple[Any, Probl
 
 
 def check_kind(
-    path: str, data: Any, kinds: Mapping[str, type[Kind]], default: str | None = None, python: bool = False
+    path: str,
+    data: Any,
+    kinds: Mapping[str, type[Kind]],
+    default: str | None = None,
+    python: bool = False,
+    folder: Path = HERE,
 ) -> tuple[Any, Problems]:
     """Check one table, or object, that is of one of several kinds.
 
     path: where it stands, such as "shapes.ball". data: the plain table, or an object of a kind. kinds: the class for
-    each `type`. default: the type if the table names none. Returns the table, or None, and the problems.
+    each `type`. default: the type if the table names none. folder: that the names of files are seen from. Returns the
+    table, or None, and the problems.
     """
     if isinstance(data, Kind) and _is_among(type(data), kinds):
         data = {"type": type(data).type, **vars(data)}
@@ -82,13 +95,46 @@ def check_kind(
         hint = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
         hint = f"; {hint}" if hint.startswith("did") else ""
         return None, [f"{path}.type: found {shown(kind)}, allowed: one of {_quoted(kinds)}{hint}"]
-    model = table_of(kinds[kind])
-    if "material" not in model.model_fields or "material" not in data:
-        return _check_fields(path, data, model, set(), python)
-    material, problems = check_kind(f"{path}.material", data["material"], MATERIALS, None, python)
-    broken = {"material"} if material is None else set()
-    table, faults = _check_fields(path, {**data, "material": material}, model, broken, python)
-    return table, faults + problems
+    made = kinds[kind]
+    problems: Problems = []
+    broken: set[str] = set()
+    data = dict(data)
+    for field in (*made.fields, *made.parts):
+        choices = kinds_in(made, field)
+        if (field in made.parts and field in data) or (choices and isinstance(data.get(field), Mapping | Kind)):
+            data[field], faults = check_kind(f"{path}.{field}", data[field], choices, None, python, folder)
+            problems += faults
+            broken |= {field} if faults else set()
+    if name := texel_field(made):
+        data, faults, faulty = with_texels(path, data, made, name, folder, python)
+        problems, broken = problems + faults, broken | faulty
+    for field in made.parts:
+        if isinstance(data.get(field), Table):
+            faults = _textures_that_do_not_fit(f"{path}.{field}", made, data[field])
+            problems += faults
+            broken |= {field} if faults else set()
+    table, faults = _check_fields(path, data, table_of(made), broken, python)
+    return (None if problems else table), faults + problems
+
+
+def _textures_that_do_not_fit(path: str, shape: Any, material: Table) -> Problems:
+    """Lines about textures on a shape without coordinates, or that do not meet where those go around."""
+    problems = []
+    around = [any(face.goes_around[axis] for face in shape.faces or (shape,)) for axis in (0, 1)]
+    for field, table in textures_in(material).items():
+        texture: Any = table.kind
+        if not shape.has_uv():
+            problems.append(f"{path}.{field}: found a texture, allowed: one value; a {shape.type} has no coordinates "
+                            "u, v for textures")  # fmt: skip
+            continue
+        for name, multiple in texture.whole.items():
+            pair = getattr(table, name)
+            bad = [axis for axis in (0, 1) if around[axis] and pair[axis] % multiple]
+            if bad:
+                letter, found = "uv"[bad[0]], shown(pair[bad[0]])
+                problems.append(f"{path}.{field}.{name}: found {found} along {letter}, which goes around a "
+                                f"{shape.type}; allowed: a multiple of {multiple}, so that the ends meet")  # fmt: skip
+    return problems
 
 
 def _is_among(kind: type[Kind], kinds: Mapping[str, type[Kind]]) -> bool:
@@ -97,15 +143,15 @@ def _is_among(kind: type[Kind], kinds: Mapping[str, type[Kind]]) -> bool:
 
 def _is_new(thing: Kind) -> bool:
     """Whether nobody has registered the class of an object."""
-    return not any(_is_among(type(thing), kinds) for kinds in (*GROUPS.values(), MATERIALS))
+    return not any(_is_among(type(thing), kinds) for kinds in (*GROUPS.values(), MATERIALS, TEXTURES))
 
 
 def _check_fields(
     path: str, data: Mapping[str, Any], model: type[Checked], broken: set[str], python: bool
 ) -> tuple[Any, Problems]:
     """Check the fields of a table and their relations; `broken` are fields reported already."""
-    # A Var may stand for a quantity; the size of an image or the name of a file is none.
-    values = {name: plain(value, isinstance(rule_of(model, name), Quantity)) for name, value in data.items()}
+    # A Var may stand for a parameter; the size of an image or the name of a file is none.
+    values = {name: plain(value, _is_parameter(rule_of(model, name))) for name, value in data.items()}
     table, faulty = None, set(broken)
     try:
         table = model.model_validate(values)
@@ -118,10 +164,16 @@ def _check_fields(
     for relation in model.relations:
         if faulty.isdisjoint(relation.fields):
             related = {name: values.get(name, model.model_fields[name].default) for name in relation.fields}
+            if any(isinstance(value, Table) for value in related.values()):
+                continue  # it is about single values, and a texture has many
             if not relation.holds(*related.values()):
                 found = shown(related[relation.blamed]) + ("" if relation.blamed in data else " by default")
                 problems.append(f"{_join(path, relation.blamed)}: found {found}, allowed: {relation.allowed}")
     return (None if problems else table), problems
+
+
+def _is_parameter(rule: Rule | None) -> bool:
+    return isinstance(rule, Quantity) and not rule.fixed
 
 
 def _fault(
@@ -144,7 +196,7 @@ def _found(given: Any, value: Any) -> str:
 
 
 def _check_group(
-    group: str, data: Mapping[Any, Any], kinds: Mapping[str, type[Kind]], python: bool
+    group: str, data: Mapping[Any, Any], kinds: Mapping[str, type[Kind]], python: bool, folder: Path
 ) -> tuple[dict[str, Table] | None, Problems]:
     """Check the named tables of `shapes` or `lights`."""
     tables: dict[str, Table] = {}
@@ -155,7 +207,7 @@ def _check_group(
             problems.append(f"{path}: found the name {shown(name)}, allowed: a letter or _, then letters, digits or _")
         if name == "camera":
             problems.append(f'{path}: found the name "camera", allowed: another name; this one means the camera')
-        tables[name], faults = check_kind(path, entry, kinds, None, python)
+        tables[name], faults = check_kind(path, entry, kinds, None, python, folder)
         problems += faults
         if len(problems) > MOST_PROBLEMS:
             break

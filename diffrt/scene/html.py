@@ -14,7 +14,7 @@ MOST_ROWS = 60
 
 def as_html(parts: Mapping[str, Any]) -> str:
     """The table, as HTML. parts: of a scene, by name."""
-    rows = [row for name, part in parts.items() for row in _rows(name, part)]
+    rows = [row for name, part in parts.items() if part is not None for row in _rows(name, part)]
     more = [f"<tr><td colspan=3>and {len(rows) - MOST_ROWS} more</td></tr>"] if len(rows) > MOST_ROWS else []
     head = "<tr><th>name</th><th>kind</th><th>values</th></tr>"
     return f"<table>{head}{''.join(rows[:MOST_ROWS] + more)}</table>"
@@ -26,7 +26,8 @@ def _rows(name: str, part: Any) -> Iterator[str]:
             yield from _rows(each, thing)
     elif isinstance(part, Kind):
         inner = {key: value for key, value in vars(part).items() if isinstance(value, Kind)}
-        values = (f"{key} = {_shown(value)}" for key, value in vars(part).items() if key not in inner)
+        told = {key: text for key, value in vars(part).items() if key not in inner and (text := _shown(value))}
+        values = (f"{key} = {text}" for key, text in told.items())
         yield _row(name, type(part).__name__, ", ".join(values))
         for key, value in inner.items():
             yield from _rows(f"{name}.{key}", value)
@@ -45,4 +46,6 @@ def _shown(value: Any) -> str:
         return f"{_shown(plain(value))} (free)"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, value))}]" if len(value) <= 4 else f"{len(value)} values"
+    if len(getattr(value, "shape", ())) > 1:  # texels
+        return f"{value.shape[1]} x {value.shape[0]} values"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

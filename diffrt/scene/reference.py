@@ -120,6 +120,6 @@ def _entry(name: str, info: FieldInfo, words: str) -> FieldEntry:
     """A field of a table. words: what it is; what its own description says if empty."""
     rule = next((each for each in info.metadata if isinstance(each, Rule)), Rule(""))
     words, default = words or info.description or "", None if info.is_required() else info.default
-    if not isinstance(rule, Quantity):
+    if not isinstance(rule, Quantity) or rule.fixed:
         return FieldEntry(name, words, rule.allowed, required=info.is_required(), default=default)
     return FieldEntry(name, words, rule.allowed, rule.unit, rule.components, info.is_required(), default, True)

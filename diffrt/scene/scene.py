@@ -29,16 +29,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, stack
+from diffrt.autograd import Var, add_at, reshape, stack
 from diffrt.errors import InputError, did_you_mean, shown
-from diffrt.files import write_whole
 from diffrt.kinds import Background, Camera, Kind, Light, Shape
+from diffrt.kinds.texels import Texels
 from diffrt.kinds.values import Value, plain, written
 from diffrt.scene.checking import GROUPS, check_document, check_kind
 from diffrt.scene.html import as_html
 from diffrt.scene.parameters import Parameter, is_pattern, matching, parameters_of, places_of, variables_of
-from diffrt.scene.schema import Document, Table
-from diffrt.scene.writing import to_toml
+from diffrt.scene.schema import Document, Table, textures_in
+from diffrt.scene.writing import save, to_toml
 
 _NOTHING: Any = object()
 """In place of a part that was not given, so that what is missing is told together with all that is wrong."""
@@ -52,7 +52,7 @@ class Scene:
     that makes it again, once the names in it are imported; it has a new variable in place of each variable.
 
     document: the checked scene file, with current values. variables: the Vars that stand for parameters, by
-    the path of a parameter (3,) or () or of a component ().
+    the path of a parameter, of its shape, or of a component ().
     """
 
     document: Document
@@ -137,7 +137,8 @@ class Scene:
         values = self._given(path, table)
         inner = {name: self._made(f"{path}.{name}", part) for name, part in table if isinstance(part, Table)}
         del values["type"]
-        return table.kind(**{**values, **inner})
+        kind = (*table.kind.made_from, table.kind)[0]
+        return kind(**{**values, **inner})
 
     def _given(self, path: str, table: Table) -> dict[str, Any]:
         """What one could give to make a table again: its values, with Vars where there are some."""
@@ -155,6 +156,10 @@ class Scene:
                 free = [self.variables.get(f"{whole}.{letter}") for letter in letters]
                 if whole in self.variables:
                     values[name] = self.variables[whole]
+                elif isinstance(value, Texels):
+                    inside = {path: var for path, var in self.variables.items() if path.startswith(f"{whole}.")}
+                    for path, var in inside.items():
+                        values[name] = _with_component(values[name], self._locate(path)[1], var)
                 elif any(var is not None for var in free):
                     values[name] = tuple(n if var is None else var for n, var in zip(value, free, strict=True))
         return values
@@ -185,6 +190,8 @@ class Scene:
     def __repr__(self) -> str:
         lines = []
         for name, part in self.parts.items():
+            if part is None:
+                continue
             if isinstance(part, Mapping):
                 entries = "".join(f"\n        {each!r}: {thing!r}," for each, thing in part.items())
                 lines.append(f"    {name}={{{entries}\n    }},\n" if entries else f"    {name}={{}},\n")
@@ -197,12 +204,19 @@ class Scene:
         return as_html(self.parts)
 
     def to_toml(self) -> str:
-        """The text of a scene file with the current values; `parse_scene` reads the same bits back."""
+        """The text of a scene file with the current values; `parse_scene` reads the same bits back.
+
+        Texels that are those of a file are named by it; others stand in the text, however many they are.
+        """
         return to_toml(self.document)
 
     def save(self, path: str | Path) -> None:
-        """Write the scene to a TOML file, entirely or not at all. Raises InputError if it cannot."""
-        write_whole(path, self.to_toml().encode())
+        """Write the scene to a TOML file, entirely or not at all. Raises InputError if it cannot.
+
+        Texels that are those of a file are named by it, seen from the scene's folder if they are in it. Others stand in
+        the scene, or, if there are many, in a .npy file beside it, whose name says what is in it.
+        """
+        save(self.document, path)
 
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters, vectors as a whole: the camera's, the background's, then those of shapes and lights in file
@@ -222,23 +236,44 @@ class Scene:
         return whole if index is None else whole.component(index)
 
     def __getitem__(self, path: str) -> Any:
-        """The value of a parameter: a float, a read-only float64 (3,), or a Var if any part of it is one.
+        """The value of a parameter: a float, a read-only float64 array of its shape, or a Var if any part of it is one.
 
         Raises InputError if there is no such parameter.
         """
-        whole, index = self._locate(path)
+        whole, at = self._locate(path)
         if whole.path in self.variables:
             var = self.variables[whole.path]
-            return var if index is None else var[index]
+            return var if at is None else reshape(var, (-1,))[at]
         numbers = self._numbers(whole)
+        if len(whole.shape) > 1:
+            return self._texels(whole, numbers, at)
         parts = [self.variables.get(c, number) for c, number in zip(whole.components, numbers, strict=True)]
-        if index is not None or whole.size == 1:
-            return parts[index or 0]
+        if at is not None or not whole.shape:
+            return parts[at or 0]
         if any(isinstance(part, Var) for part in parts):
             return stack(parts)
         vector = np.array(numbers)
         vector.flags.writeable = False
         return vector
+
+    def _texels(self, whole: Parameter, numbers: NDArray[np.float64], at: int | None) -> Any:
+        """Texels, or one number of them, as `__getitem__` gives them."""
+        own = {whole.components.index(c): var for c, var in self.variables.items() if c in whole.components}
+        if at is not None:
+            return own.get(at, float(numbers[at]))
+        if not own:
+            return numbers.reshape(whole.shape)
+        places, rest = np.array(list(own)), numbers.copy()
+        rest[places] = 0.0
+        return reshape(add_at(rest, places, stack(list(own.values()))), whole.shape)
+
+    def __contains__(self, path: str) -> bool:
+        """Whether there is a parameter of this path, whole or a component."""
+        try:
+            self._locate(path)
+        except InputError:
+            return False
+        return True
 
     def is_variable(self, path: str) -> bool:
         """Whether `scene[path]` is a Var. Raises InputError if there is no such parameter."""
@@ -253,14 +288,18 @@ class Scene:
     @cached_property
     def _with_variables(self) -> frozenset[str]:
         """The paths of the tables that have."""
-        parts = (path.split(".") for path in self.variables)
-        return frozenset(".".join(p[:2] if p[1] == "material" else p[:1]) for p in parts)
+        parts = [path.split(".") for path in self.variables]
+        inside = (p[:size] for p in parts if p[1] == "material" for size in (2, 3))  # the material, and a texture in it
+        return frozenset(map(".".join, [*(p[:1] for p in parts if p[1] != "material"), *inside]))
 
     def table(self, path: str) -> Table:
-        """The checked table of a shape, a light, the camera, or a material ("ball.material"), with current values."""
-        name, _, inner = path.partition(".")
+        """The checked table of a shape, a light, the camera, a material ("ball.material") or a texture
+        ("ball.material.albedo"), with current values."""
+        name, *inner = path.split(".")
         found: Any = self._tables.get(name)
-        return found.material if inner else found  # type: ignore[no-any-return]
+        for each in inner:
+            found = getattr(found, each)
+        return found  # type: ignore[no-any-return]
 
     def replace(
         self,
@@ -289,7 +328,10 @@ class Scene:
             if unknown := [name for name in parts if name not in known]:
                 raise InputError(*(f"replace: {name}: unknown; {did_you_mean(name, known)}" for name in unknown))
             return Scene(**{**self.parts, **parts}).replace(values, width=width, height=height)
-        things = {path: value for path, value in values.items() if isinstance(value, Kind | Mapping)}
+        things = {
+            path: value for path, value in values.items()
+            if isinstance(value, Kind | Mapping) or path in self._textures
+        }  # fmt: skip
         numbers = {
             path: value for name, value in values.items() if name not in things for path in self._meant(name, values)
         }
@@ -307,6 +349,10 @@ class Scene:
         for path, (whole, index) in places.items():
             value = numbers[path]
             if index is None:
+                size = np.shape(plain(value)) if len(whole.shape) > 1 else whole.shape
+                if size not in (whole.shape, whole.shape[:2]):
+                    problems.append(f"{path}: found a value of shape {size}, allowed: numbers of shape {whole.shape}")
+                    continue
                 self._put(changed, path, value)
                 continue
             number = plain(value)
@@ -339,10 +385,10 @@ class Scene:
             if path not in places_of(name, self._tables[name]):
                 return False
             data[inner[-1]] = self[path]
-        if index is not None:
-            vector = data[inner[-1]]  # of a Var the components are Vars too
-            value = [value if i == index else vector[i] for i in range(len(vector))]
-        data[inner[-1]] = value
+        is_texels = isinstance(data[inner[-1]], Texels)
+        data[inner[-1]] = value if index is None else _with_component(data[inner[-1]], index, value)
+        if is_texels:
+            data |= {key: "" for key in ("file", "encoding") if key in data}  # they are not those of the file any more
         return True
 
     def _with(self, changed: Mapping[str, Any], problems: list[str]) -> "Scene":
@@ -381,11 +427,11 @@ class Scene:
 
     def pack(self, paths: Iterable[str]) -> NDArray[np.float64]:
         """The current values of some parameters as one vector (n,), in the order of `components(paths)`."""
-        numbers: list[float] = []
+        parts: list[Any] = [np.zeros(0)]
         for whole, index in self._places(paths).values():
             current = self._numbers(whole)
-            numbers += current if index is None else [current[index]]
-        return np.array(numbers)
+            parts.append(current if index is None else [current[index]])
+        return np.concatenate(parts)
 
     def unpack(self, paths: Iterable[str], vector: NDArray[np.float64] | Var) -> "Scene":
         """A scene whose parameters have the values of a vector; the inverse of `pack`.
@@ -401,12 +447,19 @@ class Scene:
             raise InputError(f"found {found}, allowed: shape ({sum(sizes)},) for {', '.join(places)}")
         parts = vector if isinstance(vector, Var) else current
         ends = np.cumsum(sizes, dtype=int).tolist()
+        shapes = [whole.shape if index is None else () for whole, index in places.values()]
         return self.replace(
             {
-                path: parts[end - 1] if size == 1 else parts[end - size : end]
-                for path, size, end in zip(places, sizes, ends, strict=True)
+                path: parts[end - 1] if not shape else shaped(parts[end - size : end], shape)
+                for path, size, end, shape in zip(places, sizes, ends, shapes, strict=True)
             }
         )
+
+    @cached_property
+    def _textures(self) -> frozenset[str]:
+        """The paths of the textures."""
+        materials = {f"{name}.material": getattr(table, "material", None) for name, table in self._tables.items()}
+        return frozenset(f"{path}.{field}" for path, table in materials.items() for field in textures_in(table))
 
     @cached_property
     def _tables(self) -> Mapping[str, Table]:
@@ -416,13 +469,15 @@ class Scene:
             tables |= part if isinstance(part, Mapping) else {name: part} if isinstance(part, Table) else {}
         return tables
 
-    def _numbers(self, whole: Parameter) -> list[float]:
-        """The current values of a whole parameter."""
+    def _numbers(self, whole: Parameter) -> Any:
+        """The current values of a whole parameter: a list, or a read-only array of texels, (n,)."""
         name, *fields = whole.path.split(".")
         value: Any = self._tables.get(name)
         for each in fields:
             value = getattr(value, each)
-        return list(value) if whole.size > 1 else [value]
+        if isinstance(value, Texels):
+            return value.array.reshape(-1)
+        return list(value) if whole.shape else [value]
 
     def _locate(self, path: str) -> tuple[Parameter, int | None]:
         """The whole parameter that a path belongs to, and which component of it, None for all."""
@@ -437,7 +492,10 @@ class Scene:
             if path in places:
                 return places[path]
             known = parameters_of(name, table)
-        paths = [p for whole in known for p in (whole.path, *whole.components)]
+            for whole in known:
+                if path in whole.components:
+                    return whole, whole.components.index(path)
+        paths = [p for whole in known for p in whole.names]
         raise InputError(f"no parameter '{path}'; {did_you_mean(path, dict.fromkeys(paths))}")
 
     def _places(self, paths: Iterable[str]) -> dict[str, tuple[Parameter, int | None]]:
@@ -484,6 +542,34 @@ def _variables_in(given: Mapping[str, Any], document: Document) -> dict[str, Var
             for each, table in part.items():
                 variables |= variables_of(each, given[name][each], table)
     return variables
+
+
+def _with_component(values: Any, index: Any, number: Any) -> list[Any]:
+    """A vector, or texels as lists of lists, with another number in one place. Of a Var the components are Vars too."""
+    shape = values.shape if isinstance(values, Texels | Var) else ()
+    if isinstance(values, Texels):
+        values = values.array.tolist()
+    elif len(shape) > 1:
+        flat = reshape(values, (-1,))
+        values = np.vectorize(flat.__getitem__, otypes=[object])(np.arange(flat.size).reshape(shape)).tolist()
+    elif not (isinstance(values, list) and isinstance(values[0], list)):
+        return [number if i == index else values[i] for i in range(len(values))]
+    place = values
+    *inner, last = np.unravel_index(index, _lengths(values))
+    for each in inner:
+        place = place[each]
+    place[last] = number
+    return values  # type: ignore[no-any-return]
+
+
+def _lengths(values: Any) -> tuple[int, ...]:
+    """The shape of lists in lists."""
+    return (len(values), *_lengths(values[0])) if isinstance(values, list) else ()
+
+
+def shaped(vector: Any, shape: tuple[int, ...]) -> Any:
+    """A vector (n,), an array or a Var, in the shape of a parameter."""
+    return vector if len(shape) == 1 else reshape(vector, shape)
 
 
 def expect_scene(value: Any, function: str) -> None:

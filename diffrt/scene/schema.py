@@ -1,7 +1,7 @@
 """What may stand in a scene file: one table for each kind, made from its fields.
 
-The table of a shape has one field more, its material, which is a table itself. Kinds that are registered later are
-found too: a table is made when a kind is first met.
+The table of a shape has one field more, its material, which is a table itself. A field of a material may hold a table
+too, of a texture. Kinds that are registered later are found too: a table is made when a kind is first met.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, create_model
 
-from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule
+from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule, kinds_in, texture_for
 
 
 class Checked(BaseModel):
@@ -36,7 +36,7 @@ class Table(Checked):
 
     def __reduce__(self) -> Any:
         """The classes of tables are made, so that what is pickled is the kind."""
-        return _restore, (self.kind, dict(self), self.model_fields_set)
+        return _restore, (self.kind.made_from or (self.kind,), dict(self), self.model_fields_set)
 
 
 _MADE: dict[type[Kind], type[Table]] = {}
@@ -52,7 +52,8 @@ def table_of(kind: type[Kind]) -> type[Table]:
 def _make(kind: type[Kind]) -> type[Table]:
     fields: dict[str, Any] = {"type": (Literal[kind.type], kind.type)}
     for name, field in kind.fields.items():
-        fields[name] = Annotated[field.check, field.rule], ... if field.default is None else field.default
+        check = SerializeAsAny[Table] | field.check if kinds_in(kind, name) else field.check
+        fields[name] = Annotated[check, field.rule], ... if field.default is None else field.default
     if kind.group == "shapes":
         words = Field(description="what its surface is")
         fields["material"] = Annotated[SerializeAsAny[Table], words, _example()], ...
@@ -61,8 +62,14 @@ def _make(kind: type[Kind]) -> type[Table]:
     return made
 
 
-def _restore(kind: type[Kind], values: dict[str, Any], given: set[str]) -> Table:
+def _restore(made_from: tuple[Any, ...], values: dict[str, Any], given: set[str]) -> Table:
+    kind = texture_for(*made_from) if len(made_from) > 1 else made_from[0]
     return table_of(kind).model_construct(given, **values)
+
+
+def textures_in(material: Table | None) -> dict[str, Table]:
+    """The tables of textures in that of a material, by field."""
+    return {name: value for name, value in material or () if isinstance(value, Table)}
 
 
 def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
@@ -122,4 +129,4 @@ def rule_of(model: type[Checked], field: str) -> Rule | None:
 
 
 __all__ = ["BACKGROUNDS", "CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of",
-           "tables_of"]  # fmt: skip
+           "tables_of", "textures_in"]  # fmt: skip

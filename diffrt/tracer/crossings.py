@@ -7,7 +7,8 @@ The ends of a side differ in signature. What differs first says which number may
   distances (an intersection), or on which side of them the ray starts;
 - a light is blocked: `inside` of the shape that blocks it, for the ray to the light (a shadow border), its
   distance against that of the light, or on which side of it the ray starts;
-- a light ends: how far the end of the path is within the light's own border (a hard spot).
+- a light ends: how far the end of the path is within the light's own border (a hard spot);
+- a ray of the path meets another piece of the same shape: the border of a texture.
 
 Of those that change sign over the side, the one is taken at whose root the signature of the first end really stops,
 and in what the function stands for. Where there is none, other edges lie between: the side is bisected, keeping the
@@ -30,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import root, take
+from diffrt.autograd import add_at, root, take
 from diffrt.compiler import Engine, Segments, kernel, search
 from diffrt.compiler.structures import put_together, take_apart
 from diffrt.tracer.cells import Corners
@@ -39,6 +40,7 @@ from diffrt.tracer.switching import (
     DISTANCE,
     INSIDE,
     START,
+    TILE,
     BlockerSetting,
     CrossingRow,
     Met,
@@ -51,7 +53,7 @@ from diffrt.tracer.switching import (
     solve,
     switching,
 )
-from diffrt.tracer.tables import Columns, Tables
+from diffrt.tracer.tables import Columns, Tables, Tile
 from diffrt.tracer.visibility import Labels, Signatures, Visibility, alike
 
 Floats = NDArray[np.float64]
@@ -70,9 +72,10 @@ class Switches(Columns):
     """The switching functions of N crossings.
 
     bounce: the number of the ray in the path that changes. light: if not -1, the ray is the one from the end of
-    the path to this light. function: INSIDE, DISTANCE or START, of the face `shape`, or BORDER, of none (-1). other:
-    the face whose distance is compared; -1 for the light's. side: +1 or -1, of `shape` and of `other`, on which the ray
-    starts, (2, N). found: whether there is a switching function at all. All but side (N,).
+    the path to this light. function: INSIDE, DISTANCE, START or TILE, of the face `shape`, or BORDER, of none (-1).
+    other: the face whose distance is compared; -1 for the light's; of a TILE the number of the texture, and the ray is
+    the one that leaves `shape`. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found:
+    whether there is a switching function at all. All but side (N,).
     """
 
     bounce: Integers
@@ -140,7 +143,8 @@ def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Int
         switches.put(pending, found)
         pending = pending[~found.found]
     alone = np.append(_alone(view.tables), True)  # -1 is no face
-    moves = switches.found & switches.steady & alone[switches.shape] & alone[switches.other]
+    other = np.where(switches.function == TILE, -1, switches.other)
+    moves = switches.found & switches.steady & alone[switches.shape] & alone[other]
     return Crossings(segments, s, before, view.signatures, replace(switches, found=moves))
 
 
@@ -172,12 +176,19 @@ def _no_switches(size: int) -> Switches:
     return Switches(bounce, light, function, shape, other, np.ones((2, size)), no, no.copy())
 
 
-def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers]:
-    """In what signatures differ first: the bounce, or else (then it is 0) the light, which is -1 for a bounce."""
+def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers, Integers]:
+    """In what signatures differ first: the bounce, or else (then it is 0) the light, which is -1 for a bounce. If the
+    faces agree and the piece of one differs, the bounce is that after it, and the third is the number of the texture,
+    else -1."""
     differs = (a.face != b.face) | (a.side != b.side)
-    path = differs.any(0)
+    path, pieces = differs.any(0), a.piece != b.piece
     light = np.argmax(a.lit != b.lit, 0) if len(a.lit) else np.zeros(len(path), np.int64)
-    return np.where(path, np.argmax(differs, 0), 0), np.where(path, -1, light)
+    tiled = ~path & pieces.any(0)
+    at, columns = np.argmax(pieces, 0), np.arange(len(path))
+    changed = (a.piece ^ b.piece)[at, columns].astype(np.int64)
+    tile = np.where(tiled, np.log2(np.maximum(changed & -changed, 1)).astype(np.int64), -1)
+    bounce = np.where(path, np.argmax(differs, 0), np.where(tiled, at + 1, 0))
+    return bounce, np.where(path | tiled, -1, light), tile
 
 
 def _bisect(view: Visibility, pieces: _Pieces) -> None:
@@ -212,8 +223,9 @@ def _solve(view: Visibility, pieces: _Pieces) -> tuple[Floats, Switches]:
         under, over = beside[:count], beside[count:]
         parts = (under == here.before) & (over != here.before)
         signatures = view.signatures
-        bounce, light = _first_difference(signatures[here.before], signatures[over])
-        good = parts & (bounce == tried.bounce) & (light == tried.light)
+        bounce, light, tile = _first_difference(signatures[here.before], signatures[over])
+        same_tile = tile == np.where(tried.function == TILE, tried.other, -1)
+        good = parts & (bounce == tried.bounce) & (light == tried.light) & same_tile
         for k in range(len(candidates)):
             mine = (number == k) & parts & open_[where_]
             right, off = mine & good, mine & ~good
@@ -233,8 +245,8 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
     signatures = view.signatures
     first, last = signatures[pieces.before], signatures[pieces.after]
     columns = np.arange(len(pieces.low))
-    bounce, light = _first_difference(first, last)
-    path = light < 0
+    bounce, light, tile = _first_difference(first, last)
+    path = (light < 0) & (tile < 0)
     none = np.full(len(columns), -1)
 
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
@@ -242,22 +254,25 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
         asked = asked & ((shape >= 0) | (function == BORDER))
         return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked, asked)
 
-    a, b = (np.where(path, found.face[bounce, columns], -1).astype(np.int64) for found in (first, last))
+    ray = np.where(path, bounce, 0)
+    a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
     # The faces that block the light at one end and not at the other; two of them are tried.
-    one, two = _blockers(view, pieces, light) if not path.all() else (none, none)
+    one, two = _blockers(view, pieces, light) if (light >= 0).any() else (none, none)
     bordered = np.array([*(kind.bordered for kind in view.tables.kinds.lights), False])[light]
+    tiled = first.face[np.maximum(bounce - 1, 0), columns].astype(np.int64)
     yield [
         switches(INSIDE, a, none, path),
         switches(INSIDE, b, none, path),
-        switches(INSIDE, one, none, ~path),
-        switches(INSIDE, two, none, ~path),
+        switches(INSIDE, one, none, light >= 0),
+        switches(INSIDE, two, none, light >= 0),
         *([switches(BORDER, none, none, bordered)] if bordered.any() else ()),
+        *([switches(TILE, tiled, tile, tile >= 0)] if (tile >= 0).any() else ()),
     ]
     yield [
         switches(DISTANCE, a, b, path & (b >= 0)),
         switches(START, a, none, path),
         switches(START, b, none, path),
-        *(switches(function, shape, none, ~path) for function in (DISTANCE, START) for shape in (one, two)),
+        *(switches(function, shape, none, light >= 0) for function in (DISTANCE, START) for shape in (one, two)),
     ]
 
 
@@ -299,7 +314,7 @@ def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> Cross
     kinds = tables.kinds
     number = np.array([0, *(1 + casting(kinds).index(k) if not k.everywhere else 0 for k in kinds.lights)], float)
     ray = RayRow(
-        tables.hits(face, paths.side, goes_on), number[switches.light + 1],
+        tables.hits(face, paths.side, goes_on, paths.piece), number[switches.light + 1],
         take(tables.lights, np.maximum(switches.light, 0), -1), start.astype(float), start_side,
     )  # fmt: skip
     compared = np.where(switches.function == DISTANCE, switches.other, -1)
@@ -307,7 +322,22 @@ def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> Cross
         _met(tables, f, side, start, start_side)
         for f, side in zip((switches.shape, compared), switches.side, strict=True)
     )
-    return CrossingRow(ray, switches.function.astype(float), shape, other)
+    return CrossingRow(ray, switches.function.astype(float), shape, other, _tile(tables, switches))
+
+
+def _tile(tables: Tables, switches: Switches) -> Tile | None:
+    """The textures whose borders crossings are on, as rows; None if there are no textures with edges at all."""
+    if not tables.tiles:
+        return None
+    shape, kind = tables.shape_of[np.maximum(switches.shape, 0)], np.zeros(len(switches.shape))
+    numbers: Any = np.zeros((len(tables.tiles[0].numbers), len(kind)))
+    for number, tile in enumerate(tables.tiles):
+        here = np.flatnonzero((switches.function == TILE) & (switches.other == number))
+        if not here.size:
+            continue
+        kind[here] = tile.kind[shape[here]]
+        numbers = add_at(numbers, here, take(tile.numbers, shape[here], -1))
+    return Tile(kind, numbers)
 
 
 def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats) -> Met:
@@ -374,5 +404,5 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
     return root(g, crossings.s, tables.camera, *fields)
 
 
-__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "Crossings", "Sides", "Switches", "crossing_row", "differentiable",
-           "find_crossings"]  # fmt: skip
+__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "crossing_row",
+           "differentiable", "find_crossings"]  # fmt: skip

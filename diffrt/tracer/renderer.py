@@ -137,7 +137,7 @@ class Topology:
         """
         cells, regions, switches = self.cells, self.regions, self.crossings.switches
         signatures = self.crossings.signatures
-        name = _mixed(*signatures.face, *signatures.side, *signatures.lit)
+        name = _mixed(*signatures.face, *signatures.side, *signatures.lit, *signatures.piece)
         place = np.arange(len(cells.grid))
         grid = np.where(cells.grid >= 0, _mixed(place, name[cells.grid]), np.uint64(0))
         side = self.cells.per_pixel

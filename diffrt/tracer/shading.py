@@ -2,19 +2,21 @@
 
 The formula intersects the shapes that the signature names, one after the other, and shades the last one, or takes what
 is seen of the background along the last ray. What surfaces emit is added on the way. Each signature is a row of the
-kernel; which kinds it meets are numbers in that row.
+kernel; which kinds it meets are numbers in that row. What textures without edges give is found first, by
+`texturing.py`, and comes with the samples.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from diffrt.autograd import maximum, named, scope, take, where
+from diffrt.autograd import broadcast_to, greater, maximum, named, scope, stack, take, where
 from diffrt.compiler import Engine, Segments, choose, kernel
 from diffrt.kinds import Background, Material
 from diffrt.kinds.vectors import dot
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import Hit, Kinds, Tables
+from diffrt.tracer.texturing import EMISSION, Blended, blend
 from diffrt.tracer.visibility import Labels, Signatures
 from diffrt.tracer.walk import walk
 
@@ -29,20 +31,23 @@ class Scenery(NamedTuple):
 class LightPath(NamedTuple):
     """The row of a signature: its surfaces; what answers at its end, the number of the last one's material in
     `Kinds.scattering`, the one behind them for the background, and the last one for nothing; the numbers of that
-    material or of the background; and whether each light is seen from there."""
+    material or of the background; whether each light is seen from there; and which numbers of materials come with the
+    samples: 1 for those, None if there are none anywhere."""
 
     surfaces: tuple[Hit, ...]
     ending: Any
     material: Any
     lit: Any
+    textured: Blended | None = None
 
 
 class Samples(NamedTuple):
-    """Image coordinates, and the area that each stands for, in pixels."""
+    """Image coordinates, the area that each stands for, in pixels, and what textures give there."""
 
     x: Any
     y: Any
     area: Any
+    textures: Blended | None = None
 
 
 def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Samples, engine: Engine) -> Any:
@@ -58,6 +63,9 @@ def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Sampl
     segments = Segments(rows[labels], len(used))
     lights = tuple(tables.lights[:, number] for number in range(len(tables.kinds.lights)))
     path, scenery = light_path(tables, signatures[used]), Scenery(tables.camera, lights)
+    if tables.blends:
+        textured, values = blend(tables, signatures[used], path.surfaces, samples.x, samples.y, rows[labels], engine)
+        path, samples = path._replace(textured=textured), samples._replace(textures=values)
     return kernel(weighted_radiance, tables.kinds, scenery, path, samples, engine, segments, shading=True)
 
 
@@ -65,15 +73,17 @@ def light_path(tables: Tables, signatures: Signatures) -> LightPath:
     """The rows of signatures along whose paths there is radiance."""
     faces = signatures.face.astype(np.int64)
     mirrors = np.append(tables.reflects, -1)[np.append(tables.shape_of, -1)[faces]] >= 0
-    kind, column = tables.ends(faces)
+    kind, column = tables.ends(faces, signatures.piece)
     nothing = len(tables.kinds.scattering) + (tables.kinds.background is not None)
     ending = np.where(kind < 0, nothing, kind).astype(float)
-    surfaces = tables.hits(faces, signatures.side, mirrors)
+    surfaces = tables.hits(faces, signatures.side, mirrors, signatures.piece)
     return LightPath(surfaces, ending, take(tables.materials, column, -1), signatures.lit)
 
 
 def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: Samples) -> Any:
     """Radiance times area (3, n) of light paths: W / (m^2 sr) per colour channel, in pixels."""
+    if path.textured is not None and samples.textures is not None:
+        path = _with_textures(kinds, path, path.textured, samples.textures)
     o, d = rays(scenery.camera, samples.x, samples.y)
     p, n, d, throughput, emitted = walk(kinds, path.surfaces, named(o, "eye"), named(d, "ray direction"))
     lights = [kind.unpack(row) for kind, row in zip(kinds.lights, scenery.lights, strict=True)]
@@ -109,6 +119,28 @@ def _seen(kind: type[Background]) -> Any:
 
 def _nothing(n: Any, d: Any, row: Any, *incident: Any) -> list[Any]:
     return [np.zeros((3, 1))]
+
+
+def _with_textures(kinds: Kinds, path: LightPath, textured: Blended, values: Blended) -> LightPath:
+    """The path with the numbers that textures give in its materials."""
+    ends, mirrors = kinds.textured
+    surfaces = [*path.surfaces]
+    for i, (mask, given) in enumerate(zip(textured.mirrors, values.mirrors, strict=True)):
+        surfaces[i] = surfaces[i]._replace(material=_filled(surfaces[i].material, mirrors, mask, given))
+    for i, (mask, given) in enumerate(zip(textured.emissions, values.emissions, strict=True)):
+        surfaces[i] = surfaces[i]._replace(emission=_filled(surfaces[i].emission, EMISSION, mask, given))
+    material = _filled(path.material, ends, textured.last, values.last)
+    return path._replace(surfaces=tuple(surfaces), material=material)
+
+
+def _filled(row: Any, places: tuple[int, ...], mask: Any, values: Any) -> Any:
+    """The numbers of a material (width, n), at some places those that textures give, where they do."""
+    if not places:
+        return row
+    numbers = [broadcast_to(row[i], values[0].shape) for i in range(row.shape[0])]
+    for i, place in enumerate(places):
+        numbers[place] = where(greater(mask[i], 0.5), values[i], numbers[place])
+    return stack(numbers)
 
 
 def _scatter(kind: type[Material], everywhere: tuple[bool, ...]) -> Any:

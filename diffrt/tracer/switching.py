@@ -28,11 +28,13 @@ from diffrt.compiler import choose, while_loop
 from diffrt.compiler.structures import put_together, take_apart
 from diffrt.kinds import Light, Shape
 from diffrt.tracer.camera import rays
-from diffrt.tracer.tables import Hit, Kinds
+from diffrt.tracer.tables import Hit, Kinds, Tile
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
     SearchSetting,
     SearchTables,
+    border_of,
+    coordinates,
     inside_from,
     meet_from,
     occludes,
@@ -43,9 +45,10 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import walk
 
-INSIDE, DISTANCE, START, BORDER = 0, 1, 2, 3
-"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; and of no face, how
-far the start of a ray to a light is within the light's own border."""
+INSIDE, DISTANCE, START, BORDER, TILE = 0, 1, 2, 3, 4
+"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; of no face, how far
+the start of a ray to a light is within the light's own border; and the border of a texture at the point that the ray
+starts from."""
 
 EPSILON = 2.0**-43
 """How narrow the piece around a root gets, in sides; the root itself is better, as the last steps are quadratic."""
@@ -93,12 +96,14 @@ class Met(NamedTuple):
 
 class CrossingRow(NamedTuple):
     """The row of crossings that have all but their places in common: the ray, the switching function of `shape`, and
-    `other`, whose distance it is compared with."""
+    `other`, whose distance it is compared with. tile: the texture of `shape` whose border it is, None if no shape has
+    one."""
 
     ray: RayRow
     function: Any
     shape: Met
     other: Met
+    tile: Tile | None = None
 
 
 class Segment(NamedTuple):
@@ -138,14 +143,16 @@ def switching(kinds: Kinds, camera: Any, row: CrossingRow, place: Place) -> Any:
 def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: Any, other_side: Any) -> Any:
     """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the
     light."""
-    measures = [*(_measure(kinds, face) for face in kinds.faces), _nothing]
+    measures = [*(_measure(kinds, face) for face in kinds.faces), _nothing(kinds)]
     given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side]
-    t, inside, start = choose(row.shape.face, measures, given)
+    t, inside, start, *uv = choose(row.shape.face, measures, given)
     branches = [*(_distance(kinds, face) for face in kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
     if any(kind.bordered for kind in kinds.lights):
         branches = [_unbordered, *map(_border, casting(kinds))]
         start = where(equal(row.function, BORDER), choose(row.ray.light_kind, branches, [o, row.ray.light])[0], start)
+    if row.tile is not None:
+        start = where(equal(row.function, TILE), border_of(kinds.tiles, row.tile, *uv), start)
     return where(equal(row.function, INSIDE), inside, where(equal(row.function, DISTANCE), t - other, start))
 
 
@@ -161,13 +168,14 @@ def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
     def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
         face = kinds.shape(kind, shape)
         t, inside = face.intersect(o, d, side)
-        return [t, inside_from(face, o, d, greater(starts, 0.5), start_side, inside), face.side(o)]
+        uv = coordinates(face, o, start_side) if kinds.tiles else []
+        return [t, inside_from(face, o, d, greater(starts, 0.5), start_side, inside), face.side(o), *uv]
 
     return measure
 
 
-def _nothing(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
-    return [0.0 * side] * 3
+def _nothing(kinds: Kinds) -> Any:
+    return lambda o, d, side, shape, starts, start_side: [0.0 * side] * (5 if kinds.tiles else 3)
 
 
 def _distance(kinds: Kinds, kind: type[Shape]) -> Any:
@@ -259,6 +267,8 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
     # A ray is on no side of the face that it starts on, and meets it only from some sides.
     meets = logical_and(greater(row.shape.meets, 0.5), greater(row.other.meets, 0.5))
     asked = where(equal(row.function, START), less(row.shape.starts, 0.5), meets)
+    if row.tile is not None:
+        asked = logical_or(asked, equal(row.function, TILE))
     found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
     s, side, other_side, there = found[7:]
     return [s, there, side, other_side, _steady(kinds, camera, row, Place(s, segment), side, other_side, there)]
@@ -284,7 +294,7 @@ def _steady(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any
         surfaces = tuple(hit._replace(shape=own) for hit, own in zip(row.ray.surfaces, shapes, strict=True))
         here = CrossingRow(
             row.ray._replace(surfaces=surfaces, light=light), row.function,
-            row.shape._replace(shape=shape), row.other._replace(shape=other),
+            row.shape._replace(shape=shape), row.other._replace(shape=other), row.tile,
         )  # fmt: skip
 
         def g(s: Any) -> Any:

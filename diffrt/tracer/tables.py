@@ -12,9 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take, where
-from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Background, Kind, Light, Material, Shape
+from diffrt.kinds import (
+    BACKGROUNDS,
+    CAMERAS,
+    LIGHTS,
+    MATERIALS,
+    SHAPES,
+    TEXTURES,
+    Background,
+    Kind,
+    Light,
+    Material,
+    Shape,
+    Texture,
+)
+from diffrt.kinds.fields import Quantity
 from diffrt.kinds.kind import REFLECT
 from diffrt.scene import Scene
+from diffrt.scene.schema import textures_in
 
 Integers = NDArray[np.int64]
 
@@ -25,7 +40,8 @@ class Kinds(NamedTuple):
     faces: the kinds of face. scattering, reflecting: the kinds of material at which a light path ends, and goes on.
     lights: the kind of each light. background: its kind, None for black. emitting: whether any surface emits, or might,
     as its emission is a variable. bounces: the most surfaces on a light path. moving: the kinds of face that have a
-    derivative; for the others none is computed.
+    derivative; for the others none is computed. tiles: the kinds of texture with an edge. textured: the places in the
+    numbers of a material that other textures give, where a light path ends, and where it goes on.
     """
 
     faces: tuple[type[Shape], ...]
@@ -36,6 +52,8 @@ class Kinds(NamedTuple):
     emitting: bool
     bounces: int
     moving: tuple[type[Shape], ...]
+    tiles: tuple[type[Texture], ...] = ()
+    textured: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     def shape(self, face: type[Shape], numbers: Any) -> Shape:
         """A shape from its numbers."""
@@ -59,15 +77,38 @@ class Hit(NamedTuple):
     emission: Any
 
 
+class Tile(NamedTuple):
+    """A texture with an edge, as a row for kernels: 0 for none, else 1 + the number of its kind in `Kinds.tiles`; the
+    numbers that its border depends on."""
+
+    kind: Any
+    numbers: Any
+
+
+class Blend(NamedTuple):
+    """A texture without edges: the number of the shape that it is on, whether that is a mirror, whether the texture is
+    of its emission, the places in the numbers of its material or in those of the emission, and the texture, whose
+    values are arrays or Vars."""
+
+    shape: int
+    mirrors: bool
+    emits: bool
+    places: tuple[int, ...]
+    texture: Texture
+
+
 @dataclass(frozen=True)
 class Tables:
     """A scene as arrays.
 
-    kinds: what is in it. camera: (3, 6). shapes: (width, number of shapes). materials: (width, number of shapes + 1),
-    the last column for the background. emission: (3, number of shapes), or of no rows if nothing emits. lights: (width,
-    number of lights, at least one). Faces, of all shapes one after the other: shape_of: the shape of each; face_kind:
-    its number in `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in
-    `kinds.scattering`, -1 for one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters.
+    kinds: what is in it. camera: (3, 6). shapes: (width, number of shapes); lights: (width, number of lights, at least
+    one). materials: (width, number of pieces of shapes + 1), the last column for the background; emission: (3, number
+    of pieces), or of no rows if nothing emits: a shape whose material has textures with edges has a piece for each set
+    of their sides. Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its number in
+    `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in `kinds.scattering`, -1 for
+    one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters; first_piece: the column of its first
+    piece. tiles: the first texture with an edge of each shape, then the second, and so on, (number of shapes,) each;
+    the n-th one is the n-th bit of the number of a piece. blends: the textures without edges.
     """
 
     kinds: Kinds
@@ -80,26 +121,32 @@ class Tables:
     face_kind: Integers
     scatters: Integers
     reflects: Integers
+    first_piece: Integers
+    tiles: tuple[Tile, ...] = ()
+    blends: tuple[Blend, ...] = ()
 
     def plain(self) -> "Tables":
         """The same without Vars, for what is not differentiated."""
         parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "emission", "lights")}
-        return replace(self, **parts)
+        tiles = tuple(Tile(tile.kind, _value(tile.numbers)) for tile in self.tiles)
+        return replace(self, **parts, tiles=tiles)
 
-    def hits(self, faces: Integers, sides: Any, goes_on: NDArray[np.bool_]) -> tuple[Hit, ...]:
+    def hits(self, faces: Integers, sides: Any, goes_on: NDArray[np.bool_], pieces: Any) -> tuple[Hit, ...]:
         """The rows of K light paths.
 
         faces: (bounces, K), -1 where a path has ended. sides: (bounces, K). goes_on: whether a path is mirrored there.
+        pieces: of the shapes, (bounces, K).
         """
         found = []
-        for face, side, on in zip(faces, sides, goes_on, strict=True):
+        for face, side, on, piece in zip(faces, sides, goes_on, pieces, strict=True):
             kind, shape = self.face(face)
             number = np.append(self.shape_of, 0)[face]
             event = np.where(on, self.reflects[number] + 1, 0) if self.kinds.reflecting else np.zeros(len(face))
-            material = take(self.materials, number, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
+            column = np.where(face < 0, 0, np.append(self.first_piece, 0)[number] + piece)
+            material = take(self.materials, column, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
             emission: Any = np.zeros((0, len(face)))
             if self.kinds.emitting:
-                emission = where(face >= 0, take(self.emission, number, -1), 0.0)
+                emission = where(face >= 0, take(self.emission, column, -1), 0.0)
             found.append(Hit(kind, side.astype(float), shape, event.astype(float), material, emission))
         return tuple(found)
 
@@ -108,8 +155,9 @@ class Tables:
         kind = np.append(self.face_kind, len(self.kinds.faces))[faces].astype(float)
         return kind, take(self.shapes, np.append(self.shape_of, 0)[faces], -1)
 
-    def ends(self, faces: Integers) -> tuple[Integers, Integers]:
-        """Where light paths end, for paths of the faces (bounces, K), -1 where a path has ended before.
+    def ends(self, faces: Integers, pieces: Any) -> tuple[Integers, Integers]:
+        """Where light paths end, for paths of the faces and pieces of shapes (bounces, K), -1 where a path has ended
+        before.
 
         Returns the number of the kind that answers with radiance there: that of the material in `kinds.scattering`,
         the one behind them for the background, -1 for none; and the column of `materials` with its numbers.
@@ -121,7 +169,9 @@ class Tables:
         if self.kinds.background:
             escapes = (kind < 0) & (count < self.kinds.bounces)  # with as many bounces, it is cut off at a mirror
             kind, shape = np.where(escapes, len(self.kinds.scattering), kind), np.where(escapes, -1, shape)
-        return kind, np.where(shape < 0, self.materials.shape[-1] - 1, shape)
+        piece = pieces[np.maximum(count - 1, 0), np.arange(faces.shape[1])]
+        column = np.append(self.first_piece, 0)[shape] + piece
+        return kind, np.where(shape < 0, self.materials.shape[-1] - 1, column)
 
 
 class Columns:
@@ -152,8 +202,9 @@ def build_tables(scene: Scene) -> Tables:
     view = camera(**{name: scene[f"camera.{name}"] for name in camera.quantities()})
     faces = [(n, face) for n, (name, kind) in enumerate(shapes) for face in kind.faces_with(scene.table(name))]
     background = BACKGROUNDS[document.background.type] if document.background else None
-    emission = _table(scene, [(path, Material) for path, _ in materials])
-    emits = isinstance(emission, Var) or bool(np.any(emission))
+    pieces, given, first_piece, tiles, blends = _textures(scene, materials)
+    emission = _table(scene, [(path, Material) for path, _ in pieces], given)
+    emits = isinstance(emission, Var) or bool(np.any(emission)) or any(blend.emits for blend in blends)
     kinds = Kinds(
         _present(SHAPES, [face for _, face in faces]),
         _present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
@@ -174,18 +225,94 @@ def build_tables(scene: Scene) -> Tables:
     def places(among: Sequence[type[Material]]) -> Integers:
         return np.array([among.index(m) if m in among else -1 for _, m in materials], np.int64)
 
+    within = [blend for blend in blends if not blend.emits]
+    ends, mirrors = ({p for b in within if b.mirrors == on for p in b.places} for on in (False, True))
+    used = {type_ for layer in tiles for _, type_, _ in layer}
+    kinds = kinds._replace(
+        tiles=tuple(kind for kind in TEXTURES.values() if kind in used),
+        textured=(tuple(sorted(ends)), tuple(sorted(mirrors))),
+    )
+
     return Tables(
         kinds,
         view.vectors(scene.camera.width, scene.camera.height),
         _table(scene, shapes),
-        _table(scene, [*materials, ("background", background or Background)]),
-        emission if emits else np.zeros((0, len(shapes))),
+        _table(scene, [*pieces, ("background", background or Background)], [*given, {}]),
+        emission if emits else np.zeros((0, len(pieces))),
         _table(scene, lights),
         np.array([number for number, _ in faces], np.int64),
         np.array([kinds.faces.index(face) for _, face in faces], np.int64),
         places(kinds.scattering),
         places(kinds.reflecting),
+        first_piece,
+        tuple(_tile(scene, kinds, layer, len(shapes)) for layer in tiles),
+        tuple(blends),
     )
+
+
+_Layer = list[tuple[int, Any, str]]
+"""Textures with an edge: the number of the shape, the kind, and the path of each, at most one for each shape."""
+
+
+def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> tuple[Any, Any, Integers, Any, Any]:
+    """The entries of the table of materials, what is given of each, the first one of each shape, the textures with
+    edges, and the others."""
+    pieces: list[tuple[str, type[Kind]]] = []
+    values: list[dict[str, Any]] = []
+    first: list[int] = []
+    layers: list[_Layer] = []
+    blends: list[Blend] = []
+    for number, (path, material) in enumerate(materials):
+        given: dict[str, Any] = {}
+        edged: list[tuple[str, Any]] = []
+        for field, table in textures_in(scene.table(path)).items():
+            own = f"{path}.{field}"
+            kind: Any = table.kind
+            texture = kind.holding(**{name: _field(scene, own, kind, name) for name in kind.fields})
+            if kind.has_edge:
+                layers += [[]] if len(edged) == len(layers) else []
+                layers[len(edged)].append((number, kind.made_from[0], own))
+                edged.append((field, texture))
+                continue
+            # As everywhere in formulas, a vector is a column of samples.
+            texture = kind.holding(**{name: _column(value) for name, value in vars(texture).items()})
+            start = 0
+            for name, quantity in material.numbers().items():
+                size = len(quantity.components) or 1
+                if name == field:
+                    emits = field in Material.fields
+                    own_places = tuple(range(size) if emits else range(start, start + size))
+                    blends.append(Blend(number, material.event == REFLECT, emits, own_places, texture))
+                    given[field] = 0.0  # each sample has its own
+                start += size
+        first.append(len(pieces))
+        for bits in range(1 << len(edged)):
+            sides = {field: texture.piece(bool(bits >> n & 1)) for n, (field, texture) in enumerate(edged)}
+            pieces.append((path, material))
+            values.append({**given, **sides})
+    return pieces, values, np.array(first, np.int64), layers, blends
+
+
+def _column(value: Any) -> Any:
+    """A vector (n,) as (n, 1); anything else as it is."""
+    return reshape(value, (-1, 1)) if isinstance(value, Var | np.ndarray) and value.ndim == 1 else value
+
+
+def _field(scene: Scene, path: str, kind: type[Kind], name: str) -> Any:
+    """A field: a parameter, or a word or a number that is none."""
+    rule = kind.fields[name].rule
+    if isinstance(rule, Quantity) and not rule.fixed:
+        return scene[f"{path}.{name}"]
+    return getattr(scene.table(path), name)
+
+
+def _tile(scene: Scene, kinds: Kinds, layer: _Layer, count: int) -> Tile:
+    """A layer as a row for each shape."""
+    kind, owner = np.zeros(count), np.zeros(count, np.int64)
+    for place, (number, texture, _) in enumerate(layer):
+        kind[number], owner[number] = 1 + kinds.tiles.index(texture), place
+    entries = [(path, texture) for _, texture, path in layer]
+    return Tile(kind, take(_table(scene, entries, least=max(each.row_width() for each in kinds.tiles)), owner, -1))
 
 
 def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple[type[Any], ...]:
@@ -194,18 +321,23 @@ def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple
     return tuple(kind for kind in dict.fromkeys(order) if kind in set(used))
 
 
-def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]]) -> Any:
-    """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none."""
-    width = max((kind.row_width() for _, kind in entries), default=0)
+def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]], given: Sequence[Mapping[str, Any]] = (),
+           least: int = 0) -> Any:  # fmt: skip
+    """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none. given: for
+    each entry the values of fields that are not to be taken from the scene. least: the number of rows, or more."""
+    width = max([least, *(kind.row_width() for _, kind in entries)])
     whole = np.zeros((width, max(len(entries), 1)))
     variables: list[Any] = []
     places: list[Integers] = []
     for column, (path, kind) in enumerate(entries):
         start = 0
         plain = None if scene.has_variables(path) else scene.table(path)
-        for name, quantity in kind.quantities().items():
+        for name, quantity in kind.numbers().items():
             size = len(quantity.components) or 1
-            value = scene[f"{path}.{name}"] if plain is None else getattr(plain, name)
+            if given and name in given[column]:
+                value = given[column][name]
+            else:
+                value = _field(scene, path, kind, name) if plain is None else getattr(plain, name)
             if isinstance(value, Var):
                 variables.append(reshape(value, (-1,)))
                 places.append((np.arange(start, start + size) * whole.shape[1]) + column)

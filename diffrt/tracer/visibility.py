@@ -30,10 +30,10 @@ from diffrt.autograd import (
     where,
 )
 from diffrt.compiler import Engine, Table, choose, cond, scan, search, while_loop
-from diffrt.kinds import Light, Shape
+from diffrt.kinds import Light, Shape, Texture
 from diffrt.kinds.vectors import magnitude
 from diffrt.tracer.camera import rays
-from diffrt.tracer.tables import Columns, Tables
+from diffrt.tracer.tables import Columns, Tables, Tile
 from diffrt.tracer.tree import find_tree, missed
 from diffrt.tracer.walk import reflected
 
@@ -60,12 +60,14 @@ class Signatures(Columns):
     face: (bounces, N), the number of the face hit, -1 where the path has ended. side: (bounces, N), +1 or -1.
     lit: (number of lights, N), whether the light shines there and is not blocked. ended: (N,), whether the path ends on
     a surface that scatters light or in a background, or passes a surface that emits; where not, the radiance is 0.
+    piece: (bounces, N), of the shape: on which sides of the edges of its textures the hit is; 0 where it has none.
     """
 
     face: NDArray[np.int32]
     side: NDArray[np.int8]
     lit: NDArray[np.bool_]
     ended: NDArray[np.bool_]
+    piece: NDArray[np.int32]
 
 
 class Face(NamedTuple):
@@ -93,18 +95,29 @@ class LightRow(NamedTuple):
     light: Any
 
 
+class TiledRow(NamedTuple):
+    """A row of the table of faces that have textures with edges: the number of the face and of its kind, the numbers of
+    its shape, and its textures."""
+
+    number: Any
+    kind: Any
+    shape: Any
+    tiles: tuple[Tile, ...]
+
+
 class SearchTables(NamedTuple):
-    """What the search goes through: Tables of Face and of LightRow."""
+    """What the search goes through: Tables of Face, of LightRow, and of TiledRow if there are any."""
 
     faces: Any
     lights: Any
+    tiled: Any = None
 
 
 class SearchSetting(NamedTuple):
     """What the search depends on besides numbers.
 
     faces, lights: the kinds that there are. bounces: the most surfaces on a path. words: columns of lights' bits.
-    boxes: whether there are any among the rows.
+    boxes: whether there are any among the rows. tiles: the kinds of texture with an edge.
     """
 
     faces: tuple[type[Shape], ...]
@@ -112,6 +125,7 @@ class SearchSetting(NamedTuple):
     bounces: int
     words: int
     boxes: bool
+    tiles: tuple[type[Texture], ...] = ()
 
 
 class Visibility:
@@ -133,8 +147,9 @@ class Visibility:
             2.0 ** (number % WORD),
             tables.lights[:, :count],
         )
-        self.setting = SearchSetting(kinds.faces, light_kinds, kinds.bounces, max(-(-count // WORD), 1), boxes)
-        self.scene = SearchTables(Table(faces), Table(lights))
+        self.setting = SearchSetting(kinds.faces, light_kinds, kinds.bounces, max(-(-count // WORD), 1), boxes,
+                                     kinds.tiles)  # fmt: skip
+        self.scene = SearchTables(Table(faces), Table(lights), _tiled_table(tables))
 
     def signature_ids(self, x: Floats, y: Floats) -> Labels:
         """The labels of image points (N,), in pixels; equal labels mean equal signatures."""
@@ -169,12 +184,14 @@ class Visibility:
         bounces, count = self.tables.kinds.bounces, len(self.tables.kinds.lights)
         hits, words = columns[:bounces], columns[bounces:]
         face, side = hits // 2 - 1, np.where(hits % 2, 1, -1)
+        piece = columns[-bounces:] if self.tables.kinds.tiles else np.zeros_like(hits)
         number = np.arange(count)[:, None]
         lit = (words[number[:, 0] // WORD] >> (number % WORD)) & 1
-        ended = self.tables.ends(face)[0] >= 0
+        ended = self.tables.ends(face, piece)[0] >= 0
         if self.tables.kinds.emitting:
             ended |= face[0] >= 0
-        return Signatures(face.astype(np.int32), side.astype(np.int8), lit.astype(bool), ended)
+        return Signatures(face.astype(np.int32), side.astype(np.int8), lit.astype(bool), ended,
+                          piece.astype(np.int32))  # fmt: skip
 
 
 def alike(*columns: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -212,9 +229,20 @@ def _face_table(tables: Tables) -> tuple[Face, bool]:
     return Face(kind, following, order, owner, reflects, numbers), bool(len(boxes))
 
 
+def _tiled_table(tables: Tables) -> Table | None:
+    """The rows of faces that have textures with edges; None if no shape has."""
+    if not tables.kinds.tiles:
+        return None
+    faces = np.flatnonzero(np.any([tile.kind[tables.shape_of] for tile in tables.tiles], axis=0))
+    shape = tables.shape_of[faces]
+    tiles = tuple(Tile(tile.kind[shape], tile.numbers[:, shape]) for tile in tables.tiles)
+    return Table(TiledRow(faces.astype(float), tables.face_kind[faces].astype(float), tables.shapes[:, shape], tiles))
+
+
 def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scene: SearchTables) -> Any:
     """The signatures of image points as columns of whole numbers (n,): for each bounce 0 where the path has ended, else
-    2 (face + 1) + (side > 0); then sums of bits of the lights that are seen."""
+    2 (face + 1) + (side > 0); then sums of bits of the lights that are seen; then, if there are textures with edges,
+    for each bounce the piece of the shape."""
     x, y = samples
     o, d = rays(camera, x, y)
     nowhere, one, zero = np.full(x.shape, -1.0), np.full(x.shape, 1.0), np.full(x.shape, 0.0)
@@ -231,16 +259,16 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
             return p, hit, side, *lit_words(setting, scene, words, touching(camera, p), p, hit, side)
 
         seen: Any = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
-        return p, hit, side, code, goes_on, seen
+        return p, hit, side, [code, *pieces_of(setting, scene, p, hit, side)], goes_on, seen
 
     words: Any = [zero] * setting.words
     if bounces == 1:
-        _, _, _, code, _, seen = step(o, d, nowhere, one, words)
-        return [code, *seen]
+        _, _, _, (code, *piece), _, seen = step(o, d, nowhere, one, words)
+        return [code, *seen, *piece]
 
     def bounce(going: Any, turn: Any, o: Any, d: Any, start: Any, start_side: Any, *rest: Any) -> Any:
-        codes, words = rest[:bounces], rest[bounces:]
-        p, hit, side, code, goes_on, seen = step(o, d, start, start_side, words)
+        codes, words, pieces = rest[:bounces], rest[bounces : bounces + setting.words], rest[bounces + setting.words :]
+        p, hit, side, (code, *own), goes_on, seen = step(o, d, start, start_side, words)
 
         def turn_round(p: Any, d: Any, hit: Any, side: Any) -> Any:
             return p, reflected(d, normal_of(setting, scene, p, hit, side)), hit, side
@@ -248,9 +276,11 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         goes_on = logical_and(goes_on, less(turn, bounces - 1.0))
         d = cond(goes_on, turn_round, [p, d, hit, side])[1]
         kept = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
-        return goes_on, turn + 1.0, p, d, hit, side, *kept, *seen
+        parts = [where(equal(turn, float(k)), own[0], old) for k, old in enumerate(pieces)]
+        return goes_on, turn + 1.0, p, d, hit, side, *kept, *seen, *parts
 
-    start = [np.full(x.shape, True), zero, o, d, nowhere, one, *[zero] * bounces, *words]
+    none = [zero] * bounces if setting.tiles else []
+    start = [np.full(x.shape, True), zero, o, d, nowhere, one, *[zero] * bounces, *words, *none]
     return while_loop(bounces, bounce, start)[6:]
 
 
@@ -390,6 +420,48 @@ def normal_of(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, sid
         return [where(equal(hit, number), face.normal_at(p, side), n)]
 
     return scan_faces(setting, scene, box, own, [np.full(p.shape, 0.0)])[0]
+
+
+def pieces_of(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> list[Any]:
+    """The pieces (n,) of shapes at points p (3, n) of the faces that were hit; an empty list if there are no textures
+    with edges."""
+    if not setting.tiles:
+        return []
+
+    def visit(row: TiledRow, piece: Any) -> list[Any]:
+        u, v = choose(row.kind, [coordinates_of(kind) for kind in setting.faces], [row.shape, p, side])
+        own: Any = 0.0 * u
+        for number, tile in enumerate(row.tiles):
+            border = border_of(setting.tiles, tile, u, v)
+            own = own + where(greater(border, 0.0), 2.0**number, 0.0)
+        return [where(equal(hit, row.number), own, piece)]
+
+    return scan(scene.tiled, visit, [np.full(hit.shape, 0.0)])
+
+
+def coordinates_of(kind: type[Shape]) -> Any:
+    """A branch: the texture coordinates u and v (n,) of a face, 0 of one that has none."""
+    return lambda shape, p, side: coordinates(kind.unpack(shape), p, side)
+
+
+def coordinates(face: Shape, p: Any, side: Any) -> list[Any]:
+    """The texture coordinates u and v (n,) of points p (3, n) of a face, 0 of one that has none."""
+    if type(face).uv is Shape.uv:
+        return [0.0 * p[0], 0.0 * p[0]]
+    return list(face.uv(p, side))
+
+
+def border_of(tiles: tuple[type[Texture], ...], tile: Tile, u: Any, v: Any) -> Any:
+    """The switching function (n,) of a texture with an edge at its coordinates; below zero for none."""
+
+    def none(numbers: Any, u: Any, v: Any) -> list[Any]:
+        return [0.0 * u - 1.0]
+
+    def of(kind: type[Texture]) -> Any:
+        return lambda numbers, u, v: [kind.unpack(numbers).border(u, v)]
+
+    (border,) = choose(tile.kind, [none, *map(of, tiles)], [tile.numbers, u, v])
+    return border
 
 
 def shadow_ray(light: Light, p: Any) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@ It is written once: shading, switching functions and explanations walk along pat
 search takes the same steps along those that it finds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,14 @@ def walk(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> tuple[Any, Any, A
     and of the ray that arrives if not, (3, N) each, the share of radiance (3, N) that the mirrors before it let
     through, and the radiance (3, N) that the surfaces emit, as it arrives at the first ray's origin.
     """
+    reached: tuple[Any, Any, Any, Any, Any] = o, np.zeros((3, 1)), d, np.ones((3, 1)), np.zeros((3, 1))
+    for reached in steps(kinds, path, o, d):  # noqa: B007 (the last one is what is wanted)
+        pass
+    return reached
+
+
+def steps(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
+    """The same as `walk`, after each surface."""
     n: Any = np.zeros((3, 1))
     throughput: Any = np.ones((3, 1))
     emitted: Any = np.zeros((3, 1))
@@ -44,7 +52,7 @@ def walk(kinds: Kinds, path: Sequence[Hit], o: Any, d: Any) -> tuple[Any, Any, A
         if kinds.reflecting:
             branches = [keep, *map(_reflect, kinds.reflecting)]
             d, throughput = choose(hit.event, branches, [d, n, throughput, hit.material])
-    return o, n, d, throughput, emitted
+        yield o, n, d, throughput, emitted
 
 
 def _arrive(kinds: Kinds, face: type[Shape]) -> Any:

@@ -1,6 +1,7 @@
 """Makes the targets of the examples in this folder from their truths: python examples/recover/targets.py
 
-Each `truth.toml` is photographed: rendered with 4x4 cells per pixel, noise added, and stored with 8 bits.
+Each `truth.toml` is photographed: rendered with 4x4 cells per pixel, noise added, and stored with 8 bits; that of
+`texture` as a fit sees it, one cell per pixel, without noise and as floats.
 """
 
 from pathlib import Path
@@ -24,6 +25,8 @@ def photographs(name: str, factor: int = 1) -> dict[str, Image]:
     scene = diffrt.load_scene(HERE / name / "truth.toml")
     width, height = scene.camera.size
     scene = scene.replace(width=width // factor, height=height // factor)
+    if name == "texture":
+        return {"target.npy": diffrt.render(scene)}
     if name == "two_views":
         return {"front.png": photograph(scene), "side.png": photograph(scene.replace(SIDE), seed=1)}
     # Nobody told the exposure of these two.

@@ -3,7 +3,7 @@
 As in a rectangle, `up` is made orthogonal to the unit vector f to the front: v = up - (up . f) f, normalised, points to
 the middle of the top, and u = v x f to that of the right side as seen from in front. The six faces are rectangles: with
 w the one of u, v, f that belongs to it and e the length along that, a pair of them lies at c + (e / 2) w and
-c - (e / 2) w.
+c - (e / 2) w. They have the texture coordinates of rectangles.
 """
 
 from typing import ClassVar

@@ -21,6 +21,9 @@ is a root of a y^2 - 2 (q . m) y + |g x m|^2 = 0. With the side +1 for the outsi
     1 / y = (q . m + c s) / |g x m|^2,    c = side (d . m),
 
 so 1 / y > 1 / h says that the point is before the base, and not on the cone's mirror image over the apex either.
+
+The texture coordinates of the wall are u around the axis (`turning.py`) and v = 1 - y / h from the base to the apex;
+the base has those of a disk.
 """
 
 from typing import Any, ClassVar
@@ -31,6 +34,7 @@ from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
 from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
+from diffrt.kinds.shapes.turning import turn
 from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
 LEAST = 1e-100
@@ -50,6 +54,7 @@ class Outside(Pointed):
     """The wall as it is seen from outside."""
 
     back = 1
+    goes_around = (True, False)
 
     def side(self, o: Any) -> Any:
         return 0.0 * o[0] + 1.0
@@ -85,6 +90,11 @@ class Outside(Pointed):
         m, k = normalize(axis), self.radius / length(axis)
         along = dot(q, m)
         return normalize(q - along * m - k * k * along * m) * side
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        axis, q = self.apex - self.base, p - self.base
+        w = normalize(axis)
+        return turn(w, q), dot(q, w) / length(axis)
 
     def box(self) -> tuple[Any, Any]:
         low, high = bounds(self.base, self.base - self.apex, self.radius)

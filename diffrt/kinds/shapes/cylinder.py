@@ -15,6 +15,9 @@ outside of the wall, and leaves it at (-B + s) / N, where it meets the lining; a
 end meets the lining only. With the side +1 for the outside and -1 for the lining, the wall ends where
 
     0 < N (v + t d) . w = A - c s < N h,    A = N (v . w) - B (d . w),    c = side (d . w).
+
+The texture coordinates of the wall are u around the axis (`turning.py`) and v = (p - a) . w / h from bottom to top; the
+disks have their own.
 """
 
 from typing import Any, ClassVar
@@ -25,6 +28,7 @@ from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
 from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
+from diffrt.kinds.shapes.turning import turn
 from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
 STEEPEST = 1e-200
@@ -44,6 +48,7 @@ class Outside(Round):
     """The wall as it is seen from outside."""
 
     back = 1
+    goes_around = (True, False)
 
     def side(self, o: Any) -> Any:
         return 0.0 * o[0] + 1.0
@@ -71,6 +76,11 @@ class Outside(Round):
     def normal_at(self, p: Any, side: Any) -> Any:
         w, q = normalize(self.top - self.bottom), p - self.bottom
         return normalize(q - dot(q, w) * w) * side
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        axis, q = self.top - self.bottom, p - self.bottom
+        w = normalize(axis)
+        return turn(w, q), dot(q, w) / length(axis)
 
     def box(self) -> tuple[Any, Any]:
         axis = self.top - self.bottom

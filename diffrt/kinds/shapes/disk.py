@@ -1,6 +1,7 @@
 """The disk of radius r around the point c in the plane with normal n.
 
-The ray meets the plane at p; it meets the disk if r^2 - |p - c|^2 > 0.
+The ray meets the plane at p; it meets the disk if r^2 - |p - c|^2 > 0. Its texture coordinates are those of the square
+around it, with the axes of a plane.
 """
 
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from diffrt.autograd import absolute, maximum, minimum, sqrt
 from diffrt.kinds.fields import direction, extent, point
 from diffrt.kinds.kind import Shape
-from diffrt.kinds.shapes.plane import meet
+from diffrt.kinds.shapes.plane import axes_of, meet
 from diffrt.kinds.vectors import dot, magnitude, normalize
 
 
@@ -40,6 +41,11 @@ class Disk(Shape):
 
     def normal_at(self, p: Any, side: Any) -> Any:
         return normalize(self.normal) * side
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        right, upward = axes_of(normalize(self.normal))
+        q = (p - self.center) / (2.0 * self.radius)
+        return 0.5 + dot(q, right), 0.5 + dot(q, upward)
 
     def box(self) -> tuple[Any, Any]:
         return bounds(self.center, self.normal, self.radius)

@@ -23,6 +23,9 @@ class Part(Shape):
     def normal_at(self, p: Any, side: Any) -> Any:
         return self.same().normal_at(p, side)
 
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        return self.same().uv(p, side)
+
     def box(self) -> tuple[Any, Any] | None:
         return self.same().box()
 

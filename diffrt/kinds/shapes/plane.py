@@ -3,14 +3,18 @@
 The ray o + t d meets it at t = (a - o) . n / (d . n). Seen from its own side, both parts of the fraction are
 brought to a positive sign: the height of o over the plane, and how steeply the ray goes down to it. A ray
 that is parallel to the plane, or leaves it, misses.
+
+Its texture coordinates are scene units from a along two axes in the plane, which `axes_of` makes from the normal.
 """
 
 from typing import Any
 
-from diffrt.autograd import maximum
+import numpy as np
+
+from diffrt.autograd import greater, maximum, where
 from diffrt.kinds.fields import direction, point
 from diffrt.kinds.kind import Shape
-from diffrt.kinds.vectors import dot, magnitude, normalize
+from diffrt.kinds.vectors import cross, dot, magnitude, normalize
 
 SHALLOWEST = 1e-9
 """The least descent per unit of distance; it keeps t finite at the horizon."""
@@ -21,6 +25,18 @@ def meet(a: Any, n: Any, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
     descent = -side * dot(d, n)
     height = side * dot(o - a, n)
     return height / maximum(descent, SHALLOWEST), descent
+
+
+def axes_of(n: Any) -> tuple[Any, Any]:
+    """Two unit vectors (3, N) at right angles to the unit normal n and to each other, to the right and upward.
+
+    They are the x axis, and what is upward as seen from in front, turned by the shortest way with the y axis, or with
+    its opposite where n points downward: of a = +-y and n, w - (w . n) (a + n) / (1 + a . n) for w at right angles to
+    a (Rodrigues). So on a floor they are x and -z, on a ceiling x and z, on a wall that faces z they are x and y.
+    """
+    a = where(greater(n[1], -0.5), 1.0, -1.0) * np.array([[0.0], [1.0], [0.0]])
+    right = np.array([[1.0], [0.0], [0.0]]) - n[0] / (1.0 + dot(a, n)) * (a + n)
+    return right, cross(n, right)
 
 
 class Plane(Shape):
@@ -41,3 +57,8 @@ class Plane(Shape):
 
     def normal_at(self, p: Any, side: Any) -> Any:
         return normalize(self.normal) * side
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        right, upward = axes_of(normalize(self.normal))
+        q = p - self.point
+        return dot(q, right), dot(q, upward)

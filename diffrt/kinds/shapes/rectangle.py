@@ -2,7 +2,8 @@
 
 `up` is made orthogonal to n: v = up - (up . n) n, normalised, points to the middle of the upper side, and
 u = v x n to that of the right side as seen from in front. With q = p - c, where p is the point in the plane,
-the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides.
+the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides. The texture
+coordinates are 1/2 + q . u / width and 1/2 + q . v / height: 0, 0 at the lower left corner and 1, 1 at the upper right.
 """
 
 from typing import Any
@@ -52,6 +53,11 @@ class Rectangle(Shape):
 
     def normal_at(self, p: Any, side: Any) -> Any:
         return normalize(self.normal) * side
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        right, upward = self._axes()
+        q = p - self.center
+        return 0.5 + dot(q, right) / self.width, 0.5 + dot(q, upward) / self.height
 
     def box(self) -> tuple[Any, Any]:
         u, v = self._axes()

@@ -5,7 +5,8 @@ p = a + q of the plane has the barycentric coordinates (Moeller and Trumbore, 19
 
     beta = (q x f) . m / m . m,    gamma = (e x q) . m / m . m,    alpha = 1 - beta - gamma
 
-and is in the triangle if the smallest of the three is positive.
+and is in the triangle if the smallest of the three is positive. beta and gamma are its texture coordinates too: 0, 0 at
+a, 1, 0 at b and 0, 1 at c.
 """
 
 from typing import Any
@@ -42,14 +43,16 @@ class Triangle(Shape):
         return (magnitude(o) + magnitude(self.a)) * magnitude(cross(self.b - self.a, self.c - self.a))
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        e, f = self.b - self.a, self.c - self.a
-        m = cross(e, f)
+        m = cross(self.b - self.a, self.c - self.a)
         t, descent = meet(self.a, normalize(m), o, d, side)
-        q = o + t * d - self.a
-        square = dot(m, m)
-        beta = dot(cross(q, f), m) / square
-        gamma = dot(cross(e, q), m) / square
+        beta, gamma = self.uv(o + t * d, side)
         return t, minimum(minimum(minimum(beta, gamma), 1.0 - beta - gamma), descent)
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        e, f, q = self.b - self.a, self.c - self.a, p - self.a
+        m = cross(e, f)
+        square = dot(m, m)
+        return dot(cross(q, f), m) / square, dot(cross(e, q), m) / square
 
     def normal_at(self, p: Any, side: Any) -> Any:
         return normalize(cross(self.b - self.a, self.c - self.a)) * side
