@@ -8,22 +8,12 @@ import numpy as np
 import pytest
 
 import diffrt
-from diffrt import kinds
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = sorted(path for path in (ROOT / "examples" / "plugin").glob("*.py") if path.stem != "bowl")  # test_plugin.py
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param(path, marks=pytest.mark.skipif(
-            "import Texture" in path.read_text() and not hasattr(kinds, "Texture"), reason="there are no textures"
-        ))
-        for path in PROGRAMS
-    ],
-    ids=lambda path: path.stem,
-)  # fmt: skip
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_a_program_draws_its_picture_and_its_derivative_is_right(program, tmp_path):
     picture = tmp_path / "picture.png"
     done = subprocess.run([sys.executable, program, picture], capture_output=True, text=True, cwd=tmp_path)
