@@ -187,7 +187,7 @@ SCENES = {
         bitmap(RANDOM.uniform(0.3, 0.9, (3, 4, 3))), MIRROR.split("\n", 1)[1].split("material")[0], "mirror", "mirror",
         "reflectance",
     ),
-    "spot and sky": textured(CHECKS, TILTED) + SPOT + "[background]\nradiance = [0.2, 0.3, 0.4]\n",
+    "spot and sky": textured(CHECKS, TILTED) + SPOT + "[background]\nradiance = [0.02, 0.03, 0.04]\n",
     "glowing squares": textured(f"0.4, emission = {CHECKS}", TILTED) + MIRROR,
     "glowing bitmap": textured(f"0.4, emission = {bitmap(RANDOM.uniform(1, 9, (3, 4, 3)))}", CAN)
     + MIRROR
