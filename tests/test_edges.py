@@ -39,6 +39,8 @@ def ball(center: object, radius: float, name: str = "ball") -> str:
     return lambert(name, f'type = "sphere"\ncenter = {list(center)}\nradius = {radius}\n')
 
 
+LARGE = ("gallery", "solids", "stage", "tiles")
+
 FLOOR = lambert("floor", 'type = "plane"\npoint = [0, 0, 0]\nnormal = [0, 1, 0]\n')
 MIRROR = (
     '[shapes.mirror]\ntype = "rectangle"\ncenter = [0, 1, -2]\nnormal = [0.1, 0, 1]\nwidth = 5\nheight = 3\n'
@@ -58,7 +60,7 @@ def right(scene: Scene, names: list[str], **how: int) -> None:
         assert found.unjudged == 0, found
 
 
-@pytest.mark.parametrize("name", [n if n != "gallery" else pytest.param(n, marks=pytest.mark.slow) for n in SCENES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in SCENES])
 def test_shipped_scenes_along_a_random_direction_of_all_their_parameters(name):
     scene = (
         shipped(name) if name == "tiny" else shipped(name, *((24, 18) if name in ("workshop", "mirrors") else (16, 12)))
