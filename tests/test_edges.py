@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_render import ROOT, SCENES, shipped
+from test_render import LARGE, ROOT, SCENES, shipped
 
 import diffrt.autograd as ag
 from diffrt.compiler import REFERENCE
@@ -38,8 +38,6 @@ def lambert(name: str, fields: str, albedo: float = 0.7) -> str:
 def ball(center: object, radius: float, name: str = "ball") -> str:
     return lambert(name, f'type = "sphere"\ncenter = {list(center)}\nradius = {radius}\n')
 
-
-LARGE = ("gallery", "solids", "stage", "tiles")
 
 FLOOR = lambert("floor", 'type = "plane"\npoint = [0, 0, 0]\nnormal = [0, 1, 0]\n')
 MIRROR = (
@@ -383,7 +381,7 @@ def agrees(text: str, seed: int) -> None:
 random = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 
 
-@settings(random, max_examples=50)
+@settings(random, max_examples=12)
 @given(random_scene(), st.integers(0, 1000))
 def test_random_scenes_have_finite_derivatives_that_agree_with_differences(text, seed):
     agrees(text, seed)

@@ -261,7 +261,9 @@ def slow_fit(folder, *extra):
             "marble.*", "-o", str(folder), *extra]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_a_fit_that_was_cut_off_ends_at_the_same_bits(tmp_path, number):
     straight = subprocess.run(slow_fit(tmp_path / "straight", "--json"), capture_output=True, text=True, cwd=ROOT)
     expected = json.loads(straight.stdout)

@@ -239,6 +239,7 @@ def scenes(draw) -> str:
     return text
 
 
+@pytest.mark.slow
 @settings(random, max_examples=8)
 @given(scenes(), st.integers(0, 999))
 def test_random_scenes_have_right_derivatives_and_are_the_same_on_both_engines(text, seed):

@@ -163,7 +163,9 @@ SKY = '[lights.sky]\ntype = "ambient"\nradiance = 0.4\n'
     [
         GOLD % 0.3,
         'type = "rough_metal", reflectance = [0.9, 0.6, 0.3], alpha = 0.4',
-        'type = "rough_plastic", albedo = [0.2, 0.5, 0.7], ior = 1.4, alpha = 0.35',
+        pytest.param(
+            'type = "rough_plastic", albedo = [0.2, 0.5, 0.7], ior = 1.4, alpha = 0.35', marks=pytest.mark.slow
+        ),
     ],
 )
 def test_the_derivative_by_every_number_of_a_material_and_of_its_place(material):

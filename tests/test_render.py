@@ -29,6 +29,7 @@ from diffrt.tracer.visibility import Visibility
 
 ROOT = Path(__file__).parents[1]
 SCENES = sorted(path.stem for path in (ROOT / "scenes").glob("*.toml"))
+LARGE = ("gallery", "solids", "stage", "tiles")
 
 
 def shipped(name: str, width: int | None = None, height: int | None = None) -> Scene:
@@ -78,7 +79,7 @@ def test_still_life_agrees_with_an_image_that_diffrt_did_not_make():
     assert np.linalg.norm(image - target) / np.linalg.norm(target) < 0.005
 
 
-@pytest.mark.parametrize("name", [n if n != "solids" else pytest.param(n, marks=pytest.mark.slow) for n in SCENES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in SCENES])
 def test_derivative_by_every_parameter_agrees_with_differences_where_no_edge_moves(name):
     scene = shipped(name) if name == "tiny" else shipped(name, 32, 24)
     paths = scene.components([p.path for p in scene.parameters()])

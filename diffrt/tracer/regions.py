@@ -20,10 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import concatenate, greater, stack, take, where
+from diffrt.autograd import concatenate, detach, greater, less, stack, take, where
 from diffrt.compiler import Engine, kernel
 from diffrt.tracer.cells import SIDES, Cells
 from diffrt.tracer.visibility import Labels
+
+AT_CORNERS = 1e-8
+"""The sum of the weights of a cell's crossings under which they are all taken to be at corners."""
 
 Integers = NDArray[np.int64]
 
@@ -108,6 +111,10 @@ def region(setting: None, uniforms: None, rows: None, cut: Cut) -> Any:
     """
     (top, right, bottom, left), crossed, member, x, y, size = cut
     weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate((top, right, bottom, left))]
+    # Where all crossings are at corners, as in a symmetric scene, their weights are rounding: J goes with the
+    # crossings alone.
+    at_corners = less(weights[0] + weights[1] + weights[2] + weights[3], AT_CORNERS)
+    weights = [where(at_corners, detach(w), w) for w in weights]
     total = weights[0] + weights[1] + weights[2] + weights[3]
     jx = (weights[0] * top + weights[1] + weights[2] * bottom) / total
     jy = (weights[1] * right + weights[2] + weights[3] * left) / total
