@@ -282,7 +282,10 @@ class _Case:
     def two(self) -> Iterator[Diagnosis]:
         """Two terms, each missing, with the other sign, or with a factor 2."""
         off = (self.s.mine - self.s.right) / self.size
-        listed = [(w, t / self.size) for w, t in self.terms.items()][:40]
+        listed = [(w, t / self.size) for w, t in self.terms.items()]
+        listed = [(w, t) for w, t in listed if np.isfinite(t).all()][:40]
+        if not np.isfinite(off).all():
+            return
         for (first, a), (second, b) in combinations(listed, 2):
             spend(1)
             basis = np.stack([a, b], 1)

@@ -7,7 +7,7 @@ What is not a finding is an answer, or an InputError with short, printable lines
 
 - any other exception, a warning, or a word on standard output or standard error;
 - a line with control characters, one that is too long, or what a library says to programmers;
-- more than 5 s of processor time, or more than 1 GiB of memory;
+- more than 12 s of processor time (a scene of new kinds is compiled for up to 9 s), or more than 1 GiB of memory;
 - an image with values that are not finite;
 - code that the cache gives though its file was altered, or evaluations that a journal never held.
 

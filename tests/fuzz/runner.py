@@ -18,7 +18,7 @@ from diffrt.errors import MOST_LETTERS, MOST_PROBLEMS, InputError
 
 from .formats import Wrong, formats
 
-SECONDS, MEBIBYTES = 5.0, 1024.0
+SECONDS, MEBIBYTES = 12.0, 1024.0  # a scene of new kinds is compiled for up to 9 s
 INSIDES = re.compile(r"object at 0x|<class|codec|requires a buffer|values to unpack|bytes not processed|Errno")
 """Words that Python and libraries say to programmers; a user is told what is wrong with the file."""
 
