@@ -213,10 +213,10 @@ def test_lines_that_lie_on_borders_of_pixels_have_derivatives():
     assert np.abs(sideways).max() < 10.0  # the corner of four squares is a corner of a cell too, and has a kink there
 
 
-LARGE = ("can in a mirror of glass", "glowing bitmap", "glowing squares", "in a mirror")
+SLOW = ("can in a mirror of glass", "glowing bitmap", "glowing squares", "in a mirror")
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in SCENES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in SCENES])
 def test_derivatives_are_those_of_the_image(name):
     scene = lit(SCENES[name])
     names = [p.path for p in scene.parameters() if (p.size < 4 and "material" in p.path) or p.path.endswith("center")]
