@@ -268,7 +268,10 @@ def test_without_a_home_and_an_entry_of_the_user_everything_runs(tmp_path, home)
     assert done.returncode == 0 and not done.stderr and "are not kept: no folder for them is known" in done.stdout
     scene = os.path.abspath("scenes/tiny.toml")
     done = run("render", scene, "-o", "a.png")
-    assert done.returncode == 0 and len(done.stderr.splitlines()) == 1 and "XDG_CACHE_HOME" in done.stderr
+    first, *compiling = done.stderr.splitlines()
+    assert done.returncode == 0 and "XDG_CACHE_HOME" in first
+    # Whether it says that it compiles depends on how long that takes; that it keeps the code would not be true.
+    assert compiling in ([], ["compiling for kinds of shapes and lights that are new here"])
     assert os.listdir(tmp_path) == ["a.png"]
 
 

@@ -1,6 +1,7 @@
 """Textures: their values, their edges and their derivatives, and what is said of bad ones."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -551,6 +552,11 @@ def test_a_texture_is_put_in_place_of_a_value_and_a_value_in_place_of_a_texture(
         (Bitmap(texels=np.full((2, 2), True)), "texels: found true in row 0, column 0"),
         (Bitmap(texels=[[0.5]], file="a.png"), "found both file and texels"),
         (Bitmap(file="no.png"), "albedo.file: no.png: no such file"),
+        (Bitmap(file=Path("no.png")), "albedo.file: no.png: no such file"),
+        (Bitmap(file=autograd.variable(1.0)), r"albedo.file: found Var\(1.\), allowed: the name of an image file"),
+        (Bitmap(file=np.zeros(2)), r"albedo.file: found \[0.0, 0.0\], allowed: the name"),
+        (Bitmap(file=None), "albedo.file: found None, allowed: the name"),
+        (Bitmap(texels=[[0.5]], encoding=autograd.variable(1.0)), r"albedo.encoding: found Var\(1.\), allowed: one of"),
     ],
 )  # fmt: skip
 def test_a_bad_texture_in_python_is_told_in_one_line(albedo, told):

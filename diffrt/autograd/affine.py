@@ -11,8 +11,7 @@ everywhere, or unknown; a choice by an unknown condition is the hull of both sid
 stays linear.
 
 These are one more way to run the rows of the op table: each says its rule in the column `bounds`, in the
-arithmetic of the core, so that components may be numbers, arrays (one box for each entry), or what stands for numbers
-in a program that is recorded. What has no rule is unknown: c = 0, e = inf.
+arithmetic of the core on the components of forms. What has no rule is unknown: c = 0, e = inf.
 
 The bounds hold for the numbers that a program computes, rounding included: each op adds a few units in the last place
 to e, unless all that goes into it is known exactly. An infinite number is known exactly, or unknown. Where there is no
@@ -229,12 +228,10 @@ def truth(x: Any) -> Truth:
 
 def _number(x: Any) -> Any:
     """A boolean as 1 or 0; numbers as they are."""
-    if isinstance(x, bool | np.bool_):
-        return float(x)
-    return _where(x, 1.0, 0.0) if getattr(x, "boolean", False) or getattr(x, "dtype", None) == np.bool_ else x
+    return float(x) if isinstance(x, bool | np.bool_) else x
 
 
-# The rules. Components are numbers, arrays or nodes, so arithmetic on them is that of the op table.
+# The rules. Arithmetic on components is that of the op table, in which nothing raises and a division by 0 is inf.
 
 
 def _call(name: str, *x: Any) -> Any:

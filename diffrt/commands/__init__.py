@@ -28,11 +28,16 @@ for command in (
 
 def main() -> None:
     """Run the command line."""
-    tell_of_compiling(
-        lambda: say("compiling for kinds of shapes and lights that are new here; kept for the next time", error=True)
-    )
+    tell_of_compiling(_compiling)
     with border():
         raise SystemExit(app(standalone_mode=False))
+
+
+def _compiling() -> None:
+    from diffrt.compiler import code_cache
+
+    kept = "; kept for the next time" if code_cache.keeps() else ""
+    say(f"compiling for kinds of shapes and lights that are new here{kept}", error=True)
 
 
 def _version(wanted: bool) -> None:

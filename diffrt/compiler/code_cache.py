@@ -53,6 +53,14 @@ def cache_folder() -> Path:
         return Path("diffrt")
 
 
+def keeps() -> bool:
+    """Whether compiled programs are kept."""
+    with suppress(_NotTrusted, OSError, ValueError):
+        _trusted(cache_folder())
+        return True
+    return False
+
+
 def describe() -> str:
     """Where compiled programs are kept, or why nowhere, in a line."""
     try:

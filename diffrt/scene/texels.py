@@ -32,22 +32,26 @@ def with_texels(
     Returns the table, lines of what is wrong, and the fields that these are about.
     """
     file, given = data.get("file", "") if "file" in kind.fields else "", data.get(name)
-    rule = kind.fields[name].rule
+    if isinstance(file, Path):
+        file = str(file)
+        data = {**data, "file": file}
+    rule, encoding = kind.fields[name].rule, data.get("encoding", "")
+    # A program may give anything, a Var too, which compares with no text.
+    has_file = not (isinstance(file, str) and not file)
     if isinstance(given, Texels):  # of a scene that has been read
         problems = _outside(f"{path}.{name}", given.array, kind.fields[name])
-    elif given is None and file == "":
+    elif given is None and not has_file:
         problems = [f"{path}.{name}: missing; needed: {(python and rule.in_python) or rule.allowed}"]
-    elif given is not None and file != "":
+    elif given is not None and has_file:
         problems = [f"{path}: found both file and {name}, allowed: one of the two"]
     elif given is not None:
         given, problems = _given(f"{path}.{name}", given, kind.fields[name])
-        if data.get("encoding", "") not in ("", "linear"):
-            problems.append(f"{path}.encoding: found {shown(data['encoding'])}, allowed: only with a file")
+        if isinstance(encoding, str) and encoding not in ("", "linear"):
+            problems.append(f"{path}.encoding: found {shown(encoding)}, allowed: only with a file")
     elif isinstance(file, str):
         place = folder / file
-        encoding = data.get("encoding", "")
-        encoding = encoding if encoding in ("srgb", "linear") else ""
-        given, problems = _from_file(f"{path}.file", place, encoding, kind.fields[name])
+        known = encoding if isinstance(encoding, str) and encoding in ("srgb", "linear") else ""
+        given, problems = _from_file(f"{path}.file", place, known, kind.fields[name])
         data = {**data, "file": str(place.absolute())}
     else:
         return dict(data), [], {name}  # the rule of `file` says it
