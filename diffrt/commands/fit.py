@@ -26,6 +26,9 @@ def fit(
     cells: Annotated[int | None, typer.Option(help="Cells per pixel side.", min=1, max=64)] = None,
     loss: Annotated[str | None, typer.Option(help="squared, huber or soft_l1.")] = None,
     space: Annotated[str | None, typer.Option(help="What is compared: linear or srgb values.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Where to start from: scene, or image, for balls and the lights on them.")
+    ] = None,
     starts: Annotated[int | None, typer.Option(help="Points in the bounds that are tried.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Of these points.", min=0)] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster that searches from them.")] = None,
@@ -47,7 +50,8 @@ def fit(
     from diffrt.photograph import read_photograph
     from diffrt.scene import load_scene
 
-    given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
+    given = {"method": method, "cells": cells, "loss": loss, "space": space, "start": start,
+             "starts": starts, "seed": seed}  # fmt: skip
     settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if target is None and not free:
         if encoding or mask:
@@ -58,6 +62,9 @@ def fit(
     else:
         counted = read_mask(mask) if mask else None
         problem = make_problem(load_scene(source), read_photograph(target, encoding), free, mask=counted, **settings)
+    if not quiet:
+        for note in problem.notes:
+            say(note, error=True)
     with signals() as stopped, progress_lines(quiet) as (progress, told), cluster(dask) as executor:
         result, written = solve_into(
             problem, output, progress, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told

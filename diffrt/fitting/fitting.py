@@ -11,7 +11,7 @@ from diffrt.fitting.problem import make_problem
 from diffrt.fitting.reading import read_mask
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Progress
-from diffrt.fitting.settings import Loss, Method, Settings, Space
+from diffrt.fitting.settings import Loss, Method, Settings, Space, Start
 from diffrt.fitting.solver import solve, solve_into
 from diffrt.photograph import Photograph, read_photograph
 from diffrt.scene import Scene, load_scene
@@ -37,6 +37,7 @@ def fit(
     space: Space = Settings.space,
     iterations: int = Settings.iterations,
     levels: Sequence[float] | None = Settings.levels,
+    start: Start = Settings.start,
     starts: int = Settings.starts,
     refine: int = Settings.refine,
     seed: int = Settings.seed,
@@ -69,6 +70,8 @@ def fit(
     space: what is compared, "linear" values or "srgb" encoded ones.
     iterations: the most evaluations (least_squares) or iterations (others) at each level.
     levels: blurs in pixels from coarse to fine, before the full image; () for none, None for automatic.
+    start: "image" reads starts from the images themselves, for balls by their outlines and for lights by what they do
+    to a ball; what has a start in `free` keeps it. "scene": all start as the scene has them.
     starts, refine, seed: how many points in the bounds are tried, how many of them are searched from, and the seed of
     these points.
 
@@ -82,7 +85,7 @@ def fit(
     """
     settings: dict[str, Any] = {
         "cells": cells, "method": method, "loss": loss, "scale": scale, "space": space, "iterations": iterations,
-        "levels": levels, "starts": starts, "refine": refine, "seed": seed,
+        "levels": levels, "start": start, "starts": starts, "refine": refine, "seed": seed,
     }  # fmt: skip
     if isinstance(scene, str | Path):
         scene = load_scene(scene)

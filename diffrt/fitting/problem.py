@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import MOST_PROBLEMS, InputError, did_you_mean, shown
 from diffrt.fitting.freeing import choose_free, known_parameters
+from diffrt.fitting.image_start import start_from_image
 from diffrt.fitting.level import Level, automatic_blurs, level_of
 from diffrt.fitting.settings import SETTINGS, Settings
 from diffrt.fitting.variables import Variables
@@ -32,13 +33,15 @@ BRIGHTEST = 1e100
 class Problem:
     """A checked fit.
 
-    scene: with its start values. views: one or more. variables: the free parameters. settings: how to search.
+    scene: with its start values. views: one or more. variables: the free parameters. settings: how to search. notes:
+    what was read from the images before the search, in words.
     """
 
     scene: Scene
     views: tuple[View, ...]
     variables: Variables
     settings: Settings = field(default_factory=Settings)
+    notes: tuple[str, ...] = ()
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -113,6 +116,10 @@ def make_problem(
         problems += fault.problems
     if problems:
         raise InputError(*problems)
+    notes: tuple[str, ...] = ()
+    if chosen.start == "image":
+        given = [name for name, entry in wanted.items() if "start" in entry]
+        variables, notes = start_from_image(views, variables, given)
     values = variables.assign(variables.start)
     try:
         views = [View(v.name, v.placed(values), v.photograph, v.used, v.own_camera) for v in views]
@@ -122,7 +129,7 @@ def make_problem(
     if numbers > count:
         raise InputError(f"free: found {numbers} numbers, but the target has {count}; free fewer of them")
     start = scene.replace({path: value for path, value in values.items() if path in scene})
-    return Problem(start, tuple(views), variables, chosen)
+    return Problem(start, tuple(views), variables, chosen, notes)
 
 
 def _wanted(free: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Result:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the image cannot tell, in words."""
-        return (*self.found.notes, *self.uncertainty.warnings)
+        return (*self.problem.notes, *self.found.notes, *self.uncertainty.warnings)
 
     @property
     def loss(self) -> float:
