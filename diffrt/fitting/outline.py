@@ -210,7 +210,7 @@ def _edges_of(values: Array, inside: NDArray[np.bool_], weight: float) -> tuple[
     if not within.any():
         within = inside
     # Noise alone has gradients whose lengths are Rayleigh's, with a median of 1.18 standard deviations.
-    least = max(5.0 / 1.18 * float(np.median(size[within])), 0.06 * float(size[within].max()), 1e-6)
+    least = max(3.5 / 1.18 * float(np.median(size[within])), 0.02 * float(size[within].max()), 1e-6)
     row, column = np.nonzero(within & (size >= least))
     a, d, s = across[row, column], down[row, column], size[row, column]
     a, d = a / s, d / s

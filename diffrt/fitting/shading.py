@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.fitting.view import View
-from diffrt.kinds import Material
+from diffrt.kinds import REFLECT, Material
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import build_tables
 
@@ -42,8 +42,8 @@ MATTE = 0.3
 @dataclass(frozen=True)
 class Lit:
     """The light on a ball. to_light: the unit vector towards it, (3,). highlight: whether it was told from the
-    highlight. strength: the irradiance (3,) that gives the material of the scene this brightness; None if the material
-    has a texture."""
+    highlight. strength: the irradiance (3,) that gives the material of the scene this brightness; None if it
+    mirrors, or has a texture."""
 
     to_light: Array
     highlight: bool
@@ -84,7 +84,9 @@ def light_on(view: View, ball: Array, material: Material) -> Lit | None:
         if found is None:
             return None
         to_light = found
-    return Lit(to_light, not by_matte, _strength(n, to_eye, to_light, colour, clipped, material))
+    mirrors = material.event == REFLECT
+    strength = None if mirrors else _strength(n, to_eye, to_light, colour, clipped, material)
+    return Lit(to_light, not by_matte, strength)
 
 
 def _matte_part(n: Array, intensity: Array, kept: NDArray[np.bool_]) -> tuple[float, Array]:
