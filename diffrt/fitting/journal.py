@@ -183,11 +183,11 @@ def fingerprint(problem: Problem) -> str:
     """A word that is equal for equal problems only."""
     told = hashlib.sha256()
     for view in problem.views:
-        told.update(f"{view.name} {view.scene.to_toml()} {view.own_camera}".encode())
+        told.update(f"{view.name} {view.scene.to_toml()} {view.own_camera} {sorted(view.own)}".encode())
         for values in (view.photograph.image, view.photograph.dark, view.photograph.bright, view.used):
             told.update(np.ascontiguousarray(values).tobytes())
     for free in problem.variables.free:
         numbers = [part.tolist() for part in (free.start, free.lower, free.upper)]
-        told.update(repr((free.name, free.components, free.kind, numbers, free.followers)).encode())
+        told.update(repr((free.name, free.components, free.kind, numbers, free.followers, free.view)).encode())
     told.update(repr(problem.settings).encode())
     return told.hexdigest()
