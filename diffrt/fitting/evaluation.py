@@ -1,22 +1,23 @@
 """Evaluating a fit at a point: its loss, and what an optimiser needs of its derivatives.
 
-Least squares needs the Jacobian J (m, k) and the residual r (m,), but only up to rotation: with [J r] = Q R, R upper
-triangular of k + 1 rows, |J p + r| = |R_J p + R_r| for every step p, where R_J are the first k columns of R and R_r is
-the last. So the image is taken in strips, whose [J r] are folded into R one after the other (Golub and Van Loan, Matrix
-Computations, 4th ed., section 5.2, applied to stacked blocks): what is kept is (k + 1)^2 numbers, however large the
-image. Unlike J^T J, whose condition is that of J squared, R has the condition of J: nothing is lost.
+Least squares needs the Jacobian J (m, k) and the residual r (m,), but only up to rotation: the triangle R of [J r] =
+Q R. So the image is taken in strips, whose [J r] are folded into R one after the other (Golub and Van Loan, Matrix
+Computations, 4th ed., section 5.2, applied to stacked blocks): what is kept is some (k + 1)^2 numbers, however large
+the image, and less where parameters belong to views (`triangle.py`). Unlike J^T J, whose condition is that of J
+squared, R has the condition of J: nothing is lost. A view is differentiated by its own parameters and the shared ones
+only, and folded by itself.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, pushforward, sum, value_and_grad
+from diffrt.autograd import pushforward, sum, value_and_grad
 from diffrt.fitting.residual import Sight
+from diffrt.fitting.triangle import Fold, Layout, Triangle, folded
 from diffrt.fitting.variables import Variables
 from diffrt.tracer.renderer import Settings as Sampling
 from diffrt.tracer.renderer import require_memory_for
@@ -27,12 +28,49 @@ STRIP = 1 << 23
 """Numbers of [J r] that are held at a time: 64 MiB."""
 
 
-FOLD = 2048
-"""Rows that are folded at a time: as many as the processor's cache holds."""
+@dataclass(frozen=True)
+class Part:
+    """The residuals of one view at one level, as a function of the coordinates u (k,) that it depends on.
 
+    variables: its own parameters, then the shared ones. at: where their coordinates are among all.
+    """
 
-NOTHING = 1e-13
-"""A column of J that is shorter than this part of the longest is what rounding leaves of zero."""
+    sight: Sight
+    variables: Variables
+    at: NDArray[np.intp]
+
+    def fold(self, u: Array) -> Fold:
+        """[J r] at u, folded."""
+        sight, size = self.sight, len(u)
+        found, count, cost = np.zeros((0, size + 1)), 0, 0.0
+        directions = [list(np.eye(size))]
+        for rows in strips(sight, size):
+            height, width = sight.target.shape[:2]
+            first, last = rows or (0, height)
+            require_memory_for((width, last - first), Sampling(sight.settings.cells), size)
+            off, columns = pushforward(partial(self._off, rows), [u], directions)
+            counted = sight.counted(off, rows)
+            count += int(counted.sum())
+            cost += float(np.vdot(off, off))
+            block = np.stack([*columns, off], -1).reshape(-1, size + 1)
+            block = _moving(block[(counted | (off != 0.0)).ravel()])
+            found = folded(np.concatenate([found, block]))
+        full = np.zeros((size + 1, size + 1))
+        full[: len(found)] = found
+        return Fold(sight.view.name, full, count, cost)
+
+    def gradient(self, u: Array) -> tuple[float, Array]:
+        """The loss at u, and its derivative, in reverse mode."""
+        value, slope = value_and_grad(self.total)(u)
+        return float(value), np.asarray(slope)
+
+    def total(self, u: Any) -> Any:
+        """The loss at u, a number or a Var."""
+        off = self._off(None, u)
+        return sum(off * off)
+
+    def _off(self, rows: tuple[int, int] | None, u: Any) -> Any:
+        return self.sight.off(self.variables.assign(u), rows)
 
 
 @dataclass(frozen=True)
@@ -42,54 +80,32 @@ class Objective:
     variables: Variables
     sights: tuple[Sight, ...]
 
-    def triangle(self, u: Array) -> "Triangle":
-        """The loss at u with its Jacobian, folded."""
-        size = len(u)
-        folded, count = np.zeros((0, size + 1)), 0
-        directions = [list(np.eye(size))]
-        for sight in self.sights:
-            for rows in strips(sight, size):
-                height, width = sight.target.shape[:2]
-                first, last = rows or (0, height)
-                require_memory_for((width, last - first), Sampling(sight.settings.cells), size)
-                off, columns = pushforward(partial(self._off, sight, rows), [u], directions)
-                counted = sight.counted(off, rows)
-                count += int(counted.sum())
-                block = np.stack([*columns, off], -1).reshape(-1, size + 1)
-                block = _moving(block[(counted | (off != 0.0)).ravel()])
-                for first in range(0, len(block), FOLD):
-                    part = block[first : first + FOLD]
-                    folded = np.asarray(np.linalg.qr(np.concatenate([folded, part]), mode="r"))
-        full = np.zeros((size + 1, size + 1))
-        full[: len(folded)] = folded
-        length = np.linalg.norm(full[:, :-1], axis=0)
-        full[:, :-1][:, length <= NOTHING * length.max()] = 0.0
-        return Triangle(full, count)
+    @cached_property
+    def layout(self) -> Layout:
+        """Which coordinates are whose."""
+        return Layout.of(self.variables)
 
-    def _off(self, sight: Sight, rows: tuple[int, int] | None, u: Any) -> Any:
-        return sight.off(self.variables.assign(u), rows)
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The views, each with what it depends on."""
+        return tuple(Part(sight, *self.variables.seen_by(sight.view.name)) for sight in self.sights)
+
+    def triangle(self, u: Array) -> Triangle:
+        """The loss at u with its Jacobian, folded."""
+        return Triangle.joined(self.layout, (part.fold(u[part.at]) for part in self.parts))
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The mean loss per pixel value at u, and its derivative, in reverse mode."""
-
-        def mean(v: Any) -> Any:
-            return self.total(self.variables.assign(v)) / self.size
-
-        value, slope = value_and_grad(mean)(u)
-        return float(value), np.asarray(slope)
+        total, slope = 0.0, np.zeros(len(u))
+        for part in self.parts:
+            value, own = part.gradient(u[part.at])
+            total += value
+            slope[part.at] += own
+        return total / self.size, slope / self.size
 
     def value(self, u: Array) -> float:
         """The mean loss per pixel value at u."""
-        found = self.total(self.variables.assign(u))
-        return float(found.value if isinstance(found, Var) else found) / self.size
-
-    def total(self, values: Mapping[str, Any]) -> Any:
-        """The loss at the values of the parameters, a number or a Var."""
-        parts = [sum(off * off) for off in (sight.off(values) for sight in self.sights)]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+        return float(np.sum([part.total(u[part.at]) for part in self.parts])) / self.size
 
     @property
     def sum_of_squares(self) -> float:
@@ -100,29 +116,6 @@ class Objective:
     def size(self) -> int:
         """The number of pixel values that are compared."""
         return int(np.sum([3 * (s.used > 0.0).sum() for s in self.sights]))
-
-
-@dataclass(frozen=True)
-class Triangle:
-    """R of [J r] = Q R, (k + 1, k + 1). count: how many residuals say something."""
-
-    folded: Array
-    count: int
-
-    @property
-    def cost(self) -> float:
-        """The loss: the sum of the squares of all residuals."""
-        return float(self.residual @ self.residual)
-
-    @property
-    def jacobian(self) -> Array:
-        """J up to rotation, (k + 1, k)."""
-        return self.folded[:, :-1]
-
-    @property
-    def residual(self) -> Array:
-        """r up to the same rotation, (k + 1,)."""
-        return self.folded[:, -1]
 
 
 def _moving(block: Array) -> Array:

@@ -239,7 +239,7 @@ class _Search:
 
     def _places(self, f: Free) -> list[tuple[tuple[str, str], int]]:
         """For each number of a free parameter: the view that it belongs to, its parameter there, and which number."""
-        owner = next((v.name for v in self.views if v.name and f.name.startswith(f"{v.name}.")), "")
+        owner = f.view
         scene = next(v for v in self.views if owner in ("", v.name)).scene
         places = []
         for component in f.components:

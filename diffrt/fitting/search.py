@@ -1,16 +1,14 @@
-"""The search of a fit: scipy's optimisers, level by level.
+"""The search of a fit, level by level.
 
-The default is `least_squares`, a trust region of Gauss-Newton steps (Branch, Coleman and Li, 1999) that keeps bounds.
-It is given what `evaluation.py` makes of the image: k + 1 residuals, with the same sums of squares as all of them.
-Three things keep it from running away:
+The default is `least_squares`, a trust region of Gauss-Newton steps that keeps bounds (`trust_region.py`). It is given
+what `evaluation.py` makes of the image: few residuals, with the same sums of squares as all of them. The other methods
+are scipy's, and are given a gradient. Three things keep least squares from running away:
 
-- Its first trust region is as large as its first point, so coordinates are counted from where a level begins, and
-  residuals are scaled such that the region is then one in which the image changes, to first order, by CAUTION of what
-  it is off by. It doubles with every step that keeps its promise.
+- In its first trust region the image changes, to first order, by at most FIRST of what it is off by.
 - Where the coarsest level leaves much unexplained, it is tried a second time by way of a wider blur.
-- Where a step would lead out of what derivatives know, the residual is infinite, which makes scipy try a shorter one:
-  if it moves a point by more than its reach, and if a parameter has no influence on the image after it (a ball that has
-  left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
+- Where a step would lead out of what derivatives know, it is refused, and a shorter one tried: if it moves a point by
+  more than its reach, and if a parameter has no influence on the image after it (a ball that has left the view, or sunk
+  into the floor); it would never come back, as nothing pulls any more.
 """
 
 import warnings
@@ -18,29 +16,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.bounds import Endless
-from diffrt.fitting.evaluation import Objective, Triangle
+from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.residual import sights
 from diffrt.fitting.settings import BOUNDED
+from diffrt.fitting.triangle import Triangle
+from diffrt.fitting.trust_region import Tolerances, least_squares
 
 Array = NDArray[np.float64]
 
-CAUTION = 1.0 / 0.03
-"""How many times smaller the first step's change of the image is than what the image is off by."""
+FIRST = 1.0 / 0.03
+"""How many times larger the change of the image by the first step may be than what the image is off by. It may be much
+larger: where two numbers do almost the same to the image, a step that explains it moves both a long way."""
 
-_COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS-B": {"ftol": 1e-5}}
-_FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
-         "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
+_TOLERANCES = {True: Tolerances(1e-12, 1e-11, 1e-14), False: Tolerances(1e-3, 1e-3, 1e-14)}
+"""Of least squares on the full image, and on coarse levels."""
+
+_COARSE = {"L-BFGS-B": {"ftol": 1e-5}}
+_FINE = {"L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}
 COARSE_ITERATIONS = 30
 
 TRIES = 20
@@ -176,19 +178,17 @@ class Search:
         return known.answer, known.seconds
 
     def _least_squares(self, start: Array) -> tuple[bool, str]:
-        from scipy.optimize import least_squares
-
-        size = len(start)
         kept: dict[bytes, tuple[Triangle, bool]] = {}
         moving = np.zeros(len(self.problem.variables.free), bool)
+        layout, reach = self.objective.layout, self.problem.variables.reach
 
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
             key = u.tobytes()
             if key not in kept:
                 kept.clear()
-                answer, seconds = self._answer(u, lambda: self._folded(u))
-                found = Triangle(answer[:-1].reshape(size + 1, size + 1), int(answer[-1]))
+                answer, seconds = self._answer(u, lambda: self._folded(u).packed)
+                found = Triangle.unpacked(layout, answer)
                 kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
                 if found.cost / self.objective.size < self.best and not kept[key][1]:
                     self.triangle = found
@@ -199,41 +199,32 @@ class Search:
         moving = self._influence(first) > 0.0
         if self.number == 0:
             self.notes = pulls(self.problem, first)
-        scale = np.linalg.norm(first.residual) * CAUTION or 1.0
 
-        accepted, reach = np.zeros(size), self.problem.variables.reach
-
-        def jacobian(step: Array) -> Any:
-            nonlocal accepted
-            accepted = np.array(step)
-            return triangle(start + step)[0].jacobian / scale
-
-        def residual(step: Array) -> Any:
-            if (np.abs(step - accepted) > reach).any():
-                return np.full(size + 1, np.inf)
+        def evaluate(u: Array, before: Array) -> Triangle | None:
+            if (np.abs(u - before) > reach).any():
+                return None
             try:
-                found, refused = triangle(start + step)
+                found, refused = triangle(u)
             except InputError:  # such as a camera on its target: no scene is there
-                return np.full(size + 1, np.inf)
-            return np.full(size + 1, np.inf) if refused else found.residual / scale
+                return None
+            return None if refused else found
 
-        lower, upper = self.problem.variables.bounds
-        with _silence():
+        with np.errstate(all="ignore"):
             done = least_squares(
-                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
-                max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+                evaluate, start, self.problem.variables.bounds, FIRST * np.sqrt(first.squares) or 1.0,
+                _TOLERANCES[self.level.is_full], self.limit,
             )  # fmt: skip
-        return bool(done.success), str(done.message)
+        return done.converged, done.message
 
-    def _folded(self, u: Array) -> Array:
+    def _folded(self, u: Array) -> Triangle:
         found = self.objective.triangle(u)
         if not self.steps:
             check_influence(self.problem, found)
-        return np.append(found.folded, found.count)
+        return found
 
     def _influence(self, triangle: Triangle) -> Array:
         """How much the image changes with each free parameter."""
-        return np.array([np.linalg.norm(triangle.jacobian[:, at]) for at in parts(self.problem)])
+        return np.array([np.linalg.norm(triangle.lengths[at]) for at in parts(self.problem)])
 
     def _minimize(self, start: Array) -> tuple[bool, str]:
         from scipy.optimize import Bounds, minimize
