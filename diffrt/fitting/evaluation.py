@@ -45,7 +45,7 @@ class Objective:
     def triangle(self, u: Array) -> "Triangle":
         """The loss at u with its Jacobian, folded."""
         size = len(u)
-        folded, count = np.zeros((0, size + 1)), 0
+        folded, count, cost = np.zeros((0, size + 1)), 0, 0.0
         directions = [list(np.eye(size))]
         for sight in self.sights:
             for rows in strips(sight, size):
@@ -55,7 +55,8 @@ class Objective:
                 off, columns = pushforward(partial(self._off, sight, rows), [u], directions)
                 counted = sight.counted(off, rows)
                 count += int(counted.sum())
-                block = np.stack([*columns, off], -1).reshape(-1, size + 1)
+                cost += float(np.vdot(off, off))
+                block = sight.bent(np.stack([*columns, off], -1)).reshape(-1, size + 1)
                 block = _moving(block[(counted | (off != 0.0)).ravel()])
                 for first in range(0, len(block), FOLD):
                     part = block[first : first + FOLD]
@@ -64,7 +65,7 @@ class Objective:
         full[: len(folded)] = folded
         length = np.linalg.norm(full[:, :-1], axis=0)
         full[:, :-1][:, length <= NOTHING * length.max()] = 0.0
-        return Triangle(full, count)
+        return Triangle(full, count, cost)
 
     def _off(self, sight: Sight, rows: tuple[int, int] | None, u: Any) -> Any:
         return sight.off(self.variables.assign(u), rows)
@@ -104,15 +105,12 @@ class Objective:
 
 @dataclass(frozen=True)
 class Triangle:
-    """R of [J r] = Q R, (k + 1, k + 1). count: how many residuals say something."""
+    """R of [J r] = Q R, (k + 1, k + 1). count: how many residuals say something. cost: the loss, the sum of the squares
+    of all residuals. It is |r|^2 unless a robust loss makes J and r those of its second order."""
 
     folded: Array
     count: int
-
-    @property
-    def cost(self) -> float:
-        """The loss: the sum of the squares of all residuals."""
-        return float(self.residual @ self.residual)
+    cost: float
 
     @property
     def jacobian(self) -> Array:

@@ -167,7 +167,7 @@ def _shapes(problem: Problem) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Of the coordinates and of the answer of an evaluation: a folded Jacobian, or a gradient and a loss."""
     size = problem.variables.start.size
     folded = problem.settings.method == "least_squares"
-    return (size,), ((size + 1) ** 2 + 1 if folded else size + 1,)
+    return (size,), ((size + 1) ** 2 + 2 if folded else size + 1,)
 
 
 def _digest(header: Mapping[str, Any], columns: Mapping[str, Array]) -> str:

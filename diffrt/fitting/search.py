@@ -30,8 +30,9 @@ from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import sights
-from diffrt.fitting.settings import BOUNDED
+from diffrt.fitting.residual import sights, spread_of
+from diffrt.fitting.settings import BOUNDED, SCALES
+from diffrt.fitting.uncertainty import FLAT
 
 Array = NDArray[np.float64]
 
@@ -42,6 +43,29 @@ _COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS
 _FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
          "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
 COARSE_ITERATIONS = 30
+
+SETTLED = 1e-2
+"""A search ends where what is ahead is less than so many standard errors. Without noise these become zero with the
+residuals, and it goes on."""
+
+ROUGHLY = 0.1
+"""The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
+ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
+
+SETTLED_MESSAGE = f"what is ahead is under {SETTLED:g} standard errors"
+
+TUNED = 1.345
+"""The scale of a robust loss is so many times the spread of the differences: of a mean of normal ones it takes 5 %
+more noise than squares would (Huber, Robust statistics, 1981)."""
+
+FINEST_SCALE = 1e-6
+"""It is at least this part of the target's root mean square."""
+
+STEADY = 0.8
+"""It has settled if the differences at the end suggest no smaller one than so many times itself."""
+
+RESCALED = 6
+"""So many times it is looked at, at most."""
 
 TRIES = 20
 """Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
@@ -82,7 +106,8 @@ class Found:
     """The end of a search.
 
     u: (k,), at `loss` on the level that was reached. finished: whether that is the full image. converged: whether the
-    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known.
+    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known. scale: of a robust
+    loss.
     """
 
     u: Array
@@ -93,6 +118,17 @@ class Found:
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     triangle: Triangle | None = None
+    scale: float | None = None
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """How one level is searched. scale: of a robust loss. hasty: whether its end may be rough, as it is none of the fit.
+    caution: see CAUTION; 1 where a search goes on with what it has found."""
+
+    scale: float | None
+    hasty: bool
+    caution: float = CAUTION
 
 
 class _Stopped(Exception):
@@ -117,25 +153,57 @@ class Search:
         self.begin = perf_counter() - (self.journal.entries[-1].seconds if self.journal.entries else 0.0)
         self.steps: list[Step] = []
         self.notes: tuple[str, ...] = ()
-        self.number = -1
+        self.number, self.start = -1, start
         coarsest, *finer = self.problem.levels
         try:
-            converged, message = self._search(coarsest, start)
+            converged, message = (self._search if finer else self._finish)(coarsest, start)
             if finer and self.best > UNEXPLAINED * self.objective.sum_of_squares:
                 self._try_wider(coarsest, start)
             for level in finer:
-                converged, message = self._search(level, self.at)
+                converged, message = (self._finish if level.is_full else self._search)(level, self.at)
         except _Stopped:
-            return Found(self.at, self.best, False, False, "interrupted", tuple(self.steps), self.notes)
-        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle)
+            steps = tuple(self.steps)
+            return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.stage.scale)
+        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle,
+                     self.stage.scale)  # fmt: skip
 
-    def _search(self, level: Level, start: Array) -> tuple[bool, str]:
+    def _finish(self, level: Level, start: Array) -> tuple[bool, str]:
+        """Search on the full image, to the end of the fit.
+
+        The scale of a robust loss, if nobody gave it, follows the spread of the differences: far from the end they are
+        large all over.
+        """
+        settings, variables = self.problem.settings, self.problem.variables
+        if settings.loss == "squared":
+            return self._search(level, start)
+        seen = sights(self.problem.views, level, replace(settings, scale=None))
+        # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
+        start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
+        if settings.scale is not None:
+            return self._search(level, start)
+        least = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
+
+        def suggested(u: Array) -> float:
+            return float(np.clip(TUNED * spread_of(seen, variables.assign(u)), least, SCALES[1]))
+
+        scale = suggested(start)
+        ended = self._search(level, start, _Stage(scale, hasty=True))
+        for attempt in range(RESCALED):
+            before, scale = scale, min(scale, suggested(self.at))
+            if attempt and scale > STEADY * before:
+                break
+            ended = self._search(level, self.at, _Stage(scale, hasty=False, caution=1.0))
+        return ended
+
+    def _search(self, level: Level, start: Array, stage: "_Stage | None" = None) -> tuple[bool, str]:
         """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
         settings = self.problem.settings
+        self.stage = stage or _Stage(settings.scale, hasty=not level.is_full)
+        settings = replace(settings, scale=self.stage.scale)
         self.level, self.number = level, self.number + 1
         self.best, self.at = np.inf, start
         self.triangle: Triangle | None = None
-        self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
+        self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
         self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
         return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
 
@@ -182,16 +250,21 @@ class Search:
         kept: dict[bytes, tuple[Triangle, bool]] = {}
         moving = np.zeros(len(self.problem.variables.free), bool)
 
+        settled, failed, ahead = False, False, np.inf
+
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
+            nonlocal failed
             key = u.tobytes()
             if key not in kept:
                 kept.clear()
                 answer, seconds = self._answer(u, lambda: self._folded(u))
-                found = Triangle(answer[:-1].reshape(size + 1, size + 1), int(answer[-1]))
+                found = Triangle(answer[:-2].reshape(size + 1, size + 1), int(answer[-2]), float(answer[-1]))
                 kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
                 if found.cost / self.objective.size < self.best and not kept[key][1]:
                     self.triangle = found
+                else:
+                    failed |= ahead < ROUGHLY
                 self._tell(u, found.cost / self.objective.size, seconds, kept[key][1])
             return kept[key]
 
@@ -199,37 +272,78 @@ class Search:
         moving = self._influence(first) > 0.0
         if self.number == 0:
             self.notes = pulls(self.problem, first)
-        scale = np.linalg.norm(first.residual) * CAUTION or 1.0
+        scale = np.sqrt(first.cost) * self.stage.caution or 1.0
 
         accepted, reach = np.zeros(size), self.problem.variables.reach
 
         def jacobian(step: Array) -> Any:
             nonlocal accepted
             accepted = np.array(step)
-            return triangle(start + step)[0].jacobian / scale
+            return np.append(triangle(start + step)[0].jacobian / scale, np.zeros((1, size)), axis=0)
 
         def residual(step: Array) -> Any:
             if (np.abs(step - accepted) > reach).any():
-                return np.full(size + 1, np.inf)
+                return nowhere
             try:
                 found, refused = triangle(start + step)
             except InputError:  # such as a camera on its target: no scene is there
-                return np.full(size + 1, np.inf)
-            return np.full(size + 1, np.inf) if refused else found.residual / scale
+                return nowhere
+            return nowhere if refused else np.append(found.residual, np.sqrt(found.cost)) / scale
 
+        def loss(squares: Array) -> Any:
+            """The loss, which is not |r|^2 if r is that of a robust one: it comes as the last residual."""
+            value = np.zeros_like(squares)
+            value[-1] = squares[-1]
+            return np.stack([value, np.ones_like(squares), np.zeros_like(squares)])
+
+        def ended(intermediate_result: Any) -> None:
+            nonlocal settled, ahead
+            u = start + intermediate_result.x
+            known = kept.get(u.tobytes())
+            if known is not None:
+                # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
+                before, ahead = ahead, self._ahead(known[0], u)
+                rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
+                settled = rest < (ROUGHLY if self.stage.hasty else SETTLED) or (failed and ahead < ROUGHLY)
+            if settled:
+                raise StopIteration
+
+        nowhere = np.full(size + 2, np.inf)
         lower, upper = self.problem.variables.bounds
         with _silence():
             done = least_squares(
-                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
-                max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac", loss=loss,
+                callback=ended, max_nfev=self.limit, **(_COARSE if self.stage.hasty else _FINE)["least_squares"],
             )  # fmt: skip
+        if settled:
+            return True, SETTLED_MESSAGE
         return bool(done.success), str(done.message)
+
+    def _ahead(self, found: Triangle, u: Array) -> float:
+        """The next step, as a Gauss-Newton one, in standard errors.
+
+        With J = Q R and residuals of variance s^2, a step p is sqrt(p^T J^T J p) / s standard errors long, at most, in
+        any number. That of Gauss and Newton has J p = -Q Q^T r. A coordinate that a bound holds does not move.
+        """
+        lower, upper = self.problem.variables.bounds
+        slope = found.jacobian.T @ found.residual
+        near = 1e-8 * np.maximum(np.abs(u), 1e-3)
+        held = ((u - lower <= near) & (slope > 0.0)) | ((upper - u <= near) & (slope < 0.0))
+        columns = found.jacobian[:, ~held]
+        length = np.linalg.norm(columns, axis=0)
+        columns = columns[:, length > 0.0] / length[length > 0.0]
+        if not columns.size:
+            return np.inf
+        basis, values, _ = np.linalg.svd(columns, full_matrices=False)
+        along = basis[:, values > FLAT * values[0]].T @ found.residual
+        more = max(found.count - len(length), 1)
+        return float(np.sqrt(along @ along / max(found.cost / more, 1e-300)))
 
     def _folded(self, u: Array) -> Array:
         found = self.objective.triangle(u)
         if not self.steps:
             check_influence(self.problem, found)
-        return np.append(found.folded, found.count)
+        return np.append(found.folded, (found.count, found.cost))
 
     def _influence(self, triangle: Triangle) -> Array:
         """How much the image changes with each free parameter."""
@@ -279,7 +393,7 @@ class Search:
 
         limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
         most = "maxfun" if method == "TNC" else "maxiter"
-        options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
+        options = {most: self.limit, **(_COARSE if self.stage.hasty else _FINE).get(method, {})}
         try:
             with _silence():
                 done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)
