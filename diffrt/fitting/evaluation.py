@@ -7,7 +7,7 @@ Computations, 4th ed., section 5.2, applied to stacked blocks): what is kept is 
 image. Unlike J^T J, whose condition is that of J squared, R has the condition of J: nothing is lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, pushforward, sum, value_and_grad
 from diffrt.fitting.residual import Sight
+from diffrt.fitting.scatter import HELD, Field, sums_of_blocks
 from diffrt.fitting.variables import Variables
 from diffrt.tracer.renderer import Settings as Sampling
 from diffrt.tracer.renderer import require_memory_for
@@ -46,26 +47,62 @@ class Objective:
         """The loss at u with its Jacobian, folded."""
         size = len(u)
         folded, count, cost = np.zeros((0, size + 1)), 0, 0.0
-        directions = [list(np.eye(size))]
         for sight in self.sights:
-            for rows in strips(sight, size):
-                height, width = sight.target.shape[:2]
-                first, last = rows or (0, height)
-                require_memory_for((width, last - first), Sampling(sight.settings.cells), size)
-                off, columns = pushforward(partial(self._off, sight, rows), [u], directions)
+            for rows, block in self._rows(sight, u):
+                off = block[..., -1]
                 counted = sight.counted(off, rows)
                 count += int(counted.sum())
                 cost += float(np.vdot(off, off))
-                block = sight.bent(np.stack([*columns, off], -1)).reshape(-1, size + 1)
-                block = _moving(block[(counted | (off != 0.0)).ravel()])
-                for first in range(0, len(block), FOLD):
-                    part = block[first : first + FOLD]
+                moving = _moving(sight.bent(block)[counted | (off != 0.0)])
+                for first in range(0, len(moving), FOLD):
+                    part = moving[first : first + FOLD]
                     folded = np.asarray(np.linalg.qr(np.concatenate([folded, part]), mode="r"))
         full = np.zeros((size + 1, size + 1))
         full[: len(folded)] = folded
         length = np.linalg.norm(full[:, :-1], axis=0)
         full[:, :-1][:, length <= NOTHING * length.max()] = 0.0
         return Triangle(full, count, cost)
+
+    def fields(self, u: Array) -> tuple[tuple[Field, ...], int]:
+        """What each view leaves behind at u, and how many pixels a side of it are held as one."""
+        size = len(u)
+        largest = max(sight.target.size for sight in self.sights) * (size + 1)
+        block = int(np.ceil(np.sqrt(largest / HELD))) if largest > HELD else 1
+        return tuple(self._field(sight, u, block) for sight in self.sights), block
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """For the name of each view the number of its camera: those of one see the same."""
+        cameras = [sight.view.name if sight.view.own_camera else "" for sight in self.sights]
+        return {sight.view.name: cameras.index(camera) for sight, camera in zip(self.sights, cameras, strict=True)}
+
+    def _field(self, sight: Sight, u: Array, block: int) -> Field:
+        """The field of a view. A block of pixels counts by its sum, over its side: of independent residuals that has the
+        variance of one of them."""
+        sums: list[Array] = []
+        counts: list[Array] = []
+        pixels: list[Array] = []
+        for rows, part in self._rows(sight, u, block):
+            counted = sight.counted(part[..., -1], rows)
+            plain = sight.plain(part) * counted[..., None]
+            pixels.append(np.where(counted, plain[..., -1], np.nan))
+            sums.append(sums_of_blocks(plain, block) / block)
+            counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
+        both, count = np.concatenate(sums), np.concatenate(counts)
+        at = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
+        return Field(
+            both[..., -1], both[..., at], count / block**2, at, self.groups[sight.view.name], np.concatenate(pixels)
+        )
+
+    def _rows(self, sight: Sight, u: Array, multiple: int = 1) -> Iterator[tuple[tuple[int, int] | None, Array]]:
+        """[J r] of a view, strip by strip: the rows, all if None, and (height, width, 3, k + 1)."""
+        directions = [list(np.eye(len(u)))]
+        for rows in strips(sight, len(u), multiple):
+            height, width = sight.target.shape[:2]
+            first, last = rows or (0, height)
+            require_memory_for((width, last - first), Sampling(sight.settings.cells), len(u))
+            off, columns = pushforward(partial(self._off, sight, rows), [u], directions)
+            yield rows, np.stack([*columns, off], -1)
 
     def _off(self, sight: Sight, rows: tuple[int, int] | None, u: Any) -> Any:
         return sight.off(self.variables.assign(u), rows)
@@ -131,10 +168,10 @@ def _moving(block: Array) -> Array:
     return np.concatenate([block[~still], rest]) if still.any() else block
 
 
-def strips(sight: Sight, size: int) -> list[tuple[int, int] | None]:
-    """The rows to take at a time, so that the Jacobian by `size` numbers is never held as a whole."""
+def strips(sight: Sight, size: int, multiple: int = 1) -> list[tuple[int, int] | None]:
+    """The rows to take at a time, so that the Jacobian by `size` numbers is never held as a whole. multiple: of rows."""
     height, width = sight.target.shape[:2]
     if sight.blur is not None or height * width * 3 * (size + 1) <= STRIP:
         return [None]
-    rows = max(STRIP // (width * 3 * (size + 1)), 1)
+    rows = max(STRIP // (width * 3 * (size + 1)) // multiple, 1) * multiple
     return [(first, min(first + rows, height)) for first in range(0, height, rows)]
