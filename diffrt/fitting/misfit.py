@@ -16,10 +16,10 @@ from diffrt.fitting.scatter import Scatter, sums_around
 
 Array = NDArray[np.float64]
 
-LARGE = 2.0
+LARGE = 1.5
 """Residuals that are so many times the noise are more than that, if they are smooth over more than SMOOTH pixels too."""
 
-SMOOTH = 5.0
+SMOOTH = 6.0
 
 LARGE_BESIDE_GIVEN = 1.3
 """The same, if the noise was given."""
@@ -27,7 +27,7 @@ LARGE_BESIDE_GIVEN = 1.3
 WIDE = 1.2
 """Errors that are so many times those of independent residuals are worth a word."""
 
-FEW = 4.0
+FEW = 5.0
 """So many independent residuals for each number are too few to know by how much."""
 
 
