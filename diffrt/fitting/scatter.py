@@ -20,7 +20,7 @@ of a_c X_c^T X_c and X_c = B_c^T D J (White, A heteroskedasticity-consistent cov
 GMM estimation with cross sectional dependence, 1999).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,8 +87,12 @@ def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int
     size = len(covariance)
     if mean == 0.0 or not size:
         return Scatter(np.zeros((size, size)), 0.0, 1.0, weight, 1.0)
-    parts = _components([_weighted(f, mean) for f in fields], size)
-    expected, found = _moments(parts, covariance)
+    tallest = max(max(f.counted.shape[:2]) for f in fields)
+    levels = max(int(np.log2(tallest)), 1)
+    views = [_weighted(f, mean, levels) for f in fields]
+    totals = _totals(views, size, levels)
+    parts = _components(views, totals, size)
+    expected, found = _moments(parts, views, totals, covariance)
     share = _solved(expected, found, np.array([part.count for part in parts]))
     meat = sum((a * part.gram[:-1, :-1] for a, part in zip(share, parts, strict=True)), np.zeros((size, size)))
     if block > 1:
@@ -111,117 +115,164 @@ def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int
 
 
 @dataclass(frozen=True)
-class _Slot:
-    """A channel of a view, weighted by D. columns: D [J e], (height, width, n + 1). squares: D^2, (height, width)."""
+class _View:
+    """A view, weighted by D, whose square is a pattern over pixels times a factor for each channel.
 
-    view: int
+    squares: the pattern, (height, width). gains: the factors, (3,). sums: for each level B^T D [J e] of each channel,
+    (patches, 3, n + 1). at: (n,). group: its number.
+    """
+
+    squares: Array
+    gains: Array
+    sums: tuple[Array, ...]
+    at: NDArray[np.intp]
     group: int
-    columns: Array
-    squares: Array
-    at: NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Patches that share their values. sums: B^T D [J e] of all its slots, (patches, n + 1). squares: D^2 of all its
-    slots, (height, width). names: of the slots."""
-
-    sums: Array
-    squares: Array
-    at: NDArray[np.intp]
-    slots: frozenset[int]
 
 
 @dataclass(frozen=True)
 class _Component:
-    """One size of patches, and one way to share them. count: how many patches there are. gram: of the sums,
-    (k + 1, k + 1). together: the mean number of residuals that hang together."""
+    """One size of patches, and one way to share them: "channel" (none do), "view" (the channels of each view do), "group"
+    (all views of a group do, too). count: how many patches there are. gram: [X q]^T [X q], (k + 1, k + 1). together: the
+    mean number of residuals that hang together."""
 
     level: int
-    side: int
-    blocks: tuple[_Block, ...]
+    way: str
     count: int
     gram: Array
     together: float
 
-
-def _weighted(field: Field, mean: float) -> list[_Slot]:
-    """The channels of a view. mean: the root mean square of all residuals."""
-    slots = []
-    for c in range(3):
-        counted = field.counted[..., c]
-        own = sums_around(field.residual[..., c] ** 2, AROUND) / np.maximum(sums_around(counted, AROUND), 1e-9)
-        squares = counted * np.maximum(own / mean**2, FAINT)
-        both = np.concatenate([field.jacobian[..., c, :], field.residual[..., c, None] / mean], -1)
-        slots.append(_Slot(0, field.group, np.sqrt(squares)[..., None] * both, squares, field.at))
-    return slots
+    @property
+    def side(self) -> int:
+        """In pixels."""
+        return int(2**self.level)
 
 
-def _components(views: Sequence[list[_Slot]], size: int) -> list[_Component]:
-    """All components: each size of patches, of single channels, of all channels of a view, and of all views of a group."""
-    slots = [slot for view in views for slot in view]
-    owner = [number for number, view in enumerate(views) for _ in view]
-    ways = [[[n] for n in range(len(slots))], [[n for n, o in enumerate(owner) if o == v] for v in range(len(views))]]
-    groups = [[n for n, slot in enumerate(slots) if slot.group == g] for g in sorted({s.group for s in slots})]
-    if len(groups) < len(views):
-        ways.append(groups)
-    tallest = max(max(slot.squares.shape) for slot in slots)
-    found = []
-    for level in range(max(int(np.log2(max(tallest, 2))), 1)):
-        sums = [_patches(slot.columns, level) for slot in slots]
-        for number, way in enumerate(ways):
-            if number == 2 and level < 2:
-                continue  # what all views share is a misfit, and those are no single pixels
-            blocks = tuple(_joined(members, slots, sums, size) for members in way)
-            gram = np.zeros((size + 1, size + 1))
-            count, squares, whole = 0, 0.0, 0.0
-            for block in blocks:
-                at = np.append(block.at, size)
-                gram[np.ix_(at, at)] += block.sums.T @ block.sums
-                mass = _patches(block.squares[..., None], level)[:, 0]
-                count += int((mass > 0.0).sum())
-                whole += float(mass @ mass)
-                squares += float(block.squares.sum())
-            found.append(_Component(level, 2**level, blocks, count, gram, whole / max(squares, 1e-300)))
+def _weighted(field: Field, mean: float, levels: int) -> _View:
+    """A view with its sums over patches. mean: the root mean square of all residuals."""
+    counted, off = field.counted, field.residual / mean
+    share = counted.mean(-1)
+    gains = np.sum(off**2, (0, 1)) / np.maximum(counted.sum((0, 1)), 1e-9)
+    gains = np.maximum(gains / max(float(gains.mean()), 1e-300), FAINT)
+    around = sums_around((off**2).sum(-1), AROUND) / np.maximum(sums_around(3.0 * share, AROUND), 1e-9)
+    squares = share * np.maximum(around, FAINT)
+    weighted = np.concatenate([field.jacobian, off[..., None]], -1) * np.sqrt(squares[..., None] * gains)[..., None]
+    height, width, _, columns = weighted.shape
+    sums = (_patches(weighted.reshape(height, width, -1), level) for level in range(levels))
+    return _View(squares, gains, tuple(s.reshape(len(s), 3, columns) for s in sums), field.at, field.group)
+
+
+def _totals(views: Sequence[_View], size: int, levels: int) -> dict[int, tuple[tuple[Array, ...], Array]]:
+    """For each group of several views, the sums over patches of all of them, for each level (patches, k + 1), and their
+    D^2, (height, width)."""
+    found = {}
+    for group in {view.group for view in views}:
+        members = [view for view in views if view.group == group]
+        if len(members) < 2:
+            continue
+        squares = np.sum([view.squares * view.gains.sum() for view in members], 0)
+        sums = []
+        for level in range(levels):
+            total = np.zeros((len(members[0].sums[level]), size + 1))
+            for view in members:
+                total[:, np.append(view.at, size)] += view.sums[level].sum(1)
+            sums.append(total)
+        found[group] = tuple(sums), squares
     return found
 
 
-def _joined(members: list[int], slots: Sequence[_Slot], sums: Sequence[Array], size: int) -> _Block:
-    """Some slots whose patches have the same values."""
-    first = slots[members[0]]
-    squares = np.sum([slots[n].squares for n in members], 0)
-    if all(slots[n].at is first.at for n in members):
-        return _Block(np.sum([sums[n] for n in members], 0), squares, first.at, frozenset(members))
-    total = np.zeros((len(sums[members[0]]), size + 1))
-    for n in members:
-        total[:, np.append(slots[n].at, size)] += sums[n]
-    return _Block(total, squares, np.arange(size), frozenset(members))
+def _components(views: Sequence[_View], totals: Mapping[int, Any], size: int) -> list[_Component]:
+    """All of them, with those that views share if some see the same."""
+    found = []
+    for level in range(len(views[0].sums)):
+        for way in ("channel", "view", "group")[: 3 if totals else 2]:
+            gram = np.zeros((size + 1, size + 1))
+            count, squares, whole = 0, 0.0, 0.0
+            for view in views:
+                at = np.append(view.at, size)
+                mass = _patches(view.squares[..., None], level)[:, 0]
+                square = float(mass @ mass)
+                squares += float(view.squares.sum() * view.gains.sum())
+                if way == "channel":
+                    flat = view.sums[level].reshape(-1, len(at))
+                    gram[np.ix_(at, at)] += flat.T @ flat
+                    count, whole = count + 3 * int((mass > 0.0).sum()), whole + square * float(np.sum(view.gains**2))
+                elif way == "view" or view.group not in totals:
+                    flat = view.sums[level].sum(1)
+                    gram[np.ix_(at, at)] += flat.T @ flat
+                    count, whole = count + int((mass > 0.0).sum()), whole + square * float(view.gains.sum()) ** 2
+            for sums, pattern in totals.values() if way == "group" else ():
+                gram += sums[level].T @ sums[level]
+                mass = _patches(pattern[..., None], level)[:, 0]
+                count, whole = count + int((mass > 0.0).sum()), whole + float(mass @ mass)
+            found.append(_Component(level, way, count, gram, whole / max(squares, 1e-300)))
+    return found
 
 
-def _moments(parts: Sequence[_Component], covariance: Array) -> tuple[Array, Array]:
-    """E, (c, c), and q, (c,)."""
-    expected = np.zeros((len(parts), len(parts)))
+def _moments(
+    parts: Sequence[_Component], views: Sequence[_View], totals: Mapping[int, Any], covariance: Array
+) -> tuple[Array, Array]:
+    """E, (c, c), and q, (c,).
+
+    With B^T D M D B = G - X' C X^T, G = B'^T D^2 B, its square is |G|^2 - 2 tr(X'^T G X C) + tr(C X'^T X' C X^T X).
+    """
     projected = [covariance @ part.gram[:-1, :-1] @ covariance for part in parts]
-    carried = {id(block): block.sums[:, :-1] @ covariance[block.at] for part in parts for block in part.blocks}
-    crossings: dict[tuple[tuple[int, ...], int, int], Any] = {}
-    for i, one in enumerate(parts):
-        for j, other in enumerate(parts[: i + 1]):
-            # Blocks are nested: the smaller of two that overlap lies within the other.
-            fine, coarse = (one, other) if len(one.blocks) >= len(other.blocks) else (other, one)
-            value = float(np.sum(projected[i] * other.gram[:-1, :-1]))
-            for a in fine.blocks:
-                b = next(block for block in coarse.blocks if a.slots <= block.slots)
-                key = (a.squares.shape, fine.level, coarse.level)
-                if key not in crossings:
-                    crossings[key] = _crossing(*key)
-                left, right = crossings[key]
-                cells = _cells(a.squares[..., None], max(min(fine.level, coarse.level) - 1, 0)).ravel()
-                overlap = left.copy()
-                overlap.data = left.data * cells[left.indices]
-                overlap = overlap @ right
-                value += float(np.sum(overlap.data**2))
-                value -= 2.0 * float(np.sum((overlap @ carried[id(b)][:, a.at]) * a.sums[:, :-1]))
-            expected[i, j] = expected[j, i] = value
+    expected = np.array([[float(np.sum(p * part.gram[:-1, :-1])) for part in parts] for p in projected])
+    levels = len(views[0].sums)
+    place = {(part.level, part.way): number for number, part in enumerate(parts)}
+    crossings: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def overlap(pattern: Array, one: int, other: int) -> Any:
+        """G, (patches, patches)."""
+        key = (pattern.shape, one, other)
+        if key not in crossings:
+            crossings[key] = _crossing(*key)
+        left, right = crossings[key]
+        cells = _cells(pattern[..., None], max(one - 1, 0)).ravel()
+        weighted = left.copy()
+        weighted.data = left.data * cells[left.indices]
+        return weighted @ right
+
+    def add(one: tuple[int, str], other: tuple[int, str], value: float) -> None:
+        i, j = place[one], place[other]
+        expected[i, j] += value
+        if i != j:
+            expected[j, i] += value
+
+    for one in range(levels):
+        for other in range(one, levels):
+            for view in views:
+                at, gains, whole = view.at, view.gains, float(view.gains.sum())
+                across = overlap(view.squares, one, other)
+                square = float(np.sum(across.data**2))
+                left = {"channel": view.sums[one][..., :-1], "view": view.sums[one][..., :-1].sum(1)}
+                right = {"channel": view.sums[other][..., :-1], "view": view.sums[other][..., :-1].sum(1)}
+                if totals:
+                    shared = totals.get(view.group)
+                    left["group"] = shared[0][one][:, at] if shared else left["view"]
+                    carried = shared[0][other][:, :-1] @ covariance[:, at] if shared else None
+                inner = covariance[np.ix_(at, at)]
+                three = (right["channel"] @ inner).reshape(len(right["view"]), -1)
+                moved = {"channel": (across @ three).reshape(-1, 3, len(at)), "view": across @ (right["view"] @ inner)}
+                if totals:
+                    moved["group"] = across @ carried if carried is not None else moved["view"]
+                for mine in left:
+                    for its in moved:
+                        if one == other and list(left).index(its) < list(left).index(mine):
+                            continue
+                        a, b = left[mine], moved[its]
+                        if mine == its == "group" and view.group in totals:
+                            continue
+                        if "channel" in (mine, its):
+                            a, b = (x if x.ndim == 3 else x[:, None] for x in (a, b))
+                            value = square * float(gains @ gains) - 2.0 * float(np.einsum("pcn,c->", a * b, gains))
+                        else:
+                            value = square * whole**2 - 2.0 * whole * float(np.sum(a * b))
+                        add((one, mine), (other, its), value)
+            for sums, pattern in totals.values():
+                across = overlap(pattern, one, other)
+                reach = across @ (sums[other][:, :-1] @ covariance)
+                value = float(np.sum(across.data**2)) - 2.0 * float(np.sum(reach * sums[one][:, :-1]))
+                add((one, "group"), (other, "group"), value)
     return expected, np.array([part.gram[-1, -1] for part in parts])
 
 

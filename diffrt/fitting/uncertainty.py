@@ -146,9 +146,9 @@ def uncertainty(
 
 def _student(more: float) -> float:
     """How much wider an interval of 90 % is with a variance that is known from so few residuals (Student, 1908)."""
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtrit
 
-    return float(t.ppf(0.95, max(more, FEWEST)) / norm.ppf(0.95))
+    return float(stdtrit(max(more, FEWEST), 0.95) / ndtri(0.95))
 
 
 def _groups(directions: Array) -> list[NDArray[np.intp]]:
