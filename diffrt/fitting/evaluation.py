@@ -8,6 +8,7 @@ squared, R has the condition of J: nothing is lost. A view is differentiated by 
 only, and folded by itself.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -75,10 +76,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,)."""
+    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,).
+
+    others: who folds the views in place of this process, given u; in their order.
+    """
 
     variables: Variables
     sights: tuple[Sight, ...]
+    others: Callable[[Array], Iterable[Fold]] | None = None
 
     @cached_property
     def layout(self) -> Layout:
@@ -90,9 +95,10 @@ class Objective:
         """The views, each with what it depends on."""
         return tuple(Part(sight, *self.variables.seen_by(sight.view.name)) for sight in self.sights)
 
-    def triangle(self, u: Array) -> Triangle:
-        """The loss at u with its Jacobian, folded."""
-        return Triangle.joined(self.layout, (part.fold(u[part.at]) for part in self.parts))
+    def triangle(self, u: Array, stop: Callable[[], None] | None = None) -> Triangle:
+        """The loss at u with its Jacobian, folded. stop: called between two views; it may raise something."""
+        folds = self.others(u) if self.others else (part.fold(u[part.at]) for part in self.parts)
+        return Triangle.joined(self.layout, _watched(folds, stop) if stop else folds)
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The mean loss per pixel value at u, and its derivative, in reverse mode."""
@@ -116,6 +122,13 @@ class Objective:
     def size(self) -> int:
         """The number of pixel values that are compared."""
         return int(np.sum([3 * (s.used > 0.0).sum() for s in self.sights]))
+
+
+def _watched(folds: Iterable[Fold], stop: Callable[[], None]) -> Iterator[Fold]:
+    for number, fold in enumerate(folds):
+        if number:
+            stop()
+        yield fold
 
 
 def _moving(block: Array) -> Array:

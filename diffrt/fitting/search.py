@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.bounds import Endless
+from diffrt.fitting.crew import Crew
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
@@ -107,12 +109,14 @@ class _Exhausted(Exception):
 
 @dataclass
 class Search:
-    """One search. stop: asked after each evaluation whether to end there."""
+    """One search. stop: asked after each evaluation, and each view, whether to end there. crew: who folds the views,
+    this process if None."""
 
     problem: Problem
     journal: Journal
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None
+    crew: Crew | None = None
 
     def run(self, start: Array) -> Found:
         """Search from coordinates (k,), through all levels. Raises InputError if a parameter has no influence there."""
@@ -138,7 +142,8 @@ class Search:
         self.best, self.at = np.inf, start
         self.triangle: Triangle | None = None
         self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
-        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
+        others = partial(self.crew.folds, level, settings) if self.crew else None
+        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
         return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
 
     def _try_wider(self, level: Level, start: Array) -> None:
@@ -163,6 +168,10 @@ class Search:
         self.steps.append(step)
         if self.progress:
             self.progress(step)
+        self._ask()
+
+    def _ask(self) -> None:
+        """End the search if that is asked."""
         if self.stop and self.stop():
             raise _Stopped
 
@@ -217,7 +226,7 @@ class Search:
         return done.converged, done.message
 
     def _folded(self, u: Array) -> Triangle:
-        found = self.objective.triangle(u)
+        found = self.objective.triangle(u, self._ask)
         if not self.steps:
             check_influence(self.problem, found)
         return found
