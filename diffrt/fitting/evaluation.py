@@ -53,7 +53,7 @@ class Part:
             counted = sight.counted(off, rows)
             count += int(counted.sum())
             cost += float(np.vdot(off, off))
-            block = np.stack([*columns, off], -1).reshape(-1, size + 1)
+            block = sight.bent(np.stack([*columns, off], -1)).reshape(-1, size + 1)
             block = _moving(block[(counted | (off != 0.0)).ravel()])
             found = folded(np.concatenate([found, block]))
         full = np.zeros((size + 1, size + 1))

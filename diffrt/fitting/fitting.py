@@ -35,7 +35,7 @@ def fit(
     cells: int = Settings.cells,
     method: Method = Settings.method,
     loss: Loss = Settings.loss,
-    scale: float = Settings.scale,
+    scale: float | None = Settings.scale,
     space: Space = Settings.space,
     iterations: int = Settings.iterations,
     levels: Sequence[float] | None = Settings.levels,
@@ -71,8 +71,8 @@ def fit(
 
     How it searches:
     cells: per pixel side, as for `render`.
-    method: scipy's least_squares, or a method of its minimize.
-    loss, scale: "huber" and "soft_l1" count differences over the scale less.
+    method: "least_squares", or a method of scipy's minimize.
+    loss, scale: "huber" and "soft_l1" count differences over the scale less; if None, it comes from their spread.
     space: what is compared, "linear" values or "srgb" encoded ones.
     iterations: the most evaluations (least_squares) or iterations (others) at each level.
     levels: blurs in pixels from coarse to fine, before the full image; () for none, None for automatic.
