@@ -42,6 +42,7 @@ def fit(
     starts: int = Settings.starts,
     refine: int = Settings.refine,
     seed: int = Settings.seed,
+    noise: tuple[float, float] | None = Settings.noise,
     folder: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -78,6 +79,8 @@ def fit(
     levels: blurs in pixels from coarse to fine, before the full image; () for none, None for automatic.
     starts, refine, seed: how many points in the bounds are tried, how many of them are searched from, and the seed of
     these points.
+    noise: of the camera, its read noise (a standard deviation) and shot noise (a variance for each unit of brightness),
+    with which residuals are compared; estimated if None.
 
     Where it runs:
     folder: where the state is kept after each evaluation, and the results are written.
@@ -89,7 +92,7 @@ def fit(
     """
     settings: dict[str, Any] = {
         "cells": cells, "method": method, "loss": loss, "scale": scale, "space": space, "iterations": iterations,
-        "levels": levels, "starts": starts, "refine": refine, "seed": seed,
+        "levels": levels, "starts": starts, "refine": refine, "seed": seed, "noise": noise,
     }  # fmt: skip
     if isinstance(scene, str | Path):
         scene = load_scene(scene)

@@ -98,6 +98,13 @@ class Sight:
         q = curvature(self.settings.loss, self.scale, rows[..., -1:])
         return np.concatenate([rows[..., :-1] * q, rows[..., -1:] / q], -1)
 
+    def plain(self, rows: Array) -> Array:
+        """Rows [J r], (..., k + 1), of the image itself and of half the derivative of the loss by it."""
+        if self.settings.loss == "squared":
+            return rows
+        t = slope(self.settings.loss, self.scale, rows[..., -1:])
+        return np.concatenate([rows[..., :-1] / t, rows[..., -1:] * t], -1)
+
     @property
     def sum_of_squares(self) -> Array:
         """The squares of the target where it counts, (height, width, 3), blurred before."""
@@ -142,6 +149,14 @@ def curvature(loss: str, scale: float, off: Array) -> Array:
         w = 1.0 + 0.5 * (off / scale) ** 2
         return np.sqrt(np.maximum(2.0 / (w * (1.0 + w)), CURVED))
     return np.ones_like(off)
+
+
+def slope(loss: str, scale: float, off: Array) -> Array:
+    """robustify'(d), by robustified residuals of any shape."""
+    if loss == "huber":
+        return scale / np.maximum(np.abs(off), scale)
+    w = 1.0 + 0.5 * (off / scale) ** 2
+    return np.asarray(np.sqrt(0.5 * (w + 1.0)) / w)
 
 
 def spread_of(sights: tuple[Sight, ...], values: Mapping[str, Any]) -> float:

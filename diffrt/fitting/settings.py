@@ -38,7 +38,8 @@ class Settings:
     encoded ones. iterations: the most evaluations (least_squares) or iterations (others) at each level. levels: blurs
     from coarse to fine, before the full image, at most MOST_LEVELS of 0.1 to 10,000 pixels; () for none, None for
     automatic. starts: how many points in the bounds are tried; 1 is the start that is given. refine: how many of them,
-    the best, are searched from. seed: of these points.
+    the best, are searched from. seed: of these points. noise: of the camera, its read noise (a standard deviation) and
+    its shot noise (a variance for each unit of brightness), both in linear values; None if it is to be estimated.
     Raises InputError, one line per mistake.
     """
 
@@ -52,6 +53,7 @@ class Settings:
     starts: int = 1
     refine: int = 4
     seed: int = 0
+    noise: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -67,6 +69,17 @@ class Settings:
                 problems.append(f"{key}: found {shown(value)}, allowed: one of {', '.join(allowed)}{hint}")
         if self.scale is not None and not _is_number(self.scale, *SCALES):
             problems.append(f"scale: found {shown(self.scale)}, allowed: a number from 1e-9 to 1e9")
+        if self.noise is not None:
+            if (
+                isinstance(self.noise, Sequence)
+                and len(self.noise) == 2
+                and all(_is_number(n, 0, 1e9) for n in self.noise)
+            ):
+                object.__setattr__(self, "noise", (float(self.noise[0]), float(self.noise[1])))
+            else:
+                problems.append(
+                    f"noise: found {shown(self.noise)}, allowed: read noise and shot noise, two numbers from 0"
+                )
         blurs = self.levels
         if blurs is not None:
             if isinstance(blurs, Sequence) and len(blurs) > MOST_LEVELS:
