@@ -1,47 +1,50 @@
-"""The search of a fit: scipy's optimisers, level by level.
+"""The search of a fit, level by level.
 
-The default is `least_squares`, a trust region of Gauss-Newton steps (Branch, Coleman and Li, 1999) that keeps bounds.
-It is given what `evaluation.py` makes of the image: k + 1 residuals, with the same sums of squares as all of them.
-Three things keep it from running away:
+The default is `least_squares`, a trust region of Gauss-Newton steps that keeps bounds (`trust_region.py`). It is given
+what `evaluation.py` makes of the image: few residuals, with the same sums of squares as all of them. The other methods
+are scipy's, and are given a gradient. Three things keep least squares from running away:
 
-- Its first trust region is as large as its first point, so coordinates are counted from where a level begins, and
-  residuals are scaled such that the region is then one in which the image changes, to first order, by CAUTION of what
-  it is off by. It doubles with every step that keeps its promise.
+- In its first trust region the image changes, to first order, by at most FIRST of what it is off by.
 - Where the coarsest level leaves much unexplained, it is tried a second time by way of a wider blur.
-- Where a step would lead out of what derivatives know, the residual is infinite, which makes scipy try a shorter one:
-  if it moves a point by more than its reach, and if a parameter has no influence on the image after it (a ball that has
-  left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
+- Where a step would lead out of what derivatives know, it is refused, and a shorter one tried: if it moves a point by
+  more than its reach, and if a parameter has no influence on the image after it (a ball that has left the view, or sunk
+  into the floor); it would never come back, as nothing pulls any more.
 """
 
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.bounds import Endless
-from diffrt.fitting.evaluation import Objective, Triangle
+from diffrt.fitting.crew import Crew
+from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.residual import sights, spread_of
 from diffrt.fitting.settings import BOUNDED, SCALES
-from diffrt.fitting.uncertainty import FLAT
+from diffrt.fitting.triangle import Triangle
+from diffrt.fitting.trust_region import LEAST, Tolerances, least_squares
 
 Array = NDArray[np.float64]
 
-CAUTION = 1.0 / 0.03
-"""How many times smaller the first step's change of the image is than what the image is off by."""
+FIRST = 1.0 / 0.03
+"""How many times larger the change of the image by the first step may be than what the image is off by. It may be much
+larger: where two numbers do almost the same to the image, a step that explains it moves both a long way."""
 
-_COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS-B": {"ftol": 1e-5}}
-_FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
-         "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
+_TOLERANCES = {True: Tolerances(1e-3, 1e-3, 1e-14), False: Tolerances(1e-12, 1e-11, 1e-14)}
+"""Of least squares where it is hasty, and at the end."""
+
+_COARSE = {"L-BFGS-B": {"ftol": 1e-5}}
+_FINE = {"L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}
 COARSE_ITERATIONS = 30
 
 SETTLED = 1e-2
@@ -123,12 +126,12 @@ class Found:
 
 @dataclass(frozen=True)
 class _Stage:
-    """How one level is searched. scale: of a robust loss. hasty: whether its end may be rough, as it is none of the fit.
-    caution: see CAUTION; 1 where a search goes on with what it has found."""
+    """How one level is searched. scale: of a robust loss. hasty: whether its end may be rough, as it is not the fit's.
+    first: see FIRST; 1 where a search goes on with what it has found."""
 
     scale: float | None
     hasty: bool
-    caution: float = CAUTION
+    first: float = FIRST
 
 
 class _Stopped(Exception):
@@ -141,12 +144,14 @@ class _Exhausted(Exception):
 
 @dataclass
 class Search:
-    """One search. stop: asked after each evaluation whether to end there."""
+    """One search. stop: asked after each evaluation, and each view, whether to end there. crew: who folds the views,
+    this process if None."""
 
     problem: Problem
     journal: Journal
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None
+    crew: Crew | None = None
 
     def run(self, start: Array) -> Found:
         """Search from coordinates (k,), through all levels. Raises InputError if a parameter has no influence there."""
@@ -192,7 +197,7 @@ class Search:
             before, scale = scale, min(scale, suggested(self.at))
             if attempt and scale > STEADY * before:
                 break
-            ended = self._search(level, self.at, _Stage(scale, hasty=False, caution=1.0))
+            ended = self._search(level, self.at, _Stage(scale, hasty=False, first=1.0))
         return ended
 
     def _search(self, level: Level, start: Array, stage: "_Stage | None" = None) -> tuple[bool, str]:
@@ -204,7 +209,8 @@ class Search:
         self.best, self.at = np.inf, start
         self.triangle: Triangle | None = None
         self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
-        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
+        others = partial(self.crew.folds, level, settings) if self.crew else None
+        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
         return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
 
     def _try_wider(self, level: Level, start: Array) -> None:
@@ -229,6 +235,10 @@ class Search:
         self.steps.append(step)
         if self.progress:
             self.progress(step)
+        self._ask()
+
+    def _ask(self) -> None:
+        """End the search if that is asked."""
         if self.stop and self.stop():
             raise _Stopped
 
@@ -244,27 +254,22 @@ class Search:
         return known.answer, known.seconds
 
     def _least_squares(self, start: Array) -> tuple[bool, str]:
-        from scipy.optimize import least_squares
-
-        size = len(start)
         kept: dict[bytes, tuple[Triangle, bool]] = {}
         moving = np.zeros(len(self.problem.variables.free), bool)
+        layout, reach = self.objective.layout, self.problem.variables.reach
 
-        settled, failed, ahead = False, False, np.inf
+        ahead = np.inf
 
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
-            nonlocal failed
             key = u.tobytes()
             if key not in kept:
                 kept.clear()
-                answer, seconds = self._answer(u, lambda: self._folded(u))
-                found = Triangle(answer[:-2].reshape(size + 1, size + 1), int(answer[-2]), float(answer[-1]))
+                answer, seconds = self._answer(u, lambda: self._folded(u).packed)
+                found = Triangle.unpacked(layout, answer)
                 kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
                 if found.cost / self.objective.size < self.best and not kept[key][1]:
                     self.triangle = found
-                else:
-                    failed |= ahead < ROUGHLY
                 self._tell(u, found.cost / self.objective.size, seconds, kept[key][1])
             return kept[key]
 
@@ -272,82 +277,57 @@ class Search:
         moving = self._influence(first) > 0.0
         if self.number == 0:
             self.notes = pulls(self.problem, first)
-        scale = np.sqrt(first.cost) * self.stage.caution or 1.0
 
-        accepted, reach = np.zeros(size), self.problem.variables.reach
-
-        def jacobian(step: Array) -> Any:
-            nonlocal accepted
-            accepted = np.array(step)
-            return np.append(triangle(start + step)[0].jacobian / scale, np.zeros((1, size)), axis=0)
-
-        def residual(step: Array) -> Any:
-            if (np.abs(step - accepted) > reach).any():
-                return nowhere
+        def evaluate(u: Array, before: Array) -> Triangle | None:
+            if (np.abs(u - before) > reach).any():
+                return None
             try:
-                found, refused = triangle(start + step)
+                found, refused = triangle(u)
             except InputError:  # such as a camera on its target: no scene is there
-                return nowhere
-            return nowhere if refused else np.append(found.residual, np.sqrt(found.cost)) / scale
+                return None
+            return None if refused else found
 
-        def loss(squares: Array) -> Any:
-            """The loss, which is not |r|^2 if r is that of a robust one: it comes as the last residual."""
-            value = np.zeros_like(squares)
-            value[-1] = squares[-1]
-            return np.stack([value, np.ones_like(squares), np.zeros_like(squares)])
+        def settled(u: Array, here: Triangle, lower: bool) -> str | None:
+            """Words to end with, if what is ahead is small. lower: whether the last step led to u, and down."""
+            nonlocal ahead
+            before = ahead
+            if lower:
+                ahead = self._ahead(here, u)
+            # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
+            rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
+            small = rest < (ROUGHLY if self.stage.hasty else SETTLED) if lower else ahead < ROUGHLY
+            return SETTLED_MESSAGE if small else None
 
-        def ended(intermediate_result: Any) -> None:
-            nonlocal settled, ahead
-            u = start + intermediate_result.x
-            known = kept.get(u.tobytes())
-            if known is not None:
-                # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
-                before, ahead = ahead, self._ahead(known[0], u)
-                rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
-                settled = rest < (ROUGHLY if self.stage.hasty else SETTLED) or (failed and ahead < ROUGHLY)
-            if settled:
-                raise StopIteration
-
-        nowhere = np.full(size + 2, np.inf)
-        lower, upper = self.problem.variables.bounds
-        with _silence():
+        with np.errstate(all="ignore"):
             done = least_squares(
-                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac", loss=loss,
-                callback=ended, max_nfev=self.limit, **(_COARSE if self.stage.hasty else _FINE)["least_squares"],
+                evaluate, start, self.problem.variables.bounds, self.stage.first * np.sqrt(first.cost) or 1.0,
+                _TOLERANCES[self.stage.hasty], self.limit, settled,
             )  # fmt: skip
-        if settled:
-            return True, SETTLED_MESSAGE
-        return bool(done.success), str(done.message)
+        return done.converged, done.message
 
-    def _ahead(self, found: Triangle, u: Array) -> float:
+    def _ahead(self, here: Triangle, u: Array) -> float:
         """The next step, as a Gauss-Newton one, in standard errors.
 
         With J = Q R and residuals of variance s^2, a step p is sqrt(p^T J^T J p) / s standard errors long, at most, in
-        any number. That of Gauss and Newton has J p = -Q Q^T r. A coordinate that a bound holds does not move.
+        any number. A coordinate that a bound holds does not move.
         """
         lower, upper = self.problem.variables.bounds
-        slope = found.jacobian.T @ found.residual
-        near = 1e-8 * np.maximum(np.abs(u), 1e-3)
-        held = ((u - lower <= near) & (slope > 0.0)) | ((upper - u <= near) & (slope < 0.0))
-        columns = found.jacobian[:, ~held]
-        length = np.linalg.norm(columns, axis=0)
-        columns = columns[:, length > 0.0] / length[length > 0.0]
-        if not columns.size:
-            return np.inf
-        basis, values, _ = np.linalg.svd(columns, full_matrices=False)
-        along = basis[:, values > FLAT * values[0]].T @ found.residual
-        more = max(found.count - len(length), 1)
-        return float(np.sqrt(along @ along / max(found.cost / more, 1e-300)))
+        held = ((u <= lower) & (here.slope > 0.0)) | ((u >= upper) & (here.slope < 0.0))
+        free = here.without(held)
+        step = free.damped(np.where(held | (free.lengths == 0.0), 1.0, np.sqrt(LEAST) * free.lengths)).step
+        changed = free.after(step).residual - free.residual
+        more = max(here.count - len(u), 1)
+        return float(np.sqrt(changed @ changed / max(here.cost / more, 1e-300)))
 
-    def _folded(self, u: Array) -> Array:
-        found = self.objective.triangle(u)
+    def _folded(self, u: Array) -> Triangle:
+        found = self.objective.triangle(u, self._ask)
         if not self.steps:
             check_influence(self.problem, found)
-        return np.append(found.folded, (found.count, found.cost))
+        return found
 
     def _influence(self, triangle: Triangle) -> Array:
         """How much the image changes with each free parameter."""
-        return np.array([np.linalg.norm(triangle.jacobian[:, at]) for at in parts(self.problem)])
+        return np.array([np.linalg.norm(triangle.lengths[at]) for at in parts(self.problem)])
 
     def _minimize(self, start: Array) -> tuple[bool, str]:
         from scipy.optimize import Bounds, minimize

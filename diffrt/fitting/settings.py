@@ -13,7 +13,7 @@ Space: TypeAlias = Literal["linear", "srgb"]
 Method: TypeAlias = Literal[
     "least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr", "BFGS", "CG", "Newton-CG"
 ]  # fmt: skip
-"""scipy's least_squares, and the methods of its minimize that work with a gradient."""
+"""Our least squares, and the methods of scipy's minimize that work with a gradient."""
 
 LOSSES, SPACES, METHODS = get_args(Loss), get_args(Space), get_args(Method)
 
