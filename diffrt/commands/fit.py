@@ -73,7 +73,7 @@ def fit(
         say(json.dumps(result_as_json(result), indent=2))
     elif not quiet:
         say(str(result))
-        say(f"scipy says: {result.message}")
+        say(f"why it ended: {result.message}")
         say(f"written to {output}: {', '.join(written)}")
     if stopped and not result.found.finished:
         say(f"interrupted; go on with: diffrt fit {source} -o {output} --resume", error=True)

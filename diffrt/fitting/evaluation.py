@@ -8,6 +8,7 @@ squared, R has the condition of J: nothing is lost. A view is differentiated by 
 only, and folded by itself.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import pushforward, sum, value_and_grad
 from diffrt.fitting.residual import Sight
+from diffrt.fitting.scatter import HELD, Field, sums_of_blocks
 from diffrt.fitting.triangle import Fold, Layout, Triangle, folded
 from diffrt.fitting.variables import Variables
 from diffrt.tracer.renderer import Settings as Sampling
@@ -26,6 +28,10 @@ Array = NDArray[np.float64]
 
 STRIP = 1 << 23
 """Numbers of [J r] that are held at a time: 64 MiB."""
+
+
+HELD_TOGETHER = 1 << 23
+"""Numbers of the Jacobians of all views that are held at a time, at the end of a fit."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +49,31 @@ class Part:
         """[J r] at u, folded."""
         sight, size = self.sight, len(u)
         found, count, cost = np.zeros((0, size + 1)), 0, 0.0
-        directions = [list(np.eye(size))]
-        for rows in strips(sight, size):
-            height, width = sight.target.shape[:2]
-            first, last = rows or (0, height)
-            require_memory_for((width, last - first), Sampling(sight.settings.cells), size)
-            off, columns = pushforward(partial(self._off, rows), [u], directions)
+        for rows, block in self._rows(u):
+            off = block[..., -1]
             counted = sight.counted(off, rows)
             count += int(counted.sum())
             cost += float(np.vdot(off, off))
-            block = np.stack([*columns, off], -1).reshape(-1, size + 1)
-            block = _moving(block[(counted | (off != 0.0)).ravel()])
-            found = folded(np.concatenate([found, block]))
+            found = folded(np.concatenate([found, _moving(sight.bent(block)[counted | (off != 0.0)])]))
         full = np.zeros((size + 1, size + 1))
         full[: len(found)] = found
         return Fold(sight.view.name, full, count, cost)
+
+    def field(self, u: Array, block: int, group: int) -> Field:
+        """The field of the view at u. block: pixels a side that count by their sum, over that side: of independent
+        residuals it has the variance of one of them. group: the number of its camera."""
+        sums: list[Array] = []
+        counts: list[Array] = []
+        pixels: list[Array] = []
+        for rows, part in self._rows(u, block):
+            counted = self.sight.counted(part[..., -1], rows)
+            plain = self.sight.plain(part) * counted[..., None]
+            pixels.append(np.where(counted, plain[..., -1], np.nan))
+            sums.append(sums_of_blocks(plain, block) / block)
+            counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
+        both, count = np.concatenate(sums), np.concatenate(counts)
+        moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
+        return Field(both[..., -1], both[..., moving], count / block**2, self.at[moving], group, np.concatenate(pixels))
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The loss at u, and its derivative, in reverse mode."""
@@ -69,16 +85,31 @@ class Part:
         off = self._off(None, u)
         return sum(off * off)
 
+    def _rows(self, u: Array, multiple: int = 1) -> Iterator[tuple[tuple[int, int] | None, Array]]:
+        """[J r] strip by strip: the rows, all if None, and (height, width, 3, k + 1). multiple: of rows."""
+        size = len(u)
+        directions = [list(np.eye(size))]
+        for rows in strips(self.sight, size, multiple):
+            height, width = self.sight.target.shape[:2]
+            first, last = rows or (0, height)
+            require_memory_for((width, last - first), Sampling(self.sight.settings.cells), size)
+            off, columns = pushforward(partial(self._off, rows), [u], directions)
+            yield rows, np.stack([*columns, off], -1)
+
     def _off(self, rows: tuple[int, int] | None, u: Any) -> Any:
         return self.sight.off(self.variables.assign(u), rows)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,)."""
+    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,).
+
+    others: who folds the views in place of this process, given u; in their order.
+    """
 
     variables: Variables
     sights: tuple[Sight, ...]
+    others: Callable[[Array], Iterable[Fold]] | None = None
 
     @cached_property
     def layout(self) -> Layout:
@@ -90,9 +121,24 @@ class Objective:
         """The views, each with what it depends on."""
         return tuple(Part(sight, *self.variables.seen_by(sight.view.name)) for sight in self.sights)
 
-    def triangle(self, u: Array) -> Triangle:
-        """The loss at u with its Jacobian, folded."""
-        return Triangle.joined(self.layout, (part.fold(u[part.at]) for part in self.parts))
+    def triangle(self, u: Array, stop: Callable[[], None] | None = None) -> Triangle:
+        """The loss at u with its Jacobian, folded. stop: called between two views; it may raise something."""
+        folds = self.others(u) if self.others else (part.fold(u[part.at]) for part in self.parts)
+        return Triangle.joined(self.layout, _watched(folds, stop) if stop else folds)
+
+    def fields(self, u: Array) -> tuple[tuple[Field, ...], int]:
+        """What each view leaves behind at u, and how many pixels a side of it are held as one."""
+        sizes = [part.sight.target.size * (len(part.at) + 1) for part in self.parts]
+        many = max(max(sizes) / HELD, np.sum(sizes) / HELD_TOGETHER)
+        block = int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
+        groups = self.groups
+        return tuple(part.field(u[part.at], block, groups[part.sight.view.name]) for part in self.parts), block
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """For the name of each view the number of its camera: those of one see the same."""
+        cameras = [sight.view.name if sight.view.own_camera else "" for sight in self.sights]
+        return {sight.view.name: cameras.index(camera) for sight, camera in zip(self.sights, cameras, strict=True)}
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The mean loss per pixel value at u, and its derivative, in reverse mode."""
@@ -118,6 +164,13 @@ class Objective:
         return int(np.sum([3 * (s.used > 0.0).sum() for s in self.sights]))
 
 
+def _watched(folds: Iterable[Fold], stop: Callable[[], None]) -> Iterator[Fold]:
+    for number, fold in enumerate(folds):
+        if number:
+            stop()
+        yield fold
+
+
 def _moving(block: Array) -> Array:
     """[J r] without the rows in which J is zero, whose residuals stand together in one: a rotation of it."""
     still = ~block[:, :-1].any(axis=1)
@@ -126,10 +179,10 @@ def _moving(block: Array) -> Array:
     return np.concatenate([block[~still], rest]) if still.any() else block
 
 
-def strips(sight: Sight, size: int) -> list[tuple[int, int] | None]:
-    """The rows to take at a time, so that the Jacobian by `size` numbers is never held as a whole."""
+def strips(sight: Sight, size: int, multiple: int = 1) -> list[tuple[int, int] | None]:
+    """The rows to take at a time, so that the Jacobian by `size` numbers is never held whole. multiple: of rows."""
     height, width = sight.target.shape[:2]
     if sight.blur is not None or height * width * 3 * (size + 1) <= STRIP:
         return [None]
-    rows = max(STRIP // (width * 3 * (size + 1)), 1)
+    rows = max(STRIP // (width * 3 * (size + 1)) // multiple, 1) * multiple
     return [(first, min(first + rows, height)) for first in range(0, height, rows)]

@@ -35,7 +35,7 @@ def fit(
     cells: int = Settings.cells,
     method: Method = Settings.method,
     loss: Loss = Settings.loss,
-    scale: float = Settings.scale,
+    scale: float | None = Settings.scale,
     space: Space = Settings.space,
     iterations: int = Settings.iterations,
     levels: Sequence[float] | None = Settings.levels,
@@ -43,6 +43,7 @@ def fit(
     starts: int = Settings.starts,
     refine: int = Settings.refine,
     seed: int = Settings.seed,
+    noise: tuple[float, float] | None = Settings.noise,
     folder: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -72,8 +73,8 @@ def fit(
 
     How it searches:
     cells: per pixel side, as for `render`.
-    method: scipy's least_squares, or a method of its minimize.
-    loss, scale: "huber" and "soft_l1" count differences over the scale less.
+    method: "least_squares", or a method of scipy's minimize.
+    loss, scale: "huber" and "soft_l1" count differences over the scale less; if None, it comes from their spread.
     space: what is compared, "linear" values or "srgb" encoded ones.
     iterations: the most evaluations (least_squares) or iterations (others) at each level.
     levels: blurs in pixels from coarse to fine, before the full image; () for none, None for automatic.
@@ -81,6 +82,8 @@ def fit(
     to a ball; what has a start in `free` keeps it. "scene": all start as the scene has them.
     starts, refine, seed: how many points in the bounds are tried, how many of them are searched from, and the seed of
     these points.
+    noise: of the camera, its read noise (a standard deviation) and shot noise (a variance for each unit of brightness),
+    with which residuals are compared; estimated if None.
 
     Where it runs:
     folder: where the state is kept after each evaluation, and the results are written.
@@ -92,7 +95,7 @@ def fit(
     """
     settings: dict[str, Any] = {
         "cells": cells, "method": method, "loss": loss, "scale": scale, "space": space, "iterations": iterations,
-        "levels": levels, "start": start, "starts": starts, "refine": refine, "seed": seed,
+        "levels": levels, "start": start, "starts": starts, "refine": refine, "seed": seed, "noise": noise,
     }  # fmt: skip
     if isinstance(scene, str | Path):
         scene = load_scene(scene)

@@ -54,9 +54,7 @@ class Problem:
         """From coarse to fine."""
         blurs = self.settings.levels
         if blurs is None:
-            # Outliers are few pixels of the full image, and in a blurred one they are everywhere.
-            side = min(min(view.scene.camera.size) for view in self.views)
-            blurs = automatic_blurs(side) if self.settings.loss == "squared" else ()
+            blurs = automatic_blurs(min(min(view.scene.camera.size) for view in self.views))
         return (*map(self.level, blurs), Level())
 
     def level(self, blur: float) -> Level:

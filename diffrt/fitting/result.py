@@ -1,6 +1,6 @@
 """The answer to a fit: what was found, how sure it is, and how it was found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.level import Level
+from diffrt.fitting.misfit import Misfit, misfit
+from diffrt.fitting.noise import Noise, estimate
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.residual import sights
+from diffrt.fitting.scatter import Field, scatter
 from diffrt.fitting.search import Found, Step
+from diffrt.fitting.settings import Settings
 from diffrt.fitting.uncertainty import Uncertainty, uncertainty
 from diffrt.fitting.variables import by_name
 from diffrt.scene import Scene
@@ -74,7 +78,7 @@ class Result:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the image cannot tell, in words."""
-        return (*self.problem.notes, *self.found.notes, *self.uncertainty.warnings)
+        return (*self.problem.notes, *self.misfit.words, *self.found.notes, *self.uncertainty.warnings)
 
     @property
     def loss(self) -> float:
@@ -101,18 +105,46 @@ class Result:
         """Why the search ended, in the optimiser's words."""
         return self.found.message
 
+    @property
+    def settings(self) -> Settings:
+        """How it was searched, with the scale of a robust loss that was used."""
+        return replace(self.problem.settings, scale=self.found.scale)
+
+    @property
+    def _objective(self) -> Objective:
+        return Objective(self.problem.variables, sights(self.problem.views, Level(), self.settings))
+
+    @cached_property
+    def _fields(self) -> tuple[tuple[Field, ...], int]:
+        return self._objective.fields(self.found.u)
+
+    @cached_property
+    def misfit(self) -> Misfit:
+        """How the residuals compare with the noise of the camera."""
+        views, given = self.problem.views, self.problem.settings.noise
+        residuals = [f.pixels for f in self._fields[0]]
+        light = [np.asarray(view.photograph.image) for view in views]
+        own = [np.isfinite(off) for off in residuals]
+        noise = Noise(given[0], given[1], True) if given else estimate(residuals, own, light)
+        sure = self.uncertainty
+        assert sure.scatter is not None
+        return misfit(residuals, light, noise, sure.scatter, sure.widened, len(self.found.u))
+
     @cached_property
     def uncertainty(self) -> Uncertainty:
         """How sure the numbers are."""
         problem, u, found = self.problem, self.found.u, self.found.triangle
         if found is None:
-            found = Objective(problem.variables, sights(problem.views, Level(), problem.settings)).triangle(u)
+            found = self._objective.triangle(u)
+        fields, block = self._fields
+        bread = found.jacobian.T @ found.jacobian
         lower, upper = problem.variables.bounds
         # An optimiser stops a little inside of a bound.
         near = 1e-8 * np.maximum(np.abs(u), 1e-3)
         return uncertainty(
             found.jacobian, found.residual, problem.variables.labels, (u - lower <= near) | (upper - u <= near),
             found.count, problem.variables.slopes(u), problem.variables.components,
+            lambda covariance: scatter(fields, covariance, bread, block),
         )  # fmt: skip
 
     def report(self, path: str | Path) -> None:

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -22,15 +23,16 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.bounds import Endless
+from diffrt.fitting.crew import Crew
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import sights
-from diffrt.fitting.settings import BOUNDED
+from diffrt.fitting.residual import sights, spread_of
+from diffrt.fitting.settings import BOUNDED, SCALES
 from diffrt.fitting.triangle import Triangle
-from diffrt.fitting.trust_region import Tolerances, least_squares
+from diffrt.fitting.trust_region import LEAST, Tolerances, least_squares
 
 Array = NDArray[np.float64]
 
@@ -38,12 +40,35 @@ FIRST = 1.0 / 0.03
 """How many times larger the change of the image by the first step may be than what the image is off by. It may be much
 larger: where two numbers do almost the same to the image, a step that explains it moves both a long way."""
 
-_TOLERANCES = {True: Tolerances(1e-12, 1e-11, 1e-14), False: Tolerances(1e-3, 1e-3, 1e-14)}
-"""Of least squares on the full image, and on coarse levels."""
+_TOLERANCES = {True: Tolerances(1e-3, 1e-3, 1e-14), False: Tolerances(1e-12, 1e-11, 1e-14)}
+"""Of least squares where it is hasty, and at the end."""
 
 _COARSE = {"L-BFGS-B": {"ftol": 1e-5}}
 _FINE = {"L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}
 COARSE_ITERATIONS = 30
+
+SETTLED = 1e-2
+"""A search ends where what is ahead is less than so many standard errors. Without noise these become zero with the
+residuals, and it goes on."""
+
+ROUGHLY = 0.1
+"""The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
+ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
+
+SETTLED_MESSAGE = f"what is ahead is under {SETTLED:g} standard errors"
+
+TUNED = 1.345
+"""The scale of a robust loss is so many times the spread of the differences: of a mean of normal ones it takes 5 %
+more noise than squares would (Huber, Robust statistics, 1981)."""
+
+FINEST_SCALE = 1e-6
+"""It is at least this part of the target's root mean square."""
+
+STEADY = 0.8
+"""It has settled if the differences at the end suggest no smaller one than so many times itself."""
+
+RESCALED = 6
+"""So many times it is looked at, at most."""
 
 TRIES = 20
 """Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
@@ -84,7 +109,8 @@ class Found:
     """The end of a search.
 
     u: (k,), at `loss` on the level that was reached. finished: whether that is the full image. converged: whether the
-    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known.
+    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known. scale: of a robust
+    loss.
     """
 
     u: Array
@@ -95,6 +121,17 @@ class Found:
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     triangle: Triangle | None = None
+    scale: float | None = None
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """How one level is searched. scale: of a robust loss. hasty: whether its end may be rough, as it is not the fit's.
+    first: see FIRST; 1 where a search goes on with what it has found."""
+
+    scale: float | None
+    hasty: bool
+    first: float = FIRST
 
 
 class _Stopped(Exception):
@@ -107,38 +144,73 @@ class _Exhausted(Exception):
 
 @dataclass
 class Search:
-    """One search. stop: asked after each evaluation whether to end there."""
+    """One search. stop: asked after each evaluation, and each view, whether to end there. crew: who folds the views,
+    this process if None."""
 
     problem: Problem
     journal: Journal
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None
+    crew: Crew | None = None
 
     def run(self, start: Array) -> Found:
         """Search from coordinates (k,), through all levels. Raises InputError if a parameter has no influence there."""
         self.begin = perf_counter() - (self.journal.entries[-1].seconds if self.journal.entries else 0.0)
         self.steps: list[Step] = []
         self.notes: tuple[str, ...] = ()
-        self.number = -1
+        self.number, self.start = -1, start
         coarsest, *finer = self.problem.levels
         try:
-            converged, message = self._search(coarsest, start)
+            converged, message = (self._search if finer else self._finish)(coarsest, start)
             if finer and self.best > UNEXPLAINED * self.objective.sum_of_squares:
                 self._try_wider(coarsest, start)
             for level in finer:
-                converged, message = self._search(level, self.at)
+                converged, message = (self._finish if level.is_full else self._search)(level, self.at)
         except _Stopped:
-            return Found(self.at, self.best, False, False, "interrupted", tuple(self.steps), self.notes)
-        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle)
+            steps = tuple(self.steps)
+            return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.stage.scale)
+        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle,
+                     self.stage.scale)  # fmt: skip
 
-    def _search(self, level: Level, start: Array) -> tuple[bool, str]:
+    def _finish(self, level: Level, start: Array) -> tuple[bool, str]:
+        """Search on the full image, to the end of the fit.
+
+        The scale of a robust loss, if nobody gave it, follows the spread of the differences: far from the end they are
+        large all over.
+        """
+        settings, variables = self.problem.settings, self.problem.variables
+        if settings.loss == "squared":
+            return self._search(level, start)
+        seen = sights(self.problem.views, level, replace(settings, scale=None))
+        # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
+        start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
+        if settings.scale is not None:
+            return self._search(level, start)
+        least = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
+
+        def suggested(u: Array) -> float:
+            return float(np.clip(TUNED * spread_of(seen, variables.assign(u)), least, SCALES[1]))
+
+        scale = suggested(start)
+        ended = self._search(level, start, _Stage(scale, hasty=True))
+        for attempt in range(RESCALED):
+            before, scale = scale, min(scale, suggested(self.at))
+            if attempt and scale > STEADY * before:
+                break
+            ended = self._search(level, self.at, _Stage(scale, hasty=False, first=1.0))
+        return ended
+
+    def _search(self, level: Level, start: Array, stage: "_Stage | None" = None) -> tuple[bool, str]:
         """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
         settings = self.problem.settings
+        self.stage = stage or _Stage(settings.scale, hasty=not level.is_full)
+        settings = replace(settings, scale=self.stage.scale)
         self.level, self.number = level, self.number + 1
         self.best, self.at = np.inf, start
         self.triangle: Triangle | None = None
-        self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
-        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
+        self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
+        others = partial(self.crew.folds, level, settings) if self.crew else None
+        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
         return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
 
     def _try_wider(self, level: Level, start: Array) -> None:
@@ -163,6 +235,10 @@ class Search:
         self.steps.append(step)
         if self.progress:
             self.progress(step)
+        self._ask()
+
+    def _ask(self) -> None:
+        """End the search if that is asked."""
         if self.stop and self.stop():
             raise _Stopped
 
@@ -181,6 +257,8 @@ class Search:
         kept: dict[bytes, tuple[Triangle, bool]] = {}
         moving = np.zeros(len(self.problem.variables.free), bool)
         layout, reach = self.objective.layout, self.problem.variables.reach
+
+        ahead = np.inf
 
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
@@ -209,15 +287,40 @@ class Search:
                 return None
             return None if refused else found
 
+        def settled(u: Array, here: Triangle, lower: bool) -> str | None:
+            """Words to end with, if what is ahead is small. lower: whether the last step led to u, and down."""
+            nonlocal ahead
+            before = ahead
+            if lower:
+                ahead = self._ahead(here, u)
+            # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
+            rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
+            small = rest < (ROUGHLY if self.stage.hasty else SETTLED) if lower else ahead < ROUGHLY
+            return SETTLED_MESSAGE if small else None
+
         with np.errstate(all="ignore"):
             done = least_squares(
-                evaluate, start, self.problem.variables.bounds, FIRST * np.sqrt(first.squares) or 1.0,
-                _TOLERANCES[self.level.is_full], self.limit,
+                evaluate, start, self.problem.variables.bounds, self.stage.first * np.sqrt(first.cost) or 1.0,
+                _TOLERANCES[self.stage.hasty], self.limit, settled,
             )  # fmt: skip
         return done.converged, done.message
 
+    def _ahead(self, here: Triangle, u: Array) -> float:
+        """The next step, as a Gauss-Newton one, in standard errors.
+
+        With J = Q R and residuals of variance s^2, a step p is sqrt(p^T J^T J p) / s standard errors long, at most, in
+        any number. A coordinate that a bound holds does not move.
+        """
+        lower, upper = self.problem.variables.bounds
+        held = ((u <= lower) & (here.slope > 0.0)) | ((u >= upper) & (here.slope < 0.0))
+        free = here.without(held)
+        step = free.damped(np.where(held | (free.lengths == 0.0), 1.0, np.sqrt(LEAST) * free.lengths)).step
+        changed = free.after(step).residual - free.residual
+        more = max(here.count - len(u), 1)
+        return float(np.sqrt(changed @ changed / max(here.cost / more, 1e-300)))
+
     def _folded(self, u: Array) -> Triangle:
-        found = self.objective.triangle(u)
+        found = self.objective.triangle(u, self._ask)
         if not self.steps:
             check_influence(self.problem, found)
         return found
@@ -270,7 +373,7 @@ class Search:
 
         limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
         most = "maxfun" if method == "TNC" else "maxiter"
-        options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
+        options = {most: self.limit, **(_COARSE if self.stage.hasty else _FINE).get(method, {})}
         try:
             with _silence():
                 done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)

@@ -60,14 +60,14 @@ def least_squares(
     radius: float,
     tolerances: Tolerances,
     limit: int,
-    accepted: Callable[[Array, Triangle], str | None] | None = None,
+    settled: Callable[[Array, Triangle, bool], str | None] | None = None,
 ) -> End:
     """Search for the least squares from `start` (k,).
 
     evaluate: the triangle at a point, given the point and the one that the step began at; None if the step is refused,
     and a shorter one is to be tried. bounds: of the coordinates, (k,) each, around the start. radius: of the first
-    region, in units of the residual. limit: evaluations, the first among them. accepted: called after each step that
-    was taken; if it returns words, the search ends with them, content.
+    region, in units of the residual. limit: evaluations, the first among them. settled: called after each evaluation
+    with the best point, what is there, and whether it is a new one; if it returns words, the search ends with them.
     """
     lower, upper = bounds
     u, here = start, evaluate(start, start)
@@ -106,7 +106,8 @@ def least_squares(
         if gained > 0.0:
             u, here = there, found
             scale = np.maximum(scale, here.lengths)
-            words = words or (accepted(u, here) if accepted else None)
+        if settled:
+            words = words or settled(u, here, gained > 0.0)
         if words:
             return End(u, True, words)
 

@@ -76,9 +76,10 @@ def fit(
     if mask is None or mask.all():
         free.append("background.radiance")
     views = {name: {"target": target, "mask": mask} for name, target in targets.items()}
+    options: Any = {"loss": "huber", "start": "image", **settings}
     return diffrt.fit(
-        scene(width, height, fov, surface), views, free, each=["sun.direction", "sun.irradiance"], start="image", **{"loss": "huber", **settings},
-    )  # fmt: skip
+        scene(width, height, fov, surface), views, free, each=["sun.direction", "sun.irradiance"], **options
+    )
 
 
 def lights_of(found: Result, names: Sequence[str]) -> dict[str, Light]:
