@@ -76,7 +76,7 @@ def fit(
     if mask is None or mask.all():
         free.append("background.radiance")
     views = {name: {"target": target, "mask": mask} for name, target in targets.items()}
-    options: Any = {"loss": "huber", "start": "image", **settings}
+    options: Any = {"loss": "huber", "start": "image", "levels": (), **settings}
     return diffrt.fit(
         scene(width, height, fov, surface), views, free, each=["sun.direction", "sun.irradiance"], **options
     )
