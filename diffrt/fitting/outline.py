@@ -182,12 +182,12 @@ def _edges(view: View) -> tuple[Array, ...]:
     used = view.used.astype(float)
     factor = max(min(view.used.shape) // LARGEST_SIDE, 1)
     height, width = (side // factor * factor for side in view.used.shape)
-    linear = np.asarray(view.photograph.image)[:height, :width] * used[:height, :width, None]
-    linear, used = mean_of_blocks(linear, factor), mean_of_blocks(used[:height, :width], factor)
+    linear = mean_of_blocks(np.asarray(view.photograph.image)[:height, :width], factor)
+    used = mean_of_blocks(used[:height, :width], factor)
     top = np.percentile(linear[used > 0.5], 99.0)
     # Steps of the encoded image are even to the eye, and its noise is nearly so.
     shown = srgb_encode(np.clip(linear / (top if top > 0.0 else 1.0), 0.0, 1.0))
-    found = [_edges_of(np.asarray(shown), used >= 1.0, 1.0)]
+    found = [_edges_of(np.asarray(shown), used > 0.0, 1.0)]
     if not view.used.all():
         # A mask may be drawn along the ball; the image's own edges count more.
         found.append(_edges_of(used[..., None], np.ones_like(used, bool), 0.5))
@@ -196,8 +196,8 @@ def _edges(view: View) -> tuple[Array, ...]:
 
 
 def _edges_of(values: Array, inside: NDArray[np.bool_], weight: float) -> tuple[Array, ...]:
-    """The edges of an image (height, width, channels) away from what is not inside."""
-    from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
+    """The edges of an image (height, width, channels) that are inside, or at most a pixel beside it."""
+    from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates
 
     down, across = (
         np.stack([gaussian_filter(c, SMOOTHING, order, mode="nearest") for c in np.moveaxis(values, -1, 0)], -1)
@@ -206,9 +206,7 @@ def _edges_of(values: Array, inside: NDArray[np.bool_], weight: float) -> tuple[
     size = np.hypot(across, down)
     most = size.argmax(-1)[..., None]
     across, down, size = (np.take_along_axis(a, most, -1)[..., 0] for a in (across, down, size))
-    within = binary_erosion(inside, iterations=4, border_value=1)
-    if not within.any():
-        within = inside
+    within = binary_dilation(inside)
     # Noise alone has gradients whose lengths are Rayleigh's, with a median of 1.18 standard deviations.
     least = max(3.5 / 1.18 * float(np.median(size[within])), 0.02 * float(size[within].max()), 1e-6)
     row, column = np.nonzero(within & (size >= least))
@@ -221,7 +219,7 @@ def _edges_of(values: Array, inside: NDArray[np.bool_], weight: float) -> tuple[
     bend = np.maximum(2.0 * s - after - before, 1e-300)
     shift = np.clip(0.5 * (after - before) / bend, -0.5, 0.5)
     x, y = column + 0.5 + shift * a, row + 0.5 + shift * d
-    return x[top], y[top], a[top], d[top], np.full(int(top.sum()), weight)
+    return x[top], y[top], a[top], d[top], weight * np.sqrt(s[top] / size[within].max())
 
 
 def _circles(
@@ -241,10 +239,14 @@ def _circles(
             fitted = _refined(q, normal, weight, np.array([*middle, radius]))
             if fitted is None or not SMALLEST_RADIUS * grain <= fitted[2] <= side:
                 continue
-            covered, share = _covered(q, normal, weight, of, fitted, lowest, highest)
-            if share >= LEAST_COVERED:
+            strength = _strength(q, normal, weight, of, fitted)
+            turn = (np.arange(len(strength)) + 0.5) * (2.0 * np.pi / len(strength))
+            rim = fitted[:2] + fitted[2] * np.stack([np.cos(turn), np.sin(turn)], 1)
+            shown = ((rim > lowest) & (rim < highest)).all(1)
+            if (strength > 0.0).mean() >= LEAST_COVERED:
                 x, y, size = fitted.tolist()
-                tried.append((share * size * covered, (x, y, size), covered))
+                covered = float((strength[shown] > 0.0).mean())
+                tried.append((float(strength.mean()) * size * np.sqrt(covered), (x, y, size), covered))
     chosen: list[tuple[Circle, float]] = []
     for _, circle, covered in sorted(tried, reverse=True):
         same = (np.abs(np.subtract(circle, other)).max() < 0.2 * max(circle[2], other[2]) for other, _ in chosen)
@@ -310,11 +312,9 @@ def _refined(q: Array, normal: Array, weight: Array, circle: Array) -> Array | N
     return circle
 
 
-def _covered(
-    q: Array, normal: Array, weight: Array, of: NDArray[np.intp], circle: Array, lowest: Array, highest: Array
-) -> tuple[float, float]:
-    """The share of a circle that has edges, counted where it is within the image, and the same weighted and of all of
-    the circle. With several photographs an arc is covered if a fifth of them have edges there."""
+def _strength(q: Array, normal: Array, weight: Array, of: NDArray[np.intp], circle: Array) -> Array:
+    """The weight of the edges on each of some arcs of a circle, (arcs,): the mean over a fifth of the photographs, those
+    in which it is largest."""
     distance, aligned = _about(q, normal, circle[:2])
     near = aligned & (np.abs(distance - circle[2]) < NEAR)
     arcs = int(np.clip(2.0 * np.pi * circle[2] / 3.0, 12, 90))
@@ -322,13 +322,7 @@ def _covered(
     photographs = int(of.max()) + 1
     each = np.zeros((photographs, arcs))
     np.maximum.at(each, (of[near], arc), weight[near])
-    share = np.minimum(each.sum(0) / max(0.2 * photographs, 1.0), 1.0)
-    turn = (np.arange(arcs) + 0.5) * (2.0 * np.pi / arcs)
-    rim = circle[:2] + circle[2] * np.stack([np.cos(turn), np.sin(turn)], 1)
-    shown = ((rim > lowest) & (rim < highest)).all(1)
-    if not shown.any():
-        return 0.0, 0.0
-    return float((share[shown] > 0.0).mean()), float(share.mean())
+    return np.asarray(np.sort(each, 0)[-max(photographs // 5, 1) :].mean(0))
 
 
 def seen(ball: Array, outline: Outline) -> Array:

@@ -18,10 +18,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 import diffrt
 from diffrt.errors import InputError
-from diffrt.fitting import Result
+from diffrt.fitting import Problem, Result, make_problem
 from diffrt.fitting.reading import read_mask
 from diffrt.photograph import Photograph, read_photograph
 
@@ -29,6 +30,9 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 import photographs as simulation  # noqa: E402
 from calibration import Light, compare, read_lights, write_lights  # noqa: E402
+
+RIM = 0.12
+"""How much of the background counts around the ball, in radii: its outline is told by what is on both sides of it."""
 
 BALL = ("ball.center.x", "ball.center.y", "ball.radius")
 
@@ -72,14 +76,24 @@ def fit(
 ) -> Result:
     """The ball and the lights of photographs, by their names. mask: (height, width), True where pixels count."""
     height, width = next(iter(targets.values())).image.shape[:2]
-    free = [*BALL, *SURFACES[surface][1], "room.radiance"]
-    if mask is None or mask.all():
-        free.append("background.radiance")
+    start = scene(width, height, fov, surface)
     views = {name: {"target": target, "mask": mask} for name, target in targets.items()}
+    around = around_ball(make_problem(start, views, BALL, start="image"))
+    used = around if mask is None else around & mask
+    each = ["sun.direction", "sun.irradiance"]
+    if mask is None:  # what is behind the ball is lit by the lamp as well
+        each.append("background.radiance")
+    views = {name: {"target": target, "mask": used} for name, target in targets.items()}
     options: Any = {"loss": "huber", "start": "image", "levels": (), **settings}
-    return diffrt.fit(
-        scene(width, height, fov, surface), views, free, each=["sun.direction", "sun.irradiance"], **options
-    )
+    return diffrt.fit(start, views, [*BALL, *SURFACES[surface][1], "room.radiance"], each=each, **options)
+
+
+def around_ball(problem: Problem) -> NDArray[np.bool_]:
+    """The pixels of the ball at the start of a fit, and a rim of background around it, (height, width)."""
+    x, y, radius = problem.variables.numbers(problem.variables.start)
+    height, width = problem.views[0].used.shape
+    across, down = np.arange(width) + 0.5 - 0.5 * width, np.arange(height) + 0.5 - 0.5 * height
+    return np.asarray(np.hypot(across[None, :] - x, down[:, None] + y) < (1.0 + RIM) * radius)
 
 
 def lights_of(found: Result, names: Sequence[str]) -> dict[str, Light]:
