@@ -22,7 +22,8 @@ GAP = 2
 def write_result(result: Result, folder: str | Path) -> list[str]:
     """Write the result of a fit, and return the names of the files.
 
-    fitted.toml; start, target, result, difference and comparison (the last three side by side) as PNG;
+    fitted.toml; start, target, result, difference and comparison (the last three side by side) as PNG, with
+    unexplained if the model does not explain the image;
     convergence.webp, loss.svg, fit.json and report.html. With several views the pictures' names, and a scene for each
     camera, begin with the view's.
     Raises InputError if the folder or a file cannot be written.
@@ -64,7 +65,7 @@ def as_json(result: Result) -> dict[str, Any]:
     rows = zip(result.components, result.start.tolist(), result.values.tolist(), result.stderr.values(), strict=True)
     return {
         "versions": {"diffrt": __version__, "numpy": np.__version__, "scipy": version("scipy")},
-        "settings": vars(problem.settings),
+        "settings": vars(result.settings),
         "levels": [vars(level) for level in problem.levels],
         "views": [{"name": v.name, "pixels": int(v.used.sum()), "dark": int(v.photograph.dark.sum()),
                    "bright": int(v.photograph.bright.sum())} for v in problem.views],
@@ -81,7 +82,12 @@ def as_json(result: Result) -> dict[str, Any]:
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 3),
         "converged": result.converged,
+        "state": result.state,
+        "reservations": list(result.reservations),
         "message": result.message,
+        "noise": vars(result.noise),
+        "residuals": {name: _finite(value) if isinstance(value, float) else value
+                      for name, value in vars(result.misfit).items()},
         "starts": {str(number): loss for number, loss in sorted(result.starts.items())},
         "history": [
             {"level": step.level, "blur": step.blur, "loss": step.loss, "best": step.best, "moved": step.moved,

@@ -9,8 +9,8 @@ does not change the image: its parameters have no finite error, and are named.
 
 That covariance is of the coordinates that the optimiser moves. With G the derivatives of the numbers by them, that of
 the numbers is G C G^T. For a robust loss J^T J is its second derivative, and S is that of half its first one (Huber,
-Robust statistics, 1981, chapter 6). Where residuals are smooth, few independent ones are left to tell their variance, and
-errors are those whose 1.645-fold holds 90 %, as of independent ones.
+Robust statistics, 1981, chapter 6). Where residuals are smooth, few independent ones are left to tell their variance,
+and errors are those whose 1.645-fold holds 90 %, as of independent ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,8 +42,8 @@ class Uncertainty:
 
     stderr: standard errors, infinite where the image does not determine a number, (n,). correlation: (n, n), nan for
     those. sigma: standard deviation of the residuals. warnings: in words, worst first. scatter: of the residuals, if it
-    was looked at. widened: how many times the errors of independent residuals these are, in the middle. tight: the names
-    of coordinates that are at a bound, or move together with another by TIGHT.
+    was looked at. widened: how many times the errors of independent residuals these are, in the middle. tight: in words,
+    which coordinates are at a bound, and which numbers move together by TIGHT.
     """
 
     stderr: Array
@@ -114,8 +114,10 @@ def uncertainty(
     seen = scatter(covariance) if scatter else None
     sigma = sigma if seen is None else float(np.sqrt(seen.variance))
     plain = sigma * np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
-    covariance = sigma**2 * covariance if seen is None else _student(seen.patches - len(chosen)) ** 2 * (
-        covariance @ seen.meat @ covariance
+    covariance = (
+        sigma**2 * covariance
+        if seen is None
+        else _student(seen.patches - len(chosen)) ** 2 * (covariance @ seen.meat @ covariance)
     )
     variance = slopes @ covariance @ slopes.T
     error = np.sqrt(np.maximum(np.diag(variance), 0.0))
@@ -139,8 +141,12 @@ def uncertainty(
         f"{components[j]} and {components[i]} move together, correlation {correlation[i, j]:.3f}"
         for _, i, j in sorted(pairs, reverse=True)[:5]
     ]
-    tight = [name for name, own in zip(names, free, strict=True) if not own]
-    tight += [f"{components[j]} with {components[i]}" for size, i, j in sorted(pairs, reverse=True) if size >= TIGHT]
+    tight = [f"{name} is at its bound" for name in _once(names, ~free)]
+    tight += [
+        f"{components[j]} and {components[i]} move together"
+        for size, i, j in sorted(pairs, reverse=True)
+        if size > TIGHT
+    ]
     return Uncertainty(stderr, correlation, sigma, (*told, *bound), seen, widened, tuple(dict.fromkeys(tight)))
 
 
