@@ -114,8 +114,10 @@ def uncertainty(
     seen = scatter(covariance) if scatter else None
     sigma = sigma if seen is None else float(np.sqrt(seen.variance))
     plain = sigma * np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
-    covariance = sigma**2 * covariance if seen is None else _student(seen.patches - len(chosen)) ** 2 * (
-        covariance @ seen.meat @ covariance
+    covariance = (
+        sigma**2 * covariance
+        if seen is None
+        else _student(seen.patches - len(chosen)) ** 2 * (covariance @ seen.meat @ covariance)
     )
     variance = slopes @ covariance @ slopes.T
     error = np.sqrt(np.maximum(np.diag(variance), 0.0))
