@@ -19,6 +19,7 @@ from diffrt.fitting.scatter import Field, scatter
 from diffrt.fitting.search import Found, Step
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.uncertainty import Uncertainty, uncertainty
+from diffrt.fitting.uncertainty_by_view import uncertainty_by_view
 from diffrt.fitting.variables import by_name
 from diffrt.scene import Scene
 
@@ -187,12 +188,16 @@ class Result:
         if found is None:
             found = self._objective.triangle(u)
         fields, block = self._fields
-        bread = found.jacobian.T @ found.jacobian
         lower, upper = problem.variables.bounds
         # An optimiser stops a little inside of a bound.
         near = 1e-8 * np.maximum(np.abs(u), 1e-3)
+        held = (u - lower <= near) | (upper - u <= near)
+        if found.layout.groups:
+            names = [view.name for view in problem.views]
+            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held)
+        bread = found.jacobian.T @ found.jacobian
         return uncertainty(
-            found.jacobian, found.residual, problem.variables.labels, (u - lower <= near) | (upper - u <= near),
+            found.jacobian, found.residual, problem.variables.labels, held,
             found.count, problem.variables.slopes(u), problem.variables.components,
             lambda covariance: scatter(fields, covariance, bread, block),
         )  # fmt: skip
