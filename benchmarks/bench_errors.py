@@ -128,11 +128,11 @@ def run(case: str, targets: int, seed: int = 0) -> str:
         widened.append(found.uncertainty.widened)
         lengths.append(found.misfit.length)
     return (
-        f"{case:<10} {100 * np.mean(own):5.1f} %  {100 * np.mean(plain):5.1f} %  least {100 * np.mean(own, 0).min():5.1f} %  "
-        f"off by {np.sqrt(np.mean(np.square(scores))):4.2f} errors  "
-        f"widened {np.median(widened):5.1f}  smooth over {np.median(lengths):4.1f}  "
-        f"not explained {100 * unexplained / targets:3.0f} %  not told {100 * untold / targets:3.0f} %  "
-        f"held or not told {100 * np.mean(fair):5.1f} %"
+        f"{case:<10} {100 * np.mean(own):5.1f} %, at least {100 * np.mean(own, 0).min():5.1f} %; "
+        f"independent {100 * np.mean(plain):5.1f} %; held or not told {100 * np.mean(fair):5.1f} %; "
+        f"off by {np.sqrt(np.mean(np.square(scores))):4.2f} errors; widened {np.median(widened):4.1f}; "
+        f"smooth over {np.median(lengths):4.1f}; not explained {100 * unexplained / targets:3.0f} %; "
+        f"not told {100 * untold / targets:3.0f} %"
     )
 
 

@@ -116,7 +116,7 @@ def _settings(result: Result) -> str:
     )
     settings["residuals"] = (
         f"root mean square {misfit.size:.3g}, {misfit.ratio:.3g} times the noise, smooth over {misfit.length:.1f} "
-        f"pixels, worth {misfit.patches:.0f} independent ones; errors are {misfit.widened:.2f} times those of independent ones"
+        f"pixels, worth {misfit.patches:.0f} independent ones; errors widened {misfit.widened:.2f} times"
     )
     blurs = [f"{level.blur:.3g}" for level in result.problem.levels if level.blur]
     settings["levels"] = ", ".join([*(f"blur {blur}" for blur in blurs), "full image"])

@@ -234,9 +234,10 @@ class Result:
         """How the search ended, in a line."""
         levels = len({step.blur for step in self.history})
         of = f" on {levels} levels" if levels > 1 else ""
-        reasons = f": {'; '.join(self.reservations)}" if self.converged and self.reservations else ""
+        first, more = self.reservations[:2], len(self.reservations) - 2
+        reasons = "; ".join([*first, f"and {more} more"] if more > 0 else first) if self.converged else ""
         after = f"after {self.evaluations} evaluations{of}, {self.seconds:.1f} s, loss {self.loss:.4g}"
-        return f"{self.state} {after}{reasons}"
+        return f"{self.state} {after}" + (f": {reasons}" if reasons else "")
 
     def __repr__(self) -> str:
         return str(self)
