@@ -42,7 +42,7 @@ def page_of(result: Result, shown: Shown) -> str:
     for view, (pictures, full) in zip(result.problem.views, shown.views, strict=True):
         if view.name:
             parts.append(f"<h3>{escape(view.name)}</h3>")
-        names = {name: _CAPTIONS[name].format(most=f"{most:.2g}") for name, most in full.items()}
+        names = {name: _CAPTIONS[name].format(most=f"{most:.3g}") for name, most in full.items()}
         parts += [_figure(png_bytes(picture), "png", name, names.get(name, name)) for name, picture in pictures.items()]
     parts += [
         "<h2>Course</h2>",

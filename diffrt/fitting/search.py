@@ -55,7 +55,7 @@ ROUGHLY = 0.1
 """The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
 ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
 
-SETTLED_MESSAGE = f"what is ahead is under {SETTLED:g} standard errors"
+SETTLED_MESSAGE = f"the steps left to go are under {SETTLED:g} standard errors"
 
 TUNED = 1.345
 """The scale of a robust loss is so many times the spread of the differences: of a mean of normal ones it takes 5 %
