@@ -22,11 +22,11 @@ GAP = 2
 def write_result(result: Result, folder: str | Path) -> list[str]:
     """Write the result of a fit, and return the names of the files.
 
-    fitted.toml; start, target, result, difference and comparison (the last three side by side) as PNG;
-    convergence.webp, loss.svg, fit.json and report.html. With several views the pictures' names, and the scene of a
-    view that has something of its own, begin with the view's; of more than MOST_SHOWN those that are off by most are
-    shown.
-    views.csv holds what was found of each view, a table that a fit can read.
+    fitted.toml; start, target, result, difference and comparison (the last three side by side) as PNG, with
+    unexplained if the model does not explain the image; convergence.webp, loss.svg, fit.json and report.html. With
+    several views the pictures' names, and the scene of a view that has something of its own, begin with the view's; of
+    more than MOST_SHOWN those that are off by most are shown. views.csv holds what was found of each view, a table that
+    a fit can read.
     Raises InputError if the folder or a file cannot be written.
     """
     shown = show(result)
@@ -84,7 +84,7 @@ def as_json(result: Result) -> dict[str, Any]:
     rows = zip(result.components, result.start.tolist(), result.values.tolist(), result.stderr.values(), strict=True)
     return {
         "versions": {"diffrt": __version__, "numpy": np.__version__, "scipy": version("scipy")},
-        "settings": vars(problem.settings),
+        "settings": vars(result.settings),
         "levels": [vars(level) for level in problem.levels],
         "views": [{"name": v.name, "pixels": int(v.used.sum()), "dark": int(v.photograph.dark.sum()),
                    "bright": int(v.photograph.bright.sum())} for v in problem.views],
@@ -101,7 +101,12 @@ def as_json(result: Result) -> dict[str, Any]:
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 3),
         "converged": result.converged,
+        "state": result.state,
+        "reservations": list(result.reservations),
         "message": result.message,
+        "noise": vars(result.noise),
+        "residuals": {name: _finite(value) if isinstance(value, float) else value
+                      for name, value in vars(result.misfit).items()},
         "starts": {str(number): loss for number, loss in sorted(result.starts.items())},
         "history": [
             {"level": step.level, "blur": step.blur, "loss": step.loss, "best": step.best, "moved": step.moved,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.level import Level
+from diffrt.fitting.misfit import map_of
 from diffrt.fitting.residual import Sight, sights
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Step
@@ -29,10 +30,10 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class Shown:
     """All pictures of a fit. chosen: the numbers of the views that are shown. views: for each of these its pictures by
-    name, and the difference that is full blue or red. animation: WebP. plot: SVG."""
+    name, and for those in blue and red the number that is full red. animation: WebP. plot: SVG."""
 
     chosen: tuple[int, ...]
-    views: tuple[tuple[dict[str, Image], float], ...]
+    views: tuple[tuple[dict[str, Image], dict[str, float]], ...]
     animation: bytes
     plot: str
 
@@ -49,21 +50,27 @@ def chosen_views(result: Result) -> tuple[int, ...]:
     count = len(result.problem.views)
     if count <= MOST_SHOWN:
         return tuple(range(count))
-    return tuple(sorted(np.argsort(-result.residuals, kind="stable")[:MOST_SHOWN].tolist()))
+    off = np.array([np.nanmean(residual**2) for residual in result.residuals])
+    return tuple(sorted(np.argsort(-off, kind="stable")[:MOST_SHOWN].tolist()))
 
 
-def pictures_of(result: Result, view: int) -> tuple[dict[str, Image], float]:
-    """Start, target, result, and difference of a view, by name; and the difference that is full blue or red.
+def pictures_of(result: Result, view: int) -> tuple[dict[str, Image], dict[str, float]]:
+    """Start, target, result, and difference of a view, by name; and what is full red in those in blue and red.
 
     The difference is result - target as the fit counts it, the mean of the channels from blue to red: where a pixel is
-    masked, or clipped and its bound holds, it is 0.
+    masked, or clipped and its bound holds, it is 0. If the model does not explain the image, "unexplained" is where.
     """
     sight = _linear(result, Level(), view)
     target = np.asarray(result.problem.views[view].photograph.image)
     start, end = (_image(result, sight, numbers) for numbers in (result.start, result.values))
     values = result.problem.variables.assign(result.found.u)
-    difference, scale = diverging(np.asarray(sight.off(values)).mean(-1))
-    return {"start": Image(start), "target": Image(target), "result": Image(end), "difference": difference}, scale
+    difference, largest = diverging(np.asarray(sight.off(values)).mean(-1))
+    pictures, full = {"start": Image(start), "target": Image(target), "result": Image(end)}, {"difference": largest}
+    pictures["difference"] = difference
+    if not result.misfit.explained:
+        where = map_of(result.residuals[view], result.noise_variances[view], result.misfit.length)
+        pictures["unexplained"], full["unexplained"] = diverging(where)
+    return pictures, full
 
 
 def animation_of(result: Result) -> bytes:

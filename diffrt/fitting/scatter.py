@@ -151,9 +151,12 @@ class _View:
 
 @dataclass(frozen=True)
 class _Component:
-    """One size of patches, and one way to share them: "channel" (none do), "view" (the channels of each view do), "group"
-    (all views of a group do, too). count: how many patches there are. gram: [X q]^T [X q], (k + 1, k + 1). together: the
-    mean number of residuals that hang together."""
+    """One size of patches, and who shares them: each channel by itself ("channel"), the channels of a view ("view"),
+    the channels of all views of a group ("group").
+
+    count: how many patches there are. gram: of their sums, (k + 1, k + 1). together: the mean number of residuals that
+    hang together.
+    """
 
     level: int
     way: str
@@ -182,8 +185,8 @@ def _weighted(field: Field, mean: float, levels: int) -> _View:
 
 
 def _totals(views: Sequence[_View], size: int, levels: int) -> dict[int, tuple[tuple[Array, ...], Array]]:
-    """For each group of several views, the sums over patches of all of them, for each level (patches, k + 1), and their
-    D^2, (height, width)."""
+    """For each group of several views: for each level the sums over patches of all of them, (patches, k + 1), and their
+    D^2 over the image, (height, width)."""
     found = {}
     for group in {view.group for view in views}:
         members = [view for view in views if view.group == group]
@@ -335,7 +338,7 @@ def _cells(values: Array, level: int) -> Array:
 
 
 def _patches(values: Array, level: int) -> Array:
-    """Half the sums over patches of 2^level pixels a side of (height, width, n), (patches, n); themselves at level 0."""
+    """Half the sums over patches of 2^level pixels a side, (patches, n), of (height, width, n); of level 0, itself."""
     if level > 0:
         values = np.pad(_cells(values, level - 1), ((1, 1), (1, 1), (0, 0)))
         values = 0.5 * (values[:-1, :-1] + values[1:, :-1] + values[:-1, 1:] + values[1:, 1:])
