@@ -23,9 +23,10 @@ def write_result(result: Result, folder: str | Path) -> list[str]:
     """Write the result of a fit, and return the names of the files.
 
     fitted.toml; start, target, result, difference and comparison (the last three side by side) as PNG, with
-    unexplained if the model does not explain the image;
-    convergence.webp, loss.svg, fit.json and report.html. With several views the pictures' names, and a scene for each
-    camera, begin with the view's.
+    unexplained if the model does not explain the image; convergence.webp, loss.svg, fit.json and report.html. With
+    several views the pictures' names, and the scene of a view that has something of its own, begin with the view's; of
+    more than MOST_SHOWN those that are off by most are shown. views.csv holds what was found of each view, a table that
+    a fit can read.
     Raises InputError if the folder or a file cannot be written.
     """
     shown = show(result)
@@ -43,8 +44,12 @@ def write_result(result: Result, folder: str | Path) -> list[str]:
     save("fitted.toml", result.scene)
     values = result.problem.variables.assign(result.found.u)
     views = result.problem.views
-    for view, prefix, (pictures, _) in zip(views, names_of(views), shown.views, strict=True):
-        if view.own_camera:
+    names = names_of(views)
+    if any(view.own for view in views):
+        put("views.csv", table_of(result).encode())
+    for number, (pictures, _) in zip(shown.chosen, shown.views, strict=True):
+        view, prefix = views[number], names[number]
+        if view.own_camera or view.own:
             save(f"{prefix}fitted.toml", view.placed(values))
         beside = side_by_side([pictures[name] for name in ("target", "result", "difference")], GAP)
         for name, picture in {**pictures, "comparison": beside}.items():
@@ -55,6 +60,20 @@ def write_result(result: Result, folder: str | Path) -> list[str]:
     put("report.html", page_of(result, shown).encode())
     put("fit.json", (json.dumps(as_json(result), indent=2) + "\n").encode())
     return written
+
+
+def table_of(result: Result) -> str:
+    """What each view has for itself, a row for each view, under a head of names: what all of them have."""
+    found = result.parameters
+    rows = []
+    for view in result.problem.views:
+        own = {name.removeprefix(f"{view.name}."): value for name, value in found.items()
+               if name.startswith(f"{view.name}.")}  # fmt: skip
+        rows.append((view.name, own))
+    names = [name for name in rows[0][1] if all(name in own for _, own in rows)]
+    lines = [",".join(["file", *names])]
+    lines += [",".join([name, *(repr(own[each]) for each in names)]) for name, own in rows]
+    return "\n".join(lines) + "\n"
 
 
 def as_json(result: Result) -> dict[str, Any]:

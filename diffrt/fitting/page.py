@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from diffrt import __version__
-from diffrt.fitting.pictures import Shown, pictures_of
+from diffrt.fitting.pictures import Shown, chosen_views, pictures_of
 from diffrt.fitting.result import MOST_LISTED, Result, error_text
 from diffrt.image import figure_html, png_bytes
 
@@ -39,7 +39,10 @@ def page_of(result: Result, shown: Shown) -> str:
     parts = [f"<h1>{_title(result)}</h1>", f"<p>{escape(result.summary)}</p>"]
     parts += [f'<p class="note">{escape(warning)}</p>' for warning in result.warnings]
     parts += ["<h2>Numbers</h2>", _numbers(result), "<h2>Images</h2>"]
-    for view, (pictures, full) in zip(result.problem.views, shown.views, strict=True):
+    if (more := len(result.problem.views) - len(shown.chosen)) > 0:
+        parts.append(f"<p>Of {more + len(shown.chosen)} views those {len(shown.chosen)} that are off by most.</p>")
+    for number, (pictures, full) in zip(shown.chosen, shown.views, strict=True):
+        view = result.problem.views[number]
         if view.name:
             parts.append(f"<h3>{escape(view.name)}</h3>")
         names = {name: _CAPTIONS[name].format(most=f"{most:.3g}") for name, most in full.items()}
@@ -65,7 +68,8 @@ def card_of(result: Result) -> str:
     """A part of a page: what was found, in short."""
     parts = [_numbers(result), *(f"<p>{escape(warning)}</p>" for warning in result.warnings)]
     parts.append(f"<p>{escape(result.summary)}</p>")
-    for number, view in enumerate(result.problem.views):
+    for number in chosen_views(result):
+        view = result.problem.views[number]
         pictures, _ = pictures_of(result, number)
         parts += [figure_html(pictures[n], f"{view.name} {n}".strip()) for n in pictures if n != "start"]
     return "\n".join(parts)

@@ -48,6 +48,12 @@ class Result:
         return scene.replace({path: value for path, value in values.items() if path in scene})
 
     @property
+    def scenes(self) -> dict[str, Scene]:
+        """The fitted scene of each view, with what is its own, by its name."""
+        values = self.problem.variables.assign(self.found.u)
+        return {view.name: view.placed(values) for view in self.problem.views}
+
+    @property
     def components(self) -> tuple[str, ...]:
         """The path of each free number, (n,)."""
         return self.problem.variables.components
@@ -74,7 +80,8 @@ class Result:
 
     @property
     def correlation(self) -> Array:
-        """The correlations of the numbers, (n, n), in the order of `components`."""
+        """The correlations of the numbers, (n, n), in the order of `components`: nan where the image does not determine
+        a number, and between those of different views; empty for more than 1,024 numbers."""
         return self.uncertainty.correlation
 
     @property

@@ -16,6 +16,7 @@ covariance of g_v and h_v, what J' needs is
     S_vs^T   H - B^T G_v - G_v^T B + G_v^T S_vv G_v
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -107,17 +108,22 @@ def _told(found: dict[str, Uncertainty]) -> tuple[str, ...]:
     views: dict[str, list[str]] = {}
     for view, sure in found.items():
         for warning in sure.warnings:
-            views.setdefault(warning.replace(f"{view}.", ""), []).append(view)
+            views.setdefault(_bare(warning, view), []).append(view)
     told = []
     for view, sure in found.items():
         for warning in sure.warnings:
-            bare = warning.replace(f"{view}.", "")
+            bare = _bare(warning, view)
             alike = views.pop(bare, [])
             if bare == warning or len(alike) == 1:
                 told += [warning] if alike else []
             elif alike:
                 told.append(f"in {len(alike)} views, such as {view}: {bare}")
     return tuple(told)
+
+
+def _bare(warning: str, view: str) -> str:
+    """A warning without the name of a view, which stands before those of its parameters."""
+    return re.sub(rf"(?<![\w.-]){re.escape(view)}\.(?=[A-Za-z_])", "", warning)
 
 
 def _placed(field: Field, at: NDArray[np.intp]) -> Field:
