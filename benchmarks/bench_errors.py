@@ -1,7 +1,8 @@
 """Do error bars hold? Fits of many simulated photographs whose truth is known.
 
-Each case makes targets of a ball of its own under a light of its own, and adds what the fit does not know of. Printed is
-how often an interval of 90 % holds the truth, over all numbers, and with errors as for independent residuals beside it.
+Each case makes targets of a ball of its own under a light of its own, and adds what the fit does not know of. Printed
+is how often an interval of 90 % holds the truth, over all numbers, and beside it with errors as for independent
+residuals.
 
     python benchmarks/bench_errors.py --targets 200
 """
@@ -27,7 +28,7 @@ def scene_of(rng: np.random.Generator, material: object) -> diffrt.Scene:
     return diffrt.Scene(
         camera=Perspective(position=[0, 0, 5.0], target=[0, 0, 0], width=SIDE, height=SIDE, fov=30.0),
         shapes={"ball": Sphere(center=[*rng.uniform(-0.05, 0.05, 2), 0.0], radius=1.0, material=material)},
-        lights={"sun": DirectionalLight(direction=[-away * np.cos(angle), -away * np.sin(angle), -1.0], irradiance=2.0)},
+        lights={"sun": DirectionalLight([-away * np.cos(angle), -away * np.sin(angle), -1.0], 2.0)},
     )
 
 
@@ -99,7 +100,7 @@ FREE = ("ball.center.x", "ball.center.y", "ball.radius", "ball.material.albedo",
 
 
 def held(found: diffrt.fitting.Result, truth: Array) -> tuple[Array, Array]:
-    """Whether the intervals of 90 % hold the truth, with the errors of the fit and with those of independent residuals."""
+    """Whether the intervals of 90 % hold the truth, with the fit's errors and with those of independent residuals."""
     off = np.abs(found.values - truth)
     errors = found.uncertainty.stderr
     return off <= NORMAL_90 * errors, off <= NORMAL_90 * errors / found.uncertainty.widened
@@ -127,11 +128,11 @@ def run(case: str, targets: int, seed: int = 0) -> str:
         widened.append(found.uncertainty.widened)
         lengths.append(found.misfit.length)
     return (
-        f"{case:<10} {100 * np.mean(own):5.1f} %  {100 * np.mean(plain):5.1f} %  least {100 * np.mean(own, 0).min():5.1f} %  "
-        f"off by {np.sqrt(np.mean(np.square(scores))):4.2f} errors  "
-        f"widened {np.median(widened):5.1f}  smooth over {np.median(lengths):4.1f}  "
-        f"not explained {100 * unexplained / targets:3.0f} %  not told {100 * untold / targets:3.0f} %  "
-        f"held or not told {100 * np.mean(fair):5.1f} %"
+        f"{case:<10} {100 * np.mean(own):5.1f} %, at least {100 * np.mean(own, 0).min():5.1f} %; "
+        f"independent {100 * np.mean(plain):5.1f} %; held or not told {100 * np.mean(fair):5.1f} %; "
+        f"off by {np.sqrt(np.mean(np.square(scores))):4.2f} errors; widened {np.median(widened):4.1f}; "
+        f"smooth over {np.median(lengths):4.1f}; not explained {100 * unexplained / targets:3.0f} %; "
+        f"not told {100 * untold / targets:3.0f} %"
     )
 
 

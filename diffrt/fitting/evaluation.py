@@ -137,7 +137,7 @@ class Objective:
     @property
     def groups(self) -> dict[str, int]:
         """For the name of each view the number of its camera: those of one see the same."""
-        cameras = [sight.view.name if sight.view.own_camera else "" for sight in self.sights]
+        cameras = [sight.view.name if sight.view.has_own_camera else "" for sight in self.sights]
         return {sight.view.name: cameras.index(camera) for sight, camera in zip(self.sights, cameras, strict=True)}
 
     def gradient(self, u: Array) -> tuple[float, Array]:

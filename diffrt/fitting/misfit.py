@@ -11,36 +11,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.fitting.noise import Noise
 from diffrt.fitting.scatter import Scatter, sums_around
 
 Array = NDArray[np.float64]
 
-LARGE = 1.5
-"""Residuals that are so many times the noise are more than that, if they are smooth over more than SMOOTH pixels too."""
+LARGE, SMOOTH = 1.5, 6.0
+"""Residuals are of the model if they are so many times the noise, and smooth over so many pixels: what a camera or a
+file smooths is smooth over fewer."""
 
-SMOOTH = 6.0
-
-LARGE_BESIDE_GIVEN = 1.3
-"""The same, if the noise was given."""
+LARGE_BESIDE_GIVEN, SMOOTH_BESIDE_GIVEN = 1.3, 2.0
+"""The same, where the noise is not read off the residuals but was given."""
 
 WIDE = 1.2
 """Errors that are so many times those of independent residuals are worth a word."""
 
 FEW = 5.0
-"""So many independent residuals for each number are too few to know by how much."""
+"""So many independent residuals for each number are too few to know its error by."""
 
 
 @dataclass(frozen=True)
 class Misfit:
     """How residuals compare with noise.
 
-    noise: of the camera. size: root mean square of the residuals, ratio: over that of the noise. length: over how many
-    pixels they are smooth. patches: how many independent ones they are worth. widened: how many times the errors of
-    independent residuals theirs are. explained: whether the model explains the image. told: whether the errors can be.
+    size: root mean square of the residuals. ratio: over that of the noise. length: over how many pixels they are
+    smooth. patches: how many independent ones they are worth. widened: how many times the errors of independent ones
+    the errors are. explained: whether the model explains the image. told: whether the errors can be told.
     """
 
-    noise: Noise
     size: float
     ratio: float
     length: float
@@ -51,53 +48,55 @@ class Misfit:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """A note, or none."""
+        """Notes, or none."""
         smooth = f"smooth over {self.length:.0f} pixels"
         wide = f"errors widened {_times(self.widened)} times"
-        few = f"they are worth about {self.patches:.0f} independent ones, too few to tell the errors: take them for a guess"
+        found = []
         if not self.explained:
-            ratio = f"{_times(self.ratio)} times the noise" if np.isfinite(self.ratio) else "larger than the noise"
-            first = f"the model does not explain the image: residuals are {ratio}, {smooth}; {wide}"
+            large = f"{_times(self.ratio)} times the noise" if np.isfinite(self.ratio) else "larger than the noise"
+            found.append(f"the model does not explain the image: residuals are {large}, {smooth}; {wide}")
         elif self.widened >= WIDE:
-            first = f"residuals are not independent: {smooth}, or the same in all channels; {wide}"
-        else:
-            first = ""
-        return tuple(line for line in (first, "" if self.told else f"of the residuals {few}") if line)
+            alike = "alike in all channels" if self.length < 2.0 else f"{smooth}, or alike in all channels"
+            found.append(f"residuals are not independent: they are {alike}; {wide}")
+        if not self.told:
+            found.append(
+                f"the errors are a guess: residuals so smooth say as much as {self.patches:.0f} independent ones"
+            )
+        return tuple(found)
 
 
 def misfit(
-    residuals: Sequence[Array],
-    brightness: Sequence[Array],
-    noise: Noise,
-    scatter: Scatter,
-    widened: float,
-    numbers: int,
+    residuals: Sequence[Array], noise: Sequence[Array], given: bool, scatter: Scatter, widened: float, numbers: int
 ) -> Misfit:
     """How residuals compare with noise.
 
-    residuals: of each view, (height, width, 3), nan where they do not count. brightness: linear values of its pixels.
-    numbers: how many are free.
+    residuals: of each view, (height, width, 3), nan where they do not count. noise: its variance there. given: whether
+    that is known, and not read off the residuals. numbers: how many are free.
     """
     squares, expected, count = 0.0, 0.0, 0
-    for off, light in zip(residuals, brightness, strict=True):
+    for off, variance in zip(residuals, noise, strict=True):
         own = np.isfinite(off)
         squares += float(np.sum(off[own] ** 2))
-        expected += float(np.sum(noise.variance(light)[own]))
+        expected += float(np.sum(variance[own]))
         count += int(own.sum())
     size = float(np.sqrt(squares / max(count, 1)))
     ratio = float(np.sqrt(squares / expected)) if expected > 0.0 else (np.inf if squares > 0.0 else 1.0)
-    large = LARGE_BESIDE_GIVEN if noise.given else LARGE
-    unexplained = ratio >= large and scatter.length >= (2.0 if noise.given else SMOOTH)
-    return Misfit(noise, size, ratio, scatter.length, scatter.patches, widened, not unexplained,
-                  scatter.patches >= FEW * numbers)  # fmt: skip
+    large, smooth = (LARGE_BESIDE_GIVEN, SMOOTH_BESIDE_GIVEN) if given else (LARGE, SMOOTH)
+    unexplained = ratio >= large and scatter.length >= smooth and widened >= WIDE
+    told = scatter.patches >= FEW * numbers
+    return Misfit(size, ratio, scatter.length, scatter.patches, widened, not unexplained, told)
 
 
-def map_of(residual: Array, brightness: Array, noise: Noise, length: float) -> Array:
-    """Where: the mean residual around each pixel, in standard deviations that noise alone would give it, (height, width)."""
+def map_of(residual: Array, noise: Array, length: float) -> Array:
+    """Where: the mean residual around each pixel, in standard deviations that it would have by noise alone.
+
+    residual: (height, width, 3), nan where it does not count. noise: its variance. length: pixels a side of what is
+    around. Returns (height, width).
+    """
     own = np.isfinite(residual)
-    side = max(int(round(length)), 1)
+    side = max(round(length), 1)
     total = sums_around(np.where(own, residual, 0.0).sum(-1), side)
-    variance = sums_around(np.where(own, noise.variance(brightness), 0.0).sum(-1), side)
+    variance = sums_around(np.where(own, noise, 0.0).sum(-1), side)
     seen = own.any(-1) & (variance > 0.0)
     return np.where(seen, total / np.sqrt(np.where(seen, variance, 1.0)), 0.0)
 

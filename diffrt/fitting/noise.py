@@ -27,7 +27,8 @@ NORMAL = 0.6745
 
 @dataclass(frozen=True)
 class Noise:
-    """Of a camera. read: a standard deviation. shot: a variance for each unit of brightness. given: not estimated."""
+    """Of a camera. read: a standard deviation. shot: a variance for each unit of brightness. given: whether it is not
+    estimated."""
 
     read: float
     shot: float
@@ -38,27 +39,24 @@ class Noise:
         return self.read**2 + self.shot * np.maximum(brightness, 0.0)
 
 
-def estimate(residuals: Sequence[Array], counted: Sequence[NDArray[np.bool_]], brightness: Sequence[Array]) -> Noise:
-    """The noise in the residuals of some views, each (height, width, 3): white in space, and no more than that.
+def estimate(residuals: Sequence[Array], brightness: Sequence[Array]) -> Noise:
+    """The noise in the residuals of some views, each (height, width, 3), nan where they do not count.
 
-    counted: which residuals count. brightness: linear values of the pixels.
+    brightness: linear values of the pixels. It is no more than what varies from pixel to pixel.
     """
     from scipy.optimize import nnls
 
     sizes, values = [], []
-    for off, own, light in zip(residuals, counted, brightness, strict=True):
+    for off, light in zip(residuals, brightness, strict=True):
         if min(off.shape[:2]) < 3:
             continue
-        whole = own.copy()
-        rough = off
-        for axis in (0, 1):
-            rough = np.diff(rough, 2, axis)
-            whole = np.lib.stride_tricks.sliding_window_view(whole, 3, axis).all(-1)
+        rough = np.diff(np.diff(off, 2, 0), 2, 1)
+        whole = np.isfinite(rough)
         sizes.append(np.abs(rough[whole]) / 6.0)
         values.append(light[1:-1, 1:-1][whole])
     size, value = (np.concatenate(parts) if parts else np.zeros(0) for parts in (sizes, values))
     if len(size) < ENOUGH:
-        every = np.concatenate([off[own] for off, own in zip(residuals, counted, strict=True)])
+        every = np.concatenate([off[np.isfinite(off)] for off in residuals])
         return Noise(float(np.sqrt(np.mean(every**2))) if len(every) else 0.0, 0.0, False)
     edges = np.unique(np.quantile(value, np.linspace(0.0, 1.0, CLASSES + 1)))
     number = np.clip(np.searchsorted(edges, value, "right") - 1, 0, max(len(edges) - 2, 0))

@@ -66,7 +66,7 @@ class Scatter:
 
     meat: S, (k, k). variance: of one of them. length: over how many pixels they are smooth, 1 if they are independent.
     patches: how many independent ones would say as much as they do. alone: the part of the variance that is of
-    single pixels.
+    single pixels. shares: a_c, by the level of its patches and the way that they are shared, of residuals over `mean`.
     """
 
     meat: Array
@@ -74,6 +74,8 @@ class Scatter:
     length: float
     patches: float
     alone: float
+    shares: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    mean: float = 0.0
 
 
 def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int = 1) -> Scatter:
@@ -111,7 +113,25 @@ def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int
     return Scatter(
         meat * mean**2, total * mean**2, length * (block if length > 1.0 else 1),
         weight * total / max(float(share @ together), 1e-300), float(share[sides == 1.0].sum()) / total,
+        {(part.level, part.way): float(a) for a, part in zip(share, parts, strict=True)}, mean,
     )  # fmt: skip
+
+
+def meat_of(field: Field, seen: Scatter, block: int, bread: Array) -> Array:
+    """S of one view alone, (n, n), if its residuals scatter as those of all views do. bread: its J^T J."""
+    size = field.jacobian.shape[-1]
+    found = np.zeros((size, size))
+    if seen.mean == 0.0:
+        return found
+    levels = 1 + max(level for level, _ in seen.shares)
+    for part in _components([_weighted(field, seen.mean, levels)], {}, size):
+        # What the view shares with others is, in itself, shared by its channels.
+        ways = ("view", "group") if part.way == "view" else ("channel",)
+        found += sum(seen.shares.get((part.level, way), 0.0) for way in ways) * part.gram[:-1, :-1]
+    if block > 1:
+        columns = field.jacobian.reshape(-1, size)
+        found += seen.shares.get((0, "channel"), 0.0) * (bread - columns.T @ columns)
+    return found * seen.mean**2
 
 
 @dataclass(frozen=True)
@@ -131,9 +151,12 @@ class _View:
 
 @dataclass(frozen=True)
 class _Component:
-    """One size of patches, and one way to share them: "channel" (none do), "view" (the channels of each view do), "group"
-    (all views of a group do, too). count: how many patches there are. gram: [X q]^T [X q], (k + 1, k + 1). together: the
-    mean number of residuals that hang together."""
+    """One size of patches, and who shares them: each channel by itself ("channel"), the channels of a view ("view"),
+    the channels of all views of a group ("group").
+
+    count: how many patches there are. gram: of their sums, (k + 1, k + 1). together: the mean number of residuals that
+    hang together.
+    """
 
     level: int
     way: str
@@ -162,8 +185,8 @@ def _weighted(field: Field, mean: float, levels: int) -> _View:
 
 
 def _totals(views: Sequence[_View], size: int, levels: int) -> dict[int, tuple[tuple[Array, ...], Array]]:
-    """For each group of several views, the sums over patches of all of them, for each level (patches, k + 1), and their
-    D^2, (height, width)."""
+    """For each group of several views: for each level the sums over patches of all of them, (patches, k + 1), and their
+    D^2 over the image, (height, width)."""
     found = {}
     for group in {view.group for view in views}:
         members = [view for view in views if view.group == group]
@@ -315,7 +338,7 @@ def _cells(values: Array, level: int) -> Array:
 
 
 def _patches(values: Array, level: int) -> Array:
-    """Half the sums over patches of 2^level pixels a side of (height, width, n), (patches, n); themselves at level 0."""
+    """Half the sums over patches of 2^level pixels a side, (patches, n), of (height, width, n); of level 0, itself."""
     if level > 0:
         values = np.pad(_cells(values, level - 1), ((1, 1), (1, 1), (0, 0)))
         values = 0.5 * (values[:-1, :-1] + values[1:, :-1] + values[:-1, 1:] + values[1:, 1:])

@@ -11,6 +11,7 @@ are scipy's, and are given a gradient. Three things keep least squares from runn
   into the floor); it would never come back, as nothing pulls any more.
 """
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from diffrt.errors import InputError
 from diffrt.fitting.bounds import Endless
 from diffrt.fitting.crew import Crew
 from diffrt.fitting.evaluation import Objective
+from diffrt.fitting.forecast import FIRST as FIRST_TOLD
+from diffrt.fitting.forecast import evaluations_left, seconds_left, work
 from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
 from diffrt.fitting.level import Level
@@ -55,7 +58,7 @@ ROUGHLY = 0.1
 """The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
 ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
 
-SETTLED_MESSAGE = f"what is ahead is under {SETTLED:g} standard errors"
+SETTLED_MESSAGE = f"the steps left to go are under {SETTLED:g} standard errors"
 
 TUNED = 1.345
 """The scale of a robust loss is so many times the spread of the differences: of a mean of normal ones it takes 5 %
@@ -87,7 +90,8 @@ class Step:
 
     count: its number, from 1. level: the number of its level, and blur: of that, in pixels. loss: mean over the pixel
     values. best: the least loss of this level so far. moved, most: how far the values are from those of the last best
-    point, and whose number moved most. values: (n,). seconds: since the fit began.
+    point, and whose number moved most. values: (n,). seconds: since the fit began. left: how many more the search may
+    take, nan if that is not known.
     """
 
     count: int
@@ -99,6 +103,7 @@ class Step:
     most: str
     values: Array
     seconds: float
+    left: float = np.nan
 
 
 Progress = Callable[[Step], None]
@@ -221,8 +226,8 @@ class Search:
         if self.best > best:
             self.best, self.at = best, at
 
-    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False) -> None:
-        """Note an evaluation. Ends the search if that is asked."""
+    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False, here: Triangle | None = None) -> None:
+        """Note an evaluation. here: what is at u. Ends the search if that is asked."""
         variables = self.problem.variables
         values, before = variables.numbers(u), variables.numbers(self.at)
         change = np.abs(values - before)
@@ -230,12 +235,34 @@ class Search:
             self.best, self.at = loss, np.array(u)
         step = Step(
             len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
-            variables.components[int(change.argmax())], values, seconds,
+            variables.components[int(change.argmax())], values, seconds, self._left(u, seconds, here),
         )  # fmt: skip
         self.steps.append(step)
         if self.progress:
             self.progress(step)
         self._ask()
+
+    def _left(self, u: Array, seconds: float, here: Triangle | None) -> float:
+        """How long the search still takes, in seconds. here: what is at u, found so many seconds after the begin."""
+        if here is None or len(self.steps) + 1 < FIRST_TOLD:
+            return np.nan
+        past = [(step.level, step.seconds) for step in self.steps] + [(self.number, seconds)]
+        took = [(level, at - before) for (_, before), (level, at) in itertools.pairwise(past)]
+        # The first evaluation of all is left out: it loads programs.
+        here_took = [each for level, each in took if level == self.number]
+        levels = [level for level in self.problem.levels if not level.is_full and level.blur < (self.level.blur or 0.0)]
+        later = [*levels, *([] if self.level.is_full else [Level()])]
+        ahead = self._ahead(here, u)
+        left = evaluations_left(
+            len(here_took), self.number == 0, self.level.is_full, self.problem.settings.loss != "squared", ahead,
+            ahead**2 / max(here.count, 1),
+        )  # fmt: skip
+        return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later])
+
+    def _work(self, level: Level) -> int:
+        """What an evaluation on a level takes, in pixels."""
+        sizes = [view.used.size for view in self.problem.views]
+        return work(len(sizes), sum(sizes) * self.problem.settings.cells**2 // level.factor**2)
 
     def _ask(self) -> None:
         """End the search if that is asked."""
@@ -270,7 +297,7 @@ class Search:
                 kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
                 if found.cost / self.objective.size < self.best and not kept[key][1]:
                     self.triangle = found
-                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1])
+                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1], found)
             return kept[key]
 
         first, _ = triangle(start)

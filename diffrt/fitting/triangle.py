@@ -191,26 +191,6 @@ class Triangle:
         np.fill_diagonal(below, damping[self.layout.shared])
         return Damped(self.layout, tuple(own), _square(folded(np.concatenate([*rests, below]))))
 
-    def of_view(self, view: str, known: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """J and r as far as a view knows of its own coordinates and the shared ones, in this order, when those of the
-        other views are what suits best; J with zeros for coordinates that are known, (k,), such as those at a bound."""
-        found = self.without(known).damped(known.astype(float))
-        rows = [np.zeros((0, found.shared.shape[1]))]
-        rest = self.squares - float(found.shared[:, -1] @ found.shared[:, -1])
-        width = 0
-        for (names, _), own in zip(self.layout.groups, found.own, strict=True):
-            if view in names:
-                rows = [own[names.index(view)]]
-                width = own.shape[1]
-                rest -= float(rows[0][:, -1] @ rows[0][:, -1])
-        last = np.zeros((1, width + found.shared.shape[1]))
-        last[0, -1] = np.sqrt(max(rest, 0.0))
-        matrix = np.concatenate([*rows, np.pad(found.shared, ((0, 0), (width, 0))), last])
-        at = np.concatenate([*(at[names.index(view)] for names, at in self.layout.groups if view in names),
-                             self.layout.shared]).astype(int)  # fmt: skip
-        matrix[:, :-1][:, known[at]] = 0.0
-        return matrix[:, :-1], matrix[:, -1]
-
     def _gathered(self, of: Callable[[Array, Array], Array]) -> Array:
         """For each coordinate the sum over the rows of a function of its column and of r, (k,)."""
         found = np.zeros(self.layout.size)
@@ -234,6 +214,26 @@ class Damped:
     layout: Layout
     own: tuple[Array, ...]
     shared: Array
+
+    def rows_of(self, view: str) -> Array:
+        """Those of a view, (k, k + s + 1); none if it has no own coordinates."""
+        for (names, _), own in zip(self.layout.groups, self.own, strict=True):
+            if view in names:
+                return np.asarray(own[names.index(view)])
+        return np.zeros((0, self.shared.shape[1]))
+
+    def of_view(self, view: str, squares: float, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+        """J and r as far as a view knows of its own coordinates and the shared ones, in this order, when those of the
+        other views are what suits best. squares: |r|^2. known: coordinates, (k,), that are not asked for."""
+        rows = self.rows_of(view)
+        k = len(rows)
+        rest = squares - float(rows[:, -1] @ rows[:, -1]) - float(self.shared[:, -1] @ self.shared[:, -1])
+        last = np.zeros((1, k + self.shared.shape[1]))
+        last[0, -1] = np.sqrt(max(rest, 0.0))
+        matrix = np.concatenate([rows, np.pad(self.shared, ((0, 0), (k, 0))), last])
+        own = [at[names.index(view)] for names, at in self.layout.groups if view in names]
+        matrix[:, :-1][:, known[np.concatenate([*own, self.layout.shared]).astype(int)]] = 0.0
+        return matrix[:, :-1], matrix[:, -1]
 
     @property
     def step(self) -> Array:

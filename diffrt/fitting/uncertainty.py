@@ -9,8 +9,8 @@ does not change the image: its parameters have no finite error, and are named.
 
 That covariance is of the coordinates that the optimiser moves. With G the derivatives of the numbers by them, that of
 the numbers is G C G^T. For a robust loss J^T J is its second derivative, and S is that of half its first one (Huber,
-Robust statistics, 1981, chapter 6). Where residuals are smooth, few independent ones are left to tell their variance, and
-errors are those whose 1.645-fold holds 90 %, as of independent ones.
+Robust statistics, 1981, chapter 6). Where residuals are smooth, few independent ones are left to tell their variance,
+and errors are those whose 1.645-fold holds 90 %, as of independent ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,8 +42,8 @@ class Uncertainty:
 
     stderr: standard errors, infinite where the image does not determine a number, (n,). correlation: (n, n), nan for
     those. sigma: standard deviation of the residuals. warnings: in words, worst first. scatter: of the residuals, if it
-    was looked at. widened: how many times the errors of independent residuals these are, in the middle. tight: the names
-    of coordinates that are at a bound, or move together with another by TIGHT.
+    was looked at. widened: how many times the errors of independent residuals these are, in the middle. tight: in
+    words, which coordinates are at a bound, and which numbers move together by TIGHT.
     """
 
     stderr: Array
@@ -111,37 +111,45 @@ def uncertainty(
         covariance[np.ix_(chosen, chosen)] = root @ root.T
     # From coordinates to numbers. A number is loose, or held, if a coordinate is that moves it.
     moved = slopes != 0.0
+    unsure, known = (moved & loose).any(1), (moved & ~free).any(1)
     seen = scatter(covariance) if scatter else None
     sigma = sigma if seen is None else float(np.sqrt(seen.variance))
-    plain = sigma * np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
-    covariance = sigma**2 * covariance if seen is None else _student(seen.patches - len(chosen)) ** 2 * (
-        covariance @ seen.meat @ covariance
-    )
-    variance = slopes @ covariance @ slopes.T
-    error = np.sqrt(np.maximum(np.diag(variance), 0.0))
-    unsure, known = (moved & loose).any(1), (moved & ~free).any(1)
+    spread = sigma**2 * covariance
+    plain, _ = _errors(slopes @ spread @ slopes.T, unsure | known)
+    if seen is not None:
+        spread = _student(seen.patches - len(chosen)) ** 2 * (covariance @ seen.meat @ covariance)
+    error, correlation = _errors(slopes @ spread @ slopes.T, unsure | known)
     stderr = np.where(unsure, np.inf, np.where(known, np.nan, error))
     compared = ~unsure & ~known & (plain > 0.0)
     widened = float(np.median(error[compared] / plain[compared])) if compared.any() else 1.0
-    with np.errstate(all="ignore"):
-        correlation = variance / np.outer(error, error)
-    correlation[unsure | known] = np.nan
-    correlation[:, unsure | known] = np.nan
-    # Components of one direction depend on each other by what they are; only others are told.
+    # What the image cannot tell apart is a matter of J alone, whatever the residuals have in common. Components of one
+    # direction depend on each other by what they are; only others are told.
+    _, related = _errors(slopes @ covariance @ slopes.T, unsure | known)
     own = [names[int(row.argmax())] for row in moved]
     pairs = [
-        (abs(correlation[i, j]), i, j)
+        (abs(related[i, j]), i, j)
         for i in range(len(components))
         for j in range(i)
-        if own[i] != own[j] and abs(correlation[i, j]) > TOGETHER
+        if own[i] != own[j] and abs(related[i, j]) > TOGETHER
     ]
-    told += [
-        f"{components[j]} and {components[i]} move together, correlation {correlation[i, j]:.3f}"
-        for _, i, j in sorted(pairs, reverse=True)[:5]
+    together = [
+        (size, f"{components[j]} and {components[i]} move together, correlation {related[i, j]:.3f}")
+        for size, i, j in sorted(pairs, reverse=True)
     ]
-    tight = [name for name, own in zip(names, free, strict=True) if not own]
-    tight += [f"{components[j]} with {components[i]}" for size, i, j in sorted(pairs, reverse=True) if size >= TIGHT]
-    return Uncertainty(stderr, correlation, sigma, (*told, *bound), seen, widened, tuple(dict.fromkeys(tight)))
+    told += [words for _, words in together[:5]]
+    tight = [f"{name} is at its bound" for name in _once(names, ~free)]
+    tight += [words for size, words in together if size > TIGHT]
+    return Uncertainty(stderr, correlation, sigma, (*told, *bound), seen, widened, tuple(tight))
+
+
+def _errors(variance: Array, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """The roots of the variances (n,) in a covariance (n, n), and the correlations, nan for some."""
+    error = np.sqrt(np.maximum(np.diag(variance), 0.0))
+    with np.errstate(all="ignore"):
+        correlation = variance / np.outer(error, error)
+    correlation[known] = np.nan
+    correlation[:, known] = np.nan
+    return error, correlation
 
 
 def _student(more: float) -> float:

@@ -57,6 +57,11 @@ class View:
         factors = stack([balance[0], balance[0] * 0.0 + 1.0, balance[1]])
         return factors if exposure is None else factors * exposure
 
+    @property
+    def has_own_camera(self) -> bool:
+        """Whether anything of the camera is the view's own."""
+        return self.own_camera or any(path.startswith("camera.") for path in self.own)
+
     def has_own(self, path: str) -> bool:
         """Whether a parameter of the scene, or the vector that it is a component of, has a value of this view's own."""
         return self.has_own_value(path) or (self.own_camera and path.startswith("camera."))

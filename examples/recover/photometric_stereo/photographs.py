@@ -82,7 +82,7 @@ def photograph(
     mask = np.asarray(diffrt.render(scene.replace({"ball.material": black}), cells=3))
     place = (np.arange(side) + 0.5) / side - 0.5
     x, y = place[None, :], -place[:, None]
-    cloth = background * (1.0 + 0.8 * (x * way[0] + y * way[1]) + 0.15 * np.sin(31.0 * x + 9.0 * np.sin(5.0 * y)))
+    cloth = background * (1.0 + 0.3 * (x * way[0] + y * way[1]) + 0.05 * np.sin(31.0 * x + 9.0 * np.sin(5.0 * y)))
     linear = np.asarray(diffrt.render(scene, cells=3)) + (1.0 - mask) * cloth[..., None]
     linear = linear * (1.0 - 2.0 * vignetting * (x * x + y * y))[..., None]
     electrons = (
