@@ -97,7 +97,7 @@ class _Search:
                 owner = next((o for o in dict.fromkeys((view.name, "")) if self._frees_light(o, name, light)), None)
                 if owner is not None:
                     lit.setdefault((owner, name), []).append((view, *self._lit(view, name)))
-        told: dict[str, list[tuple[str, Array, bool]]] = {}
+        told: dict[tuple[str, str], list[tuple[str, Array]]] = {}
         for (owner, name), several in lit.items():
             view, ball, first = several[0]
             mean = np.mean([one.to_light for _, _, one in several], axis=0)
@@ -114,8 +114,9 @@ class _Search:
                 path, strength = f"{name}.intensity", None if strength is None else strength * distance**2
             if strength is not None:
                 self._strengthen(owner, path, strength, view)
-            told.setdefault(name, []).append((owner, to_light, first.highlight))
-        self.lines += [_told(name, lights) for name, lights in told.items()]
+            by = "its highlight" if first.highlight else "shading"
+            told.setdefault((name, by), []).append((owner, to_light))
+        self.lines += [_told(name, by, ways) for (name, by), ways in told.items()]
 
     def _lit(self, view: View, name: str) -> tuple[str, Lit]:
         """The ball that tells of a light in a view, and what it tells. Raises InputError."""
@@ -136,6 +137,7 @@ class _Search:
 
     def find_lamps(self) -> None:
         """Balls that shine by themselves, by their image in a ball that mirrors."""
+        told: dict[tuple[str, str], list[tuple[str, Array]]] = {}
         for views, owner in self._owners():
             scene = views[0].scene
             mirrors = [n for n in _balls(scene) if scene.shapes[n].material.event == REFLECT]
@@ -153,7 +155,8 @@ class _Search:
             distance = float(np.linalg.norm(_ball(scene, lamp)[:3] - _ball(scene, mirror)[:3]))
             ball = self._now(views[0], mirror)
             self.found[owner, f"{lamp}.center"] = ball[:3] + distance * way / np.linalg.norm(way)
-            self.lines.append(f"{_of(owner)}{lamp} from {_words(way)}, mirrored by {mirror}")
+            told.setdefault((lamp, f"its mirror image in {mirror}"), []).append((owner, way))
+        self.lines += [_told(lamp, by, ways) for (lamp, by), ways in told.items()]
 
     def started(self, f: Free) -> Free:
         """A free parameter with its start, held within its bounds."""
@@ -313,13 +316,12 @@ def _placed(before: Array, free: NDArray[np.bool_], outlines: Sequence[Outline])
     return placed
 
 
-def _told(name: str, lights: Sequence[tuple[str, Array, bool]]) -> str:
-    """Where a light comes from, in words."""
-    owner, to_light, highlight = lights[0]
-    by = "the highlight" if highlight else "shading"
-    if len(lights) == 1:
-        return f"{_of(owner)}{name} from {_words(to_light)} by {by}"
-    return f"{name} by {by} in {len(lights)} views, from {_words(to_light)} in {owner} on"
+def _told(name: str, by: str, ways: Sequence[tuple[str, Array]]) -> str:
+    """Where a light comes from, in each of several views, in words."""
+    owner, way = ways[0]
+    where = f" in {owner}" if owner else ""
+    more = f", and so on in {len(ways)} views" if len(ways) > 1 else ""
+    return f"{name} is towards {_words(way)}{where}{more}, by {by}"
 
 
 def _words(way: Array) -> str:
