@@ -5,7 +5,7 @@ import pytest
 
 import diffrt
 from diffrt.fitting import make_problem, search, solve
-from diffrt.fitting.residual import curvature, robustify, slope
+from diffrt.fitting.residual import CURVED, curvature, robustify, slope
 from diffrt.kinds import DirectionalLight, Lambert, Perspective, Sphere
 
 BALL = diffrt.Scene(
@@ -48,7 +48,7 @@ def test_rows_have_the_second_derivative_of_the_loss(loss):
     half = [0.5 * robustify(loss, scale, d + move) ** 2 for move in (-h, 0.0, h)]
     assert off * t == pytest.approx((half[2] - half[0]) / (2 * h), rel=1e-5)
     second = (half[2] - 2.0 * half[1] + half[0]) / h**2
-    floor = 0.1 * t**2
+    floor = CURVED * t**2
     assert (q * t) ** 2 == pytest.approx(np.maximum(second, floor), rel=1e-3, abs=1e-4)
 
 
@@ -63,11 +63,13 @@ def test_a_robust_fit_ends_soon_and_finds_its_own_scale():
         assert errors.max() < 4.0
 
 
+@pytest.mark.slow
 def test_a_robust_fit_of_an_image_without_noise_goes_on_to_the_end():
     found = diffrt.fit(BALL, photograph(3, noise=0.0), START, loss="huber")
     assert far_off(found) < 1e-5
 
 
+@pytest.mark.slow
 def test_coarse_levels_that_an_outlier_leads_astray_do_not_cost_a_good_start():
     target = photograph(4, outliers=0.0)
     target[:, :8] = 3.0  # a thumb over the lens
