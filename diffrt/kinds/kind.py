@@ -333,6 +333,10 @@ class Light(Kind):
         (3, N) in W/m^2 on a surface that faces it."""
         raise NotImplementedError
 
+    def origin(self) -> Any:
+        """The point (3, N) that all of it comes from; None if there is none. It helps to prove what is in the light."""
+        return None
+
     def shines(self, p: Any) -> Any:
         """A continuous function (N,) of points p (3, N) that is positive where the light shines, and passes through
         zero at its border."""

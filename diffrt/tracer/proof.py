@@ -1,0 +1,401 @@
+"""Proof: a block of the image in which every point has the same signature, shown without looking at the points.
+
+Over a block, a square of the image, every number of the search is an affine form in the place in the block (see
+`diffrt.autograd.affine`): what it can be anywhere in it. So a face is met by every ray of the block, by none, or by
+some; and of two faces that are met one is nearer everywhere, or not. The search of `visibility.py`, on such answers,
+gives the signature of the whole block, or says that it does not know it. What is known is proved: no small ball, no thin
+shadow, no tip in a mirror can hide there.
+
+The formulas of kinds are those that the search computes with. What is different is how the nearest face is found. There
+is a face that all rays meet, the nearest of those seen so far, and a distance, the *doubt*, from which on a face may be
+met that is not shown to lie behind it. It is the nearest of all if it lies in front of the doubt.
+
+Shadows are looked for from the light to the surface where the light is a point: the point is known exactly, and only
+the direction varies. What lies between the two is the same either way.
+"""
+
+from math import inf
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from diffrt.autograd import (
+    absolute,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    logical_and,
+    logical_not,
+    logical_or,
+    minimum,
+    where,
+)
+from diffrt.autograd.affine import Form, Truth
+from diffrt.compiler import choose, cond, scan, while_loop
+from diffrt.kinds import Light, Shape
+from diffrt.kinds.vectors import dot, length
+from diffrt.tracer.camera import rays
+from diffrt.tracer.tree import missed
+from diffrt.tracer.visibility import (
+    TIE,
+    TOUCH,
+    LightRow,
+    SearchSetting,
+    SearchTables,
+    TiledRow,
+    border_of,
+    coordinates_of,
+    inside_from,
+    occludes,
+    scan_faces,
+    shadow_ray,
+    touching,
+)
+from diffrt.tracer.walk import reflected
+
+DIRECTIONS = 2
+"""Those of the place in a block: to the right and down."""
+
+PARTS = DIRECTIONS + 2
+"""Numbers of a form."""
+
+
+class Block(NamedTuple):
+    """Squares of the image: the middle, and half of the side, in pixels, (n,) each."""
+
+    x: Any
+    y: Any
+    half: Any
+
+
+def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Block, scene: SearchTables) -> Any:
+    """The signatures of blocks, in the columns of `visibility.signature`, and 1 where it is that of every point, (n,).
+
+    Where it is not known the other columns mean nothing.
+    """
+    zero = _zero(block.half)
+    o, d = rays(camera, form(block.x, [block.half, zero]), form(block.y, [zero, block.half]))
+    o, d = as_forms(o, zero), as_forms(d, zero)
+    bounces, one = setting.bounces, zero + 1.0
+
+    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
+        hit, side, t, mirror, known = first_hit(setting, scene, o, d, start, start_side)
+        met = greater_equal(hit, 0.0)
+        goes_on = logical_and(logical_and(met, known), greater(mirror, 0.5))
+        ends = logical_and(logical_and(met, known), logical_not(greater(mirror, 0.5)))
+        p = as_forms(o + t * d, zero)
+        code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
+        piece, sure = _pieces(setting, scene, p, hit, side)
+        certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
+
+        def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
+            return hit, side, *_lit(setting, scene, camera, certain, words, p, hit, side)
+
+        certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
+        return p, hit, side, [code, *piece], goes_on, certain, seen
+
+    words: Any = [zero] * setting.words
+    if bounces == 1:
+        _, _, _, (code, *piece), _, certain, seen = step(o, d, zero - 1.0, one, words)
+        return [code, *seen, *piece, certain]
+
+    def bounce(going: Any, turn: Any, certain: Any, start: Any, start_side: Any, *rest: Any) -> Any:
+        o, d = (forms(rest[k : k + 3 * PARTS]).reshape(3, 1) for k in (0, 3 * PARTS))
+        rest = rest[6 * PARTS :]
+        codes, words, pieces = rest[:bounces], rest[bounces : bounces + setting.words], rest[bounces + setting.words :]
+        p, hit, side, (code, *own), goes_on, here, seen = step(o, d, start, start_side, words)
+        goes_on = logical_and(logical_and(goes_on, greater(here, 0.5)), less(turn, bounces - 1.0))
+
+        def turn_round(hit: Any, side: Any, *old: Any) -> Any:
+            return hit, side, *parts_of(reflected(d, normals(setting, scene, p, hit, side)), zero)
+
+        d_parts = cond(goes_on, turn_round, [hit, side, *rest[:0], *parts_of(d, zero)])[2:]
+        kept = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
+        parts = [where(equal(turn, float(k)), own[0], old) for k, old in enumerate(pieces)]
+        return goes_on, turn + 1.0, here, hit, side, *parts_of(p, zero), *d_parts, *kept, *seen, *parts
+
+    none = [zero] * bounces if setting.tiles else []
+    start = [equal(zero, 0.0), zero, zero, zero - 1.0, one, *parts_of(o, zero), *parts_of(d, zero)]
+    found = while_loop(bounces, bounce, [*start, *[zero] * bounces, *words, *none])
+    return [*found[len(start) :], found[2]]
+
+
+def first_hit(
+    setting: SearchSetting, scene: SearchTables, o: Any, d: Any, start: Any, start_side: Any
+) -> tuple[Any, Any, Any, Any, Any]:
+    """The face that all rays of a block meet first: its number (-1 for none), the side that is met, the distance as a
+    form, whether it is a mirror, and whether that is known, (n,).
+
+    o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
+    """
+    zero = _zero(start)
+    begins, begin_side = lanes(start), lanes(start_side)
+
+    def box(bounds: Any, *carry: Any) -> Any:
+        limit = where(greater_equal(carry[PARTS + 1], 0.0), upper(carry[:PARTS]), inf)
+        return logical_not(surely(missed(bounds, o, d, lanes(limit))))
+
+    def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
+        best, (doubt, hit, side, mirror) = carry[:PARTS], carry[PARTS:]
+        own_side, sided = _side(face, number, o, start, start_side)
+        t, inside = meet(face, number, o, d, begins, begin_side, lanes(own_side))
+        own = parts_of([t], zero)
+        ahead, within = greater(t, 0.0), greater(inside, 0.0)
+        all_ = logical_and(logical_and(surely(ahead), surely(within)), sided)
+        some = logical_not(logical_and(sided, logical_or(never(ahead), never(within))))
+        met = greater_equal(hit, 0.0)
+        # Of two distances that are equal but for rounding the search has a rule; here it is not known.
+        gap, slack = own[0] - best[0], own[-1] + best[-1]
+        for a, b in zip(own[1:-1], best[1:-1], strict=True):
+            slack = slack + absolute(a - b)
+        slack = slack * (1.0 + TIE) + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
+        nearer = logical_and(all_, logical_or(logical_not(met), less(gap, -slack)))
+        behind = logical_and(met, greater(gap, slack))
+        taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), less(gap, 0.0)))
+        # What is not shown to lie behind: this face, or if it is taken though it may be behind, the one before.
+        doubtful = logical_and(logical_and(some, logical_not(nearer)), logical_not(behind))
+        where_ = where(sided, where(logical_and(taken, met), lower(best), lower(own)), -inf)
+        doubt = where(doubtful, minimum(doubt, where(greater(where_, -inf), where_, -inf)), doubt)
+        best = [where(taken, a, b) for a, b in zip(own, best, strict=True)]
+        return [*best, doubt, *(where(taken, a, b) for a, b in ((number, hit), (own_side, side), (reflects, mirror)))]
+
+    carry = [zero] * PARTS + [zero + inf, zero - 1.0, zero + 1.0, zero]
+    found = scan_faces(setting, scene, box, visit, carry)
+    best, (doubt, hit, side, mirror) = found[:PARTS], found[PARTS:]
+    end = upper(best)
+    known = where(greater_equal(hit, 0.0), end + 8.0 * TIE * absolute(end), 1e300)
+    return hit, side, forms(best)[0], mirror, less(known, doubt)
+
+
+def meet(face: Shape, number: Any, o: Any, d: Any, start: Any, start_side: Any, side: Any) -> tuple[Any, Any]:
+    """Distance and `inside` of the face of this number, met from a side, for rays that start on the face `start`."""
+    starts = equal(start, number)
+    t, inside = face.intersect(o, d, side)
+    inside = inside_from(face, o, d, starts, start_side, inside)
+    if face.back:
+        inside = where(equal(start, number + float(face.back)), -1.0, inside)
+    return t, inside
+
+
+def _side(face: Shape, number: Any, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
+    """The side of a face that the points o are on, and whether all of them are, (n,)."""
+    outer = greater_equal(face.side(o), -TOUCH * face.reach(o))
+    starts = equal(start, number)
+    yes, no = surely(outer), never(outer)
+    return where(starts, start_side, where(yes, 1.0, -1.0)), logical_or(starts, logical_or(yes, no))
+
+
+def _lit(setting: SearchSetting, scene: SearchTables, camera: Any, certain: Any, words: Any, p: Any, start: Any,
+         start_side: Any) -> list[Any]:  # fmt: skip
+    """1 where it is known which lights are seen from the points p of blocks, and the words of their bits, (n,)."""
+    if not setting.lights:
+        return [certain, *words]
+    near = touching(camera, p)
+
+    def visit(row: LightRow, certain: Any, *words: Any) -> Any:
+        branches = [_seen(setting, scene, kind, p, near) for kind in setting.lights]
+        bit, known = choose(row.kind, branches, [row.light, row.bit, start, start_side])
+        added = [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
+        return [minimum(certain, known), *added]
+
+    return scan(scene.lights, visit, [certain, *words])
+
+
+def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], p: Any, near: Any) -> Any:
+    """A branch: the bit of a light of this kind where all points see it, else 0, and 1 where that is known."""
+
+    def seen(light: Any, bit: Any, start: Any, start_side: Any) -> Any:
+        zero = _zero(start)
+        if kind.everywhere:
+            return [bit + zero, zero + 1.0]
+        source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
+        to_light, limit = shadow_ray(source, p)
+        to_light = as_forms(to_light, zero)
+        origin = source.origin()
+        if origin is not None:
+            span = length(p - origin)
+            from_light = as_forms((p - origin) / span, zero)
+        shines = greater(source.shines(p), 0.0) if kind.bordered else None
+        dark = zero if shines is None else where(never(shines), 1.0, 0.0)
+        partly = zero if shines is None else where(surely(shines), 0.0, 1.0)
+
+        def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
+            return logical_not(logical_or(surely(missed(bounds, p, to_light, limit)), greater(blocked, 0.5)))
+
+        def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
+            if origin is None:
+                side, sided = _side(face, number, p, start, start_side)
+                t, inside = meet(face, number, p, to_light, begins, begin_side, lanes(side))
+                blocks = occludes(t, inside, near, limit)
+            else:
+                outer = greater_equal(face.side(origin), -TOUCH * face.reach(origin))
+                side = where(outer, 1.0, -1.0)
+                sided = equal(zero, 0.0)
+                t, inside = face.intersect(origin, from_light, side)
+                t = span - t
+                # The face that the point is on is met again, or not, as its kind says for rays that leave it.
+                starts = equal(begins, number)
+                if face.meets_itself:
+                    own, _ = face.intersect(p, to_light, begin_side)
+                    t = where(starts, own, t)
+                inside = inside_from(face, p, to_light, starts, begin_side, inside)
+                if face.back:
+                    inside = where(equal(begins, number + float(face.back)), -1.0, inside)
+                blocks = occludes(t, inside, near, limit)
+            sure = logical_and(surely(blocks), sided)
+            not_ = logical_and(never(blocks), sided)
+            return [where(sure, 1.0, blocked), where(not_, may_be, 1.0)]
+
+        blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly])
+        known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
+        return [where(greater(blocked, 0.5), 0.0, bit), known]
+
+    return seen
+
+
+def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> Any:
+    """The unit normals, forms (3, 1), at points p of the faces that were hit."""
+    zero = _zero(hit)
+    side = lanes(side)
+
+    def box(bounds: Any, *n: Any) -> Any:
+        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero), lanes(zero))))
+
+    def own(face: Shape, number: Any, owner: Any, reflects: Any, *n: Any) -> Any:
+        found = parts_of(face.normal_at(p, side), zero)
+        return [where(equal(hit, number), new, old) for new, old in zip(found, n, strict=True)]
+
+    return forms(scan_faces(setting, scene, box, own, [zero] * (3 * PARTS))).reshape(3, 1)
+
+
+def _pieces(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> tuple[list[Any], Any]:
+    """The pieces (n,) of shapes at points p of the faces that were hit, and whether they are known; an empty list if
+    there are no textures with edges."""
+    zero = _zero(hit)
+    if not setting.tiles:
+        return [], equal(zero, 0.0)
+    from_side = lanes(side)
+
+    def visit(row: TiledRow, piece: Any, unknown: Any) -> list[Any]:
+        def at(kind: type[Shape]) -> Any:
+            def branch(shape: Any, *rest: Any) -> list[Any]:
+                return parts_of(np.ravel(coordinates_of(kind)(shape, p, from_side)), zero)
+
+            return branch
+
+        u, v = forms(choose(row.kind, [at(kind) for kind in setting.faces], [row.shape, zero]))[:, None]
+        own, open_ = zero, zero
+        for number, tile in enumerate(row.tiles):
+
+            def of(kind: Any, numbers: Any = tile.numbers) -> Any:
+                def branch(numbers: Any, zero: Any) -> list[Any]:
+                    return parts_of(np.ravel(kind.unpack(numbers).border(u, v)), zero)
+
+                return branch
+
+            def none(numbers: Any, zero: Any) -> list[Any]:
+                return [zero - 1.0, zero, zero, zero]
+
+            border = forms(choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero]))
+            positive = greater(border, 0.0)
+            own = own + where(surely(positive), 2.0**number, 0.0)
+            open_ = where(logical_or(surely(positive), never(positive)), open_, 1.0)
+        mine = equal(hit, row.number)
+        return [where(mine, own, piece), where(mine, open_, unknown)]
+
+    piece, unknown = scan(scene.tiled, visit, [zero, zero])
+    return [piece], less(unknown, 0.5)
+
+
+# Forms as entries of arrays, and as plain numbers of which a loop carries one for each sample.
+
+
+def form(centre: Any, slopes: Any) -> Any:
+    """An array (1,) of a form whose parts are arrays (n,)."""
+    return _array([Form(_part(centre), [_part(s) for s in slopes], 0.0)])
+
+
+def lanes(x: Any) -> Any:
+    """Plain numbers (n,) among forms: on numpy, where an array of forms holds a form of arrays."""
+    if np.size(x) == 1:
+        return x
+    if np.asarray(x).dtype == bool:
+        return _array([Truth(x, np.logical_not(x))])
+    return _array([Form(np.asarray(x, float), [0.0] * DIRECTIONS, 0.0)])
+
+
+def as_forms(x: Any, zero: Any) -> Any:
+    """An array of forms and numbers as one of forms alone, of full length."""
+    return forms(parts_of(x, zero)).reshape(np.shape(x))
+
+
+def parts_of(x: Any, zero: Any) -> list[Any]:
+    """The parts of the entries of an array, (n,) each."""
+    found: list[Any] = []
+    for entry in np.ravel(np.asarray(x, object)):
+        if isinstance(entry, Form):
+            slopes = [*entry.slopes, *[0.0] * (DIRECTIONS - len(entry.slopes))]
+            found += [zero + _whole(part) for part in (entry.centre, *slopes, entry.error)]
+        else:
+            found += [zero + _whole(entry), *[zero] * (PARTS - 1)]
+    return found
+
+
+def forms(parts: Any) -> Any:
+    """The other way: an array of forms."""
+    flat = [_part(part) for part in parts]
+    return _array([Form(flat[i], flat[i + 1 : i + PARTS - 1], flat[i + PARTS - 1]) for i in range(0, len(flat), PARTS)])
+
+
+def lower(parts: Any) -> Any:
+    """The least that a form can be."""
+    return parts[0] - _radius(parts)
+
+
+def upper(parts: Any) -> Any:
+    """The largest that a form can be."""
+    return parts[0] + _radius(parts)
+
+
+def _radius(parts: Any) -> Any:
+    total = parts[-1]
+    for slope in parts[1:-1]:
+        total = total + absolute(slope)
+    return total * (1.0 + TIE)
+
+
+def surely(x: Any) -> Any:
+    """Where a truth is so everywhere in the block, (n,)."""
+    entry = np.ravel(np.asarray(x, object))[0] if isinstance(x, np.ndarray | Truth) else x
+    return _whole(entry.yes if isinstance(entry, Truth) else entry)
+
+
+def never(x: Any) -> Any:
+    """Where a truth is so nowhere in the block, (n,)."""
+    entry = np.ravel(np.asarray(x, object))[0] if isinstance(x, np.ndarray | Truth) else x
+    return _whole(entry.no) if isinstance(entry, Truth) else logical_not(_whole(entry))
+
+
+def _array(entries: Any) -> Any:
+    found = np.empty(len(entries), object)
+    found[:] = entries
+    return found
+
+
+def _part(x: Any) -> Any:
+    """A part of a form: a node, or an array (n,)."""
+    return x.flat[0] if isinstance(x, np.ndarray) and x.size == 1 else x
+
+
+def _zero(x: Any) -> Any:
+    return np.full(np.shape(x), 0.0)
+
+
+def _whole(x: Any) -> Any:
+    """A part of a form as an array."""
+    if isinstance(x, np.ndarray):
+        return x
+    if isinstance(x, float | int | bool | np.bool_):
+        return np.array([x])
+    return _array([x])
