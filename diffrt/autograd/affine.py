@@ -439,6 +439,12 @@ def _extreme(x: Any, y: Any, turn: float) -> Form:
     )
     if turn < 0.0:
         over, under = under, over
+    # Between two that differ much, the line may leave what both ranges allow.
+    name = "maximum" if turn > 0.0 else "minimum"
+    least, most = (_call(name, a, b) for a, b in zip(_range(x), _range(y), strict=True))
+    half = 0.5 * (most - least) * (1.0 + ROUNDING)
+    box = Form(0.5 * (least + most), [0.0] * len(x.slopes), half + ROUNDING * (_abs(least) + _abs(most)))
+    blend = _selected(_call("less", box.error, blend.radius), box, blend)
     return _selected(over, x, _selected(under, y, blend))
 
 

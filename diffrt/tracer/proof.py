@@ -61,6 +61,10 @@ PARTS = DIRECTIONS + 2
 """Numbers of a form."""
 
 
+INNER = 1.0 - 2.0**-30
+"""The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
+
+
 class Block(NamedTuple):
     """Squares of the image: the middle, and half of the side, in pixels, (n,) each."""
 
@@ -75,7 +79,8 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
     Where it is not known the other columns mean nothing.
     """
     zero = _zero(block.half)
-    o, d = rays(camera, form(block.x, [block.half, zero]), form(block.y, [zero, block.half]))
+    half = block.half * INNER
+    o, d = rays(camera, form(block.x, [half, zero]), form(block.y, [zero, half]))
     o, d = as_forms(o, zero), as_forms(d, zero)
     bounces, one = setting.bounces, zero + 1.0
 
@@ -139,11 +144,14 @@ def first_hit(
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
         best, (doubt, hit, side, mirror) = carry[:PARTS], carry[PARTS:]
         own_side, sided = _side(face, number, o, start, start_side)
-        t, inside = meet(face, number, o, d, begins, begin_side, lanes(own_side))
-        own = parts_of([t], zero)
-        ahead, within = greater(t, 0.0), greater(inside, 0.0)
-        all_ = logical_and(logical_and(surely(ahead), surely(within)), sided)
-        some = logical_not(logical_and(sided, logical_or(never(ahead), never(within))))
+
+        def answer(side: Any) -> tuple[Any, Any, list[Any]]:
+            t, inside = meet(face, number, o, d, begins, begin_side, lanes(side))
+            ahead, within = greater(t, 0.0), greater(inside, 0.0)
+            every = logical_and(surely(ahead), surely(within))
+            return every, logical_or(never(ahead), never(within)), parts_of([t], zero)
+
+        all_, some, own = _from_sides(own_side, sided, answer)
         met = greater_equal(hit, 0.0)
         # Of two distances that are equal but for rounding the search has a rule; here it is not known.
         gap, slack = own[0] - best[0], own[-1] + best[-1]
@@ -176,6 +184,25 @@ def meet(face: Shape, number: Any, o: Any, d: Any, start: Any, start_side: Any, 
     if face.back:
         inside = where(equal(start, number + float(face.back)), -1.0, inside)
     return t, inside
+
+
+def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]]:
+    """Whether something is so for all points of a block, and whether it may be for some, and what is known of it, where
+    the side of a face that they are on may be unknown: then both are looked at.
+
+    answer: from a side to whether it is so for all, whether it is for none, and numbers.
+    """
+    zero = _zero(side)
+
+    def turn(active: Any, side: Any, first: Any, all_: Any, some: Any, *numbers: Any) -> Any:
+        every, none, own = answer(side)
+        again = logical_and(greater(first, 0.5), logical_not(sided))
+        both = where(sided, where(every, 1.0, 0.0), 0.0)
+        return again, -side, zero, both, where(none, some, 1.0), *own
+
+    empty = [zero] * PARTS
+    found = while_loop(2, turn, [equal(zero, 0.0), side, zero + 1.0, zero, zero, *empty])
+    return greater(found[3], 0.5), greater(found[4], 0.5), found[5:]
 
 
 def _side(face: Shape, number: Any, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
@@ -226,26 +253,29 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], p: Any
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
             if origin is None:
                 side, sided = _side(face, number, p, start, start_side)
-                t, inside = meet(face, number, p, to_light, begins, begin_side, lanes(side))
-                blocks = occludes(t, inside, near, limit)
             else:
-                outer = greater_equal(face.side(origin), -TOUCH * face.reach(origin))
-                side = where(outer, 1.0, -1.0)
+                side = where(greater_equal(face.side(origin), -TOUCH * face.reach(origin)), 1.0, -1.0) + zero
                 sided = equal(zero, 0.0)
-                t, inside = face.intersect(origin, from_light, side)
-                t = span - t
-                # The face that the point is on is met again, or not, as its kind says for rays that leave it.
-                starts = equal(begins, number)
-                if face.meets_itself:
-                    own, _ = face.intersect(p, to_light, begin_side)
-                    t = where(starts, own, t)
-                inside = inside_from(face, p, to_light, starts, begin_side, inside)
-                if face.back:
-                    inside = where(equal(begins, number + float(face.back)), -1.0, inside)
+
+            def answer(side: Any) -> tuple[Any, Any, list[Any]]:
+                side = lanes(side)
+                if origin is None:
+                    t, inside = meet(face, number, p, to_light, begins, begin_side, side)
+                else:
+                    t, inside = face.intersect(origin, from_light, side)
+                    t = span - t
+                    # The face that the point is on is met again, or not, as its kind says for rays that leave it.
+                    starts = equal(begins, number)
+                    if face.meets_itself:
+                        t = where(starts, face.intersect(p, to_light, begin_side)[0], t)
+                    inside = inside_from(face, p, to_light, starts, begin_side, inside)
+                    if face.back:
+                        inside = where(equal(begins, number + float(face.back)), -1.0, inside)
                 blocks = occludes(t, inside, near, limit)
-            sure = logical_and(surely(blocks), sided)
-            not_ = logical_and(never(blocks), sided)
-            return [where(sure, 1.0, blocked), where(not_, may_be, 1.0)]
+                return surely(blocks), never(blocks), [zero] * PARTS
+
+            sure, some, _ = _from_sides(side, sided, answer)
+            return [where(sure, 1.0, blocked), where(some, 1.0, may_be)]
 
         blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly])
         known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
