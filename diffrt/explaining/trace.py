@@ -34,9 +34,6 @@ from diffrt.types import Channel, Edges
 CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": LUMINANCE}
 """The weights of red, green and blue."""
 
-AROUND = 4
-"""So many pixels around one decide how its cells are divided."""
-
 
 def trace(
     scene: Scene, pixel: Sequence[int], channel: Channel = "luminance", cells: int = 1, edges: Edges = "exact"
@@ -223,7 +220,7 @@ class Tracer:
         """The samples of exact edges, by signature."""
         scene, camera = self.scene, self.scene.camera
         only = np.zeros((camera.height, camera.width), bool)
-        only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
+        only[y, x] = True
         topology = find_topology(self.tables, scene, scene.camera.size, settings, REFERENCE, only)
         cells, signatures = topology.cells, topology.crossings.signatures
         side, number = settings.cells, y * camera.width + x
@@ -256,16 +253,16 @@ class Tracer:
         """x, y and area of some regions, each (n,)."""
         cells, regions = topology.cells, topology.regions
         sides = regions.side[:, which]
-        there = sides < len(regions.begin)
+        there = sides >= 0
         asked, at = np.unique(sides[there], return_inverse=True)
         place = np.full(sides.shape, len(asked))
         place[there] = at.ravel()
-        corner = cells.at[0, regions.cell[which]]
+        corner = regions.cell[which]
         with scope("cuts"):
             s = concatenate([*self._crossings(topology.crossings, asked), [0.5]])
             return region(None, None, None, Cut(
-                tuple(take(s, p) for p in place), there, regions.member[:, which], cells.corners.x[corner],
-                cells.corners.y[corner], cells.mixed_size[regions.cell[which]],
+                tuple(take(s, p) for p in place), there, regions.member[:, which], cells.corner_x[corner],
+                cells.corner_y[corner], cells.mixed_size[corner],
             ))  # fmt: skip
 
     def _crossings(self, crossings: Crossings, which: NDArray[np.intp]) -> list[Any]:

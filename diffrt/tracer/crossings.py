@@ -24,7 +24,7 @@ digits or more in all scenes that we know, and one that is rounding is another n
 slope is counted as one without a switching function, and so is one of two faces in the same place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -34,7 +34,6 @@ from numpy.typing import NDArray
 from diffrt.autograd import add_at, root, take
 from diffrt.compiler import Engine, Segments, kernel, search
 from diffrt.compiler.structures import put_together, take_apart
-from diffrt.tracer.cells import Corners
 from diffrt.tracer.switching import (
     BORDER,
     DISTANCE,
@@ -118,20 +117,30 @@ class Crossings:
     signatures: Signatures
     switches: Switches
 
+    def __getitem__(self, which: Any) -> "Crossings":
+        """Some of them."""
+        return Crossings(self.segments[which], self.s[which], self.path[which], self.signatures, self.switches[which])
 
-def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Integers) -> Crossings:
+
+def joined(view: Visibility, parts: Sequence[Crossings]) -> Crossings:
+    """Crossings that were found one after another."""
+    parts = [find_crossings(view, Sides(*np.zeros((4, 0))), *np.zeros((2, 0), np.int32)), *parts]
+    return Crossings(
+        _joined([part.segments for part in parts]), np.concatenate([part.s for part in parts]),
+        np.concatenate([part.path for part in parts]), view.signatures, _joined([part.switches for part in parts]),
+    )  # fmt: skip
+
+
+def find_crossings(view: Visibility, segments: Sides, before: Labels, after: Labels) -> Crossings:
     """The crossings on sides whose ends differ.
 
-    begin, end: ids of the corners of the sides, (N,). A crossing whose switching function is not found stays where
-    bisection has it.
+    before, after: the labels of the ends (N,). A crossing whose switching function is not found stays where bisection
+    has it.
     """
-    segments = Sides(
-        corners.x[begin], corners.y[begin], corners.x[end] - corners.x[begin], corners.y[end] - corners.y[begin]
-    )
-    before, after = corners.label[begin], corners.label[end]
-    low, high = np.zeros(len(begin)), np.ones(len(begin))
-    s, switches = np.full(len(begin), 0.5), _no_switches(len(begin))
-    pending = np.arange(len(begin))
+    after = after.copy()
+    low, high = np.zeros(len(before)), np.ones(len(before))
+    s, switches = np.full(len(before), 0.5), _no_switches(len(before))
+    pending = np.arange(len(before))
     for round in range(ROUNDS):
         if not pending.size:
             break
@@ -276,9 +285,10 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
     ]
 
 
-def _joined(parts: list[Switches]) -> Switches:
+def _joined(parts: Sequence[Any]) -> Any:
     """The columns of all parts, one after the other."""
-    return Switches(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Switches)))
+    kind = type(parts[0])
+    return kind(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(kind)))
 
 
 @dataclass(frozen=True)
@@ -405,4 +415,4 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
 
 
 __all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "crossing_row",
-           "differentiable", "find_crossings"]  # fmt: skip
+           "differentiable", "find_crossings", "joined"]  # fmt: skip

@@ -18,6 +18,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffrt.autograd import (
     absolute,
@@ -32,7 +33,7 @@ from diffrt.autograd import (
     where,
 )
 from diffrt.autograd.affine import Form, Truth
-from diffrt.compiler import choose, cond, scan, while_loop
+from diffrt.compiler import choose, cond, scan, search, while_loop
 from diffrt.kinds import Light, Shape
 from diffrt.kinds.vectors import dot, length
 from diffrt.tracer.camera import rays
@@ -40,10 +41,12 @@ from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
     TIE,
     TOUCH,
+    Labels,
     LightRow,
     SearchSetting,
     SearchTables,
     TiledRow,
+    Visibility,
     border_of,
     coordinates_of,
     inside_from,
@@ -71,6 +74,24 @@ class Block(NamedTuple):
     x: Any
     y: Any
     half: Any
+
+
+def proved_ids(view: Visibility, x: NDArray[np.float64], y: NDArray[np.float64], side: float) -> Labels:
+    """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
+
+    x, y: the middles (N,); side: of all blocks, in pixels.
+    """
+    if not len(x):
+        return np.zeros(0, np.int32)
+    block = Block(x, y, np.full(len(x), 0.5 * side))
+    *columns, known = search(
+        proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine, optimise=True
+    )
+    found = np.full(len(x), -1, np.int32)
+    proved = np.flatnonzero(known > 0.5)
+    if proved.size:
+        found[proved] = view.ids_of([column[proved] for column in columns])
+    return found
 
 
 def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Block, scene: SearchTables) -> Any:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import concatenate, detach, greater, less, stack, take, where
 from diffrt.compiler import Engine, kernel
-from diffrt.tracer.cells import SIDES, Cells
+from diffrt.tracer.cells import Cells
 from diffrt.tracer.visibility import Labels
 
 AT_CORNERS = 1e-8
@@ -35,14 +35,10 @@ Integers = NDArray[np.int64]
 class Regions:
     """The regions of all mixed cells, n in number, without their geometry.
 
-    begin, end: ids of the corners at the ends of the m sides with a crossing, (m,). cell: the mixed cell that a region
-    is of, (n,).
-    side: the crossings on the four sides of the cell, m for none, (4, n). member: whether the region holds each
-    corner, (4, n). label: of its signature, (n,).
+    cell: the mixed cell that a region is of, (n,). side: the crossings on the four sides of the cell, -1 for none,
+    (4, n). member: whether the region holds each corner, (4, n). label: of its signature, (n,).
     """
 
-    begin: Integers
-    end: Integers
     cell: Integers
     side: Integers
     member: NDArray[np.bool_]
@@ -50,23 +46,12 @@ class Regions:
 
 
 def find_regions(cells: Cells) -> Regions:
-    """The regions of the mixed cells. A side that two cells share has one crossing."""
-    at = cells.at.astype(np.int64)
-    label = cells.corners.label[at]
-    ends = at[SIDES]
-    crossed = label[SIDES][:, 0] != label[SIDES][:, 1]
-    total = len(cells.corners.x)
-    names = ends[:, 0] * total + ends[:, 1]
-    sides, number = np.unique(names[crossed], return_inverse=True)
-    side = np.full(crossed.shape, len(sides))
-    side[crossed] = number.ravel()
+    """The regions of the mixed cells."""
+    label = cells.corner_label
     # A corner starts a region if no corner before it has the same signature.
     first = np.array([~(label[:k] == label[k]).any(0) for k in range(4)])
     start, place = np.nonzero(first)
-    return Regions(
-        sides // total, sides % total, place, side[:, place], label[:, place] == label[start, place],
-        label[start, place],
-    )  # fmt: skip
+    return Regions(place, cells.side[:, place], label[:, place] == label[start, place], label[start, place])
 
 
 def place_regions(cells: Cells, regions: Regions, s: Any, engine: Engine) -> Any:
@@ -74,14 +59,13 @@ def place_regions(cells: Cells, regions: Regions, s: Any, engine: Engine) -> Any
 
     s: the position of each crossing on its side, (m,).
     """
-    corner = cells.at[0, regions.cell]
     padded = concatenate([s, [0.5]])
     cut = Cut(
-        tuple(take(padded, side) for side in regions.side),
-        regions.side < len(regions.begin),
+        tuple(take(padded, np.where(side < 0, len(padded) - 1, side)) for side in regions.side),
+        regions.side >= 0,
         regions.member,
-        cells.corners.x[corner],
-        cells.corners.y[corner],
+        cells.corner_x[regions.cell],
+        cells.corner_y[regions.cell],
         cells.mixed_size[regions.cell],
     )
     return kernel(region, None, None, None, cut, engine)

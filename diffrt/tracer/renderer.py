@@ -16,7 +16,7 @@ from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.camera import from_row
 from diffrt.tracer.cells import SMALLEST, Cells, divide
-from diffrt.tracer.crossings import Crossings, differentiable, find_crossings
+from diffrt.tracer.crossings import Crossings, differentiable
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
 from diffrt.tracer.regions import Regions, find_regions, place_regions
@@ -25,9 +25,11 @@ from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
 from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
 
-AROUND = 4
-"""Rows of pixels above and below a strip of an image that are looked at too."""
+TOLERANCE = 2.0**-8
+"""What may be wrong in a cell by default: a sixteenth of a pixel by as much."""
 
+FINEST = 4.0**-SMALLEST
+"""The least tolerance, the area of the smallest cell."""
 
 BYTES_PER_PIXEL = 24
 BYTES_PER_CELL = {"exact": 90, "ignore": 40}
@@ -42,21 +44,21 @@ class Settings:
 
     cells: per pixel side, 1 to 64. edges: "exact": cells are cut at edges, and the cuts move with the scene;
     "ignore": each cell is a point, so the derivative has no part from the motion of silhouettes and shadow borders.
-    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    tolerance: what may be wrong in a cell near an edge, as an area in pixels, 2^-16 to 1.
     Raises InputError for other settings.
     """
 
     cells: int = 1
     edges: Edges = "exact"
-    edge_depth: int = 2
-    junction_depth: int = 4
+    tolerance: float = TOLERANCE
 
     def __post_init__(self) -> None:
         problems = []
-        for name, least, most in (("cells", 1, 64), ("edge_depth", 0, SMALLEST), ("junction_depth", 0, SMALLEST)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-                problems.append(f"{name}: found {shown(value)}, allowed: a whole number from {least} to {most}")
+        if isinstance(self.cells, bool) or not isinstance(self.cells, int | np.integer) or not 1 <= self.cells <= 64:
+            problems.append(f"cells: found {shown(self.cells)}, allowed: a whole number from 1 to 64")
+        number = isinstance(self.tolerance, int | float | np.floating) and not isinstance(self.tolerance, bool)
+        if not number or not FINEST <= self.tolerance <= 1.0:
+            problems.append(f"tolerance: found {shown(self.tolerance)}, allowed: an area in pixels, from {FINEST:.2g} to 1")
         if not isinstance(self.edges, str) or self.edges not in ("exact", "ignore"):
             problems.append(f'edges: found {shown(self.edges)}, allowed: "exact" or "ignore"')
         if problems:
@@ -85,15 +87,15 @@ class Report:
     """What went into an image.
 
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
-    function was not found or has no slope, which do not move. unresolved: shapes that are too small for the smallest
-    cells. engine: that ran. edges: "exact", or "ignore": a derivative lacks what moving edges change. black: why the
+    function was not found or has no slope, which do not move. unproved: the area, in pixels, in which it is not proved
+    that nothing else is seen. engine: that ran. edges: "exact", or "ignore": a derivative lacks what moving edges change. black: why the
     whole image is black, empty if it is not.
     """
 
     samples: int
     crossings: int = 0
     without_derivative: int = 0
-    unresolved: int = 0
+    unproved: float = 0.0
     engine: str = "llvm"
     edges: Edges = "exact"
     black: str = ""
@@ -101,7 +103,7 @@ class Report:
     @property
     def missing(self) -> tuple[str, ...]:
         """What one may miss in the image, a line each."""
-        lines = [f"shapes too small to be resolved: {self.unresolved}"] if self.unresolved else []
+        lines = [f"not proved: {self.unproved:.2g} pixels"] if self.unproved else []
         return (*lines, f"the image is black: {self.black}") if self.black else tuple(lines)
 
     @property
@@ -122,13 +124,18 @@ class Topology:
 
     cells: Cells
     regions: Regions
-    crossings: Crossings
+
+    @property
+    def crossings(self) -> Crossings:
+        """The crossings of edges with the sides of cells."""
+        return self.cells.crossings
 
     def report(self, engine: Engine) -> Report:
         """What went into the image."""
         found = self.crossings.switches.found
         samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
-        return Report(samples, len(found), int((~found).sum()), self.cells.unresolved, engine.name)
+        area = float((self.cells.size[~self.cells.proved] ** 2).sum())
+        return Report(samples, len(found), int((~found).sum()), area, engine.name)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
         """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
@@ -144,7 +151,7 @@ class Topology:
         total: NDArray[np.uint64] = grid.reshape(-1, side, width, side).sum((1, 3)).ravel()
         alone = _mixed(cells.key, name[cells.label])
         what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
-        sides = np.append(what, np.uint64(0))[regions.side]
+        sides = np.append(what, np.uint64(0))[regions.side]  # the last one at -1
         members = regions.member.T @ np.array([1, 2, 4, 8])
         cut = _mixed(cells.mixed_key[regions.cell], members, name[regions.label], *sides)
         np.add.at(total, np.concatenate([cells.pixel, cells.mixed_pixel[regions.cell]]), np.append(alone, cut))
@@ -167,8 +174,7 @@ def render(
     *,
     cells: int = 1,
     edges: Edges = "exact",
-    edge_depth: int = 2,
-    junction_depth: int = 4,
+    tolerance: float = TOLERANCE,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -184,7 +190,7 @@ def render(
     cells: per pixel side, 1 to 64; more are more exact.
     edges: "exact": cells are cut at edges, and the cuts move with the scene; "ignore": each cell is a point, so a
     derivative has no part from the motion of silhouettes and shadow borders.
-    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    tolerance: what may be wrong in a cell near an edge, as an area in pixels; cells are halved until it is reached.
     engine: "llvm" or "numpy"; the first if None, where it can be loaded.
     threads: at the same time, all processors if None; the image does not depend on it.
     dtype: of shading, "float64" or "float32".
@@ -195,27 +201,23 @@ def render(
     Raises InputError for settings that are not allowed, and for an image that takes more memory than there is.
     """
     expect_scene(scene, "render")
-    settings = Settings(cells, edges, edge_depth, junction_depth)
+    settings = Settings(cells, edges, tolerance)
     chosen = choose_engine(engine, threads, dtype)
     width, height = scene.camera.width, scene.camera.height
     first, last = (0, height) if rows is None else _pair(rows)
     if not 0 <= first < last <= height:
         raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
-    # A cell is divided because of edges near it, so the cells around a strip are looked at too.
-    above, below = max(first - AROUND, 0), min(last + AROUND, height)
-    size = width, below - above
+    size = width, last - first
     require_memory_for(size, settings)
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
         if rows is not None:
-            tables = replace(tables, camera=from_row(tables.camera, above))
+            tables = replace(tables, camera=from_row(tables.camera, first))
         if settings.edges == "ignore":
             image, report = _by_points(tables, scene, size, settings.cells, chosen)
         else:
             topology = find_topology(tables.plain(), scene, size, settings, chosen)
             image, report = by_regions(tables, topology, size, settings.cells, chosen), topology.report(chosen)
-    if rows is not None:
-        image = image[first - above : last - above]
     if not isinstance(image, Var):
         image = Image(image)
     image.report = replace(report, black=_why_black(scene, image))
@@ -229,8 +231,7 @@ def jacobian(
     direction: Mapping[str, Numbers] | Numbers | None = None,
     cells: int = 1,
     edges: Edges = "exact",
-    edge_depth: int = 2,
-    junction_depth: int = 4,
+    tolerance: float = TOLERANCE,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -244,7 +245,7 @@ def jacobian(
     direction: along which the derivative is taken, in one pass: how fast each number moves, (n,), or a mapping from
     some of the names to that of each (three numbers, or one); then the others rest, and `names` may be left out. Its
     length counts: twice the direction is twice the derivative.
-    cells, edges, edge_depth, junction_depth, engine, threads, dtype: as for `render`.
+    cells, edges, tolerance, engine, threads, dtype: as for `render`.
 
     Returns an array (height, width, 3, n), radiance per unit of each number, whose `names` are those numbers; along a
     direction (height, width, 3). Its `report` says what went into the image. If the scene holds Vars it is a Var with
@@ -261,14 +262,14 @@ def jacobian(
     along = None if direction is None else direction_of(scene, components, direction)
     at = scene.pack(components)
     tangents = list(np.eye(len(at))) if along is None else [along]
-    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth), len(tangents))
+    require_memory_for(scene.camera.size, Settings(cells, edges, tolerance), len(tangents))
     report = None
 
     def image(v: Any) -> Any:
         nonlocal report
         rendered = render(
-            scene.unpack(components, v), cells=cells, edges=edges, edge_depth=edge_depth,
-            junction_depth=junction_depth, engine=engine, threads=threads, dtype=dtype,
+            scene.unpack(components, v), cells=cells, edges=edges, tolerance=tolerance, engine=engine,
+            threads=threads, dtype=dtype,
         )  # fmt: skip
         report = rendered.report
         return rendered
@@ -313,10 +314,8 @@ def find_topology(
     look at, (height, width)."""
     with np.errstate(all="ignore"):
         view = Visibility(tables, engine)
-        cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
-        regions = find_regions(cells)
-        crossings = find_crossings(view, cells.corners, regions.begin, regions.end)
-    return Topology(cells, regions, crossings)
+        cells = divide(view, size, settings.cells, settings.tolerance, only)
+    return Topology(cells, find_regions(cells))
 
 
 def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_per_side: int, engine: Engine) -> Any:

@@ -9,6 +9,7 @@ side of its surface where that is a face of its own, unless its kind says that a
 sphere it is the far root that counts, which is another point.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
@@ -158,6 +159,10 @@ class Visibility:
         columns = search(
             signature, self.setting, self.tables.camera, None, (x, y), self.scene, self.engine, optimise=True
         )
+        return self.ids_of(columns)
+
+    def ids_of(self, columns: Sequence[Floats]) -> Labels:
+        """The labels of signatures in the columns that the search gives, (N,) each, N > 0."""
         change = columns[0][1:] != columns[0][:-1]
         for column in columns[1:]:
             change |= column[1:] != column[:-1]
@@ -171,7 +176,7 @@ class Visibility:
             ],
             np.int32,
         )
-        return np.repeat(names[which], np.diff(np.append(starts, len(x))))
+        return np.repeat(names[which], np.diff(np.append(starts, len(columns[0]))))
 
     @property
     def signatures(self) -> Signatures:
