@@ -605,7 +605,10 @@ def sine(name: str) -> Callable[[Any], Form]:
 
 
 def power(x: Any, n: Any) -> Form:
-    """x^n for an n that is known: a product if it is whole and small, else by the slopes at the ends, for x > 0."""
+    """x^n for an n that is known: a product if it is whole and small, else by the slopes at the ends, for x > 0; of a
+    range that dips under zero the part is cut off that has no value, where n >= 1."""
+    if isinstance(n, Form) and all(isinstance(part, float | np.ndarray) and not np.any(part) for part in n.parts()[1:]):
+        n = n.centre  # which numpy has for each block
     if not isinstance(x, Form) or isinstance(n, Form):
         return Form(0.0, (), inf)
     exact = lifted(_call("power", x.centre, n), x)
@@ -621,9 +624,13 @@ def power(x: Any, n: Any) -> Form:
         found = _rounded(found)
     else:
         low, high = _range(x)
+        flat = _call("greater_equal", n, 1.0)  # the power has a slope at zero
+        low = _where(flat, _call("maximum", low, 0.0), low)
         slopes = [n * _call("power", end, n - 1.0) for end in (low, high)]
         least, most = _call("minimum", *slopes), _call("maximum", *slopes)
-        found = _by_range(x, exact.centre, least, most, _call("greater", low, 0.0))
+        known = _and(_or(flat, _call("greater", low, 0.0)), _call("greater", high, 0.0))
+        value = _call("power", _where(flat, _call("maximum", x.centre, 0.0), x.centre), n)
+        found = _by_range(x, value, _where(flat, _where(_call("greater", x.centre, 0.0), least, 0.0), least), most, known)
     exact = Form(exact.centre, exact.slopes, 4.0 * ROUNDING * _abs(exact.centre))
     return _selected(_exact(x.radius), exact, found)
 

@@ -17,12 +17,14 @@ that their places are integers.
 
 from dataclasses import dataclass
 from math import ceil, log2
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.tracer.crossings import Crossings, Sides, find_crossings, joined
 from diffrt.tracer.proof import proved_ids
+from diffrt.tracer.shading import flatness
 from diffrt.tracer.visibility import Labels, Visibility
 
 SMALLEST = 8
@@ -34,6 +36,12 @@ LARGEST = 5
 STRAIGHT = 2.0**-5
 """What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is a
 jump of the image of up to so much."""
+
+FLAT = 1.0
+"""What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
+
+PROBES = 16
+"""The mean radiance is that of so many by so many points."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -87,99 +95,166 @@ def divide(
     """
     columns, rows = size[0] * cells, size[1] * cells
     wanted = np.ones((rows, columns), bool) if only is None else only.repeat(cells, 0).repeat(cells, 1)
-    grid = _blocks(view, wanted, cells)
-    place = np.flatnonzero((grid < 0) & wanted)
-    row, column = np.divmod(place, columns)
-    grid[:] = np.where(wanted, grid, -1)
+    flat = _Flatness(view, size, tolerance * FLAT)
+    grid, rough = _blocks(view, flat, wanted, cells)
+    row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
     keys = column + _ROW * row
-    whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
-    mixed: list[tuple[Integers, Labels, Integers, int]] = []
-    found: list[Crossings] = []
-    count = 0
+    row, column = np.divmod(np.flatnonzero(rough), columns)
+    rough_keys, rough_labels = column + _ROW * row, grid[rough]
+    grid[rough] = -1
+    parts = _Parts()
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
-    flat = grid.ravel()
     for level in range(last + 1):
-        if not keys.size:
-            break
-        spacing = 1.0 / (cells << level)
-        points, at = np.unique(keys + _CORNERS, return_inverse=True)
-        at = at.reshape(4, -1)
-        x, y = (points & (_ROW - 1)) * spacing, (points >> _BITS) * spacing
-        points_label = view.signature_ids(x, y)
-        label = points_label[at]
-        cut = (label[1] != label[0]) | (label[2] != label[0]) | (label[3] != label[0])
-        # A cell that is cut once is straight or not; one that is cut more often holds a junction.
-        crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
-        once = crossed.sum(0) == 2
-        ready = cut & (once | (level == last))
-        some = np.flatnonzero(ready)
-        ends = at[SIDES][:, :, some].swapaxes(0, 1).reshape(2, -1)[:, crossed[:, some].ravel()]
-        names, number = np.unique(ends[0] * len(points) + ends[1], return_inverse=True)
-        begin, end = np.divmod(names, len(points))
-        segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
-        crossings = find_crossings(view, segments, points_label[begin], points_label[end])
-        own = np.full((4, len(some)), -1)
-        own[crossed[:, some]] = number.ravel()
-        if level < last and some.size:
-            straight = _straight(view, crossings, own, once[some], label[:, some], tolerance * STRAIGHT)
-            some, own = some[straight], own[:, straight]
-        there = own >= 0
-        used, renamed = np.unique(own[there], return_inverse=True)
-        side = np.full(own.shape, -1)
-        side[there] = renamed.ravel() + count
-        found.append(crossings[used])
-        count += len(used)
-        mixed.append((keys[some], label[:, some], side, level))
-        done = np.zeros(len(keys), bool)
-        done[some] = True
+        if keys.size:
+            keys = _cut(view, flat, parts, keys, level, cells, level == last, tolerance * STRAIGHT)
         if level == last:
-            left = np.flatnonzero(~done)
-            whole.append((keys[left], label[0, left], np.zeros(len(left), bool), level))
             break
-        rest = np.flatnonzero(~done)
-        parents = keys[rest]
-        children = (((parents >> _BITS) << (_BITS + 1)) + ((parents & (_ROW - 1)) << 1) + _CORNERS).ravel()
-        half = 0.5 * spacing
-        labels = proved_ids(view, (children & (_ROW - 1)) * half + 0.5 * half, (children >> _BITS) * half + 0.5 * half,
-                            half)  # fmt: skip
-        proved = labels >= 0
-        whole.append((children[proved], labels[proved], np.ones(int(proved.sum()), bool), level + 1))
-        keys = children[~proved]
-    return _collected(view, flat, whole, mixed, found, size, cells)
+        side = 0.5 / (cells << level)
+        children = _children(rough_keys)
+        labels = np.tile(rough_labels, 4)
+        if keys.size:
+            new = _children(keys)
+            found = proved_ids(view, *_middles(new, side), side)
+            keys = new[found < 0]
+            children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
+        smooth = flat.are(labels, *_middles(children, side), side, side) | (level + 1 == last)
+        parts.add_whole(children[smooth], labels[smooth], True, level + 1)
+        rough_keys, rough_labels = children[~smooth], labels[~smooth]
+    return parts.cells(view, grid.ravel(), size, cells)
 
 
-def _collected(view, grid, whole, mixed, found, size, cells) -> Cells:
-    def pixels(keys: Integers, level: int) -> Integers:
-        return ((keys >> _BITS) >> level) // cells * size[0] + ((keys & (_ROW - 1)) >> level) // cells
+def _cut(
+    view: Visibility, flat: "_Flatness", parts: "_Parts", keys: Integers, level: int, cells: int, last: bool,
+    allowed: float
+) -> Integers:  # fmt: skip
+    """Of the cells of a level that are not proved, cut those that can be; the others are returned, to be halved."""
+    spacing = 1.0 / (cells << level)
+    points, at = np.unique(keys + _CORNERS, return_inverse=True)
+    at = at.reshape(4, -1)
+    x, y = (points & (_ROW - 1)) * spacing, (points >> _BITS) * spacing
+    known = view.signature_ids(x, y)
+    label = known[at]
+    crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
+    number = crossed.sum(0)
+    if last:
+        some = np.flatnonzero(number)
+        left = np.flatnonzero(number == 0)
+        parts.add_whole(keys[left], label[0, left], False, level)
+    else:
+        # A cell that is crossed more than twice holds a junction.
+        some = np.flatnonzero(number == 2)
+        middles = _middles(keys[some], spacing)
+        for corner in (label.min(0), label.max(0)):
+            some_flat = flat.are(corner[some], *middles, spacing, spacing)
+            some, middles = some[some_flat], tuple(m[some_flat] for m in middles)
+    if not some.size:
+        return keys if not last else keys[:0]
+    crossed, label, at = crossed[:, some], label[:, some], at[:, some]
+    begin, end = (at[SIDES[:, k]][crossed] for k in (0, 1))
+    names, which = np.unique(begin * len(points) + end, return_inverse=True)
+    begin, end = np.divmod(names, len(points))
+    segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
+    crossings = find_crossings(view, segments, known[begin], known[end])
+    side = np.full(crossed.shape, -1)
+    side[crossed] = which.ravel()
+    if not last:
+        straight = _straight(view, crossings, side, label, allowed)
+        some, side, label = some[straight], side[:, straight], label[:, straight]
+    parts.add_mixed(keys[some], label, side, crossings, level)
+    rest = np.ones(len(keys), bool)
+    rest[some] = False
+    return keys[rest] if not last else keys[:0]
 
-    def sizes(keys: Integers, level: int) -> Floats:
-        return np.full(len(keys), 1.0 / (cells << level))
 
-    def names(keys: Integers, level: int) -> Integers:
-        return keys * (SMALLEST + 1) + level
+class _Flatness:
+    """Whether the radiance of cells is so near to a linear function of the place that one sample is enough."""
 
-    def parts(make, entries, dtype, shape=()):
-        return np.concatenate([np.zeros((*shape, 0), dtype), *(make(*entry) for entry in entries)], -1)
+    def __init__(self, view: Visibility, size: tuple[int, int], tolerance: float) -> None:
+        """tolerance: what may be wrong in a cell, in pixels of the mean radiance."""
+        self.view = view
+        x, y = (((np.arange(PROBES) + 0.5) / PROBES) * n for n in size)
+        x, y = np.tile(x, PROBES), np.repeat(y, PROBES)
+        labels = view.signature_ids(x, y)
+        _, radiance = flatness(view.tables, view.signatures, labels, x, y, 0.0, view.engine)
+        self.allowed = tolerance * float(np.mean(np.where(np.isfinite(radiance), radiance, 0.0)))
 
-    levels = [(keys, level) for keys, _, _, level in whole]
-    own_size = parts(sizes, levels, float)
-    x = parts(lambda k, n: (k & (_ROW - 1)) / (cells << n), levels, float) + 0.5 * own_size
-    y = parts(lambda k, n: (k >> _BITS) / (cells << n), levels, float) + 0.5 * own_size
-    cut = [(keys, level) for keys, _, _, level in mixed]
-    return Cells(
-        grid, x, y, own_size, parts(lambda k, label, p, n: label, whole, np.int32), parts(pixels, levels, np.int64),
-        parts(names, levels, np.int64), parts(lambda k, label, p, n: p, whole, bool),
-        parts(lambda k, n: (k & (_ROW - 1)) / (cells << n), cut, float),
-        parts(lambda k, n: (k >> _BITS) / (cells << n), cut, float),
-        parts(lambda k, label, s, n: label, mixed, np.int32, (4,)), parts(sizes, cut, float),
-        parts(pixels, cut, np.int64), parts(names, cut, np.int64),
-        parts(lambda k, label, s, n: s, mixed, np.int64, (4,)), joined(view, found), cells,
-    )  # fmt: skip
+    def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
+        """Whether cells of side `cell` within blocks of these sides, with these signatures, are flat. x, y: the middles
+        of the blocks. Where nothing is known of the radiance they are."""
+        if not len(labels):
+            return np.zeros(0, bool)
+        error, _ = flatness(self.view.tables, self.view.signatures, labels, x, y, side, self.view.engine)
+        # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
+        found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed) | ~np.isfinite(error)
+        return found
 
 
-def _blocks(view: Visibility, wanted: NDArray[np.bool_], cells: int) -> Labels:
+class _Parts:
+    """The cells found so far that are smaller than those of the grid, or cut."""
+
+    def __init__(self) -> None:
+        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
+        self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
+        self.crossings: list[Crossings] = []
+        self.count = 0
+
+    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int) -> None:
+        self.whole.append((keys, labels, np.full(len(keys), proved), level))
+
+    def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, level: int) -> None:
+        """side: numbers of the crossings on the sides of the cells, -1 for none."""
+        there = side >= 0
+        used, renamed = np.unique(side[there], return_inverse=True)
+        side = np.full(side.shape, -1)
+        side[there] = renamed.ravel() + self.count
+        self.count += len(used)
+        self.crossings.append(crossings[used])
+        self.mixed.append((keys, labels, side, level))
+
+    def cells(self, view: Visibility, grid: Labels, size: tuple[int, int], cells: int) -> Cells:
+        """All together."""
+
+        def column(values: list[Any], dtype: Any, *shape: int) -> Any:
+            return np.concatenate([np.zeros((*shape, 0), dtype), *values], -1)
+
+        def places(keys_and_levels: list[tuple[Integers, int]]) -> tuple[Any, ...]:
+            """Of the top left corner x, y; the side; the pixel and the name."""
+            rows = [(keys >> _BITS, keys & (_ROW - 1), keys, level) for keys, level in keys_and_levels]
+            return (
+                column([c / (cells << n) for _, c, _, n in rows], float),
+                column([r / (cells << n) for r, _, _, n in rows], float),
+                column([np.full(len(k), 1.0 / (cells << n)) for *_, k, n in rows], float),
+                column([(r >> n) // cells * size[0] + (c >> n) // cells for r, c, _, n in rows], np.int64),
+                column([k * (SMALLEST + 1) + n for *_, k, n in rows], np.int64),
+            )
+
+        x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
+        mixed = places([(keys, level) for keys, *_, level in self.mixed])
+        return Cells(
+            grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
+            pixel, name, column([proved for *_, proved, _ in self.whole], bool), mixed[0], mixed[1],
+            column([labels for _, labels, *_ in self.mixed], np.int32, 4), *mixed[2:],
+            column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
+        )  # fmt: skip
+
+
+def _children(keys: Integers) -> Integers:
+    """The keys of the quarters of cells, one level down, all first quarters first."""
+    parents = ((keys >> _BITS) << (_BITS + 1)) + ((keys & (_ROW - 1)) << 1)
+    found: Integers = (parents + _CORNERS).ravel()
+    return found
+
+
+def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
+    """The middles of cells of this side, x and y in pixels."""
+    return ((keys & (_ROW - 1)) + 0.5) * side, ((keys >> _BITS) + 0.5) * side
+
+
+def _blocks(
+    view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], cells: int
+) -> tuple[Labels, NDArray[np.bool_]]:
     """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
-    wanted."""
+    wanted; and which of the proved ones are not flat."""
     rows, columns = wanted.shape
     top = min(max(ceil(log2(max(rows, columns) / 4)), 0), LARGEST)
     whole = 1 << top
@@ -189,33 +264,37 @@ def _blocks(view: Visibility, wanted: NDArray[np.bool_], cells: int) -> Labels:
         last = needed[-1]
         needed.append(last[::2, ::2] | last[1::2, ::2] | last[::2, 1::2] | last[1::2, 1::2])
     found = np.full(needed[-1].shape, -1, np.int32)
+    smooth = np.zeros(found.shape, bool)
     for level in range(top, -1, -1):
         side = (1 << level) / cells
-        row, column = np.nonzero((found < 0) & needed[level])
-        found[row, column] = proved_ids(view, (column + 0.5) * side, (row + 0.5) * side, side)
+        open_ = np.nonzero((found < 0) & needed[level])
+        found[open_] = proved_ids(view, (open_[1] + 0.5) * side, (open_[0] + 0.5) * side, side)
+        row, column = np.nonzero((found >= 0) & ~smooth)
+        smooth[row, column] = flat.are(
+            found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells
+        )
         if level:
-            found = found.repeat(2, 0).repeat(2, 1)
-    return np.ascontiguousarray(found[:rows, :columns])
+            found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
+    found = np.ascontiguousarray(found[:rows, :columns])
+    return found, (found >= 0) & ~smooth[:rows, :columns]
 
 
 def _straight(
-    view: Visibility, crossings: Crossings, side: Integers, once: NDArray[np.bool_], label: Labels, allowed: float
+    view: Visibility, crossings: Crossings, side: Integers, label: Labels, allowed: float
 ) -> NDArray[np.bool_]:
     """Whether what is cut off of cells is right but for an allowed area, in pixels.
 
-    side: the crossings on their sides, -1 for none, (4, n). once: whether there are two. label: of their corners.
+    side: the two crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
     """
     x, y = crossings.segments.at(crossings.s)
-    place = np.sort(np.where(side >= 0, side, -1), 0)[2:]
+    place = np.sort(side, 0)[2:]
     x, y = x[place], y[place]
     dx, dy = x[1] - x[0], y[1] - y[0]
-    chord = np.hypot(dx, dy)
-    sag = 1.5 * allowed / np.maximum(chord, 1e-300)
-    sag = np.minimum(sag, 0.5 * chord)
-    mx, my = 0.5 * (x[0] + x[1]), 0.5 * (y[0] + y[1])
-    nx, ny = -dy / np.maximum(chord, 1e-300) * sag, dx / np.maximum(chord, 1e-300) * sag
-    beside = view.signature_ids(np.concatenate([mx + nx, mx - nx]), np.concatenate([my + ny, my - ny]))
-    one, two = beside.reshape(2, -1)
+    chord = np.maximum(np.hypot(dx, dy), 1e-300)
+    sag = np.minimum(1.5 * allowed / chord, 0.5 * chord)
+    nx, ny = -dy / chord * sag, dx / chord * sag
+    mx, my = x.mean(0), y.mean(0)
+    one, two = view.signature_ids(np.append(mx + nx, mx - nx), np.append(my + ny, my - ny)).reshape(2, -1)
     first, last = label.min(0), label.max(0)
-    fits = ((one == first) & (two == last)) | ((one == last) & (two == first))
-    return once & fits
+    found: NDArray[np.bool_] = ((one == first) & (two == last)) | ((one == last) & (two == first))
+    return found

@@ -32,8 +32,8 @@ from diffrt.autograd import (
     minimum,
     where,
 )
-from diffrt.autograd.affine import Form, Truth
 from diffrt.compiler import choose, cond, scan, search, while_loop
+from diffrt.compiler.forms import PARTS, as_forms, form, forms, lanes, never, parts_of, surely, zero_like
 from diffrt.kinds import Light, Shape
 from diffrt.kinds.vectors import dot, length
 from diffrt.tracer.camera import rays
@@ -57,12 +57,6 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import reflected
 
-DIRECTIONS = 2
-"""Those of the place in a block: to the right and down."""
-
-PARTS = DIRECTIONS + 2
-"""Numbers of a form."""
-
 
 INNER = 1.0 - 2.0**-30
 """The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
@@ -74,6 +68,28 @@ class Block(NamedTuple):
     x: Any
     y: Any
     half: Any
+
+    def forms(self) -> tuple[Any, Any]:
+        """x and y of all points of the block."""
+        zero, half = zero_like(self.half), self.half * INNER
+        return form(self.x, [half, zero]), form(self.y, [zero, half])
+
+
+def lower(parts: Any) -> Any:
+    """The least that a form can be."""
+    return parts[0] - _radius(parts)
+
+
+def upper(parts: Any) -> Any:
+    """The largest that a form can be."""
+    return parts[0] + _radius(parts)
+
+
+def _radius(parts: Any) -> Any:
+    total = parts[-1]
+    for slope in parts[1:-1]:
+        total = total + absolute(slope)
+    return total * (1.0 + TIE)
 
 
 def proved_ids(view: Visibility, x: NDArray[np.float64], y: NDArray[np.float64], side: float) -> Labels:
@@ -99,9 +115,8 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
     Where it is not known the other columns mean nothing.
     """
-    zero = _zero(block.half)
-    half = block.half * INNER
-    o, d = rays(camera, form(block.x, [half, zero]), form(block.y, [zero, half]))
+    zero = zero_like(block.half)
+    o, d = rays(camera, *block.forms())
     o, d = as_forms(o, zero), as_forms(d, zero)
     bounces, one = setting.bounces, zero + 1.0
 
@@ -155,7 +170,7 @@ def first_hit(
 
     o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
     """
-    zero = _zero(start)
+    zero = zero_like(start)
     begins, begin_side = lanes(start), lanes(start_side)
 
     def box(bounds: Any, *carry: Any) -> Any:
@@ -213,7 +228,7 @@ def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]
 
     answer: from a side to whether it is so for all, whether it is for none, and numbers.
     """
-    zero = _zero(side)
+    zero = zero_like(side)
 
     def turn(active: Any, side: Any, first: Any, all_: Any, some: Any, *numbers: Any) -> Any:
         every, none, own = answer(side)
@@ -254,7 +269,7 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], p: Any
     """A branch: the bit of a light of this kind where all points see it, else 0, and 1 where that is known."""
 
     def seen(light: Any, bit: Any, start: Any, start_side: Any) -> Any:
-        zero = _zero(start)
+        zero = zero_like(start)
         if kind.everywhere:
             return [bit + zero, zero + 1.0]
         source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
@@ -307,7 +322,7 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], p: Any
 
 def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> Any:
     """The unit normals, forms (3, 1), at points p of the faces that were hit."""
-    zero = _zero(hit)
+    zero = zero_like(hit)
     side = lanes(side)
 
     def box(bounds: Any, *n: Any) -> Any:
@@ -323,7 +338,7 @@ def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side:
 def _pieces(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> tuple[list[Any], Any]:
     """The pieces (n,) of shapes at points p of the faces that were hit, and whether they are known; an empty list if
     there are no textures with edges."""
-    zero = _zero(hit)
+    zero = zero_like(hit)
     if not setting.tiles:
         return [], equal(zero, 0.0)
     from_side = lanes(side)
@@ -357,96 +372,3 @@ def _pieces(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side:
 
     piece, unknown = scan(scene.tiled, visit, [zero, zero])
     return [piece], less(unknown, 0.5)
-
-
-# Forms as entries of arrays, and as plain numbers of which a loop carries one for each sample.
-
-
-def form(centre: Any, slopes: Any) -> Any:
-    """An array (1,) of a form whose parts are arrays (n,)."""
-    return _array([Form(_part(centre), [_part(s) for s in slopes], 0.0)])
-
-
-def lanes(x: Any) -> Any:
-    """Plain numbers (n,) among forms: on numpy, where an array of forms holds a form of arrays."""
-    if np.size(x) == 1:
-        return x
-    if np.asarray(x).dtype == bool:
-        return _array([Truth(x, np.logical_not(x))])
-    return _array([Form(np.asarray(x, float), [0.0] * DIRECTIONS, 0.0)])
-
-
-def as_forms(x: Any, zero: Any) -> Any:
-    """An array of forms and numbers as one of forms alone, of full length."""
-    return forms(parts_of(x, zero)).reshape(np.shape(x))
-
-
-def parts_of(x: Any, zero: Any) -> list[Any]:
-    """The parts of the entries of an array, (n,) each."""
-    found: list[Any] = []
-    for entry in np.ravel(np.asarray(x, object)):
-        if isinstance(entry, Form):
-            slopes = [*entry.slopes, *[0.0] * (DIRECTIONS - len(entry.slopes))]
-            found += [zero + _whole(part) for part in (entry.centre, *slopes, entry.error)]
-        else:
-            found += [zero + _whole(entry), *[zero] * (PARTS - 1)]
-    return found
-
-
-def forms(parts: Any) -> Any:
-    """The other way: an array of forms."""
-    flat = [_part(part) for part in parts]
-    return _array([Form(flat[i], flat[i + 1 : i + PARTS - 1], flat[i + PARTS - 1]) for i in range(0, len(flat), PARTS)])
-
-
-def lower(parts: Any) -> Any:
-    """The least that a form can be."""
-    return parts[0] - _radius(parts)
-
-
-def upper(parts: Any) -> Any:
-    """The largest that a form can be."""
-    return parts[0] + _radius(parts)
-
-
-def _radius(parts: Any) -> Any:
-    total = parts[-1]
-    for slope in parts[1:-1]:
-        total = total + absolute(slope)
-    return total * (1.0 + TIE)
-
-
-def surely(x: Any) -> Any:
-    """Where a truth is so everywhere in the block, (n,)."""
-    entry = np.ravel(np.asarray(x, object))[0] if isinstance(x, np.ndarray | Truth) else x
-    return _whole(entry.yes if isinstance(entry, Truth) else entry)
-
-
-def never(x: Any) -> Any:
-    """Where a truth is so nowhere in the block, (n,)."""
-    entry = np.ravel(np.asarray(x, object))[0] if isinstance(x, np.ndarray | Truth) else x
-    return _whole(entry.no) if isinstance(entry, Truth) else logical_not(_whole(entry))
-
-
-def _array(entries: Any) -> Any:
-    found = np.empty(len(entries), object)
-    found[:] = entries
-    return found
-
-
-def _part(x: Any) -> Any:
-    """A part of a form: a node, or an array (n,)."""
-    return x.flat[0] if isinstance(x, np.ndarray) and x.size == 1 else x
-
-
-def _zero(x: Any) -> Any:
-    return np.full(np.shape(x), 0.0)
-
-
-def _whole(x: Any) -> Any:
-    """A part of a form as an array."""
-    if isinstance(x, np.ndarray):
-        return x
-    if isinstance(x, float | int | bool | np.bool_):
-        return np.array([x])
-    return _array([x])
