@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from diffrt.tracer.crossings import Crossings, Sides, find_crossings, joined
 from diffrt.tracer.proof import proved_ids
-from diffrt.tracer.shading import flatness
+from diffrt.tracer.shading import Samples, curvature, shade
 from diffrt.tracer.visibility import Labels, Visibility
 
 SMALLEST = 8
@@ -37,8 +37,11 @@ STRAIGHT = 2.0**-5
 """What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is a
 jump of the image of up to so much."""
 
-FLAT = 1.0
+FLAT = 0.125
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
+
+LOOKED_AT = 3
+"""Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side: five points tell little of more."""
 
 PROBES = 16
 """The mean radiance is that of so many by so many points."""
@@ -175,17 +178,17 @@ class _Flatness:
         x, y = (((np.arange(PROBES) + 0.5) / PROBES) * n for n in size)
         x, y = np.tile(x, PROBES), np.repeat(y, PROBES)
         labels = view.signature_ids(x, y)
-        _, radiance = flatness(view.tables, view.signatures, labels, x, y, 0.0, view.engine)
-        self.allowed = tolerance * float(np.mean(np.where(np.isfinite(radiance), radiance, 0.0)))
+        radiance = shade(view.tables, view.signatures, labels, Samples(x, y, np.ones(x.shape)), view.engine)
+        self.allowed = tolerance * float(np.mean(np.max(radiance, 0)))
 
     def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
         """Whether cells of side `cell` within blocks of these sides, with these signatures, are flat. x, y: the middles
-        of the blocks. Where nothing is known of the radiance they are."""
+        of the blocks."""
         if not len(labels):
             return np.zeros(0, bool)
-        error, _ = flatness(self.view.tables, self.view.signatures, labels, x, y, side, self.view.engine)
+        error = curvature(self.view.tables, self.view.signatures, labels, x, y, side, self.view.engine)
         # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
-        found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed) | ~np.isfinite(error)
+        found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed)
         return found
 
 
@@ -269,7 +272,7 @@ def _blocks(
         side = (1 << level) / cells
         open_ = np.nonzero((found < 0) & needed[level])
         found[open_] = proved_ids(view, (open_[1] + 0.5) * side, (open_[0] + 0.5) * side, side)
-        row, column = np.nonzero((found >= 0) & ~smooth)
+        row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
         smooth[row, column] = flat.are(
             found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells
         )

@@ -11,12 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffrt.autograd import broadcast_to, greater, maximum, named, scope, stack, take, where
-from diffrt.compiler import Engine, Segments, choose, kernel, search
-from diffrt.compiler.forms import PARTS, lanes, parts_of, zero_like
+from diffrt.compiler import Engine, Segments, choose, kernel
 from diffrt.kinds import Background, Material
 from diffrt.kinds.vectors import dot
 from diffrt.tracer.camera import rays
-from diffrt.tracer.proof import Block, upper
 from diffrt.tracer.tables import Hit, Kinds, Tables
 from diffrt.tracer.texturing import EMISSION, Blended, blend
 from diffrt.tracer.visibility import Labels, Signatures
@@ -71,45 +69,19 @@ def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Sampl
     return kernel(weighted_radiance, tables.kinds, scenery, path, samples, engine, segments, shading=True)
 
 
-def flatness(
-    tables: Tables, signatures: Signatures, labels: Labels, x: Any, y: Any, side: float, engine: Engine
-) -> tuple[Any, Any]:
-    """Over blocks of the image, by how much the radiance that a signature has can differ from a linear function of the
-    place, and the most that it can be, (N,) each; inf where nothing is known.
+def curvature(tables: Tables, signatures: Signatures, labels: Labels, x: Any, y: Any, side: float,
+              engine: Engine) -> Any:  # fmt: skip
+    """By how much the mean radiance of blocks is not that of their middles, (N,), from five points of each.
 
-    tables: plain. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. What
-    textures without edges give is not looked at.
+    tables: plain. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. At four
+    points a quarter of the side away to both sides, a square function differs by 3/4 of what it does in the mean.
     """
-    error, most = np.zeros((2, len(labels)))
-    here = np.flatnonzero(signatures.ended[labels])
-    if not here.size:
-        return error, most
-    used, rows = np.unique(labels[here], return_inverse=True)
-    lights = tuple(tables.lights[:, number] for number in range(len(tables.kinds.lights)))
-    block = Block(x[here], y[here], np.full(len(here), 0.5 * side))
-    error[here], most[here] = search(
-        bounded_radiance, tables.kinds, Scenery(tables.camera, lights), light_path(tables, signatures[used]), block,
-        None, engine, Segments(rows.ravel(), len(used)),
-    )  # fmt: skip
-    return error, most
-
-
-def bounded_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, block: Block, tables: None) -> list[Any]:
-    """The error of the radiance as an affine form, and the most that it can be, in any channel, (n,) each."""
-    zero = zero_like(block.half)
-    x, y = block.forms()
-    surfaces = [
-        hit._replace(shape=lanes(hit.shape), side=lanes(hit.side), material=lanes(hit.material),
-                     emission=lanes(hit.emission)) for hit in path.surfaces
-    ]  # fmt: skip
-    path = path._replace(surfaces=tuple(surfaces), material=lanes(path.material), lit=lanes(path.lit))
-    parts = parts_of(weighted_radiance(kinds, scenery, path, Samples(x, y, 1.0)), zero)
-    error, most = zero, zero
-    for start in range(0, len(parts), PARTS):
-        own = parts[start : start + PARTS]
-        error = maximum(error, own[-1])
-        most = maximum(most, upper(own))
-    return [error, most]
+    quarter = 0.25 * side
+    one = np.ones(5 * len(x))
+    xs = np.concatenate([x, x - quarter, x + quarter, x - quarter, x + quarter])
+    ys = np.concatenate([y, y - quarter, y - quarter, y + quarter, y + quarter])
+    radiance = shade(tables, signatures, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
+    return np.max(np.abs(radiance[:, 1:].mean(1) - radiance[:, 0]), 0) * (4.0 / 3.0)
 
 
 def light_path(tables: Tables, signatures: Signatures) -> LightPath:
