@@ -15,16 +15,26 @@ A block asks nothing of its neighbours. Corners lie on a lattice of 2^SMALLEST p
 that their places are integers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log2
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.tracer.crossings import Crossings, Sides, find_crossings, joined
+from diffrt.tracer.crossings import (
+    Crossings,
+    Sides,
+    chord_normal,
+    find_bends,
+    find_crossings,
+    find_meetings,
+    functions_of,
+    joined,
+)
 from diffrt.tracer.proof import proved_ids
 from diffrt.tracer.shading import Samples, curvature, shade
+from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
 
 SMALLEST = 8
@@ -36,6 +46,9 @@ LARGEST = 5
 STRAIGHT = 2.0**-5
 """What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is a
 jump of the image of up to so much."""
+
+BEND = 0.15
+"""The largest bend of an edge within a cell, in parts of its chord."""
 
 FLAT = 0.125
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
@@ -52,6 +65,8 @@ Floats = NDArray[np.float64]
 _BITS = 31
 _ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
 _CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
+
+_RIGHT, _DOWN = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 
 SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
 """The corners at which the sides begin and end: top, right, bottom, left."""
@@ -85,6 +100,15 @@ class Cells:
     mixed_key: Integers
     side: Integers
     crossings: Crossings
+    loose: Integers
+    bent: Integers
+    chord: Integers
+    bends: Crossings
+    meeting: Integers
+    meeting_pair: Integers
+    meeting_x: Floats
+    meeting_y: Floats
+    meeting_inverse: Floats
     per_pixel: int
 
 
@@ -144,12 +168,11 @@ def _cut(
         left = np.flatnonzero(number == 0)
         parts.add_whole(keys[left], label[0, left], False, level)
     else:
-        # A cell that is crossed more than twice holds a junction.
-        some = np.flatnonzero(number == 2)
+        some = np.flatnonzero(number)
         middles = _middles(keys[some], spacing)
-        for corner in (label.min(0), label.max(0)):
-            some_flat = flat.are(corner[some], *middles, spacing, spacing)
-            some, middles = some[some_flat], tuple(m[some_flat] for m in middles)
+        for corner in label:
+            smooth = flat.are(corner[some], *middles, spacing, spacing)
+            some, middles = some[smooth], (middles[0][smooth], middles[1][smooth])
     if not some.size:
         return keys if not last else keys[:0]
     crossed, label, at = crossed[:, some], label[:, some], at[:, some]
@@ -160,13 +183,93 @@ def _cut(
     crossings = find_crossings(view, segments, known[begin], known[end])
     side = np.full(crossed.shape, -1)
     side[crossed] = which.ravel()
+    joints = _joints(view, crossings, side, label, keys[some], spacing, allowed)
     if not last:
-        straight = _straight(view, crossings, side, label, allowed)
-        some, side, label = some[straight], side[:, straight], label[:, straight]
-    parts.add_mixed(keys[some], label, side, crossings, level)
+        joints, side, label, some = joints[joints.found], side[:, joints.found], label[:, joints.found], some[joints.found]
+    parts.add_mixed(keys[some], label, side, crossings, joints, level)
     rest = np.ones(len(keys), bool)
     rest[some] = False
     return keys[rest] if not last else keys[:0]
+
+
+@dataclass(frozen=True)
+class _Joints(Columns):
+    """Where the edges of n mixed cells join (`regions.py`).
+
+    found: whether it is known; if not, it is the mean of the crossings. meets: whether two edges meet, else one edge
+    goes through. pair: the crossings of the two edges, or the two of one, (2, n). x, y, inverse: of a meeting. s: of a
+    bend, bend: how far. All but pair and inverse, (4, n), are (n,).
+    """
+
+    found: NDArray[np.bool_]
+    meets: NDArray[np.bool_]
+    pair: Integers
+    x: Floats
+    y: Floats
+    inverse: Floats
+    bend: Crossings
+
+
+def _joints(
+    view: Visibility, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
+) -> _Joints:
+    """The joints of mixed cells of one size, looked for from their crossings. One is found if what is then cut off is
+    right but for an allowed area, in pixels: on both sides of each edge, half-way to the joint, are the signatures of the
+    corners beside it.
+
+    side: the crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
+    """
+    there = side >= 0
+    function = np.append(functions_of(crossings), -1)[side]
+    least = np.where(there, function, np.iinfo(np.int64).max).min(0)
+    most = function.max(0)
+    known = np.append(crossings.switches.found, True)[side].all(0)
+    of_two = ((function == least) | (function == most) | ~there).all(0)
+    meets = known & of_two & (least != most)
+    bends = known & (least == most) & (there.sum(0) == 2)
+    # One crossing of each of the two edges, or both of the one.
+    columns = np.arange(len(keys))
+    first = side[np.argmax(function == least, 0), columns]
+    last = side[3 - np.argmax(np.where(there, function == most, False)[::-1], 0), columns]
+    pair = np.stack([first, last])
+    px, py = (c[side] for c in crossings.segments.at(crossings.s))
+    left, top = (keys & (_ROW - 1)) * size, (keys >> _BITS) * size
+    x, y, inverse = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros((4, len(keys)))
+    m = np.flatnonzero(meets)
+    count = there[:, m].sum(0)
+    start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
+    x[m], y[m], inverse[:, m], meet = find_meetings(view, crossings[first[m]], crossings[last[m]], *start)
+    inside = (np.abs(x[m] - left[m] - 0.5 * size) <= 0.5 * size) & (np.abs(y[m] - top[m] - 0.5 * size) <= 0.5 * size)
+    meets[m] = meet & inside
+    across, mx, my = chord_normal(*(c for end in pair for c in (crossings.segments[end].at(crossings.s[end]))))
+    b = np.flatnonzero(bends)
+    bend = crossings[first]
+    found, crossed = find_bends(view, crossings[first[b]], Sides(*across)[b])
+    s, switches = np.full(len(keys), 0.5), bend.switches
+    s[b] = found.s
+    switches.put(b, found.switches)
+    bend = Crossings(Sides(*across), s, bend.path, view.signatures, switches)
+    bends[b] = crossed & (np.abs(found.s - 0.5) <= BEND)
+    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
+    shift = 0.75 * (s - 0.5)
+    ok = meets | bends
+    which, cell = np.nonzero(there & ok)
+    ox, oy = px[which, cell], py[which, cell]
+    jx, jy = np.where(meets, x, mx)[cell], np.where(meets, y, my)[cell]
+    dx, dy = jx - ox, jy - oy
+    length = np.maximum(np.hypot(dx, dy), 1e-300)
+    bx, by = (np.where(meets, 0.0, shift * d)[cell] for d in (across.dx, across.dy))
+    off = np.minimum(1.5 * allowed / length, 0.25 * length)
+    nx, ny = -dy / length * off, dx / length * off
+    qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
+    begin, end = label[SIDES[which, 0], cell], label[SIDES[which, 1], cell]
+    corner = SIDES[which, 0]
+    cx, cy = left[cell] + size * _RIGHT[corner], top[cell] + size * _DOWN[corner]
+    turned = (cx - ox) * nx + (cy - oy) * ny < 0.0
+    one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
+    fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
+    ok[cell[~fits]] = False
+    return _Joints(ok, meets & ok, pair, x, y, inverse, bend)
 
 
 class _Flatness:
@@ -199,20 +302,22 @@ class _Parts:
         self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
         self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
         self.crossings: list[Crossings] = []
+        self.joints: list[_Joints] = []
         self.count = 0
 
     def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int) -> None:
         self.whole.append((keys, labels, np.full(len(keys), proved), level))
 
-    def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, level: int) -> None:
+    def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
+                  level: int) -> None:  # fmt: skip
         """side: numbers of the crossings on the sides of the cells, -1 for none."""
-        there = side >= 0
-        used, renamed = np.unique(side[there], return_inverse=True)
-        side = np.full(side.shape, -1)
-        side[there] = renamed.ravel() + self.count
+        used = np.unique(side[side >= 0])
+        numbers = np.full(len(crossings.s) + 1, -1)
+        numbers[used] = np.arange(len(used)) + self.count
         self.count += len(used)
         self.crossings.append(crossings[used])
-        self.mixed.append((keys, labels, side, level))
+        self.mixed.append((keys, labels, numbers[side], level))
+        self.joints.append(replace(joints, pair=numbers[joints.pair]))
 
     def cells(self, view: Visibility, grid: Labels, size: tuple[int, int], cells: int) -> Cells:
         """All together."""
@@ -237,8 +342,25 @@ class _Parts:
             grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
             pixel, name, column([proved for *_, proved, _ in self.whole], bool), mixed[0], mixed[1],
             column([labels for _, labels, *_ in self.mixed], np.int32, 4), *mixed[2:],
-            column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
+            column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings),
+            *self._joined(view), cells,
         )  # fmt: skip
+
+    def _joined(self, view: Visibility) -> tuple[Any, ...]:
+        """The joints of the mixed cells, by kind."""
+
+        def column(name: str) -> Any:
+            return np.concatenate([getattr(joints, name) for joints in self.joints], -1)
+
+        if not self.joints:
+            none = np.zeros(0, np.int64)
+            nothing, two = np.zeros(0), np.zeros((2, 0), np.int64)
+            return none, none, two, joined(view, []), none, two, nothing, nothing, np.zeros((4, 0))
+        found, meets, pair = column("found"), column("meets"), column("pair")
+        loose, bent, meeting = (np.flatnonzero(which) for which in (~found, found & ~meets, meets))
+        bends = joined(view, [joints.bend for joints in self.joints])[bent]
+        return (loose, bent, pair[:, bent], bends, meeting, pair[:, meeting], column("x")[meeting],
+                column("y")[meeting], column("inverse")[:, meeting])  # fmt: skip
 
 
 def _children(keys: Integers) -> Integers:
@@ -280,24 +402,3 @@ def _blocks(
             found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
     found = np.ascontiguousarray(found[:rows, :columns])
     return found, (found >= 0) & ~smooth[:rows, :columns]
-
-
-def _straight(
-    view: Visibility, crossings: Crossings, side: Integers, label: Labels, allowed: float
-) -> NDArray[np.bool_]:
-    """Whether what is cut off of cells is right but for an allowed area, in pixels.
-
-    side: the two crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
-    """
-    x, y = crossings.segments.at(crossings.s)
-    place = np.sort(side, 0)[2:]
-    x, y = x[place], y[place]
-    dx, dy = x[1] - x[0], y[1] - y[0]
-    chord = np.maximum(np.hypot(dx, dy), 1e-300)
-    sag = np.minimum(1.5 * allowed / chord, 0.5 * chord)
-    nx, ny = -dy / chord * sag, dx / chord * sag
-    mx, my = x.mean(0), y.mean(0)
-    one, two = view.signature_ids(np.append(mx + nx, mx - nx), np.append(my + ny, my - ny)).reshape(2, -1)
-    first, last = label.min(0), label.max(0)
-    found: NDArray[np.bool_] = ((one == first) & (two == last)) | ((one == last) & (two == first))
-    return found

@@ -38,6 +38,7 @@ from diffrt.tracer.switching import (
     BORDER,
     DISTANCE,
     INSIDE,
+    NEAR,
     START,
     TILE,
     BlockerSetting,
@@ -45,10 +46,12 @@ from diffrt.tracer.switching import (
     Met,
     Piece,
     Place,
+    Point,
     RayRow,
     Segment,
     blockers,
     casting,
+    meet,
     solve,
     switching,
 )
@@ -107,7 +110,7 @@ class Sides(Columns):
 
 
 @dataclass(frozen=True)
-class Crossings:
+class Crossings(Columns):
     """N crossings: the sides that they are on, their positions there (N,), the labels of the signatures that hold the
     path up to the ray that changes, all signatures, and the switching functions."""
 
@@ -392,10 +395,66 @@ def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Intege
     return list(found)
 
 
-def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
+def functions_of(crossings: Crossings) -> Integers:
+    """A number for each crossing, the same for those of one switching function, (N,)."""
+    switches, signatures = crossings.switches, crossings.signatures
+    bounces = np.arange(len(signatures.face))[:, None]
+    face, side = signatures.face[:, crossings.path], signatures.side[:, crossings.path]
+    before = (bounces < switches.bounce) | (switches.light >= 0)
+    # Which distance is compared with which depends on the end that the side begins at.
+    apart = switches.function == DISTANCE
+    pair = np.sort([switches.shape, switches.other], 0)
+    shape, other = np.where(apart & (switches.other >= 0), pair, [switches.shape, switches.other])
+    columns = (switches.bounce, switches.light, switches.function, shape, other)
+    return alike(*columns, *np.where(before, face, -1), *np.where(before, side, 0))[1]
+
+
+def chord_normal(px: Any, py: Any, qx: Any, qy: Any) -> tuple[Segment, Any, Any]:
+    """A segment across the middle of the chord from (px, py) to (qx, qy), half of it long on either side, at right
+    angles; and the middle."""
+    mx, my = 0.5 * (px + qx), 0.5 * (py + qy)
+    nx, ny = 0.5 * (py - qy), 0.5 * (qx - px)
+    return Segment(mx - nx, my - ny, 2.0 * nx, 2.0 * ny), mx, my
+
+
+def find_bends(view: Visibility, crossings: Crossings, segments: Sides) -> tuple[Crossings, NDArray[np.bool_]]:
+    """Where the edges of crossings cross other segments, and whether they do."""
+    size = len(crossings.s)
+    pieces = _Pieces(segments, np.zeros(size), np.ones(size), crossings.path, crossings.path)
+    s, there, switches = _roots(view, pieces, crossings.switches)
+    return Crossings(segments, s, crossings.path, view.signatures, switches), there & switches.steady
+
+
+def find_meetings(
+    view: Visibility, first: Crossings, second: Crossings, x: Floats, y: Floats
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Where the edges of two crossings meet: x, y near the given points (N,), what they move by for each of the
+    switching functions, (4, N), and whether they meet."""
+    if not len(x):
+        return x, y, np.zeros((4, 0)), np.zeros(0, bool)
+    tables = view.tables
+    rows = tuple(crossing_row(tables, view.signatures[each.path], each.switches) for each in (first, second))
+    segments = Segments(np.arange(len(x)), len(x))
+    x, y, *inverse, step = search(
+        meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments
+    )
+    return x, y, np.array(inverse), step <= NEAR
+
+
+def at_points(tables: Tables, crossings: Crossings, x: Floats, y: Floats, engine: Engine) -> Any:
+    """The switching functions of crossings at points of the image, (N,); a Var if the scene holds one."""
+    if not len(x):
+        return np.zeros(0)
+    group = _group(tables, crossings.signatures, crossings.path, crossings.switches)
+    zero = np.zeros(len(x))
+    place = Place(zero, Segment(x, y, zero, zero))
+    return kernel(switching, tables.kinds, tables.camera, group.row, place, engine, group.segments)
+
+
+def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment: Segment | None = None) -> Any:
     """The positions of the crossings on their sides as functions of the scene, (N,); a Var if the scene holds one.
 
-    A crossing without a switching function does not move.
+    segment: the sides, if they move with the scene too. A crossing without a switching function does not move.
     """
     known = np.flatnonzero(crossings.switches.found)
     if not known.size:
@@ -403,16 +462,17 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
     group = _group(tables, crossings.signatures, crossings.path[known], crossings.switches[known])
     rows = np.full(len(crossings.s), -1)
     rows[known] = group.segments.rows
-    segments, segment = Segments(rows, group.segments.count), crossings.segments.segment
-    skeleton, fields = take_apart(group.row)
+    segments = Segments(rows, group.segments.count)
+    skeleton, fields = take_apart((segment or crossings.segments.segment, tables.camera, group.row))
 
-    def g(s: Any, camera: Any, *fields: Any) -> Any:
-        row = put_together(skeleton, fields)
+    def g(s: Any, *fields: Any) -> Any:
+        segment, camera, row = put_together(skeleton, fields)
         return kernel(switching, tables.kinds, camera, row, Place(s, segment), engine, segments)
 
     # Where there is no switching function the slope of g is zero, and the root does not move.
-    return root(g, crossings.s, tables.camera, *fields)
+    return root(g, crossings.s, *fields)
 
 
-__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "crossing_row",
-           "differentiable", "find_crossings", "joined"]  # fmt: skip
+__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "at_points",
+           "chord_normal", "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings", "functions_of",
+           "joined"]  # fmt: skip

@@ -16,10 +16,10 @@ from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.camera import from_row
 from diffrt.tracer.cells import SMALLEST, Cells, divide
-from diffrt.tracer.crossings import Crossings, differentiable
+from diffrt.tracer.crossings import Crossings, at_points, differentiable
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
-from diffrt.tracer.regions import Regions, find_regions, place_regions
+from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
 from diffrt.tracer.shading import Samples, shade
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
@@ -326,7 +326,15 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     grid = shade(tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
     others = [(cells.pixel, shade(tables, signatures, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
     if regions.cell.size:
-        x, y, area = place_regions(cells, regions, differentiable(tables, topology.crossings, engine), engine)
+        s = differentiable(tables, cells.crossings, engine)
+        joints = place_joints(
+            cells, s, lambda across: differentiable(tables, cells.bends, engine, across),
+            lambda: [
+                at_points(tables, cells.crossings[own], cells.meeting_x, cells.meeting_y, engine)
+                for own in cells.meeting_pair
+            ], engine,
+        )  # fmt: skip
+        x, y, area = place_regions(cells, regions, s, joints, engine)
         others.append(
             (cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine))
         )

@@ -57,6 +57,12 @@ STEPS = 100
 """The most evaluations that a root takes; one that converges takes about eight."""
 
 
+NEWTON = 12
+"""The most steps to where two edges meet."""
+
+NEAR = 1e-13
+"""How short the last of them is, in pixels."""
+
 STEADY = 1e-3
 """By how much a slope may change, relatively, when the scene changes in its last place: three digits of it are known.
 In 600 random scenes, many with surfaces that coincide, it was under 1e-8 or over 0.1."""
@@ -124,6 +130,13 @@ class Place(NamedTuple):
 
     s: Any
     segment: Segment
+
+
+class Point(NamedTuple):
+    """A point of the image."""
+
+    x: Any
+    y: Any
 
 
 class Piece(NamedTuple):
@@ -272,6 +285,34 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
     found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
     s, side, other_side, there = found[7:]
     return [s, there, side, other_side, _steady(kinds, camera, row, Place(s, segment), side, other_side, there)]
+
+
+def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point: Point, tables: None) -> list[Any]:
+    """Where two edges meet: image points at which two switching functions are zero, by Newton's method from points near
+    by. x, y; the inverse of the matrix of their slopes (xx, xy, yx, yy: what x and y move by for each function); and how
+    far the last step went, (n,)."""
+    one, zero = np.full(point.x.shape, 1.0), np.full(point.x.shape, 0.0)
+
+    def step(active: Any, x: Any, y: Any, *old: Any) -> list[Any]:
+        values, slopes = [], []
+        for row in rows:
+
+            def g(x: Any, y: Any, row: CrossingRow = row) -> Any:
+                o, d, limit = ray(kinds, camera, row.ray, x, y)
+                return _function(kinds, row, o, d, limit, row.shape.side, row.other.side)
+
+            value, own = pushforward(g, [x, y], [[one, zero], [zero, one]])
+            values.append(value)
+            slopes.append(own)
+        (a, b), (c, d) = slopes
+        determinant = a * d - b * c
+        xx, xy, yx, yy = (divide(part, determinant) for part in (d, -b, -c, a))
+        dx, dy = xx * values[0] + xy * values[1], yx * values[0] + yy * values[1]
+        length = absolute(dx) + absolute(dy)
+        return [greater(length, NEAR), x - dx, y - dy, xx, xy, yx, yy, length]
+
+    start = [equal(zero, 0.0), point.x, point.y, zero, zero, zero, zero, one]
+    return while_loop(NEWTON, step, start)[1:]
 
 
 def _steady(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any, other_side: Any, there: Any) -> Any:
