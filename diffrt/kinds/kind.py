@@ -208,6 +208,11 @@ class Shape(Kind):
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         raise NotImplementedError
 
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        """The numbers (N,) of which `inside` is the least, one for each border of the face: where two borders meet, the
+        face has a corner."""
+        return (self.intersect(o, d, side)[1],)
+
     def normal_at(self, p: Any, side: Any) -> Any:
         raise NotImplementedError
 

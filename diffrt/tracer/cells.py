@@ -50,6 +50,9 @@ jump of the image of up to so much."""
 BEND = 0.15
 """The largest bend of an edge within a cell, in parts of its chord."""
 
+STEEP = 0.1
+"""The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
+
 FLAT = 0.125
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
@@ -240,7 +243,9 @@ def _joints(
     start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
     x[m], y[m], inverse[:, m], meet = find_meetings(view, crossings[first[m]], crossings[last[m]], *start)
     inside = (np.abs(x[m] - left[m] - 0.5 * size) <= 0.5 * size) & (np.abs(y[m] - top[m] - 0.5 * size) <= 0.5 * size)
-    meets[m] = meet & inside
+    xx, xy, yx, yy = inverse[:, m]
+    sine = np.abs(xx * yy - xy * yx) / np.maximum(np.hypot(xx, yx) * np.hypot(xy, yy), 1e-300)
+    meets[m] = meet & inside & (sine >= STEEP)
     across, mx, my = chord_normal(*(c for end in pair for c in (crossings.segments[end].at(crossings.s[end]))))
     b = np.flatnonzero(bends)
     bend = crossings[first]

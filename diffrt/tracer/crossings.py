@@ -86,6 +86,7 @@ class Switches(Columns):
     shape: Integers
     other: Integers
     side: Floats
+    border: Integers
     found: NDArray[np.bool_]
     steady: NDArray[np.bool_]
 
@@ -185,7 +186,7 @@ class _Pieces(Columns):
 def _no_switches(size: int) -> Switches:
     bounce, light, function, shape, other = np.zeros((5, size), np.int64)
     no = np.zeros(size, bool)
-    return Switches(bounce, light, function, shape, other, np.ones((2, size)), no, no.copy())
+    return Switches(bounce, light, function, shape, other, np.ones((2, size)), other - 1, no, no.copy())
 
 
 def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers, Integers]:
@@ -264,7 +265,7 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
         kind = np.full(len(columns), function)
         asked = asked & ((shape >= 0) | (function == BORDER))
-        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked, asked)
+        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), none, asked, asked)
 
     ray = np.where(path, bounce, 0)
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
@@ -306,7 +307,7 @@ def _group(tables: Tables, signatures: Signatures, path: Labels, switches: Switc
     """Crossings by row. path: the labels of the signatures that hold the paths."""
     sides = (switches.side > 0).astype(np.int64)
     first, which = alike(
-        path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, *sides
+        path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, switches.border, *sides
     )
     return _Group(crossing_row(tables, signatures[path[first]], switches[first]), Segments(which, len(first)))
 
@@ -332,7 +333,7 @@ def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> Cross
     )  # fmt: skip
     compared = np.where(switches.function == DISTANCE, switches.other, -1)
     shape, other = (
-        _met(tables, f, side, start, start_side)
+        _met(tables, f, side, start, start_side, switches.border)
         for f, side in zip((switches.shape, compared), switches.side, strict=True)
     )
     return CrossingRow(ray, switches.function.astype(float), shape, other, _tile(tables, switches))
@@ -353,7 +354,9 @@ def _tile(tables: Tables, switches: Switches) -> Tile | None:
     return Tile(kind, numbers)
 
 
-def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats) -> Met:
+def _met(
+    tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats, border: Integers
+) -> Met:
     """Faces that rays may meet; face: -1 for none."""
     kind, shape = tables.face(face)
     starts = (face >= 0) & (face == start)
@@ -361,7 +364,7 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
     meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
     back = np.array([*(f.back for f in tables.kinds.faces), 0])[kind.astype(int)]
     meets &= (back == 0) | (face + back != start)
-    return Met(kind, shape, side, starts.astype(float), meets.astype(float))
+    return Met(kind, shape, side, starts.astype(float), meets.astype(float), border.astype(float))
 
 
 def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
@@ -371,10 +374,11 @@ def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Float
     tables = view.tables
     group = _group(tables, view.signatures, pieces.before, switches)
     piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
-    roots, changes, *side, steady = search(
+    roots, changes, *side, steady, border = search(
         solve, tables.kinds, tables.camera, group.row, piece, None, view.engine, group.segments
     )
-    return roots, changes > 0.5, replace(switches, side=np.array(side), steady=steady > 0.5)
+    found = replace(switches, side=np.array(side), border=border.astype(np.int64), steady=steady > 0.5)
+    return roots, changes > 0.5, found
 
 
 def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Integers]:
@@ -383,7 +387,7 @@ def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Intege
     asked = np.flatnonzero(light >= 0)
     none = np.zeros(len(asked), np.int64)
     plain = Switches(
-        none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none == 0, none == 0
+        none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none - 1, none == 0, none == 0
     )
     tables = view.tables
     group = _group(tables, view.signatures, pieces.before[asked], plain)
@@ -405,7 +409,7 @@ def functions_of(crossings: Crossings) -> Integers:
     apart = switches.function == DISTANCE
     pair = np.sort([switches.shape, switches.other], 0)
     shape, other = np.where(apart & (switches.other >= 0), pair, [switches.shape, switches.other])
-    columns = (switches.bounce, switches.light, switches.function, shape, other)
+    columns = (switches.bounce, switches.light, switches.function, shape, other, switches.border)
     return alike(*columns, *np.where(before, face, -1), *np.where(before, side, 0))[1]
 
 

@@ -91,13 +91,15 @@ class RayRow(NamedTuple):
 
 class Met(NamedTuple):
     """A face that a ray may meet, as a row: the number of its kind, that behind the last one if there is none; the
-    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all."""
+    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all; and the
+    number of the border of the face that counts, -1 for all."""
 
     face: Any
     shape: Any
     side: Any
     starts: Any
     meets: Any
+    border: Any
 
 
 class CrossingRow(NamedTuple):
@@ -157,7 +159,7 @@ def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: 
     """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the
     light."""
     measures = [*(_measure(kinds, face) for face in kinds.faces), _nothing(kinds)]
-    given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side]
+    given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side, row.shape.border]
     t, inside, start, *uv = choose(row.shape.face, measures, given)
     branches = [*(_distance(kinds, face) for face in kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
@@ -178,9 +180,11 @@ def _unbordered(o: Any, light: Any) -> list[Any]:
 
 
 def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
-    def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
+    def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any, border: Any) -> list[Any]:
         face = kinds.shape(kind, shape)
         t, inside = face.intersect(o, d, side)
+        for number, margin in enumerate(face.margins(o, d, side) if has_borders(kind) else ()):
+            inside = where(equal(border, float(number)), margin, inside)
         uv = coordinates(face, o, start_side) if kinds.tiles else []
         return [t, inside_from(face, o, d, greater(starts, 0.5), start_side, inside), face.side(o), *uv]
 
@@ -188,7 +192,12 @@ def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
 
 
 def _nothing(kinds: Kinds) -> Any:
-    return lambda o, d, side, shape, starts, start_side: [0.0 * side] * (5 if kinds.tiles else 3)
+    return lambda o, d, side, shape, starts, start_side, border: [0.0 * side] * (5 if kinds.tiles else 3)
+
+
+def has_borders(kind: type[Shape]) -> bool:
+    """Whether a face says its borders one by one."""
+    return kind.margins is not Shape.margins
 
 
 def _distance(kinds: Kinds, kind: type[Shape]) -> Any:
@@ -226,7 +235,7 @@ def casting(kinds: Kinds) -> tuple[type[Light], ...]:
 
 def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any) -> list[Any]:
     """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, 1 if the slope
-    at the root is more than rounding, (n,).
+    at the root is more than rounding, and the border of the shape that counts there, (n,).
 
     The sides in rows are not used but found at the first position.
 
@@ -284,7 +293,33 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
         asked = logical_or(asked, equal(row.function, TILE))
     found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
     s, side, other_side, there = found[7:]
-    return [s, there, side, other_side, _steady(kinds, camera, row, Place(s, segment), side, other_side, there)]
+    steady = _steady(kinds, camera, row, Place(s, segment), side, other_side, there)
+    return [s, there, side, other_side, steady, _border_at(kinds, camera, row, Place(s, segment), side)]
+
+
+def _border_at(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any) -> Any:
+    """The number of the border of the shape whose margin is the least, where it is `inside` that is zero; else -1."""
+
+    def none(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+        return [0.0 * side - 1.0]
+
+    def of(kind: type[Shape]) -> Any:
+        def least(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+            first, *others = kind.unpack(shape).margins(o, d, side)
+            found, smallest = 0.0 * side, first
+            for number, margin in enumerate(others, 1):
+                found = where(less(margin, smallest), float(number), found)
+                smallest = minimum(margin, smallest)
+            return [found]
+
+        return least if has_borders(kind) else none
+
+    if not any(has_borders(kind) for kind in kinds.faces):
+        return 0.0 * side - 1.0
+    o, d, _ = ray(kinds, camera, row.ray, *place.segment.at(place.s))
+    (found,) = choose(row.shape.face, [*map(of, kinds.faces), none], [o, d, side, row.shape.shape])
+    counts = logical_and(equal(row.function, INSIDE), less(row.shape.starts, 0.5))
+    return where(counts, found, -1.0)
 
 
 def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point: Point, tables: None) -> list[Any]:

@@ -40,10 +40,17 @@ class Rectangle(Shape):
         return (magnitude(o) + magnitude(self.center)) * magnitude(self.normal)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        t, margins = self._meet(o, d, side)
+        return t, minimum(*margins)
+
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self._meet(o, d, side)[1]
+
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, tuple[Any, ...]]:
         u, v = self._axes()
         t, descent, q = meet_in(self.center, normalize(self.normal), o, d, side)
         across, upward = absolute(dot(q, u)), absolute(dot(q, v))
-        return t, minimum(0.5 * self.width * descent - across, 0.5 * self.height * descent - upward)
+        return t, (0.5 * self.width * descent - across, 0.5 * self.height * descent - upward)
 
     def _axes(self) -> tuple[Any, Any]:
         n = normalize(self.normal)

@@ -43,10 +43,17 @@ class Triangle(Shape):
         return (magnitude(o) + magnitude(self.a)) * magnitude(cross(self.b - self.a, self.c - self.a))
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        t, (beta, gamma, alpha) = self._meet(o, d, side)
+        return t, minimum(minimum(beta, gamma), alpha)
+
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self._meet(o, d, side)[1]
+
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, tuple[Any, ...]]:
         m = cross(self.b - self.a, self.c - self.a)
         t, descent, q = meet_in(self.a, normalize(m), o, d, side)
         beta, gamma = self._barycentric(q)
-        return t, minimum(minimum(beta, gamma), descent - beta - gamma)
+        return t, (beta, gamma, descent - beta - gamma)
 
     def _barycentric(self, q: Any) -> tuple[Any, Any]:
         e, f = self.b - self.a, self.c - self.a
