@@ -35,12 +35,7 @@ from diffrt.autograd import add_at, root, take
 from diffrt.compiler import Engine, Segments, kernel, search
 from diffrt.compiler.structures import put_together, take_apart
 from diffrt.tracer.switching import (
-    BORDER,
-    DISTANCE,
-    INSIDE,
     NEAR,
-    START,
-    TILE,
     BlockerSetting,
     CrossingRow,
     Met,
@@ -56,7 +51,7 @@ from diffrt.tracer.switching import (
     switching,
 )
 from diffrt.tracer.tables import Columns, Tables, Tile
-from diffrt.tracer.visibility import Labels, Signatures, Visibility, alike
+from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labels, Signatures, Visibility, alike
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

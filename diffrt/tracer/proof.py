@@ -14,6 +14,8 @@ Shadows are looked for from the light to the surface where the light is a point:
 the direction varies. What lies between the two is the same either way.
 """
 
+from collections.abc import Sequence
+from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
 
@@ -39,6 +41,11 @@ from diffrt.kinds.vectors import dot, length
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
+    BORDER,
+    DISTANCE,
+    INSIDE,
+    START,
+    TILE,
     TIE,
     TOUCH,
     Labels,
@@ -49,8 +56,8 @@ from diffrt.tracer.visibility import (
     Visibility,
     border_of,
     coordinates_of,
+    has_borders,
     inside_from,
-    occludes,
     scan_faces,
     shadow_ray,
     touching,
@@ -62,12 +69,26 @@ INNER = 1.0 - 2.0**-30
 """The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
 
 
+class Assumed(NamedTuple):
+    """What is taken to be so in blocks, (n,) each: that the switching function of an edge has this sign. See
+    `crossings.Switches`; function is -1 for nothing."""
+
+    function: Any
+    bounce: Any
+    light: Any
+    shape: Any
+    other: Any
+    border: Any
+    sign: Any
+
+
 class Block(NamedTuple):
-    """Squares of the image: the middle, and half of the side, in pixels, (n,) each."""
+    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; and what is assumed there."""
 
     x: Any
     y: Any
     half: Any
+    assumed: tuple[Assumed, ...] = ()
 
     def forms(self) -> tuple[Any, Any]:
         """x and y of all points of the block."""
@@ -92,14 +113,19 @@ def _radius(parts: Any) -> Any:
     return total * (1.0 + TIE)
 
 
-def proved_ids(view: Visibility, x: NDArray[np.float64], y: NDArray[np.float64], side: float) -> Labels:
+def proved_ids(
+    view: Visibility, x: NDArray[np.float64], y: NDArray[np.float64], side: float, assumed: Sequence[Assumed] = ()
+) -> Labels:
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
-    x, y: the middles (N,); side: of all blocks, in pixels.
+    x, y: the middles (N,); side: of all blocks, in pixels. assumed: of the switching functions of up to two edges, that
+    they have one sign all over the block.
     """
     if not len(x):
         return np.zeros(0, np.int32)
-    block = Block(x, y, np.full(len(x), 0.5 * side))
+    none = np.full(len(x), -1.0)
+    assumed = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
+    block = Block(x, y, np.full(len(x), 0.5 * side), assumed)
     *columns, known = search(
         proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine, optimise=True
     )
@@ -120,32 +146,32 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
     o, d = as_forms(o, zero), as_forms(d, zero)
     bounces, one = setting.bounces, zero + 1.0
 
-    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
-        hit, side, t, mirror, known = first_hit(setting, scene, o, d, start, start_side)
+    def step(turn: Any, o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
+        hit, side, t, mirror, known = first_hit(setting, scene, _about(block.assumed, turn), o, d, start, start_side)
         met = greater_equal(hit, 0.0)
         goes_on = logical_and(logical_and(met, known), greater(mirror, 0.5))
         ends = logical_and(logical_and(met, known), logical_not(greater(mirror, 0.5)))
         p = as_forms(o + t * d, zero)
         code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
-        piece, sure = _pieces(setting, scene, p, hit, side)
+        piece, sure = _pieces(setting, scene, block.assumed, p, hit, side)
         certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
 
         def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
-            return hit, side, *_lit(setting, scene, camera, certain, words, p, hit, side)
+            return hit, side, *_lit(setting, scene, block.assumed, camera, certain, words, p, hit, side)
 
         certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
         return p, hit, side, [code, *piece], goes_on, certain, seen
 
     words: Any = [zero] * setting.words
     if bounces == 1:
-        _, _, _, (code, *piece), _, certain, seen = step(o, d, zero - 1.0, one, words)
+        _, _, _, (code, *piece), _, certain, seen = step(zero, o, d, zero - 1.0, one, words)
         return [code, *seen, *piece, certain]
 
     def bounce(going: Any, turn: Any, certain: Any, start: Any, start_side: Any, *rest: Any) -> Any:
         o, d = (forms(rest[k : k + 3 * PARTS]).reshape(3, 1) for k in (0, 3 * PARTS))
         rest = rest[6 * PARTS :]
         codes, words, pieces = rest[:bounces], rest[bounces : bounces + setting.words], rest[bounces + setting.words :]
-        p, hit, side, (code, *own), goes_on, here, seen = step(o, d, start, start_side, words)
+        p, hit, side, (code, *own), goes_on, here, seen = step(turn, o, d, start, start_side, words)
         goes_on = logical_and(logical_and(goes_on, greater(here, 0.5)), less(turn, bounces - 1.0))
 
         def turn_round(hit: Any, side: Any, *old: Any) -> Any:
@@ -163,12 +189,13 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
 
 def first_hit(
-    setting: SearchSetting, scene: SearchTables, o: Any, d: Any, start: Any, start_side: Any
+    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], o: Any, d: Any, start: Any,
+    start_side: Any
 ) -> tuple[Any, Any, Any, Any, Any]:
     """The face that all rays of a block meet first: its number (-1 for none), the side that is met, the distance as a
     form, whether it is a mirror, and whether that is known, (n,).
 
-    o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
+    assumed: of this ray. o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
     """
     zero = zero_like(start)
     begins, begin_side = lanes(start), lanes(start_side)
@@ -179,13 +206,12 @@ def first_hit(
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
         best, (doubt, hit, side, mirror) = carry[:PARTS], carry[PARTS:]
-        own_side, sided = _side(face, number, o, start, start_side)
+        own_side, sided = _side(face, number, assumed, o, start, start_side)
 
         def answer(side: Any) -> tuple[Any, Any, list[Any]]:
-            t, inside = meet(face, number, o, d, begins, begin_side, lanes(side))
-            ahead, within = greater(t, 0.0), greater(inside, 0.0)
-            every = logical_and(surely(ahead), surely(within))
-            return every, logical_or(never(ahead), never(within)), parts_of([t], zero)
+            t, inside, outside = meet(face, number, assumed, o, d, begins, begin_side, lanes(side))
+            ahead = greater(t, 0.0)
+            return logical_and(surely(ahead), inside), logical_or(never(ahead), outside), parts_of([t], zero)
 
         all_, some, own = _from_sides(own_side, sided, answer)
         met = greater_equal(hit, 0.0)
@@ -194,8 +220,13 @@ def first_hit(
         for a, b in zip(own[1:-1], best[1:-1], strict=True):
             slack = slack + absolute(a - b)
         slack = slack * (1.0 + TIE) + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
-        nearer = logical_and(all_, logical_or(logical_not(met), less(gap, -slack)))
-        behind = logical_and(met, greater(gap, slack))
+        one, two = (
+            assumption(assumed, DISTANCE, shape=a, other=b) for a, b in ((number, hit), (hit, number))
+        )  # fmt: skip
+        far, near = logical_or(one[0], two[1]), logical_or(one[1], two[0])
+        nearer = logical_and(all_, logical_or(logical_not(met), logical_or(near, less(gap, -slack))))
+        nearer = logical_and(nearer, logical_not(far))
+        behind = logical_and(met, logical_or(far, logical_and(greater(gap, slack), logical_not(near))))
         taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), less(gap, 0.0)))
         # What is not shown to lie behind: this face, or if it is taken though it may be behind, the one before.
         doubtful = logical_and(logical_and(some, logical_not(nearer)), logical_not(behind))
@@ -212,14 +243,55 @@ def first_hit(
     return hit, side, forms(best)[0], mirror, less(known, doubt)
 
 
-def meet(face: Shape, number: Any, o: Any, d: Any, start: Any, start_side: Any, side: Any) -> tuple[Any, Any]:
-    """Distance and `inside` of the face of this number, met from a side, for rays that start on the face `start`."""
+def meet(
+    face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, d: Any, start: Any, start_side: Any, side: Any,
+    along: Any = None,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """The distance of the face of this number, met from a side, for rays that start on the face `start`, as a form; and
+    whether it is met by all rays, and by none, (n,).
+
+    along: origin and direction of rays from the light to o, if they are looked at in place of those from o along d.
+    """
     starts = equal(start, number)
-    t, inside = face.intersect(o, d, side)
-    inside = inside_from(face, o, d, starts, start_side, inside)
-    if face.back:
-        inside = where(equal(start, number + float(face.back)), -1.0, inside)
-    return t, inside
+    t, inside = face.intersect(*(along or (o, d)), side)
+    margins = face.margins(*(along or (o, d)), side) if has_borders(type(face)) else (inside,)
+    if along is not None and face.meets_itself:
+        # The face that a point is on is met again, or not, as its kind says for rays that leave it.
+        t = where(starts, length_between(o, along[0]) - face.intersect(o, d, start_side)[0], t)
+    every, none = [], []
+    for border, margin in enumerate(margins):
+        margin = inside_from(face, o, d, starts, start_side, margin)
+        if face.back:
+            margin = where(equal(start, number + float(face.back)), -1.0, margin)
+        positive = greater(margin, 0.0)
+        plus, minus = assumption(assumed, INSIDE, shape=number, border=float(border) if len(margins) > 1 else -1.0)
+        every.append(logical_and(logical_or(surely(positive), plus), logical_not(minus)))
+        none.append(logical_and(logical_or(never(positive), minus), logical_not(plus)))
+    return t, reduce(logical_and, every), reduce(logical_or, none)
+
+
+def assumption(assumed: Sequence[Assumed], function: int, **names: Any) -> tuple[Any, Any]:
+    """Where it is assumed of a switching function that it is positive, and that it is negative, (n,)."""
+    plus: Any = np.full((1,), False)
+    minus: Any = np.full((1,), False)
+    for each in assumed:
+        mine = equal(each.function, float(function))
+        for name, value in names.items():
+            mine = logical_and(mine, equal(getattr(each, name), value))
+        plus = logical_or(plus, logical_and(mine, greater(each.sign, 0.0)))
+        minus = logical_or(minus, logical_and(mine, less(each.sign, 0.0)))
+    return plus, minus
+
+
+def _about(assumed: Sequence[Assumed], turn: Any = None, light: Any = -1.0) -> list[Assumed]:
+    """What is assumed of one ray: that after so many bounces, or that to the light of this number."""
+    found = []
+    for each in assumed:
+        mine = equal(each.light, light)
+        if turn is not None:
+            mine = logical_and(mine, equal(each.bounce, turn))
+        found.append(each._replace(function=where(mine, each.function, -1.0)))
+    return found
 
 
 def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]]:
@@ -241,74 +313,80 @@ def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]
     return greater(found[3], 0.5), greater(found[4], 0.5), found[5:]
 
 
-def _side(face: Shape, number: Any, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
+def _side(
+    face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, start: Any, start_side: Any
+) -> tuple[Any, Any]:
     """The side of a face that the points o are on, and whether all of them are, (n,)."""
     outer = greater_equal(face.side(o), -TOUCH * face.reach(o))
     starts = equal(start, number)
-    yes, no = surely(outer), never(outer)
+    plus, minus = assumption(assumed, START, shape=number)
+    yes = logical_and(logical_or(surely(outer), plus), logical_not(minus))
+    no = logical_and(logical_or(never(outer), minus), logical_not(plus))
     return where(starts, start_side, where(yes, 1.0, -1.0)), logical_or(starts, logical_or(yes, no))
 
 
-def _lit(setting: SearchSetting, scene: SearchTables, camera: Any, certain: Any, words: Any, p: Any, start: Any,
-         start_side: Any) -> list[Any]:  # fmt: skip
+def _lit(setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], camera: Any, certain: Any,
+         words: Any, p: Any, start: Any, start_side: Any) -> list[Any]:  # fmt: skip
     """1 where it is known which lights are seen from the points p of blocks, and the words of their bits, (n,)."""
     if not setting.lights:
         return [certain, *words]
     near = touching(camera, p)
 
     def visit(row: LightRow, certain: Any, *words: Any) -> Any:
-        branches = [_seen(setting, scene, kind, p, near) for kind in setting.lights]
-        bit, known = choose(row.kind, branches, [row.light, row.bit, start, start_side])
+        branches = [_seen(setting, scene, kind, assumed, p, near) for kind in setting.lights]
+        bit, known = choose(row.kind, branches, [row.light, row.number, row.bit, start, start_side])
         added = [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
         return [minimum(certain, known), *added]
 
     return scan(scene.lights, visit, [certain, *words])
 
 
-def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], p: Any, near: Any) -> Any:
+def _seen(
+    setting: SearchSetting, scene: SearchTables, kind: type[Light], assumed: Sequence[Assumed], p: Any, near: Any
+) -> Any:
     """A branch: the bit of a light of this kind where all points see it, else 0, and 1 where that is known."""
 
-    def seen(light: Any, bit: Any, start: Any, start_side: Any) -> Any:
+    def seen(light: Any, number: Any, bit: Any, start: Any, start_side: Any) -> Any:
         zero = zero_like(start)
         if kind.everywhere:
             return [bit + zero, zero + 1.0]
         source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
+        mine = _about(assumed, light=number)
         to_light, limit = shadow_ray(source, p)
         to_light = as_forms(to_light, zero)
         origin = source.origin()
+        along = None
         if origin is not None:
-            span = length(p - origin)
-            from_light = as_forms((p - origin) / span, zero)
-        shines = greater(source.shines(p), 0.0) if kind.bordered else None
-        dark = zero if shines is None else where(never(shines), 1.0, 0.0)
-        partly = zero if shines is None else where(surely(shines), 0.0, 1.0)
+            span = length_between(p, origin)
+            along = origin, as_forms((p - origin) / span, zero)
+        dark = partly = zero
+        if kind.bordered:
+            shines = greater(source.shines(p), 0.0)
+            plus, minus = assumption(mine, BORDER)
+            within = logical_and(logical_or(surely(shines), plus), logical_not(minus))
+            without = logical_and(logical_or(never(shines), minus), logical_not(plus))
+            dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
             return logical_not(logical_or(surely(missed(bounds, p, to_light, limit)), greater(blocked, 0.5)))
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
-            if origin is None:
-                side, sided = _side(face, number, p, start, start_side)
+            if along is None:
+                side, sided = _side(face, number, mine, p, start, start_side)
             else:
-                side = where(greater_equal(face.side(origin), -TOUCH * face.reach(origin)), 1.0, -1.0) + zero
+                side = where(greater_equal(face.side(along[0]), -TOUCH * face.reach(along[0])), 1.0, -1.0) + zero
                 sided = equal(zero, 0.0)
 
             def answer(side: Any) -> tuple[Any, Any, list[Any]]:
-                side = lanes(side)
-                if origin is None:
-                    t, inside = meet(face, number, p, to_light, begins, begin_side, side)
-                else:
-                    t, inside = face.intersect(origin, from_light, side)
+                t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side), along)
+                if along is not None:
                     t = span - t
-                    # The face that the point is on is met again, or not, as its kind says for rays that leave it.
-                    starts = equal(begins, number)
-                    if face.meets_itself:
-                        t = where(starts, face.intersect(p, to_light, begin_side)[0], t)
-                    inside = inside_from(face, p, to_light, starts, begin_side, inside)
-                    if face.back:
-                        inside = where(equal(begins, number + float(face.back)), -1.0, inside)
-                blocks = occludes(t, inside, near, limit)
-                return surely(blocks), never(blocks), [zero] * PARTS
+                after, before = greater(t, near), less(t, limit)
+                plus, minus = assumption(mine, DISTANCE, shape=number)  # of t - limit
+                nearer = logical_and(logical_or(surely(before), minus), logical_not(plus))
+                farther = logical_and(logical_or(never(before), plus), logical_not(minus))
+                sure = logical_and(logical_and(inside, surely(after)), nearer)
+                return sure, logical_or(logical_or(outside, never(after)), farther), [zero] * PARTS
 
             sure, some, _ = _from_sides(side, sided, answer)
             return [where(sure, 1.0, blocked), where(some, 1.0, may_be)]
@@ -318,6 +396,11 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], p: Any
         return [where(greater(blocked, 0.5), 0.0, bit), known]
 
     return seen
+
+
+def length_between(p: Any, q: Any) -> Any:
+    """The distances (n,) of points (3, n)."""
+    return length(p - q)
 
 
 def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> Any:
@@ -335,7 +418,9 @@ def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side:
     return forms(scan_faces(setting, scene, box, own, [zero] * (3 * PARTS))).reshape(3, 1)
 
 
-def _pieces(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> tuple[list[Any], Any]:
+def _pieces(
+    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], p: Any, hit: Any, side: Any
+) -> tuple[list[Any], Any]:
     """The pieces (n,) of shapes at points p of the faces that were hit, and whether they are known; an empty list if
     there are no textures with edges."""
     zero = zero_like(hit)
@@ -365,8 +450,10 @@ def _pieces(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side:
 
             border = forms(choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero]))
             positive = greater(border, 0.0)
-            own = own + where(surely(positive), 2.0**number, 0.0)
-            open_ = where(logical_or(surely(positive), never(positive)), open_, 1.0)
+            plus, minus = assumption(assumed, TILE, shape=row.number, other=float(number))
+            yes = logical_and(logical_or(surely(positive), plus), logical_not(minus))
+            own = own + where(yes, 2.0**number, 0.0)
+            open_ = where(logical_or(yes, logical_or(never(positive), minus)), open_, 1.0)
         mine = equal(hit, row.number)
         return [where(mine, own, piece), where(mine, open_, unknown)]
 

@@ -31,10 +31,16 @@ from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import Hit, Kinds, Tile
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
+    BORDER,
+    INSIDE,
+    DISTANCE,
+    START,
+    TILE,
     SearchSetting,
     SearchTables,
     border_of,
     coordinates,
+    has_borders,
     inside_from,
     meet_from,
     occludes,
@@ -44,11 +50,6 @@ from diffrt.tracer.visibility import (
     touching,
 )
 from diffrt.tracer.walk import walk
-
-INSIDE, DISTANCE, START, BORDER, TILE = 0, 1, 2, 3, 4
-"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; of no face, how far
-the start of a ray to a light is within the light's own border; and the border of a texture at the point that the ray
-starts from."""
 
 EPSILON = 2.0**-43
 """How narrow the piece around a root gets, in sides; the root itself is better, as the last steps are quadratic."""
@@ -193,11 +194,6 @@ def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
 
 def _nothing(kinds: Kinds) -> Any:
     return lambda o, d, side, shape, starts, start_side, border: [0.0 * side] * (5 if kinds.tiles else 3)
-
-
-def has_borders(kind: type[Shape]) -> bool:
-    """Whether a face says its borders one by one."""
-    return kind.margins is not Shape.margins
 
 
 def _distance(kinds: Kinds, kind: type[Shape]) -> Any:
