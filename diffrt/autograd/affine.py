@@ -356,7 +356,12 @@ def _reciprocal(y: Form) -> Form:
     spread = _where(exact, 0.0, error + -slope * y.error)
     # A number known exactly has a reciprocal, if only an infinite one.
     known = _or(exact, _call("greater", low, 0.0))
-    return Form(centre, [_where(exact, 0.0, slope * a) for a in y.slopes], _where(known, spread, inf))
+    line = Form(centre, [_where(exact, 0.0, slope * a) for a in y.slopes], _where(known, spread, inf))
+    # Over a range that comes near to zero, the line leaves what the range allows.
+    least, most = _over(1.0, high), _over(1.0, low)
+    half = 0.5 * (most - least) * (1.0 + ROUNDING) + 2.0 * ROUNDING * most
+    box = Form(_call("sign", y.centre) * 0.5 * (least + most), [0.0] * len(y.slopes), half)
+    return _selected(_and(_call("less", _abs(line.centre), line.radius), _and(known, _not(exact))), box, line)
 
 
 def sqrt(x: Form) -> Form:
@@ -444,7 +449,7 @@ def _extreme(x: Any, y: Any, turn: float) -> Form:
     least, most = (_call(name, a, b) for a, b in zip(_range(x), _range(y), strict=True))
     half = 0.5 * (most - least) * (1.0 + ROUNDING)
     box = Form(0.5 * (least + most), [0.0] * len(x.slopes), half + ROUNDING * (_abs(least) + _abs(most)))
-    blend = _selected(_call("less", box.error, blend.radius), box, blend)
+    blend = _selected(_call("less", box.error, 0.5 * blend.radius), box, blend)
     return _selected(over, x, _selected(under, y, blend))
 
 

@@ -32,7 +32,7 @@ from diffrt.tracer.crossings import (
     functions_of,
     joined,
 )
-from diffrt.tracer.proof import proved_ids
+from diffrt.tracer.proof import Assumed, proved_ids
 from diffrt.tracer.shading import Samples, curvature, shade
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
@@ -213,6 +213,28 @@ class _Joints(Columns):
     bend: Crossings
 
 
+def _nothing_else(
+    view: Visibility, crossings: Crossings, pair: Integers, meets: NDArray[np.bool_], label: Labels, x: Floats,
+    y: Floats, size: float, ok: NDArray[np.bool_]
+) -> None:  # fmt: skip
+    """Take away from the cells that are `ok` those in which more may be seen than at their corners: it is proved what is
+    on either side of their edges, of which pair has a crossing of each."""
+    cell = np.flatnonzero(ok)
+    signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
+    cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
+    asked = np.concatenate(cells)
+    sign = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
+    assumed = []
+    for number, own in enumerate(pair[:, asked]):
+        switches = crossings.switches[own]
+        fields = [switches.function, switches.bounce, switches.light, switches.shape, switches.other, switches.border]
+        function, *rest = (field.astype(float) for field in fields)
+        function = np.where(number and ~meets[asked], -1.0, function)
+        assumed.append(Assumed(function, *rest, sign[number]))
+    found = proved_ids(view, x[asked], y[asked], size, assumed)
+    ok[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
+
+
 def _joints(
     view: Visibility, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
 ) -> _Joints:
@@ -274,6 +296,7 @@ def _joints(
     one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
     fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
     ok[cell[~fits]] = False
+    _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
     return _Joints(ok, meets & ok, pair, x, y, inverse, bend)
 
 

@@ -37,7 +37,7 @@ from diffrt.autograd import (
 from diffrt.compiler import choose, cond, scan, search, while_loop
 from diffrt.compiler.forms import PARTS, as_forms, form, forms, lanes, never, parts_of, surely, zero_like
 from diffrt.kinds import Light, Shape
-from diffrt.kinds.vectors import dot, length
+from diffrt.kinds.vectors import length, normalize
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
@@ -127,7 +127,7 @@ def proved_ids(
     assumed = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
     block = Block(x, y, np.full(len(x), 0.5 * side), assumed)
     *columns, known = search(
-        proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine, optimise=True
+        proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine
     )
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
@@ -157,7 +157,8 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
         certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
 
         def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
-            return hit, side, *_lit(setting, scene, block.assumed, camera, certain, words, p, hit, side)
+            end = _End(o, d, t, p, hit, side)
+            return hit, side, *_lit(setting, scene, block.assumed, camera, certain, words, end)
 
         certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
         return p, hit, side, [code, *piece], goes_on, certain, seen
@@ -186,6 +187,18 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
     start = [equal(zero, 0.0), zero, zero, zero - 1.0, one, *parts_of(o, zero), *parts_of(d, zero)]
     found = while_loop(bounces, bounce, [*start, *[zero] * bounces, *words, *none])
     return [*found[len(start) :], found[2]]
+
+
+class _End(NamedTuple):
+    """Where paths end: the last ray, from o along d, and the distance t on it, the point p, forms; the number of the
+    face there, and the side of it, (n,)."""
+
+    o: Any
+    d: Any
+    t: Any
+    p: Any
+    face: Any
+    side: Any
 
 
 def first_hit(
@@ -257,7 +270,7 @@ def meet(
     margins = face.margins(*(along or (o, d)), side) if has_borders(type(face)) else (inside,)
     if along is not None and face.meets_itself:
         # The face that a point is on is met again, or not, as its kind says for rays that leave it.
-        t = where(starts, length_between(o, along[0]) - face.intersect(o, d, start_side)[0], t)
+        t = where(starts, length(o - along[0]) - face.intersect(o, d, start_side)[0], t)
     every, none = [], []
     for border, margin in enumerate(margins):
         margin = inside_from(face, o, d, starts, start_side, margin)
@@ -326,15 +339,15 @@ def _side(
 
 
 def _lit(setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], camera: Any, certain: Any,
-         words: Any, p: Any, start: Any, start_side: Any) -> list[Any]:  # fmt: skip
-    """1 where it is known which lights are seen from the points p of blocks, and the words of their bits, (n,)."""
+         words: Any, end: _End) -> list[Any]:  # fmt: skip
+    """1 where it is known which lights are seen from the ends of paths, and the words of their bits, (n,)."""
     if not setting.lights:
         return [certain, *words]
-    near = touching(camera, p)
+    near = touching(camera, end.p)
 
     def visit(row: LightRow, certain: Any, *words: Any) -> Any:
-        branches = [_seen(setting, scene, kind, assumed, p, near) for kind in setting.lights]
-        bit, known = choose(row.kind, branches, [row.light, row.number, row.bit, start, start_side])
+        branches = [_seen(setting, scene, kind, assumed, end, near) for kind in setting.lights]
+        bit, known = choose(row.kind, branches, [row.light, row.number, row.bit, end.face, end.side])
         added = [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
         return [minimum(certain, known), *added]
 
@@ -342,9 +355,10 @@ def _lit(setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed]
 
 
 def _seen(
-    setting: SearchSetting, scene: SearchTables, kind: type[Light], assumed: Sequence[Assumed], p: Any, near: Any
+    setting: SearchSetting, scene: SearchTables, kind: type[Light], assumed: Sequence[Assumed], end: _End, near: Any
 ) -> Any:
-    """A branch: the bit of a light of this kind where all points see it, else 0, and 1 where that is known."""
+    """A branch: the bit of a light of this kind where all ends see it, else 0, and 1 where that is known."""
+    p = end.p
 
     def seen(light: Any, number: Any, bit: Any, start: Any, start_side: Any) -> Any:
         zero = zero_like(start)
@@ -357,8 +371,15 @@ def _seen(
         origin = source.origin()
         along = None
         if origin is not None:
-            span = length_between(p, origin)
-            along = origin, as_forms((p - origin) / span, zero)
+            span = length(p - origin)
+            # Towards the horizon t has no end, but the direction of p - origin has a limit.
+            parts = parts_of(end.t, zero)
+            endless = greater(upper(parts), 2.0 * lower(parts))
+            near_by, far_off = (
+                parts_of(each, zero) for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
+            )
+            to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)])
+            along = origin, to_p.reshape(3, 1)
         dark = partly = zero
         if kind.bordered:
             shines = greater(source.shines(p), 0.0)
@@ -379,9 +400,10 @@ def _seen(
 
             def answer(side: Any) -> tuple[Any, Any, list[Any]]:
                 t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side), along)
-                if along is not None:
-                    t = span - t
-                after, before = greater(t, near), less(t, limit)
+                if along is None:
+                    after, before = greater(t, near), less(t, limit)
+                else:  # t from the light
+                    after, before = less(t, span - near), greater(t, TOUCH * span)
                 plus, minus = assumption(mine, DISTANCE, shape=number)  # of t - limit
                 nearer = logical_and(logical_or(surely(before), minus), logical_not(plus))
                 farther = logical_and(logical_or(never(before), plus), logical_not(minus))
@@ -396,11 +418,6 @@ def _seen(
         return [where(greater(blocked, 0.5), 0.0, bit), known]
 
     return seen
-
-
-def length_between(p: Any, q: Any) -> Any:
-    """The distances (n,) of points (3, n)."""
-    return length(p - q)
 
 
 def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> Any:
