@@ -449,7 +449,10 @@ def _extreme(x: Any, y: Any, turn: float) -> Form:
     least, most = (_call(name, a, b) for a, b in zip(_range(x), _range(y), strict=True))
     half = 0.5 * (most - least) * (1.0 + ROUNDING)
     box = Form(0.5 * (least + most), [0.0] * len(x.slopes), half + ROUNDING * (_abs(least) + _abs(most)))
-    blend = _selected(_call("less", box.error, 0.5 * blend.radius), box, blend)
+    better = _call("less", box.error, 0.5 * blend.radius)
+    for end, middle in ((least, blend.centre), (-most, -blend.centre)):  # or the sign is known that the line loses
+        better = _or(better, _and(_call("greater", end, 0.0), _call("less_equal", middle, blend.radius)))
+    blend = _selected(better, box, blend)
     return _selected(over, x, _selected(under, y, blend))
 
 

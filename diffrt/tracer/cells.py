@@ -50,6 +50,9 @@ jump of the image of up to so much."""
 BEND = 0.15
 """The largest bend of an edge within a cell, in parts of its chord."""
 
+AGAIN = 2
+"""How often a cell is halved in which other edges may hide beside the ones that are known."""
+
 STEEP = 0.1
 """The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
 
@@ -103,6 +106,7 @@ class Cells:
     mixed_key: Integers
     side: Integers
     crossings: Crossings
+    mixed_proved: NDArray[np.bool_]
     loose: Integers
     bent: Integers
     chord: Integers
@@ -188,7 +192,8 @@ def _cut(
     side[crossed] = which.ravel()
     joints = _joints(view, crossings, side, label, keys[some], spacing, allowed)
     if not last:
-        joints, side, label, some = joints[joints.found], side[:, joints.found], label[:, joints.found], some[joints.found]
+        used = joints.found & (joints.proved | (level >= AGAIN))
+        joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
     parts.add_mixed(keys[some], label, side, crossings, joints, level)
     rest = np.ones(len(keys), bool)
     rest[some] = False
@@ -199,12 +204,14 @@ def _cut(
 class _Joints(Columns):
     """Where the edges of n mixed cells join (`regions.py`).
 
-    found: whether it is known; if not, it is the mean of the crossings. meets: whether two edges meet, else one edge
+    found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
+    meets: whether two edges meet, else one edge
     goes through. pair: the crossings of the two edges, or the two of one, (2, n). x, y, inverse: of a meeting. s: of a
     bend, bend: how far. All but pair and inverse, (4, n), are (n,).
     """
 
     found: NDArray[np.bool_]
+    proved: NDArray[np.bool_]
     meets: NDArray[np.bool_]
     pair: Integers
     x: Floats
@@ -216,9 +223,10 @@ class _Joints(Columns):
 def _nothing_else(
     view: Visibility, crossings: Crossings, pair: Integers, meets: NDArray[np.bool_], label: Labels, x: Floats,
     y: Floats, size: float, ok: NDArray[np.bool_]
-) -> None:  # fmt: skip
-    """Take away from the cells that are `ok` those in which more may be seen than at their corners: it is proved what is
-    on either side of their edges, of which pair has a crossing of each."""
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Whether no more is seen in the cells that are `ok` than at their corners: it is proved what is on either side of
+    their edges, of which pair has a crossing of each."""
+    proved = ok.copy()
     cell = np.flatnonzero(ok)
     signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
     cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
@@ -232,7 +240,8 @@ def _nothing_else(
         function = np.where(number and ~meets[asked], -1.0, function)
         assumed.append(Assumed(function, *rest, sign[number]))
     found = proved_ids(view, x[asked], y[asked], size, assumed)
-    ok[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
+    proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
+    return proved
 
 
 def _joints(
@@ -295,9 +304,14 @@ def _joints(
     turned = (cx - ox) * nx + (cy - oy) * ny < 0.0
     one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
     fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
+    # Where edges meet they are as straight up to there: the tangents at the joint point to the crossings.
+    own = np.where(function[which, cell] == least[cell], 1, 0)
+    tx, ty = inverse[own, cell], inverse[2 + own, cell]
+    aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
+    fits &= ~meets[cell] | (aside <= 4.0 * off)
     ok[cell[~fits]] = False
-    _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
-    return _Joints(ok, meets & ok, pair, x, y, inverse, bend)
+    proved = _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
+    return _Joints(ok, proved, meets & ok, pair, x, y, inverse, bend)
 
 
 class _Flatness:
@@ -371,7 +385,7 @@ class _Parts:
             pixel, name, column([proved for *_, proved, _ in self.whole], bool), mixed[0], mixed[1],
             column([labels for _, labels, *_ in self.mixed], np.int32, 4), *mixed[2:],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings),
-            *self._joined(view), cells,
+            column([joints.proved for joints in self.joints], bool), *self._joined(view), cells,
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:

@@ -134,7 +134,8 @@ class Topology:
         """What went into the image."""
         found = self.crossings.switches.found
         samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
-        area = float((self.cells.size[~self.cells.proved] ** 2).sum())
+        cells = self.cells
+        area = float((cells.size[~cells.proved] ** 2).sum() + (cells.mixed_size[~cells.mixed_proved] ** 2).sum())
         return Report(samples, len(found), int((~found).sum()), area, engine.name)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:

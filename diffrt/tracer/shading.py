@@ -21,6 +21,10 @@ from diffrt.tracer.visibility import Labels, Signatures
 from diffrt.tracer.walk import walk
 
 
+CORNER = 0.9
+"""How far from the middle towards the corners of a block radiance is looked at, to see whether it is flat."""
+
+
 class Scenery(NamedTuple):
     """What is the same for all samples: the camera's vectors (3, 6), and the numbers of each light."""
 
@@ -73,15 +77,16 @@ def curvature(tables: Tables, signatures: Signatures, labels: Labels, x: Any, y:
               engine: Engine) -> Any:  # fmt: skip
     """By how much the mean radiance of blocks is not that of their middles, (N,), from five points of each.
 
-    tables: plain. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. At four
-    points a quarter of the side away to both sides, a square function differs by 3/4 of what it does in the mean.
+    tables: plain. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. A square
+    function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of half the side in the mean. So near to
+    the corners the points show kinks and limbs too.
     """
-    quarter = 0.25 * side
+    away = CORNER * 0.5 * side
     one = np.ones(5 * len(x))
-    xs = np.concatenate([x, x - quarter, x + quarter, x - quarter, x + quarter])
-    ys = np.concatenate([y, y - quarter, y - quarter, y + quarter, y + quarter])
+    xs = np.concatenate([x, x - away, x + away, x - away, x + away])
+    ys = np.concatenate([y, y - away, y - away, y + away, y + away])
     radiance = shade(tables, signatures, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
-    return np.max(np.abs(radiance[:, 1:].mean(1) - radiance[:, 0]), 0) * (4.0 / 3.0)
+    return np.max(np.abs(radiance[:, 1:].mean(1) - radiance[:, 0]), 0) / (3.0 * CORNER**2)
 
 
 def light_path(tables: Tables, signatures: Signatures) -> LightPath:
