@@ -22,9 +22,10 @@ from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene
 from diffrt.scene.scene import each_of
 from diffrt.scene.schema import textures_in
+from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, TILE, Crossings, crossing_row
-from diffrt.tracer.regions import place_joints, place_regions
-from diffrt.tracer.renderer import Settings, Topology, find_topology
+from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
+from diffrt.tracer.renderer import Settings, find_topology
 from diffrt.tracer.shading import LightPath, Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import CrossingRow, Place, Segment, switching
 from diffrt.tracer.tables import Hit, Kinds, Tables, build_tables
@@ -34,6 +35,9 @@ from diffrt.types import Channel, Edges
 
 CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": LUMINANCE}
 """The weights of red, green and blue."""
+
+AROUND = 4
+"""So many pixels around one decide how its cells are divided."""
 
 
 def trace(
@@ -221,7 +225,7 @@ class Tracer:
         """The samples of exact edges, by signature."""
         scene, camera = self.scene, self.scene.camera
         only = np.zeros((camera.height, camera.width), bool)
-        only[y, x] = True
+        only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
         topology = find_topology(self.tables, scene, scene.camera.size, settings, REFERENCE, only)
         cells, signatures = topology.cells, topology.crossings.signatures
         side, number = settings.cells, y * camera.width + x
@@ -236,9 +240,9 @@ class Tracer:
             np.append((row + 0.5) / side, cells.y[small]),
             np.append(np.full(len(grid), 1.0 / side**2), cells.size[small] ** 2),
         ]
-        cut = np.flatnonzero(cells.mixed_pixel[topology.regions.cell] == number)
-        places = self._places(topology) if cut.size else None
-        cut_label = topology.regions.label[cut]
+        cells = cells.with_mixed(np.flatnonzero(cells.mixed_pixel == number))
+        regions = find_regions(cells)
+        places, cut_label = self._places(cells, regions) if regions.cell.size else None, regions.label
         for one in np.unique(np.append(label, cut_label)):
             sample: list[Any] = [values[label == one] for values in whole]
             those = np.flatnonzero(cut_label == one)
@@ -250,9 +254,9 @@ class Tracer:
                     named(values, f"{name} of samples")
             yield signatures[[one]], *sample
 
-    def _places(self, topology: Topology) -> Any:
-        """x, y and area of the regions, each (n,)."""
-        cells, crossings = topology.cells, topology.crossings
+    def _places(self, cells: Cells, regions: Regions) -> Any:
+        """x, y and area of the regions of cells, each (n,)."""
+        crossings = cells.crossings
         with scope("cuts"):
             s = concatenate([self._crossing(crossings[[number]]) for number in range(len(crossings.s))])
 
@@ -270,7 +274,7 @@ class Tracer:
                 ]
 
             joints = place_joints(cells, s, bends, meetings, None)
-            return place_regions(cells, topology.regions, s, joints, None)
+            return place_regions(cells, regions, s, joints, None)
 
     def _crossing(self, crossing: Crossings, segment: Segment | None = None) -> Any:
         """The position of one crossing on its side, or on a segment that moves with the scene, (1,)."""

@@ -1,69 +1,35 @@
-"""Cells: the image plane as a grid of squares, `cells` per pixel side, divided where it is not proved what is seen.
+"""Cells: the image plane as a grid of squares, `cells` per pixel side, divided where an edge runs through.
 
-Blocks of the image are asked for a proof (`proof.py`) that all of their points have one signature, from large to small.
-Where there is none, a block is halved on, past the cells of the grid, until what can be wrong in it is under the
-tolerance, which is an area in pixels:
+A cell is *mixed* if its four corners differ in signature. A tree of cells grows from the grid by three rules:
 
-- a cell of which all is proved is one sample;
-- a cell whose corners differ in signature has an edge in it. It is cut along the chords of the edge (`regions.py`), which
-  is wrong by two thirds of the sag of the edge under its chord, times the chord. The sag is small enough if the edge
-  passes between two points at that distance from the middle of the chord;
-- a cell whose own area is under the tolerance is taken as it is. If its corners agree it is *not proved*, and its area is
-  counted.
+- a cell that is mixed, or near a mixed one of its size, is divided down to `edge_depth`. Near means that they
+  touch, at a side or a corner; in the grid itself, that one cell at most lies between them: radiance changes fast
+  towards the limb of a ball, like the square root of the distance;
+- where such a cell and those that it touches hold three or more signatures (a junction of edges, a contact), it
+  is divided down to `junction_depth`;
+- a cell that is not mixed is divided when a smaller neighbour has an edge on the side that they share: the edge
+  bulges into the larger cell without taking a corner of it.
 
-A block asks nothing of its neighbours. Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so
-that their places are integers.
+A shape that is small in the image would fall between the corners. So each bounded shape has its centre
+projected, and the cell that holds it, with those around it, is divided until its side is at most half of the
+radius, to SMALLEST. The corner of a flat shape is cut off by a straight cut of its cell; so where one is in view, its
+cell and those around it are divided down to `junction_depth`.
+
+Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so that their places are integers.
 """
 
-from dataclasses import dataclass, replace
-from math import ceil, log2
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.tracer.crossings import (
-    Crossings,
-    Sides,
-    chord_normal,
-    find_bends,
-    find_crossings,
-    find_meetings,
-    functions_of,
-    joined,
-)
-from diffrt.tracer.proof import Assumed, proved_ids
-from diffrt.tracer.shading import Samples, curvature, shade
-from diffrt.tracer.tables import Columns
+from diffrt.tracer.crossings import Crossings, Sides, find_crossings
+from diffrt.tracer.tables import Tables
 from diffrt.tracer.visibility import Labels, Visibility
 
 SMALLEST = 8
 """The level of the smallest cells; those of the grid have level 0."""
-
-LARGEST = 5
-"""Blocks have at most 2^LARGEST cells of the grid on a side."""
-
-STRAIGHT = 2.0**-5
-"""What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is a
-jump of the image of up to so much."""
-
-BEND = 0.15
-"""The largest bend of an edge within a cell, in parts of its chord."""
-
-AGAIN = 2
-"""How often a cell is halved in which other edges may hide beside the ones that are known."""
-
-STEEP = 0.1
-"""The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
-
-FLAT = 0.125
-"""What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
-
-LOOKED_AT = 3
-"""Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side: five points tell little of more."""
-
-PROBES = 16
-"""The mean radiance is that of so many by so many points."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -71,11 +37,182 @@ Floats = NDArray[np.float64]
 _BITS = 31
 _ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
 _CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
-
-_RIGHT, _DOWN = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+_MIDDLES = np.array([1, 2 + _ROW, 1 + 2 * _ROW, _ROW, 1 + _ROW])[:, None]  # top, right, bottom, left, of the cell
+_AROUND = [
+    np.array([i + j * _ROW for j in range(-n, n + 1) for i in range(-n, n + 1) if i or j])[:, None] for n in (1, 2)
+]
+_TOUCHING, _NEAR = _AROUND
+_ACROSS = np.array([-_ROW, 1, _ROW, -1])  # the neighbours over the top, right, bottom and left side
 
 SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
 """The corners at which the sides begin and end: top, right, bottom, left."""
+
+
+class Corners:
+    """The lattice points whose signatures are known: first those of the grid, row by row, then those found since.
+
+    They are read-only views: what is known of a point stays. x, y: in pixels, (N,). label: of the signature, -1 for a
+    point of the grid that nobody asked for, (N,).
+    """
+
+    def __init__(
+        self, view: Visibility, columns: int, rows: int, spacing: float, asked: NDArray[np.bool_] | None
+    ) -> None:
+        """columns, rows: of the cells of the grid, of side 2^SMALLEST spacing. asked: which points of it are needed,
+        (rows + 1, columns + 1)."""
+        self._view, self._spacing = view, spacing
+        x, y = (np.arange(n + 1, dtype=np.float64) * (spacing * 2.0**SMALLEST) for n in (columns, rows))
+        self._count, self._room = 0, (columns + 1) * (rows + 1)
+        self._x, self._y = np.zeros(0), np.zeros(0)
+        self._label = np.zeros(0, np.int32)
+        x, y = np.tile(x, rows + 1), np.repeat(y, columns + 1)
+        if asked is None:
+            label = view.signature_ids(x, y)
+        else:
+            which = np.flatnonzero(asked)
+            label = np.full(x.shape, -1, np.int32)
+            label[which] = view.signature_ids(x[which], y[which])
+        self._append(x, y, label)
+        # Sorted keys of those that halving the cells of each level found, and their ids.
+        self._known: list[tuple[Integers, Integers]] = [(np.zeros(0, np.int64),) * 2] * SMALLEST
+
+    @property
+    def x(self) -> Floats:
+        return _frozen(self._x[: self._count])
+
+    @property
+    def y(self) -> Floats:
+        return _frozen(self._y[: self._count])
+
+    @property
+    def label(self) -> Labels:
+        return _frozen(self._label[: self._count])
+
+    def _append(self, x: Floats, y: Floats, label: Labels) -> None:
+        """Add points. The arrays have room for more, so that they are seldom copied."""
+        first, self._count = self._count, self._count + len(x)
+        if self._count > len(self._x):
+            self._room = max(2 * self._room, 2 * self._count)
+            for name in ("_x", "_y", "_label"):
+                old = getattr(self, name)
+                new = np.empty(self._room, old.dtype)
+                new[:first] = old[:first]
+                setattr(self, name, new)
+        self._x[first : self._count], self._y[first : self._count] = x, y
+        self._label[first : self._count] = label
+
+    def find(self, level: int, keys: Integers) -> Integers:
+        """The ids of the lattice points that halving cells of a level makes corners, found where they are new.
+
+        keys: of points of the lattice whose spacing is half a cell of the level, on which no other level has points.
+        """
+        known, numbers = self._known[level]
+        ids = _places(known, keys)
+        asked = np.flatnonzero(ids < 0)
+        ids = numbers[ids] if known.size else ids
+        # What is asked comes in a few runs that ascend, which a stable sort merges.
+        order = np.argsort(keys[asked], kind="stable")
+        asked = asked[order]
+        ordered = keys[asked]
+        first = _first(ordered)
+        fresh = ordered[first]
+        ids[asked] = self._count - 1 + np.cumsum(first)
+        spacing = self._spacing * (1 << SMALLEST - level - 1)
+        x, y = (spacing * part.astype(np.float64) for part in (fresh & (_ROW - 1), fresh >> _BITS))
+        added = np.arange(self._count, self._count + len(fresh))
+        self._append(x, y, self._view.signature_ids(x, y))
+        if known.size:
+            order = np.argsort(np.append(known, fresh), kind="stable")
+            fresh, added = np.append(known, fresh)[order], np.append(numbers, added)[order]
+        self._known[level] = fresh, added
+        return ids
+
+    def finish(self) -> None:
+        """Give the memory back that looking for points takes; no more can be found."""
+        self._known.clear()
+
+
+class _Grid:
+    """The cells of the grid. A place is row * columns + column; `keys`, `corners` and `places` go between these, keys
+    and ids. mixed, divided: (rows * columns,)."""
+
+    def __init__(self, corners: Corners, columns: int, rows: int, only: NDArray[np.bool_] | None) -> None:
+        self.columns, self.rows = columns, rows
+        label = corners.label.reshape(rows + 1, columns + 1)
+        first = label[:-1, :-1]
+        mixed = first != label[:-1, 1:]
+        mixed |= first != label[1:, :-1]
+        mixed |= first != label[1:, 1:]
+        self.divided = np.zeros(rows * columns, bool)
+        self._only = only
+        if only is not None:
+            mixed &= only.reshape(rows, columns)
+            self.divided = ~only.ravel()  # what is not there is no cell, and nothing is found there
+        self.mixed: NDArray[np.bool_] = mixed.ravel()
+        self._first = first
+
+    def keys(self, places: Integers) -> Integers:
+        row = places // self.columns
+        found: Integers = row * _ROW + (places - row * self.columns)
+        return found
+
+    def corners(self, places: Integers) -> Integers:
+        first = places + places // self.columns
+        found: Integers = first + np.array([0, 1, self.columns + 2, self.columns + 1])[:, None]
+        return found
+
+    def places(self, keys: Integers) -> Integers:
+        row = keys >> _BITS
+        column = keys & (_ROW - 1)
+        there = (row >= 0) & (row < self.rows) & (column < self.columns)
+        places: Integers = np.where(there, row * self.columns + column, -1)
+        if self._only is not None:
+            places[~self._only.ravel()[places]] = -1
+        return places
+
+    def around(self, places: Integers) -> Integers:
+        """The places of the eight cells that touch each one, -1 where there is none, (8, n)."""
+        return self.places((self.keys(places) + _TOUCHING).ravel()).reshape(8, -1)
+
+    def labels(self) -> Labels:
+        """Of the cells that are samples as they are; -1 for the others."""
+        other = (self.mixed | self.divided).reshape(self.rows, self.columns)
+        found: Labels = np.where(other, np.int32(-1), self._first).ravel()
+        return found
+
+
+@dataclass
+class _Level:
+    """The cells of one smaller size: key (sorted), ids of their corners (4, n), whether they are mixed, and divided."""
+
+    key: Integers
+    at: NDArray[np.int32]
+    mixed: NDArray[np.bool_]
+    divided: NDArray[np.bool_]
+
+    def keys(self, places: Integers) -> Integers:
+        return self.key[places]
+
+    def corners(self, places: Integers) -> NDArray[np.int32]:
+        return self.at[:, places]
+
+    def places(self, keys: Integers) -> Integers:
+        return _places(self.key, keys)
+
+    def around(self, places: Integers) -> Integers:
+        """The places of the eight cells that touch each one, -1 where there is none, (8, n)."""
+        # In a row cells follow each other, so three of them take one search.
+        found = []
+        padded = np.append(self.key, -1)
+        for row in (-_ROW, 0, _ROW):
+            wanted = self.key[places] + (row - 1)
+            at = np.searchsorted(self.key, wanted)
+            for step in range(3):
+                there = padded[at] == wanted + step
+                if row or step != 1:
+                    found.append(np.where(there, at, -1))
+                at = at + there
+        return np.array(found)
 
 
 @dataclass(frozen=True)
@@ -84,10 +221,16 @@ class Cells:
 
     grid: the labels of the cells of the grid, row by row, -1 for those that are divided or mixed.
     The smaller cells that are not mixed: x, y of the middle, size of the side, in pixels, label, pixel, key (which names
-    a cell), and whether it is proved that nothing else is seen there, (n,) each. The mixed ones: corner_x, corner_y of
-    the top left corner, corner_label of all, clockwise from there, (4, m), mixed_size, mixed_pixel, mixed_key, and the
-    number of the crossing on each side, -1 for none, (4, m). crossings: those. per_pixel: cells of the grid per pixel
-    side.
+    a cell), (n,) each. The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise from
+    there, (4, m), mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none, (4, m).
+    crossings: those. per_pixel: cells of the grid per pixel side. unresolved: the number of shapes in view that are too
+    small for the smallest cells.
+
+    Where the edges of a mixed cell join (`regions.py`): bent, the cells through which one edge goes, its two crossings
+    (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
+    crossing of each (2, number), where they do, and what x and y move by for each switching function, xx, xy, yx, yy,
+    (4, number); loose: the others.
+    unproved: the area, in pixels, in which more may be seen; None if no proof was asked for.
     """
 
     grid: Labels
@@ -97,7 +240,6 @@ class Cells:
     label: Labels
     pixel: Integers
     key: Integers
-    proved: NDArray[np.bool_]
     corner_x: Floats
     corner_y: Floats
     corner_label: Labels
@@ -106,7 +248,7 @@ class Cells:
     mixed_key: Integers
     side: Integers
     crossings: Crossings
-    mixed_proved: NDArray[np.bool_]
+    per_pixel: int
     loose: Integers
     bent: Integers
     chord: Integers
@@ -116,331 +258,283 @@ class Cells:
     meeting_x: Floats
     meeting_y: Floats
     meeting_inverse: Floats
-    per_pixel: int
+    unresolved: int = 0
+    unproved: float | None = None
+
+    def with_mixed(self, which: Integers) -> "Cells":
+        """The same with some of the mixed cells only."""
+        side = self.side[:, which]
+        used = np.unique(side[side >= 0])
+        number = np.full(len(self.crossings.s) + 1, -1)  # -1 stays
+        number[used] = np.arange(len(used))
+        place = np.full(len(self.mixed_size), -1)
+        place[which] = np.arange(len(which))
+        bent, meeting = (np.flatnonzero(place[cells] >= 0) for cells in (self.bent, self.meeting))
+        loose = place[self.loose]
+        return replace(
+            self, corner_x=self.corner_x[which], corner_y=self.corner_y[which], corner_label=self.corner_label[:, which],
+            mixed_size=self.mixed_size[which], mixed_pixel=self.mixed_pixel[which], mixed_key=self.mixed_key[which],
+            side=number[side], crossings=self.crossings[used], loose=loose[loose >= 0], bent=place[self.bent[bent]],
+            chord=number[self.chord[:, bent]], bends=self.bends[bent], meeting=place[self.meeting[meeting]],
+            meeting_pair=number[self.meeting_pair[:, meeting]], meeting_x=self.meeting_x[meeting],
+            meeting_y=self.meeting_y[meeting], meeting_inverse=self.meeting_inverse[:, meeting],
+        )  # fmt: skip
 
 
 def divide(
-    view: Visibility, size: tuple[int, int], cells: int, tolerance: float, only: NDArray[np.bool_] | None = None
+    view: Visibility,
+    size: tuple[int, int],
+    cells: int,
+    edge_depth: int,
+    junction_depth: int,
+    only: NDArray[np.bool_] | None = None,
 ) -> Cells:
     """The cells of an image.
 
-    size: width and height of the image in pixels. cells: per pixel side. tolerance: what may be wrong in a cell, as an
-    area in pixels. only: the pixels that have cells at all, (height, width).
+    size: width and height of the image in pixels. cells: per pixel side.
+    edge_depth, junction_depth: how often cells are halved at edges and at junctions, 0 to SMALLEST. only: the pixels
+    that have cells at all, (height, width); where the image ends with them, cells are divided as at its border.
     """
     columns, rows = size[0] * cells, size[1] * cells
-    wanted = np.ones((rows, columns), bool) if only is None else only.repeat(cells, 0).repeat(cells, 1)
-    flat = _Flatness(view, size, tolerance * FLAT)
-    grid, rough = _blocks(view, flat, wanted, cells)
-    row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
-    keys = column + _ROW * row
-    row, column = np.divmod(np.flatnonzero(rough), columns)
-    rough_keys, rough_labels = column + _ROW * row, grid[rough]
-    grid[rough] = -1
-    parts = _Parts()
-    last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
-    for level in range(last + 1):
-        if keys.size:
-            keys = _cut(view, flat, parts, keys, level, cells, level == last, tolerance * STRAIGHT)
-        if level == last:
-            break
-        side = 0.5 / (cells << level)
-        children = _children(rough_keys)
-        labels = np.tile(rough_labels, 4)
-        if keys.size:
-            new = _children(keys)
-            found = proved_ids(view, *_middles(new, side), side)
-            keys = new[found < 0]
-            children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
-        smooth = flat.are(labels, *_middles(children, side), side, side) | (level + 1 == last)
-        parts.add_whole(children[smooth], labels[smooth], True, level + 1)
-        rough_keys, rough_labels = children[~smooth], labels[~smooth]
-    return parts.cells(view, grid.ravel(), size, cells)
+    asked = None
+    if only is not None:
+        only = only.repeat(cells, 0).repeat(cells, 1)
+        asked = np.zeros((rows + 1, columns + 1), bool)
+        for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            asked[down : rows + down, right : columns + right] |= only
+    corners = Corners(view, columns, rows, 1.0 / (cells << SMALLEST), asked)
+    grid = _Grid(corners, columns, rows, only)
+    small, unresolved = _features(view.tables, size, cells, junction_depth)
+    levels: list[_Grid | _Level] = [grid]
+    levels += [_level(corners, np.zeros(0, np.int64), np.zeros((4, 0), np.int64)) for _ in range(SMALLEST)]
+
+    def grow(first: int) -> None:
+        for level in range(first, SMALLEST):
+            if not levels[level].mixed.size:
+                break
+            wanted = _near_edges(corners, levels[level], level, edge_depth, junction_depth)
+            found = levels[level].places(small[level])
+            wanted[found[found >= 0]] = True
+            _halve(corners, levels, level, np.flatnonzero(wanted))
+
+    grow(0)
+    while _follow_bulges(corners, levels):
+        grow(1)
+
+    corners.finish()
+    labels = grid.labels()
+    keys, sizes, pixels, ats, mixed = [], [], [], [], []
+    for i, level in enumerate(levels):
+        leaf = np.flatnonzero(~level.divided & level.mixed if i == 0 else ~level.divided)
+        k = level.keys(leaf)
+        row, column = k >> _BITS, k & (_ROW - 1)
+        keys.append(k * (SMALLEST + 1) + i)
+        sizes.append(np.full(len(k), 1.0 / (cells << i)))
+        pixels.append((row >> i) // cells * size[0] + (column >> i) // cells)
+        ats.append(level.corners(leaf).astype(np.int32))
+        mixed.append(level.mixed[leaf])
+    key, side, pixel = np.concatenate(keys), np.concatenate(sizes), np.concatenate(pixels)
+    at, cut = np.concatenate(ats, 1), np.concatenate(mixed)
+    whole = ~cut
+    first, half = at[0, whole], 0.5 * side[whole]
+    crossings, number = _cross(view, corners, at[:, cut])
+    corner, none = at[0, cut], np.zeros(0, np.int64)
+    return Cells(
+        labels, corners.x[first] + half, corners.y[first] + half, side[whole], corners.label[first], pixel[whole],
+        key[whole], corners.x[corner], corners.y[corner], corners.label[at[:, cut]], side[cut], pixel[cut], key[cut],
+        number, crossings, cells, np.arange(len(corner)), none, np.zeros((2, 0), np.int64), crossings[none], none,
+        np.zeros((2, 0), np.int64), np.zeros(0), np.zeros(0), np.zeros((4, 0)), unresolved,
+    )  # fmt: skip
 
 
-def _cut(
-    view: Visibility, flat: "_Flatness", parts: "_Parts", keys: Integers, level: int, cells: int, last: bool,
-    allowed: float
-) -> Integers:  # fmt: skip
-    """Of the cells of a level that are not proved, cut those that can be; the others are returned, to be halved."""
-    spacing = 1.0 / (cells << level)
-    points, at = np.unique(keys + _CORNERS, return_inverse=True)
-    at = at.reshape(4, -1)
-    x, y = (points & (_ROW - 1)) * spacing, (points >> _BITS) * spacing
-    known = view.signature_ids(x, y)
-    label = known[at]
-    crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
-    number = crossed.sum(0)
-    if last:
-        some = np.flatnonzero(number)
-        left = np.flatnonzero(number == 0)
-        parts.add_whole(keys[left], label[0, left], False, level)
-    else:
-        some = np.flatnonzero(number)
-        middles = _middles(keys[some], spacing)
-        for corner in label:
-            smooth = flat.are(corner[some], *middles, spacing, spacing)
-            some, middles = some[smooth], (middles[0][smooth], middles[1][smooth])
-    if not some.size:
-        return keys if not last else keys[:0]
-    crossed, label, at = crossed[:, some], label[:, some], at[:, some]
-    begin, end = (at[SIDES[:, k]][crossed] for k in (0, 1))
-    names, which = np.unique(begin * len(points) + end, return_inverse=True)
-    begin, end = np.divmod(names, len(points))
-    segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
-    crossings = find_crossings(view, segments, known[begin], known[end])
+def _cross(view: Visibility, corners: Corners, at: NDArray[np.int32]) -> tuple[Crossings, Integers]:
+    """The crossings on the sides of mixed cells, of which at holds the ids of the corners, (4, n), and which of them each
+    side has, -1 for none, (4, n). A side that two cells share has one crossing."""
+    ends = at.astype(np.int64)[SIDES]
+    label = corners.label[ends]
+    crossed = label[:, 0] != label[:, 1]
+    total = len(corners.x)
+    names, number = np.unique((ends[:, 0] * total + ends[:, 1])[crossed], return_inverse=True)
     side = np.full(crossed.shape, -1)
-    side[crossed] = which.ravel()
-    joints = _joints(view, crossings, side, label, keys[some], spacing, allowed)
-    if not last:
-        used = joints.found & (joints.proved | (level >= AGAIN))
-        joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
-    parts.add_mixed(keys[some], label, side, crossings, joints, level)
-    rest = np.ones(len(keys), bool)
-    rest[some] = False
-    return keys[rest] if not last else keys[:0]
+    side[crossed] = number.ravel()
+    begin, end = names // total, names % total
+    x, y = corners.x[begin], corners.y[begin]
+    segments = Sides(x, y, corners.x[end] - x, corners.y[end] - y)
+    return find_crossings(view, segments, corners.label[begin], corners.label[end]), side
 
 
-@dataclass(frozen=True)
-class _Joints(Columns):
-    """Where the edges of n mixed cells join (`regions.py`).
+def _level(corners: Corners, keys: Integers, at: Integers) -> _Level:
+    """Cells of one level by their keys and the ids of their corners."""
+    order = np.argsort(keys, kind="stable")
+    ids = at.astype(np.int32)[:, order]
+    label = corners.label[ids]
+    mixed = (label[1] != label[0]) | (label[2] != label[0]) | (label[3] != label[0])
+    return _Level(keys[order], ids, mixed, np.zeros(keys.shape, bool))
 
-    found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
-    meets: whether two edges meet, else one edge
-    goes through. pair: the crossings of the two edges, or the two of one, (2, n). x, y, inverse: of a meeting. s: of a
-    bend, bend: how far. All but pair and inverse, (4, n), are (n,).
+
+def _near_edges(
+    corners: Corners, cells: _Grid | _Level, level: int, edge_depth: int, junction_depth: int
+) -> NDArray[np.bool_]:
+    """Whether cells of a level are to be divided because of an edge or a junction near them."""
+    near = np.zeros(cells.mixed.shape, bool)
+    if level >= max(edge_depth, junction_depth):
+        return near
+    mixed = np.flatnonzero(cells.mixed)
+    near[mixed] = True
+    if level == 0 and edge_depth > 0:
+        beside = cells.places((cells.keys(mixed) + _NEAR).ravel())
+    else:
+        beside = cells.around(mixed).ravel()
+    near[beside[beside >= 0]] = True
+    if level < edge_depth:
+        return near
+    # There are three labels if one is neither the least nor the largest of all; it may be the least or the largest of
+    # its cell, or a third one there.
+    least = corners.label[cells.corners(np.arange(len(near)))[0]]
+    most, many = least.copy(), np.zeros(near.shape, bool)
+    label = corners.label[cells.corners(mixed)]
+    least[mixed], most[mixed] = label.min(0), label.max(0)
+    many[mixed] = ((label != least[mixed]) & (label != most[mixed])).any(0)
+    places = np.flatnonzero(near)
+    around = cells.around(places)
+    bottom, top, others = least[places], most[places], many[places]
+    block = [np.where(at >= 0, at, places) for at in around]
+    for at in block:
+        bottom, top = np.minimum(bottom, least[at]), np.maximum(top, most[at])
+    for at in (places, *block):
+        low, high = least[at], most[at]
+        others |= ((low != bottom) & (low != top)) | ((high != bottom) & (high != top)) | many[at]
+    near[places] = others
+    return near
+
+
+def _halve(corners: Corners, levels: list[_Grid | _Level], level: int, places: Integers) -> bool:
+    """Divide cells of a level that are not divided yet; whether there were any."""
+    places = places[~levels[level].divided[places]]
+    if not places.size:
+        return False
+    levels[level].divided[places] = True
+    parents, (c0, c1, c2, c3) = levels[level].keys(places), levels[level].corners(places)
+    # The new corners are the middles of the sides and of the cell: top, right, bottom, left, middle.
+    top, right, bottom, left, middle = corners.find(level, (2 * parents + _MIDDLES).ravel()).reshape(5, -1)
+    quarters = [
+        [c0, top, middle, left],
+        [top, c1, right, middle],
+        [middle, right, c2, bottom],
+        [left, middle, bottom, c3],
+    ]
+    children = _level(corners, (parents * 2 + _CORNERS).ravel(), np.concatenate(quarters, 1))
+    old = levels[level + 1]
+    assert isinstance(old, _Level)
+    if not old.key.size:
+        levels[level + 1] = children
+        return True
+    order = np.argsort(np.concatenate([old.key, children.key]), kind="stable")
+    merged = [np.concatenate([getattr(part, f.name) for part in (old, children)], -1) for f in fields(_Level)]
+    levels[level + 1] = _Level(*(column[..., order] for column in merged))
+    return True
+
+
+def _follow_bulges(corners: Corners, levels: list[_Grid | _Level]) -> bool:
+    """Divide the cells without an edge at their corners into which an edge bulges; whether there were any."""
+    wanted: list[list[Integers]] = [[np.zeros(0, np.int64)] for _ in levels]
+    for level in range(1, len(levels)):
+        cells = levels[level]
+        leaf = np.flatnonzero(cells.mixed & ~cells.divided)
+        if not leaf.size:
+            continue
+        ends = corners.label[cells.corners(leaf)][SIDES]
+        side, place = np.nonzero(ends[:, 0] != ends[:, 1])
+        across = cells.keys(leaf[place]) + _ACROSS[side]
+        across = across[cells.places(across) < 0]
+        for above in range(level - 1, -1, -1):
+            if not across.size:
+                break
+            across = (across >> _BITS + 1 << _BITS) + ((across & (_ROW - 1)) >> 1)
+            larger = levels[above]
+            found = larger.places(across)
+            at = found[found >= 0]
+            wanted[above].append(at[~larger.mixed[at] & ~larger.divided[at]])
+            across = across[found < 0]
+    # The smallest first: dividing a level adds cells to the next one.
+    grew = [
+        _halve(corners, levels, level, _sorted(np.concatenate(wanted[level]))) for level in reversed(range(SMALLEST))
+    ]
+    return any(grew)
+
+
+def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth: int) -> tuple[list[Integers], int]:
+    """Keys of cells to divide for small shapes and for corners of shapes, by level; how many shapes are too small."""
+    keys: list[list[Integers]] = [[np.zeros(0, np.int64)] for _ in range(SMALLEST)]
+    unresolved = 0
+
+    def add(level: int, x: Floats, y: Floats) -> None:
+        inside = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1])
+        place = np.floor(x[inside] * cells * 2**level) + _ROW * np.floor(y[inside] * cells * 2**level)
+        keys[level] += [place.astype(np.int64), (place.astype(np.int64) + _TOUCHING).ravel()]
+
+    for number, kind in enumerate(tables.kinds.faces):
+        shape = kind.unpack(tables.shapes[:, tables.shape_of[tables.face_kind == number]])
+        middle = shape.middle()
+        if middle is not None:
+            x, y, step, d = _projected(tables.camera, middle)
+            radius = shape.breadth(d) / step * cells
+            for level in range(SMALLEST):
+                small = (2.0**-level > 0.5 * radius) & (radius > 0.0)
+                add(level, x[small], y[small])
+            seen = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1])
+            unresolved += int((seen & (0.5 * radius < 2.0**-SMALLEST) & (radius > 0.0)).sum())
+        for vertex in shape.vertices():
+            x, y, _, _ = _projected(tables.camera, vertex)
+            for level in range(junction_depth):
+                add(level, x, y)
+    return [_sorted(np.concatenate(k)) for k in keys], unresolved
+
+
+def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Image coordinates of points p (3, N), nan behind the camera; the size of a pixel there, in scene units; and the
+    unit direction to them, (3, N).
+
+    With o + z d the ray of (x, y), both linear in x and y, p solves (ox | oy | d0) (x, y, z) = p - o0 for an
+    orthographic camera, and (dx | dy | d0) (z x, z y, z) = p - o0 for a perspective one.
     """
-
-    found: NDArray[np.bool_]
-    proved: NDArray[np.bool_]
-    meets: NDArray[np.bool_]
-    pair: Integers
-    x: Floats
-    y: Floats
-    inverse: Floats
-    bend: Crossings
-
-
-def _nothing_else(
-    view: Visibility, crossings: Crossings, pair: Integers, meets: NDArray[np.bool_], label: Labels, x: Floats,
-    y: Floats, size: float, ok: NDArray[np.bool_]
-) -> NDArray[np.bool_]:  # fmt: skip
-    """Whether no more is seen in the cells that are `ok` than at their corners: it is proved what is on either side of
-    their edges, of which pair has a crossing of each."""
-    proved = ok.copy()
-    cell = np.flatnonzero(ok)
-    signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
-    cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
-    asked = np.concatenate(cells)
-    sign = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
-    assumed = []
-    for number, own in enumerate(pair[:, asked]):
-        switches = crossings.switches[own]
-        fields = [switches.function, switches.bounce, switches.light, switches.shape, switches.other, switches.border]
-        function, *rest = (field.astype(float) for field in fields)
-        function = np.where(number and ~meets[asked], -1.0, function)
-        assumed.append(Assumed(function, *rest, sign[number]))
-    found = proved_ids(view, x[asked], y[asked], size, assumed)
-    proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
-    return proved
+    o0, ox, oy, d0, dx, dy = camera.T
+    if dx.any():
+        x, y, z = np.linalg.solve(np.stack([dx, dy, d0], 1), p - o0[:, None])
+        z = np.where(z > 0.0, z, np.nan)
+        x, y = x / z, y / z
+        step = z * np.linalg.norm(dx)
+    else:
+        x, y, z = np.linalg.solve(np.stack([ox, oy, d0], 1), p - o0[:, None])
+        step = np.linalg.norm(ox) + 0.0 * z
+    d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
+    return x, y, step, d / np.linalg.norm(d, axis=0)
 
 
-def _joints(
-    view: Visibility, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
-) -> _Joints:
-    """The joints of mixed cells of one size, looked for from their crossings. One is found if what is then cut off is
-    right but for an allowed area, in pixels: on both sides of each edge, half-way to the joint, are the signatures of the
-    corners beside it.
-
-    side: the crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
-    """
-    there = side >= 0
-    function = np.append(functions_of(crossings), -1)[side]
-    least = np.where(there, function, np.iinfo(np.int64).max).min(0)
-    most = function.max(0)
-    known = np.append(crossings.switches.found, True)[side].all(0)
-    of_two = ((function == least) | (function == most) | ~there).all(0)
-    meets = known & of_two & (least != most)
-    bends = known & (least == most) & (there.sum(0) == 2)
-    # One crossing of each of the two edges, or both of the one.
-    columns = np.arange(len(keys))
-    first = side[np.argmax(function == least, 0), columns]
-    last = side[3 - np.argmax(np.where(there, function == most, False)[::-1], 0), columns]
-    pair = np.stack([first, last])
-    px, py = (c[side] for c in crossings.segments.at(crossings.s))
-    left, top = (keys & (_ROW - 1)) * size, (keys >> _BITS) * size
-    x, y, inverse = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros((4, len(keys)))
-    m = np.flatnonzero(meets)
-    count = there[:, m].sum(0)
-    start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
-    x[m], y[m], inverse[:, m], meet = find_meetings(view, crossings[first[m]], crossings[last[m]], *start)
-    inside = (np.abs(x[m] - left[m] - 0.5 * size) <= 0.5 * size) & (np.abs(y[m] - top[m] - 0.5 * size) <= 0.5 * size)
-    xx, xy, yx, yy = inverse[:, m]
-    sine = np.abs(xx * yy - xy * yx) / np.maximum(np.hypot(xx, yx) * np.hypot(xy, yy), 1e-300)
-    meets[m] = meet & inside & (sine >= STEEP)
-    across, mx, my = chord_normal(*(c for end in pair for c in (crossings.segments[end].at(crossings.s[end]))))
-    b = np.flatnonzero(bends)
-    bend = crossings[first]
-    found, crossed = find_bends(view, crossings[first[b]], Sides(*across)[b])
-    s, switches = np.full(len(keys), 0.5), bend.switches
-    s[b] = found.s
-    switches.put(b, found.switches)
-    bend = Crossings(Sides(*across), s, bend.path, view.signatures, switches)
-    bends[b] = crossed & (np.abs(found.s - 0.5) <= BEND)
-    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
-    shift = 0.75 * (s - 0.5)
-    ok = meets | bends
-    which, cell = np.nonzero(there & ok)
-    ox, oy = px[which, cell], py[which, cell]
-    jx, jy = np.where(meets, x, mx)[cell], np.where(meets, y, my)[cell]
-    dx, dy = jx - ox, jy - oy
-    length = np.maximum(np.hypot(dx, dy), 1e-300)
-    bx, by = (np.where(meets, 0.0, shift * d)[cell] for d in (across.dx, across.dy))
-    off = np.minimum(1.5 * allowed / length, 0.25 * length)
-    nx, ny = -dy / length * off, dx / length * off
-    qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
-    begin, end = label[SIDES[which, 0], cell], label[SIDES[which, 1], cell]
-    corner = SIDES[which, 0]
-    cx, cy = left[cell] + size * _RIGHT[corner], top[cell] + size * _DOWN[corner]
-    turned = (cx - ox) * nx + (cy - oy) * ny < 0.0
-    one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
-    fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
-    # Where edges meet they are as straight up to there: the tangents at the joint point to the crossings.
-    own = np.where(function[which, cell] == least[cell], 1, 0)
-    tx, ty = inverse[own, cell], inverse[2 + own, cell]
-    aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
-    fits &= ~meets[cell] | (aside <= 4.0 * off)
-    ok[cell[~fits]] = False
-    proved = _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
-    return _Joints(ok, proved, meets & ok, pair, x, y, inverse, bend)
+def _frozen(view: NDArray[Any]) -> NDArray[Any]:
+    """A view that nothing can be written through."""
+    view.flags.writeable = False
+    return view
 
 
-class _Flatness:
-    """Whether the radiance of cells is so near to a linear function of the place that one sample is enough."""
-
-    def __init__(self, view: Visibility, size: tuple[int, int], tolerance: float) -> None:
-        """tolerance: what may be wrong in a cell, in pixels of the mean radiance."""
-        self.view = view
-        x, y = (((np.arange(PROBES) + 0.5) / PROBES) * n for n in size)
-        x, y = np.tile(x, PROBES), np.repeat(y, PROBES)
-        labels = view.signature_ids(x, y)
-        radiance = shade(view.tables, view.signatures, labels, Samples(x, y, np.ones(x.shape)), view.engine)
-        self.allowed = tolerance * float(np.mean(np.max(radiance, 0)))
-
-    def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
-        """Whether cells of side `cell` within blocks of these sides, with these signatures, are flat. x, y: the middles
-        of the blocks."""
-        if not len(labels):
-            return np.zeros(0, bool)
-        error = curvature(self.view.tables, self.view.signatures, labels, x, y, side, self.view.engine)
-        # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
-        found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed)
-        return found
+def _sorted(keys: Integers) -> Integers:
+    """Keys in ascending order, each once. (numpy's own unique is many times slower for integers.)"""
+    ordered: Integers = np.sort(keys, axis=None)
+    once: Integers = ordered[_first(ordered)]
+    return once
 
 
-class _Parts:
-    """The cells found so far that are smaller than those of the grid, or cut."""
-
-    def __init__(self) -> None:
-        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
-        self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
-        self.crossings: list[Crossings] = []
-        self.joints: list[_Joints] = []
-        self.count = 0
-
-    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int) -> None:
-        self.whole.append((keys, labels, np.full(len(keys), proved), level))
-
-    def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
-                  level: int) -> None:  # fmt: skip
-        """side: numbers of the crossings on the sides of the cells, -1 for none."""
-        used = np.unique(side[side >= 0])
-        numbers = np.full(len(crossings.s) + 1, -1)
-        numbers[used] = np.arange(len(used)) + self.count
-        self.count += len(used)
-        self.crossings.append(crossings[used])
-        self.mixed.append((keys, labels, numbers[side], level))
-        self.joints.append(replace(joints, pair=numbers[joints.pair]))
-
-    def cells(self, view: Visibility, grid: Labels, size: tuple[int, int], cells: int) -> Cells:
-        """All together."""
-
-        def column(values: list[Any], dtype: Any, *shape: int) -> Any:
-            return np.concatenate([np.zeros((*shape, 0), dtype), *values], -1)
-
-        def places(keys_and_levels: list[tuple[Integers, int]]) -> tuple[Any, ...]:
-            """Of the top left corner x, y; the side; the pixel and the name."""
-            rows = [(keys >> _BITS, keys & (_ROW - 1), keys, level) for keys, level in keys_and_levels]
-            return (
-                column([c / (cells << n) for _, c, _, n in rows], float),
-                column([r / (cells << n) for r, _, _, n in rows], float),
-                column([np.full(len(k), 1.0 / (cells << n)) for *_, k, n in rows], float),
-                column([(r >> n) // cells * size[0] + (c >> n) // cells for r, c, _, n in rows], np.int64),
-                column([k * (SMALLEST + 1) + n for *_, k, n in rows], np.int64),
-            )
-
-        x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
-        mixed = places([(keys, level) for keys, *_, level in self.mixed])
-        return Cells(
-            grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
-            pixel, name, column([proved for *_, proved, _ in self.whole], bool), mixed[0], mixed[1],
-            column([labels for _, labels, *_ in self.mixed], np.int32, 4), *mixed[2:],
-            column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings),
-            column([joints.proved for joints in self.joints], bool), *self._joined(view), cells,
-        )  # fmt: skip
-
-    def _joined(self, view: Visibility) -> tuple[Any, ...]:
-        """The joints of the mixed cells, by kind."""
-
-        def column(name: str) -> Any:
-            return np.concatenate([getattr(joints, name) for joints in self.joints], -1)
-
-        if not self.joints:
-            none = np.zeros(0, np.int64)
-            nothing, two = np.zeros(0), np.zeros((2, 0), np.int64)
-            return none, none, two, joined(view, []), none, two, nothing, nothing, np.zeros((4, 0))
-        found, meets, pair = column("found"), column("meets"), column("pair")
-        loose, bent, meeting = (np.flatnonzero(which) for which in (~found, found & ~meets, meets))
-        bends = joined(view, [joints.bend for joints in self.joints])[bent]
-        return (loose, bent, pair[:, bent], bends, meeting, pair[:, meeting], column("x")[meeting],
-                column("y")[meeting], column("inverse")[:, meeting])  # fmt: skip
+def _first(ordered: Integers) -> NDArray[np.bool_]:
+    """Which of some keys in order differ from the one before."""
+    first = np.ones(ordered.shape, bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
 
 
-def _children(keys: Integers) -> Integers:
-    """The keys of the quarters of cells, one level down, all first quarters first."""
-    parents = ((keys >> _BITS) << (_BITS + 1)) + ((keys & (_ROW - 1)) << 1)
-    found: Integers = (parents + _CORNERS).ravel()
-    return found
-
-
-def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
-    """The middles of cells of this side, x and y in pixels."""
-    return ((keys & (_ROW - 1)) + 0.5) * side, ((keys >> _BITS) + 0.5) * side
-
-
-def _blocks(
-    view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], cells: int
-) -> tuple[Labels, NDArray[np.bool_]]:
-    """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
-    wanted; and which of the proved ones are not flat."""
-    rows, columns = wanted.shape
-    top = min(max(ceil(log2(max(rows, columns) / 4)), 0), LARGEST)
-    whole = 1 << top
-    # Which blocks hold cells that are wanted, from small to large.
-    needed = [np.pad(wanted, ((0, -rows % whole), (0, -columns % whole)))]
-    for _ in range(top):
-        last = needed[-1]
-        needed.append(last[::2, ::2] | last[1::2, ::2] | last[::2, 1::2] | last[1::2, 1::2])
-    found = np.full(needed[-1].shape, -1, np.int32)
-    smooth = np.zeros(found.shape, bool)
-    for level in range(top, -1, -1):
-        side = (1 << level) / cells
-        open_ = np.nonzero((found < 0) & needed[level])
-        found[open_] = proved_ids(view, (open_[1] + 0.5) * side, (open_[0] + 0.5) * side, side)
-        row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
-        smooth[row, column] = flat.are(
-            found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells
-        )
-        if level:
-            found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
-    found = np.ascontiguousarray(found[:rows, :columns])
-    return found, (found >= 0) & ~smooth[:rows, :columns]
+def _places(keys: Integers, wanted: Integers) -> Integers:
+    """Where sorted keys hold the wanted ones, -1 where they do not."""
+    if not keys.size:
+        return np.full(wanted.shape, -1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    places: Integers = np.where(keys[at] == wanted, at, -1)
+    return places

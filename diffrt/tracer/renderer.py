@@ -14,6 +14,7 @@ from diffrt.image import Image
 from diffrt.memory import require_memory
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
+from diffrt.tracer.blocks import divide_by_proof
 from diffrt.tracer.camera import from_row
 from diffrt.tracer.cells import SMALLEST, Cells, divide
 from diffrt.tracer.crossings import Crossings, at_points, differentiable
@@ -25,8 +26,8 @@ from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
 from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
 
-TOLERANCE = 2.0**-8
-"""What may be wrong in a cell by default: a sixteenth of a pixel by as much."""
+AROUND = 4
+"""Rows of pixels above and below a strip of an image that are looked at too."""
 
 FINEST = 4.0**-SMALLEST
 """The least tolerance, the area of the smallest cell."""
@@ -44,21 +45,29 @@ class Settings:
 
     cells: per pixel side, 1 to 64. edges: "exact": cells are cut at edges, and the cuts move with the scene;
     "ignore": each cell is a point, so the derivative has no part from the motion of silhouettes and shadow borders.
-    tolerance: what may be wrong in a cell near an edge, as an area in pixels, 2^-16 to 1.
+    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    tolerance: if given, cells are halved until it is proved what is seen in them, and these depths are not used; what may
+    be wrong in a cell, as an area in pixels, 2^-16 to 1.
     Raises InputError for other settings.
     """
 
     cells: int = 1
     edges: Edges = "exact"
-    tolerance: float = TOLERANCE
+    edge_depth: int = 2
+    junction_depth: int = 4
+    tolerance: float | None = None
 
     def __post_init__(self) -> None:
         problems = []
-        if isinstance(self.cells, bool) or not isinstance(self.cells, int | np.integer) or not 1 <= self.cells <= 64:
-            problems.append(f"cells: found {shown(self.cells)}, allowed: a whole number from 1 to 64")
+        for name, least, most in (("cells", 1, 64), ("edge_depth", 0, SMALLEST), ("junction_depth", 0, SMALLEST)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+                problems.append(f"{name}: found {shown(value)}, allowed: a whole number from {least} to {most}")
         number = isinstance(self.tolerance, int | float | np.floating) and not isinstance(self.tolerance, bool)
-        if not number or not FINEST <= self.tolerance <= 1.0:
-            problems.append(f"tolerance: found {shown(self.tolerance)}, allowed: an area in pixels, from {FINEST:.2g} to 1")
+        if self.tolerance is not None and not (number and FINEST <= self.tolerance <= 1.0):
+            problems.append(
+                f"tolerance: found {shown(self.tolerance)}, allowed: an area in pixels, from {FINEST:.2g} to 1"
+            )
         if not isinstance(self.edges, str) or self.edges not in ("exact", "ignore"):
             problems.append(f'edges: found {shown(self.edges)}, allowed: "exact" or "ignore"')
         if problems:
@@ -87,23 +96,27 @@ class Report:
     """What went into an image.
 
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
-    function was not found or has no slope, which do not move. unproved: the area, in pixels, in which it is not proved
-    that nothing else is seen. engine: that ran. edges: "exact", or "ignore": a derivative lacks what moving edges change. black: why the
-    whole image is black, empty if it is not.
+    function was not found or has no slope, which do not move. unresolved: shapes that are too small for the smallest
+    cells. engine: that ran. edges: "exact", or "ignore": a derivative lacks what moving edges change. black: why the
+    whole image is black, empty if it is not. unproved: the area, in pixels, in which more may be seen than was found;
+    None if no tolerance was given.
     """
 
     samples: int
     crossings: int = 0
     without_derivative: int = 0
-    unproved: float = 0.0
+    unresolved: int = 0
     engine: str = "llvm"
     edges: Edges = "exact"
     black: str = ""
+    unproved: float | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
         """What one may miss in the image, a line each."""
-        lines = [f"not proved: {self.unproved:.2g} pixels"] if self.unproved else []
+        lines = [f"shapes too small to be resolved: {self.unresolved}"] if self.unresolved else []
+        if self.unproved:
+            lines.append(f"not proved that nothing else is seen: {self.unproved:.2g} pixels in all")
         return (*lines, f"the image is black: {self.black}") if self.black else tuple(lines)
 
     @property
@@ -135,8 +148,7 @@ class Topology:
         found = self.crossings.switches.found
         samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
         cells = self.cells
-        area = float((cells.size[~cells.proved] ** 2).sum() + (cells.mixed_size[~cells.mixed_proved] ** 2).sum())
-        return Report(samples, len(found), int((~found).sum()), area, engine.name)
+        return Report(samples, len(found), int((~found).sum()), cells.unresolved, engine.name, unproved=cells.unproved)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
         """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
@@ -175,7 +187,9 @@ def render(
     *,
     cells: int = 1,
     edges: Edges = "exact",
-    tolerance: float = TOLERANCE,
+    edge_depth: int = 2,
+    junction_depth: int = 4,
+    tolerance: float | None = None,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -191,7 +205,9 @@ def render(
     cells: per pixel side, 1 to 64; more are more exact.
     edges: "exact": cells are cut at edges, and the cuts move with the scene; "ignore": each cell is a point, so a
     derivative has no part from the motion of silhouettes and shadow borders.
-    tolerance: what may be wrong in a cell near an edge, as an area in pixels; cells are halved until it is reached.
+    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    tolerance: if given, cells are halved until it is proved that nothing else is seen in them, and what is wrong there is
+    less, as an area in pixels, such as 0.004; the depths are not used then. `report.unproved` is the area that is left.
     engine: "llvm" or "numpy"; the first if None, where it can be loaded.
     threads: at the same time, all processors if None; the image does not depend on it.
     dtype: of shading, "float64" or "float32".
@@ -202,23 +218,27 @@ def render(
     Raises InputError for settings that are not allowed, and for an image that takes more memory than there is.
     """
     expect_scene(scene, "render")
-    settings = Settings(cells, edges, tolerance)
+    settings = Settings(cells, edges, edge_depth, junction_depth, tolerance)
     chosen = choose_engine(engine, threads, dtype)
     width, height = scene.camera.width, scene.camera.height
     first, last = (0, height) if rows is None else _pair(rows)
     if not 0 <= first < last <= height:
         raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
-    size = width, last - first
+    # A cell may be divided because of edges near it, so the cells around a strip are looked at too.
+    above, below = max(first - AROUND, 0), min(last + AROUND, height)
+    size = width, below - above
     require_memory_for(size, settings)
     with np.errstate(all="ignore"):
         tables = build_tables(scene)
         if rows is not None:
-            tables = replace(tables, camera=from_row(tables.camera, first))
+            tables = replace(tables, camera=from_row(tables.camera, above))
         if settings.edges == "ignore":
             image, report = _by_points(tables, scene, size, settings.cells, chosen)
         else:
             topology = find_topology(tables.plain(), scene, size, settings, chosen)
             image, report = by_regions(tables, topology, size, settings.cells, chosen), topology.report(chosen)
+    if rows is not None:
+        image = image[first - above : last - above]
     if not isinstance(image, Var):
         image = Image(image)
     image.report = replace(report, black=_why_black(scene, image))
@@ -232,7 +252,9 @@ def jacobian(
     direction: Mapping[str, Numbers] | Numbers | None = None,
     cells: int = 1,
     edges: Edges = "exact",
-    tolerance: float = TOLERANCE,
+    edge_depth: int = 2,
+    junction_depth: int = 4,
+    tolerance: float | None = None,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -246,7 +268,7 @@ def jacobian(
     direction: along which the derivative is taken, in one pass: how fast each number moves, (n,), or a mapping from
     some of the names to that of each (three numbers, or one); then the others rest, and `names` may be left out. Its
     length counts: twice the direction is twice the derivative.
-    cells, edges, tolerance, engine, threads, dtype: as for `render`.
+    cells, edges, edge_depth, junction_depth, tolerance, engine, threads, dtype: as for `render`.
 
     Returns an array (height, width, 3, n), radiance per unit of each number, whose `names` are those numbers; along a
     direction (height, width, 3). Its `report` says what went into the image. If the scene holds Vars it is a Var with
@@ -263,14 +285,14 @@ def jacobian(
     along = None if direction is None else direction_of(scene, components, direction)
     at = scene.pack(components)
     tangents = list(np.eye(len(at))) if along is None else [along]
-    require_memory_for(scene.camera.size, Settings(cells, edges, tolerance), len(tangents))
+    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth, tolerance), len(tangents))
     report = None
 
     def image(v: Any) -> Any:
         nonlocal report
         rendered = render(
-            scene.unpack(components, v), cells=cells, edges=edges, tolerance=tolerance, engine=engine,
-            threads=threads, dtype=dtype,
+            scene.unpack(components, v), cells=cells, edges=edges, edge_depth=edge_depth,
+            junction_depth=junction_depth, tolerance=tolerance, engine=engine, threads=threads, dtype=dtype,
         )  # fmt: skip
         report = rendered.report
         return rendered
@@ -315,7 +337,10 @@ def find_topology(
     look at, (height, width)."""
     with np.errstate(all="ignore"):
         view = Visibility(tables, engine)
-        cells = divide(view, size, settings.cells, settings.tolerance, only)
+        if settings.tolerance is None:
+            cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
+        else:
+            cells = divide_by_proof(view, size, settings.cells, settings.tolerance, only)
     return Topology(cells, find_regions(cells))
 
 
