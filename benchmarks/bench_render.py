@@ -305,7 +305,7 @@ def memory(sizes: list[int]) -> None:
 def profile(sizes: list[int]) -> None:
     """Where the time goes."""
     from diffrt.tracer import cells as cells_module
-    from diffrt.tracer import crossings, regions
+    from diffrt.tracer import regions
 
     names = names_of()
     for size in sizes:

@@ -638,7 +638,9 @@ def power(x: Any, n: Any) -> Form:
         least, most = _call("minimum", *slopes), _call("maximum", *slopes)
         known = _and(_or(flat, _call("greater", low, 0.0)), _call("greater", high, 0.0))
         value = _call("power", _where(flat, _call("maximum", x.centre, 0.0), x.centre), n)
-        found = _by_range(x, value, _where(flat, _where(_call("greater", x.centre, 0.0), least, 0.0), least), most, known)
+        found = _by_range(
+            x, value, _where(flat, _where(_call("greater", x.centre, 0.0), least, 0.0), least), most, known
+        )
     exact = Form(exact.centre, exact.slopes, 4.0 * ROUNDING * _abs(exact.centre))
     return _selected(_exact(x.radius), exact, found)
 

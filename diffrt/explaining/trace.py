@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
@@ -266,10 +265,14 @@ class Tracer:
 
             def meetings() -> list[Any]:
                 return [
-                    concatenate([
-                        self._function(crossings[[number]]).at(np.zeros(1), Segment(x, y, 0.0 * x, 0.0 * y))
-                        for number, x, y in zip(own, cells.meeting_x[:, None], cells.meeting_y[:, None], strict=True)
-                    ])
+                    concatenate(
+                        [
+                            self._function(crossings[[number]]).at(np.zeros(1), Segment(x, y, 0.0 * x, 0.0 * y))
+                            for number, x, y in zip(
+                                own, cells.meeting_x[:, None], cells.meeting_y[:, None], strict=True
+                            )
+                        ]
+                    )
                     for own in cells.meeting_pair
                 ]
 

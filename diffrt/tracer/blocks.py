@@ -1,18 +1,16 @@
-"""Cells: the image plane as a grid of squares, `cells` per pixel side, divided where it is not proved what is seen.
+"""Blocks: cells by proof.
 
 Blocks of the image are asked for a proof (`proof.py`) that all of their points have one signature, from large to small.
 Where there is none, a block is halved on, past the cells of the grid, until what can be wrong in it is under the
 tolerance, which is an area in pixels:
 
-- a cell of which all is proved is one sample;
-- a cell whose corners differ in signature has an edge in it. It is cut along the chords of the edge (`regions.py`), which
-  is wrong by two thirds of the sag of the edge under its chord, times the chord. The sag is small enough if the edge
-  passes between two points at that distance from the middle of the chord;
-- a cell whose own area is under the tolerance is taken as it is. If its corners agree it is *not proved*, and its area is
-  counted.
+- A cell of which all is proved is one sample, if radiance is flat enough over it.
+- A cell whose corners differ in signature has an edge in it, or two that meet. It is cut there (`regions.py`) if the
+  edges are where they are taken to be, to a small part of the tolerance, and if it is proved, on each assumption about
+  the signs of their switching functions, that nothing else is seen in the cell.
+- A cell whose own area is under the tolerance is taken as it is.
 
-A block asks nothing of its neighbours. Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so
-that their places are integers.
+What is not proved in the end is counted. A block asks nothing of its neighbours.
 """
 
 from dataclasses import dataclass, replace
@@ -42,8 +40,8 @@ LARGEST = 5
 """Blocks have at most 2^LARGEST cells of the grid on a side."""
 
 STRAIGHT = 2.0**-5
-"""What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is a
-jump of the image of up to so much."""
+"""What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is
+a jump of the image of up to so much."""
 
 BEND = 0.15
 """The largest bend of an edge within a cell, in parts of its chord."""
@@ -58,19 +56,21 @@ FLAT = 0.125
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
 LOOKED_AT = 3
-"""Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side: five points tell little of more."""
+"""Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
+"""
 
 PROBES = 16
 """The mean radiance is that of so many by so many points."""
 
 Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 _BITS = 31
 _ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
 _CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
 
 _RIGHT, _DOWN = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+
 
 def divide_by_proof(
     view: Visibility, size: tuple[int, int], cells: int, tolerance: float, only: NDArray[np.bool_] | None = None
@@ -189,9 +189,9 @@ def _nothing_else(
     for number, own in enumerate(pair[:, asked]):
         switches = crossings.switches[own]
         fields = [switches.function, switches.bounce, switches.light, switches.shape, switches.other, switches.border]
-        function, *rest = (field.astype(float) for field in fields)
+        function, bounce, light, shape, other, border = (field.astype(float) for field in fields)
         function = np.where(number and ~meets[asked], -1.0, function)
-        assumed.append(Assumed(function, *rest, sign[number]))
+        assumed.append(Assumed(function, bounce, light, shape, other, border, sign[number]))
     found = proved_ids(view, x[asked], y[asked], size, assumed)
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
     return proved
@@ -200,9 +200,10 @@ def _nothing_else(
 def _joints(
     view: Visibility, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
 ) -> _Joints:
-    """The joints of mixed cells of one size, looked for from their crossings. One is found if what is then cut off is
-    right but for an allowed area, in pixels: on both sides of each edge, half-way to the joint, are the signatures of the
-    corners beside it.
+    """The joints of mixed cells of one size, looked for from their crossings.
+
+    One is found if what is then cut off is right but for an allowed area, in pixels: on both sides of each edge,
+    half-way to the joint, are the signatures of the corners beside it.
 
     side: the crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
     """
@@ -336,11 +337,13 @@ class _Parts:
         proved = column([proved for *_, proved, _ in self.whole], bool)
         mixed_proved = column([joints.proved for joints in self.joints], bool)
         unproved = (side[~proved] ** 2).sum() + (mixed[2][~mixed_proved] ** 2).sum()
+        loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, inverse = self._joined(view)
         return Cells(
             grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
-            pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4), *mixed[2:],
+            pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
+            mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
-            *self._joined(view), unproved=float(unproved),
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, inverse, 0, float(unproved),
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:
@@ -392,9 +395,7 @@ def _blocks(
         open_ = np.nonzero((found < 0) & needed[level])
         found[open_] = proved_ids(view, (open_[1] + 0.5) * side, (open_[0] + 0.5) * side, side)
         row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
-        smooth[row, column] = flat.are(
-            found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells
-        )
+        smooth[row, column] = flat.are(found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells)
         if level:
             found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
     found = np.ascontiguousarray(found[:rows, :columns])

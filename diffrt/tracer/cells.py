@@ -220,11 +220,11 @@ class Cells:
     """The cells that the image is made of.
 
     grid: the labels of the cells of the grid, row by row, -1 for those that are divided or mixed.
-    The smaller cells that are not mixed: x, y of the middle, size of the side, in pixels, label, pixel, key (which names
-    a cell), (n,) each. The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise from
-    there, (4, m), mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none, (4, m).
-    crossings: those. per_pixel: cells of the grid per pixel side. unresolved: the number of shapes in view that are too
-    small for the smallest cells.
+    The smaller cells that are not mixed: x, y of the middle, size of the side, in pixels, label, pixel, key (which
+    names a cell), (n,) each. The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise
+    from there, (4, m), mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none,
+    (4, m). crossings: those. per_pixel: cells of the grid per pixel side. unresolved: the number of shapes in view that
+    are too small for the smallest cells.
 
     Where the edges of a mixed cell join (`regions.py`): bent, the cells through which one edge goes, its two crossings
     (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
@@ -272,7 +272,8 @@ class Cells:
         bent, meeting = (np.flatnonzero(place[cells] >= 0) for cells in (self.bent, self.meeting))
         loose = place[self.loose]
         return replace(
-            self, corner_x=self.corner_x[which], corner_y=self.corner_y[which], corner_label=self.corner_label[:, which],
+            self, corner_x=self.corner_x[which], corner_y=self.corner_y[which],
+            corner_label=self.corner_label[:, which],
             mixed_size=self.mixed_size[which], mixed_pixel=self.mixed_pixel[which], mixed_key=self.mixed_key[which],
             side=number[side], crossings=self.crossings[used], loose=loose[loose >= 0], bent=place[self.bent[bent]],
             chord=number[self.chord[:, bent]], bends=self.bends[bent], meeting=place[self.meeting[meeting]],
@@ -348,8 +349,8 @@ def divide(
 
 
 def _cross(view: Visibility, corners: Corners, at: NDArray[np.int32]) -> tuple[Crossings, Integers]:
-    """The crossings on the sides of mixed cells, of which at holds the ids of the corners, (4, n), and which of them each
-    side has, -1 for none, (4, n). A side that two cells share has one crossing."""
+    """The crossings on the sides of mixed cells, of which at holds the ids of the corners, (4, n), and which of them
+    each side has, -1 for none, (4, n). A side that two cells share has one crossing."""
     ends = at.astype(np.int64)[SIDES]
     label = corners.label[ends]
     crossed = label[:, 0] != label[:, 1]

@@ -53,7 +53,7 @@ from diffrt.tracer.switching import (
 from diffrt.tracer.tables import Columns, Tables, Tile
 from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labels, Signatures, Visibility, alike
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
 BISECTIONS = 2
@@ -302,7 +302,14 @@ def _group(tables: Tables, signatures: Signatures, path: Labels, switches: Switc
     """Crossings by row. path: the labels of the signatures that hold the paths."""
     sides = (switches.side > 0).astype(np.int64)
     first, which = alike(
-        path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, switches.border, *sides
+        path,
+        switches.bounce,
+        switches.light,
+        switches.function,
+        switches.shape,
+        switches.other,
+        switches.border,
+        *sides,
     )
     return _Group(crossing_row(tables, signatures[path[first]], switches[first]), Segments(which, len(first)))
 
@@ -349,9 +356,7 @@ def _tile(tables: Tables, switches: Switches) -> Tile | None:
     return Tile(kind, numbers)
 
 
-def _met(
-    tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats, border: Integers
-) -> Met:
+def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats, border: Integers) -> Met:
     """Faces that rays may meet; face: -1 for none."""
     kind, shape = tables.face(face)
     starts = (face >= 0) & (face == start)
@@ -434,9 +439,7 @@ def find_meetings(
     tables = view.tables
     rows = tuple(crossing_row(tables, view.signatures[each.path], each.switches) for each in (first, second))
     segments = Segments(np.arange(len(x)), len(x))
-    x, y, *inverse, step = search(
-        meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments
-    )
+    x, y, *inverse, step = search(meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments)
     return x, y, np.array(inverse), step <= NEAR
 
 
@@ -473,5 +476,5 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment
 
 
 __all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "at_points",
-           "chord_normal", "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings", "functions_of",
-           "joined"]  # fmt: skip
+           "chord_normal", "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings",
+           "functions_of", "joined"]  # fmt: skip

@@ -3,8 +3,8 @@
 Over a block, a square of the image, every number of the search is an affine form in the place in the block (see
 `diffrt.autograd.affine`): what it can be anywhere in it. So a face is met by every ray of the block, by none, or by
 some; and of two faces that are met one is nearer everywhere, or not. The search of `visibility.py`, on such answers,
-gives the signature of the whole block, or says that it does not know it. What is known is proved: no small ball, no thin
-shadow, no tip in a mirror can hide there.
+gives the signature of the whole block, or says that it does not know it. What is known is proved: no small ball, no
+thin shadow, no tip in a mirror can hide there.
 
 The formulas of kinds are those that the search computes with. What is different is how the nearest face is found. There
 is a face that all rays meet, the nearest of those seen so far, and a distance, the *doubt*, from which on a face may be
@@ -20,7 +20,6 @@ from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd import (
     absolute,
@@ -45,16 +44,16 @@ from diffrt.tracer.visibility import (
     DISTANCE,
     INSIDE,
     START,
-    TILE,
     TIE,
+    TILE,
     TOUCH,
+    Floats,
     Labels,
     LightRow,
     SearchSetting,
     SearchTables,
     TiledRow,
     Visibility,
-    border_of,
     coordinates_of,
     has_borders,
     inside_from,
@@ -63,7 +62,6 @@ from diffrt.tracer.visibility import (
     touching,
 )
 from diffrt.tracer.walk import reflected
-
 
 INNER = 1.0 - 2.0**-30
 """The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
@@ -113,9 +111,7 @@ def _radius(parts: Any) -> Any:
     return total * (1.0 + TIE)
 
 
-def proved_ids(
-    view: Visibility, x: NDArray[np.float64], y: NDArray[np.float64], side: float, assumed: Sequence[Assumed] = ()
-) -> Labels:
+def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, assumed: Sequence[Assumed] = ()) -> Labels:
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
     x, y: the middles (N,); side: of all blocks, in pixels. assumed: of the switching functions of up to two edges, that
@@ -124,11 +120,9 @@ def proved_ids(
     if not len(x):
         return np.zeros(0, np.int32)
     none = np.full(len(x), -1.0)
-    assumed = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
-    block = Block(x, y, np.full(len(x), 0.5 * side), assumed)
-    *columns, known = search(
-        proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine
-    )
+    both = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
+    block = Block(x, y, np.full(len(x), 0.5 * side), both)
+    *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
     if proved.size:
@@ -202,8 +196,7 @@ class _End(NamedTuple):
 
 
 def first_hit(
-    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], o: Any, d: Any, start: Any,
-    start_side: Any
+    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], o: Any, d: Any, start: Any, start_side: Any
 ) -> tuple[Any, Any, Any, Any, Any]:
     """The face that all rays of a block meet first: its number (-1 for none), the side that is met, the distance as a
     form, whether it is a mirror, and whether that is known, (n,).
@@ -245,8 +238,8 @@ def first_hit(
         doubtful = logical_and(logical_and(some, logical_not(nearer)), logical_not(behind))
         where_ = where(sided, where(logical_and(taken, met), lower(best), lower(own)), -inf)
         doubt = where(doubtful, minimum(doubt, where(greater(where_, -inf), where_, -inf)), doubt)
-        best = [where(taken, a, b) for a, b in zip(own, best, strict=True)]
-        return [*best, doubt, *(where(taken, a, b) for a, b in ((number, hit), (own_side, side), (reflects, mirror)))]
+        nearest = [where(taken, a, b) for a, b in zip(own, best, strict=True)]
+        return [*nearest, doubt, *(where(taken, a, b) for a, b in ((number, hit), (own_side, side), (reflects, mirror)))]
 
     carry = [zero] * PARTS + [zero + inf, zero - 1.0, zero + 1.0, zero]
     found = scan_faces(setting, scene, box, visit, carry)
@@ -266,8 +259,9 @@ def meet(
     along: origin and direction of rays from the light to o, if they are looked at in place of those from o along d.
     """
     starts = equal(start, number)
-    t, inside = face.intersect(*(along or (o, d)), side)
-    margins = face.margins(*(along or (o, d)), side) if has_borders(type(face)) else (inside,)
+    origin, direction = along or (o, d)
+    t, inside = face.intersect(origin, direction, side)
+    margins = face.margins(origin, direction, side) if has_borders(type(face)) else (inside,)
     if along is not None and face.meets_itself:
         # The face that a point is on is met again, or not, as its kind says for rays that leave it.
         t = where(starts, length(o - along[0]) - face.intersect(o, d, start_side)[0], t)
@@ -326,9 +320,7 @@ def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]
     return greater(found[3], 0.5), greater(found[4], 0.5), found[5:]
 
 
-def _side(
-    face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, start: Any, start_side: Any
-) -> tuple[Any, Any]:
+def _side(face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
     """The side of a face that the points o are on, and whether all of them are, (n,)."""
     outer = greater_equal(face.side(o), -TOUCH * face.reach(o))
     starts = equal(start, number)

@@ -12,7 +12,8 @@ the side before; the point is the crossing of that side if it has one, else its 
 Where the joint is:
 
 - An edge that goes through a cell, from P to Q, passes the middle M of its chord at a distance, the *bend*; the area
-  between a parabola and its chord is 2/3 of chord times bend, that of the triangle P, J, Q if J is at M + 4/3 of the bend.
+  between a parabola and its chord is 2/3 of chord times bend, that of the triangle P, J, Q if J is 4/3 of the bend from
+  M.
 - Where two edges meet in a cell, J is there: both of their switching functions are zero.
 - Elsewhere, in cells that are not halved any more, J is the mean of the crossings, weighted by s (1 - s) + 1e-12, s the
   position of each on its side. The weights keep J continuous when a crossing passes a corner.
@@ -87,8 +88,8 @@ def place_joints(
 ) -> Any:
     """The joints of the mixed cells, x and y in pixels, (2, mixed).
 
-    s: the position of each crossing on its side, (m,). bends: from segments across edges to the positions of the edges on
-    them. meetings: gives the switching functions of the two edges that meet at cells.meeting_x, meeting_y, (2, number).
+    s: the position of each crossing on its side, (m,). bends: from segments across edges to the positions of the edges
+    on them. meetings: gives the switching functions of the two edges at each meeting, (2, number).
     """
     found, places = [], []
     if cells.loose.size:
@@ -108,7 +109,9 @@ def place_joints(
     if cells.meeting.size:
         first, second = meetings()
         xx, xy, yx, yy = cells.meeting_inverse
-        found.append(stack([cells.meeting_x - (xx * first + xy * second), cells.meeting_y - (yx * first + yy * second)]))
+        found.append(
+            stack([cells.meeting_x - (xx * first + xy * second), cells.meeting_y - (yx * first + yy * second)])
+        )
         places.append(cells.meeting)
     order = np.argsort(np.concatenate(places))
     return take(concatenate(found, 1), order, 1)

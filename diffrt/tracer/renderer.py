@@ -46,8 +46,8 @@ class Settings:
     cells: per pixel side, 1 to 64. edges: "exact": cells are cut at edges, and the cuts move with the scene;
     "ignore": each cell is a point, so the derivative has no part from the motion of silhouettes and shadow borders.
     edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
-    tolerance: if given, cells are halved until it is proved what is seen in them, and these depths are not used; what may
-    be wrong in a cell, as an area in pixels, 2^-16 to 1.
+    tolerance: if given, cells are halved until it is proved what is seen in them, and these depths are not used; what
+    may be wrong in a cell, as an area in pixels, 2^-16 to 1.
     Raises InputError for other settings.
     """
 
@@ -206,8 +206,9 @@ def render(
     edges: "exact": cells are cut at edges, and the cuts move with the scene; "ignore": each cell is a point, so a
     derivative has no part from the motion of silhouettes and shadow borders.
     edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
-    tolerance: if given, cells are halved until it is proved that nothing else is seen in them, and what is wrong there is
-    less, as an area in pixels, such as 0.004; the depths are not used then. `report.unproved` is the area that is left.
+    tolerance: if given, cells are halved until it is proved that nothing else is seen in them, and what is wrong there
+    is less than this, as an area in pixels, such as 0.004; the depths are not used then. `report.unproved` is the area
+    that is left.
     engine: "llvm" or "numpy"; the first if None, where it can be loaded.
     threads: at the same time, all processors if None; the image does not depend on it.
     dtype: of shading, "float64" or "float32".

@@ -20,7 +20,6 @@ from diffrt.tracer.texturing import EMISSION, Blended, blend
 from diffrt.tracer.visibility import Labels, Signatures
 from diffrt.tracer.walk import walk
 
-
 CORNER = 0.9
 """How far from the middle towards the corners of a block radiance is looked at, to see whether it is flat."""
 

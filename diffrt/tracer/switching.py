@@ -32,8 +32,8 @@ from diffrt.tracer.tables import Hit, Kinds, Tile
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
     BORDER,
-    INSIDE,
     DISTANCE,
+    INSIDE,
     START,
     TILE,
     SearchSetting,
@@ -92,8 +92,8 @@ class RayRow(NamedTuple):
 
 class Met(NamedTuple):
     """A face that a ray may meet, as a row: the number of its kind, that behind the last one if there is none; the
-    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all; and the
-    number of the border of the face that counts, -1 for all."""
+    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all; and
+    the number of the border of the face that counts, -1 for all."""
 
     face: Any
     shape: Any
@@ -320,8 +320,8 @@ def _border_at(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: 
 
 def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point: Point, tables: None) -> list[Any]:
     """Where two edges meet: image points at which two switching functions are zero, by Newton's method from points near
-    by. x, y; the inverse of the matrix of their slopes (xx, xy, yx, yy: what x and y move by for each function); and how
-    far the last step went, (n,)."""
+    by. x, y; the inverse of the matrix of their slopes (xx, xy, yx, yy: what x and y move by for each function); and
+    how far the last step went, (n,)."""
     one, zero = np.full(point.x.shape, 1.0), np.full(point.x.shape, 0.0)
 
     def step(active: Any, x: Any, y: Any, *old: Any) -> list[Any]:

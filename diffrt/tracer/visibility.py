@@ -55,7 +55,7 @@ starts from."""
 WORD = 32
 """Lights whose bits share a column of what the search returns."""
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.int32]
 
 

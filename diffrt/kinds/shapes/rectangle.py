@@ -2,8 +2,9 @@
 
 `up` is made orthogonal to n: v = up - (up . n) n, normalised, points to the middle of the upper side, and
 u = v x n to that of the right side as seen from in front. With q = p - c, where p is the point in the plane,
-the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides, times the ray's
-descent, which must be positive too. The texture coordinates are 1/2 + q . u / width and 1/2 + q . v / height: 0, 0 at the lower left corner and 1, 1 at the upper right.
+the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides. Both are
+multiplied by the ray's descent, which must be positive too. The texture coordinates are 1/2 + q . u / width and
+1/2 + q . v / height: 0, 0 at the lower left corner and 1, 1 at the upper right.
 """
 
 from typing import Any

@@ -5,8 +5,8 @@ p = a + q of the plane has the barycentric coordinates (Moeller and Trumbore, 19
 
     beta = (q x f) . m / m . m,    gamma = (e x q) . m / m . m,    alpha = 1 - beta - gamma
 
-and is in the triangle if the smallest of the three is positive; all are multiplied by the ray's descent. beta and gamma are its texture coordinates too: 0, 0 at
-a, 1, 0 at b and 0, 1 at c.
+and is in the triangle if the smallest of the three is positive; all are multiplied by the ray's descent. beta and gamma
+are its texture coordinates too: 0, 0 at a, 1, 0 at b and 0, 1 at c.
 """
 
 from typing import Any
