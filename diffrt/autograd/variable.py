@@ -59,6 +59,11 @@ class Op:
     On paper: symbol in diagrams, else the name; form in texts, as "{} + {}", else name(inputs); latex, as
     r"\\frac{{{}}}{{{}}}", else the form. about: what it is, in a line. backward: what the reverse sweep does with a
     gradient.
+
+    In symbols (see `diffrt/explaining/symbols.py`): textbook, the partials as a textbook writes them, where `partials`
+    take a detour for the sake of their digits; symbolic(s, *inputs), the value in terms of the module s, which is
+    sympy, else it is written name(inputs); spelled(*inputs, **settings), the value in terms of other ops: where(x > y,
+    x, y) for the larger one.
     """
 
     name: str
@@ -81,6 +86,9 @@ class Op:
     latex: str = ""
     about: str = ""
     backward: str = ""
+    textbook: tuple[Rule | float | None, ...] = ()
+    symbolic: Callable[..., Any] | None = None
+    spelled: Rule | None = None
 
     def __copy__(self) -> Op:
         return self

@@ -91,12 +91,17 @@ def _differential(name: str) -> str:
 
 def component(node: "Node", place: int) -> str:
     """The name of one entry of a node: ball.center.x, y[2]; the node's own name if it has one entry."""
-    if node.size == 1:
-        return node.name
-    shape = [n for n in node.shape if n != 1]
-    if shape == [3] and "." in node.name:
-        return f"{node.name}.{AXES[place]}"
-    return f"{node.name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
+    return entry_name(node.name, node.shape, place)
+
+
+def entry_name(name: str, shape: Sequence[int], place: int) -> str:
+    """The name of one entry, in C order, of an array of this name and shape."""
+    shape = [n for n in shape if n != 1]
+    if not shape:
+        return name
+    if shape == [3] and "." in name:
+        return f"{name}.{AXES[place]}"
+    return f"{name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
 
 
 _COLOURS = {"albedo", "intensity", "irradiance", "radiance", "pixel", "color", "emission"}
