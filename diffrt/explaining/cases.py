@@ -30,6 +30,10 @@ DIGITS = 30
 _SHORTER = "ask for the derivative of a step by a step near it"
 
 
+Point = tuple[Mapping[int, float], float]
+"""Numbers for what is given, by the numbers of their symbols, and the gradient there."""
+
+
 class _Undecided(Exception):
     """A comparison comes up of which nothing is known yet."""
 
@@ -57,9 +61,6 @@ class Cases:
         """The cases, that at the point first, and what is to be said of them."""
         if (ops := sum(symbol.op is not None for symbol in needed([self.target]))) > OPS:
             raise NoFormula(f"it is too long for a formula: it is made of {ops:,} operations on numbers; {_SHORTER}")
-        points = self.computation.points(self.node, self.place)
-        if not points:
-            raise NoFormula("the gradient is not finite here, nor around here, so no formula can be compared with it")
         written: list[_Writer] = []
         pending: list[dict[tuple[int, int], int]] = [self.assumed]
         notes: list[str] = []
@@ -77,11 +78,18 @@ class Cases:
                 pending += [{**signs, branch.key: here or 1}, {**signs, branch.key: -(here or 1)}][::-1]
                 continue
             written.append(writer)
-        found: list[_Found] = []
-        for writer in written:
-            mine = [(values, slope) for values, slope in points if writer.holds(values)][:POINTS]
-            if mine:
-                found.append(_Found(writer, mine, writer.case(mine)))
+        met: list[list[Point]] = [[] for _ in written]
+        finite = False
+        for point in self.computation.points(self.node, self.place):
+            finite = True
+            for writer, mine in zip(written, met, strict=True):
+                if len(mine) < POINTS and writer.holds(point[0]):
+                    mine.append(point)
+            if all(len(mine) == POINTS for mine in met):
+                break
+        if not finite:
+            raise NoFormula("the gradient is not finite here, nor around here, so no formula can be compared with it")
+        found = [_Found(writer, mine, writer.case(mine)) for writer, mine in zip(written, met, strict=True) if mine]
         if not found:
             raise NoFormula("the computation is on a border between two branches here, and no point around it is not")
         if len(found) < len(written):
@@ -107,7 +115,7 @@ class _Found:
     """A case that was confirmed, with its points."""
 
     writer: "_Writer"
-    points: list[tuple[dict[int, float], float]]
+    points: list[Point]
     case: Case
 
     def is_right_for(self, other: "_Found") -> bool:
@@ -364,7 +372,7 @@ class _Writer:
                 return False
         return all(found[s.number] is truth for s, truth in self.cases.asked.values())
 
-    def case(self, points: Sequence[tuple[Mapping[int, float], float]]) -> Case:
+    def case(self, points: Sequence[Point]) -> Case:
         """The case, confirmed at points. Raises NoFormula where it does not agree with the gradient."""
         from diffrt.explaining.notation import latex_of, name_in_latex, text_of
 
@@ -468,7 +476,7 @@ class _Writer:
 
         return compute
 
-    def agrees(self, expression: Any, points: Sequence[tuple[Mapping[int, float], float]]) -> bool:
+    def agrees(self, expression: Any, points: Sequence[Point]) -> bool:
         compute, target = self._compiled(expression), self.cases.target
         for values, slope in points:
             _, sizes = evaluate([target], values)

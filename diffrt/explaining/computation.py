@@ -1,6 +1,6 @@
 """A recorded computation on symbols, with the names of its steps, and how it is done again with other numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -74,16 +74,14 @@ class Computation:
                 name = next((n.name for n in self.graph.nodes if n.var is var), var.op.name if var.op else "")
                 raise NoFormula(f"the way from {node.name} goes through {name}, which has no formula: {why}")
 
-    def points(self, node: Node, place: int) -> list[tuple[dict[int, float], float]]:
+    def points(self, node: Node, place: int) -> Iterator[tuple[dict[int, float], float]]:
         """Numbers for what is given, the first those of the computation, with the derivative by the reverse sweep."""
-        assert node.var is not None
         # What a held number was computed from stays as it is, so that the number does.
         fixed = {v.serial for v in reachable([var for var, _ in self.held])}
         leaves = [n for n in self.graph.nodes if n.leaf and n.var is not None and n.var.serial not in fixed]
         rng = np.random.default_rng(0)
-        found: list[tuple[dict[int, float], float]] = []
         for k in range(TRIES):
-            reach = 0.0 if k == 0 else (3.0, 1.0, 0.2, 0.01)[k * 4 // TRIES]
+            reach = 0.0 if k == 0 else (3.0, 1.0, 0.2, 0.01)[k % 4]
             values = {
                 _serial(leaf): np.asarray(leaf.value, float)
                 + reach * rng.uniform(-1.0, 1.0, leaf.shape) * (0.5 * np.abs(leaf.value) + 0.5)
@@ -95,10 +93,10 @@ class Computation:
             except (ValueError, ArithmeticError, NoFormula):
                 continue
             if np.isfinite(slope):
-                found.append((self.numbers_of(values), float(slope)))
-        return found
+                yield self.numbers_of(values), float(slope)
 
     def numbers_of(self, values: Mapping[int, Any]) -> dict[int, float]:
+        """The entries of leaves by the numbers of their symbols. values: by serial number."""
         given = {}
         for serial, array in values.items():
             for symbol, value in zip(np.ravel(self.arrays[serial]), np.ravel(array), strict=True):
@@ -115,8 +113,9 @@ def _serial(node: Node) -> int:
 def node_of(graph: Graph, input: Var | Node | str) -> Node:
     if isinstance(input, str):
         return graph[input]
+    var = input.var if isinstance(input, Node) else input
     for node in graph.nodes:
-        if node is input or (node.var is not None and node.var is input):
+        if node is input or (node.var is not None and node.var is var):
             return node
     raise ValueError("the output does not depend on the input")
 
@@ -130,7 +129,8 @@ def of_graph(output: Any) -> Computation:
     nodes = reachable([graph.output.var])
     record = Record()
     by_serial = {n.var.serial: n for n in graph.nodes if n.var is not None}
-    names = {v.serial: by_serial[v.serial].name if v.serial in by_serial else f"u{k}" for k, v in enumerate(nodes)}
+    names = {v.serial: by_serial[v.serial].name if v.serial in by_serial else v.name or f"u{k}"
+             for k, v in enumerate(nodes)}  # fmt: skip
     leaves = {v.serial: record.array(names[v.serial], v.value) for v in nodes if v.op is None}
     arrays, held = on_symbols(record, nodes, leaves, names)
 

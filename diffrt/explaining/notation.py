@@ -9,18 +9,11 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
-from diffrt.errors import printable
+from diffrt.explaining.wording import GREEK, in_latex
 
 LARGE = 12
 """A fraction whose denominator is larger is written as a decimal, if that is exact."""
-_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
-          "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
-          "τ": "tau", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta",
-          "Λ": "Lambda", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"}  # fmt: skip
-_WORDS = {*_GREEK.values()}
-_SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#",
-            "$": r"\$", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}",
-            "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}"}  # fmt: skip
+_WORDS = {*GREEK.values()}
 
 
 def text_of(expression: Any, names: Mapping[Any, str]) -> str:
@@ -55,8 +48,8 @@ def name_in_latex(name: str) -> str:
         return rf"\frac{{\partial {_differential(above)}}}{{\partial {_differential(below)}}}"
     found = re.fullmatch(r"([A-Za-z]|[^\W\d_a-zA-Z]|[A-Za-z]+)_?([0-9]*)(?:\[([0-9, ]+)\])?", name)
     letter = found and (found[1] if len(found[1]) == 1 else "")
-    if found and (found[1] in _WORDS or found[1] in _GREEK):
-        letter = "\\" + _GREEK.get(found[1], found[1])
+    if found and (found[1] in _WORDS or found[1] in GREEK):
+        letter = "\\" + GREEK.get(found[1], found[1])
     if not found or not letter or (letter[0] != "\\" and not letter.isascii()):
         return rf"\text{{{in_latex(name)}}}"
     below = ",".join(part.replace(" ", "") for part in (found[2], found[3]) if part)
@@ -69,11 +62,6 @@ def _differential(text: str) -> str:
         return ""
     rest = text[1:].strip()
     return name_in_latex(rest[1:-1] if rest.startswith("(") and rest.endswith(")") else rest)
-
-
-def in_latex(text: str) -> str:
-    r"""Text for LaTeX outside of math mode. At the start of a row [ and * would belong to the \\ before it."""
-    return "".join(_SPECIAL.get(c, c) for c in printable(text))
 
 
 def exact(value: float) -> Any:

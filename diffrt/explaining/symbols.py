@@ -238,8 +238,8 @@ class Record:
                 if partial is None or x.constant:
                     continue
                 local = self.of(partial if isinstance(partial, float) else partial(symbol, *symbol.operands))
-                name, operands = ("where", (local, g, 0.0)) if local.boolean else ("multiply", (g, local))
-                part = self.make(TABLE[name], operands)
+                # The adjoint comes first: where it is 0, nobody has to know the partial, nor which side it is of.
+                part = self.make(TABLE["multiply"], (g, local))
                 old = sums.get(x.number)
                 sums[x.number] = part if old is None else self.make(TABLE["add"], (old, part))
         return sums

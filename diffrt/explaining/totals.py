@@ -13,7 +13,7 @@ Where the computation branches (max, abs, where) there is a case for each side, 
 too long keeps names for what it is made of, with their own formulas below.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,11 @@ from diffrt.explaining.graph import Graph, Node
 from diffrt.explaining.symbolic import Formula
 from diffrt.explaining.symbols import NoFormula
 from diffrt.explaining.wording import component, derivative
+
+SMALL, MANY = 250, 30
+"""Numbers of a computation whose formulas are found without being asked for, and so many of these."""
+READABLE = 160
+"""Characters of a formula that is told without being asked for."""
 
 
 def formula(
@@ -51,6 +56,32 @@ def formula(
     """
     known = of_function(output, at) if callable(output) and not isinstance(output, Var | Graph) else of_graph(output)
     return formula_in(known, input, entry, keep)
+
+
+def short_formulas(whole: Graph, steps: Graph, wanted: Sequence[tuple[Node, int]]) -> dict[tuple[int, int], Formula]:
+    """Some derivatives of the output in the words of the named steps, by the node's number and the entry: those that
+    can be read in a line or two, in a computation that is small enough for all of them to be found in a moment.
+
+    whole: all operations, or the same as `steps`. wanted: nodes of `steps` with the entry that is meant.
+    """
+    found: dict[tuple[int, int], Formula] = {}
+    if sum(node.size for node in whole.nodes if node.var is not None) > 2 * SMALL:
+        return found
+    try:
+        computation = of_graph(whole)
+    except (NoFormula, ValueError):
+        return found
+    if computation.size > SMALL:
+        return found
+    keep = {n.name for n in steps.nodes if n.given}
+    for node, entry in wanted[:MANY]:
+        try:
+            made = formula_in(computation, node_of(computation.graph, node), entry, keep)
+        except (NoFormula, ValueError):
+            continue
+        if len(made.text) <= READABLE and not any(case.where for case in made.cases):
+            found[node.number, entry] = made
+    return found
 
 
 def formula_in(
