@@ -1,6 +1,7 @@
 """Derivatives in symbols are the gradient: at the points at which they were compared, and at others."""
 
 import dataclasses
+import json
 import math
 import re
 import shutil
@@ -12,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import diffrt
 from diffrt import autograd as ag
 from diffrt.autograd import TABLE, named, variable
 from diffrt.autograd.operations import FUNCTIONS
-from diffrt.explaining import NoFormula, formula, graph_of
+from diffrt.commands import main
+from diffrt.explaining import NoFormula, formula, graph_of, html_of
 from diffrt.explaining.latex import explain_latex, explain_slides
 
 # A row of the table by its name, on inputs inside its domain.
@@ -89,7 +92,7 @@ def check(data, length):
             assert mine == pytest.approx(right, rel=1e-6, abs=1e-7 * (1.0 + abs(right))), str(found)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.data())
 def test_formulas_of_random_programs_are_the_gradient_at_other_points(data):
     check(data, data.draw(st.integers(1, 3)))
@@ -262,3 +265,27 @@ def test_sympy_is_imported_only_for_a_formula():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_pixel_is_told_in_the_words_of_its_steps_and_an_edge_has_no_formula(monkeypatch, capsys):
+    scene = diffrt.load_scene("scenes/tiny.toml")
+    why = diffrt.explain(scene, (2, 0), "lamp.intensity.r", channel="r", edges="ignore")
+    assert why.formula().text == "ball.material.albedo.x * cosine * falloff / pi"
+    assert f"  = {why.formula().text}\n" in why.text and "by the chain rule" in why.derivation
+    assert why.formula(plugged_in=True).value == pytest.approx(why.derivative, rel=1e-12)
+    with pytest.raises(NoFormula, match="crossing, outline of ball"):
+        diffrt.explain(scene, (2, 0), "ball.radius", channel="r").formula()
+    arguments = ["explain", "scenes/tiny.toml", "--pixel", "2,0", "--wrt", "ball.radius", "--format", "formula"]
+    monkeypatch.setattr(sys, "argv", ["diffrt", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and told.count("\n") == 1 and "no formula" in told
+
+
+def test_the_page_tells_the_gradient_of_a_step_in_symbols():
+    graph = graph_of(activation(*(variable(v, name) for name, v in POINT.items())))
+    page = html_of(graph, "activation")
+    data = json.loads(re.search(r'id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+    told = {node["name"]: node.get("total") for node in data["nodes"].values()}
+    assert told["a"] == formula(graph, "a").text and told["v1"] is None and told["b"]

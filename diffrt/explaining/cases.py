@@ -16,8 +16,8 @@ WHOLE = 60
 """Ops of a part that has no name, before it gets one."""
 PLUGGED = 300
 """Ops of a formula into which no more is plugged in."""
-SIMPLIFIED = 60
-"""Ops of a formula that sympy may try to simplify in all its ways."""
+FACTORED, SIMPLIFIED = 60, 14
+"""Ops of a formula that sympy may try to factor, and to simplify in all its ways, which takes it seconds for more."""
 NAMES = 24
 """Quantities with a formula of their own, below the formula."""
 OPS = 1000
@@ -194,6 +194,7 @@ class _Writer:
         self.used: dict[tuple[int, int], list[Symbol]] = {}
         self.kinks: dict[str, None] = {}
         self._memo: dict[int, tuple[Any, int]] = {}
+        self._simple: dict[Any, list[Any]] = {}
         self._parts = 0
 
     # From symbols to expressions.
@@ -401,10 +402,16 @@ class _Writer:
         compute = self._compiled(best)
         by_name = {s.name: s.number for s in self.record.symbols if s.name}
         self.best = best
+
+        def numbers(values: Mapping[str, float]) -> dict[int, float]:
+            if unknown := [name for name in values if name not in by_name]:
+                raise ValueError(f"no number is called {unknown[0]!r} here; there are {', '.join(by_name)}")
+            return {by_name[name]: float(value) for name, value in values.items()}
+
         return Case(
             tuple(self._conditions()), *both(best), tuple(steps), where, len(points),
-            lambda values: compute({by_name[k]: float(v) for k, v in values.items()}),
-            lambda values: self.holds({by_name[k]: float(v) for k, v in values.items()}),
+            lambda values: compute(numbers(values)),
+            lambda values: self.holds(numbers(values)),
         )  # fmt: skip
 
     def _conditions(self) -> list[tuple[str, str]]:
@@ -433,11 +440,15 @@ class _Writer:
 
     def _simpler(self, plain: Any) -> list[Any]:
         """The same in other forms."""
+        if plain in self._simple:
+            return self._simple[plain]
         sp = self.sympy
         functions = sorted((f for f in plain.atoms(sp.Function) if not isinstance(f, sp.exp)), key=str)
         tries: list[Callable[[Any], Any]] = [sp.factor_terms, sp.powsimp]
+        if plain.count_ops() <= FACTORED:
+            tries.append(sp.factor)
         if plain.count_ops() <= SIMPLIFIED:
-            tries += [sp.factor, sp.simplify]
+            tries.append(sp.simplify)
         if plain.count_ops() <= PLUGGED / 2 and functions:
             tries.append(lambda e: sp.factor_terms(sp.collect(sp.expand_mul(e), functions, sp.factor)))
         found = [plain]
@@ -446,7 +457,8 @@ class _Writer:
                 found.append(simpler(plain))
             except Exception:  # sympy knows no way; the formula stays as it is
                 continue
-        return list(dict.fromkeys(found))
+        self._simple[plain] = list(dict.fromkeys(found))
+        return self._simple[plain]
 
     def _compiled(self, expression: Any) -> Callable[[Mapping[int, float]], float]:
         """From values of what is given, by number, to the value of an expression, with 30 digits on the way."""

@@ -12,7 +12,7 @@ from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.explaining.symbols import NoFormula, Record, Symbol, needed, on_symbols, traced
 from diffrt.explaining.wording import component, derivative
 
-TRIES = 80
+TRIES = 160
 """Points that are tried to find some at which a formula can be compared."""
 
 

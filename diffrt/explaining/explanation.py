@@ -16,6 +16,7 @@ from diffrt.explaining.html import html_of
 from diffrt.explaining.latex import explain_latex, explain_slides
 from diffrt.explaining.path import Paths, find_paths
 from diffrt.explaining.symbolic import Formula
+from diffrt.explaining.symbols import NoFormula
 from diffrt.explaining.text import explain_text
 from diffrt.explaining.totals import formula
 from diffrt.explaining.trace import source_of, trace
@@ -76,6 +77,16 @@ class Explanation:
         """
         keep = () if plugged_in else [n.name for n in self.steps.nodes if n.given]
         return formula(self.whole, self.source, self.entry if entry is None else entry, keep=keep)
+
+    @property
+    def derivation(self) -> str:
+        """The derivative in symbols, for each number of the parameter: from the chain rule in the words of the named
+        steps to the formula. Raises InputError where there is none."""
+        try:
+            found = [self.formula(k) for k in (range(self.source.size) if self.entry is None else [self.entry])]
+        except NoFormula as why:
+            raise InputError(f"{self.title}: {why}") from None
+        return "\n\n".join(f"{each.name}\n{each.derivation}" for each in found)
 
     @property
     def title(self) -> str:

@@ -109,7 +109,8 @@ class _Page:
             for step in backward_steps(graph)
         ]  # fmt: skip
         if not long:
-            wanted = [(n, 0) for n in graph.nodes if n.adjoint is not None and n.size == 1 and n is not graph.output]
+            named = [n for n in graph.nodes if (n.given or n.leaf) and n.adjoint is not None and n is not graph.output]
+            wanted = [(n, 0) for n in named if n.size == 1]
             for (number, _), made in short_formulas(self.whole or graph, graph, wanted).items():
                 self.nodes[f"n{number}"]["total"] = printable(made.text)
         order = [name for name in level["nodes"] if self.nodes[name]["kind"] != "constant"]
