@@ -138,6 +138,13 @@ def test_a_formula_says_the_condition_of_each_side_and_what_it_is_at_the_kink():
         found.at({"x": 2.0, "y": 2.0})
 
 
+def test_an_input_that_meets_itself_shares_the_derivative_as_the_core_has_it():
+    at = {"x": -1.3}
+    assert formula(lambda x: ag.maximum(x, x) * 3.0, "x", at=at).text == "3"
+    assert formula(lambda x: ag.minimum(x, x) * x, "x", at=at).text == "2 * x"
+    assert formula(lambda x: ag.absolute(x - x) + x, "x", at=at).text == "1"
+
+
 def test_a_branch_of_python_is_a_condition_too():
     found = formula(lambda x: x * x if x > 0.0 else -x, "x", at={"x": 1.5})
     assert (found.text, found.at({"x": 3.0})) == ("2 * x where x > 0", 6.0)

@@ -331,7 +331,6 @@ minimum = elementwise(
     about="The smaller one, entry by entry.", backward="passes it to the smaller one",
     kinks="x = y, where each input has one half of the derivative",
     spelled=lambda x, y: where(less(x, y), x, y),
-    textbook=(lambda out, x, y: less(x, y), lambda out, x, y: greater(x, y)),
     bounds=affine.minimum,
 )  # fmt: skip
 maximum = elementwise(
@@ -342,7 +341,6 @@ maximum = elementwise(
     about="The larger one, entry by entry.", backward="passes it to the larger one",
     kinks="x = y, where each input has one half of the derivative",
     spelled=lambda x, y: where(greater(x, y), x, y),
-    textbook=(lambda out, x, y: greater(x, y), lambda out, x, y: less(x, y)),
     bounds=affine.maximum,
 )  # fmt: skip
 _where = elementwise(
@@ -356,7 +354,7 @@ sign: Function = elementwise(
     "sign", np.sign, (None,), scalar=lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else x,
     code=lambda t, x: t.choose(x > 0.0, 1.0, t.choose(x < 0.0, -1.0, x)), inline=True,
     about="-1, 0 or 1, as a plain value without derivative.",
-    spelled=lambda x: where(greater(x, 0.0), 1.0, -1.0),
+    spelled=lambda x: where(greater(x, 0.0), 1.0, where(less(x, 0.0), -1.0, 0.0)),
     bounds=affine.sign,
 )  # fmt: skip
 

@@ -196,7 +196,7 @@ def _computed(edges: Sequence[Edge]) -> str:
     var = edges[0].target.var if edges else None
     if var is None or var.op is None or edges[0].between is not None:
         return ", ".join(dict.fromkeys(_text(e.source.name) for e in edges)) or "given"
-    name = rf"\operatorname{{{_text(var.op.name)}}}"
+    name = rf"\operatorname{{{in_latex(var.op.name)}}}"
     parts = [rf"\text{{{_text(x.name)}}}" for x in edges[0].target.inputs]
     return rf"\fitted{{{written(var.op.latex or var.op.form, name, parts, var.settings or {})}}}"
 
