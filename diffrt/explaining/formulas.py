@@ -17,6 +17,7 @@ import numpy as np
 from diffrt.autograd.variable import Var
 from diffrt.errors import printable
 from diffrt.explaining.graph import Edge, Graph, Node
+from diffrt.explaining.symbols import MOVES
 from diffrt.explaining.wording import shortened, tidy, written
 
 SUM, PRODUCT, POWER, ATOM = range(4)
@@ -44,8 +45,6 @@ class Text(NamedTuple):
 
 
 ONE, ZERO, MORE = Text("1"), Text("0"), Text("…")
-MOVES = ("reshape", "broadcast_to", "transpose", "index", "place", "stack", "concatenate", "take", "scatter_add")
-"""Ops that only move entries: the local derivative has ones and zeros."""
 
 
 def formula_of(node: Node, single: bool = False) -> str:
@@ -181,12 +180,8 @@ def _partial(var: Var, position: int, names: Mapping[int, Text], depth: int) -> 
         return Text("-(dg/dp) / (dg/ds)", PRODUCT)
     if op.partials is None:
         return MORE
-    rule = op.partials[position]
-    if op.name == "tanh":  # the core's own has e^x twice, for its digits
-
-        def rule(out: Any, x: Any) -> Any:
-            return 1.0 - out * out
-
+    # That of a choice says which side was taken; others are read as a textbook has them.
+    rule = (op.textbook if op.textbook and op.spelled is None else op.partials)[position]
     if not callable(rule):
         return ONE if rule is None else _read(rule, names, depth)
     stands: dict[int, Text] = {}

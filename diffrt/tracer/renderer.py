@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, pushforward, stack
 from diffrt.compiler import Engine, choose_engine
 from diffrt.errors import InputError, shown
-from diffrt.image import Image
+from diffrt.image import Image, figure_html
 from diffrt.memory import require_memory
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
@@ -125,6 +125,12 @@ class Report:
         if self.edges == "ignore":
             return "edges are ignored: what moving silhouettes, shadow borders and mirror images change is missing"
         return f"edges without a derivative: {self.without_derivative}"
+
+    def html_of(self, values: Any) -> str:
+        """The image, or empty for what is none, for a notebook that shows a Var."""
+        if np.ndim(values) != 3 or np.shape(values)[2] != 3 or not np.size(values) or not np.isfinite(values).all():
+            return ""
+        return figure_html(values)
 
     def __str__(self) -> str:
         first = f"{self.samples} samples, {self.crossings} crossings, engine {self.engine}"
