@@ -5,6 +5,8 @@ most of their parts, so that two values tell: with m(c) the formula with c E in 
 
     c = 1 + (right - m(1)) / (m(2) - m(1))    if m(3) - m(2) = m(2) - m(1)
 
+In what stands below a fraction bar the reciprocal is linear, and the same is asked of it.
+
 If c is -1 at all samples, the sign of E is wrong; if it is 2, a factor is missing; if it is x^2, it is x^2; and if
 (c - 1) E is one number, or a quantity, that was forgotten in a sum. Besides, a few common slips are tried: the sine for
 the cosine, an exponent off by one, the letters of an index swapped.
@@ -218,11 +220,17 @@ class Written:
         values = [self.along(tree, self.few, {_C: c}) for c in (1.0, 2.0, 3.0)]
         if any(v is None for v in values):
             return None
-        one, two, three = (np.asarray(v) for v in values)
-        step, size = two - one, np.abs(one) + np.abs(two)
-        if (np.abs(step) <= 1e-9 * size).any() or not same(three - two, step, size):
-            return None
-        return np.asarray(1.0 + (self.at(self.s.right, self.few) - one) / step)
+        right = self.at(self.s.right, self.few)
+        # A formula that is one part over another is linear in the parts above, and its reciprocal in those below.
+        for turned in (False, True):
+            if turned and not all(np.asarray(v).all() for v in (right, *values)):
+                return None
+            with np.errstate(all="ignore"):
+                one, two, three, whole = (1.0 / np.asarray(v) if turned else np.asarray(v) for v in (*values, right))
+            step, size = two - one, np.abs(one) + np.abs(two)
+            if (np.abs(step) > 1e-9 * size).all() and same(three - two, step, size):
+                return np.asarray(1.0 + (whole - one) / step)
+        return None
 
     def values(self, node: ast.AST) -> Numbers | None:
         """The part itself at a few samples, if it is a number there, or one for each entry."""
