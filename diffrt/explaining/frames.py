@@ -1,7 +1,8 @@
 """Figures that follow one another: as panels on one sheet of paper, or on a page that goes through them.
 
-    panels(figures, 4).save("paths.svg")
-    page_of(figures, "The seven paths")   # HTML, with nothing to load
+    figures = figures_of_paths(graph, graph["x1"])
+    panels(figures, 2).save("paths.svg")
+    Frames(figures, "The seven paths").save("paths.html")
 
 The page shows one figure at a time, fitted to its window, above a strip from which any other is chosen; arrow keys and
 the space bar go on, and on paper all of them are printed.
@@ -10,7 +11,9 @@ the space bar go on, and on paper all of them are printed.
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +25,7 @@ from diffrt.explaining.layout import Point
 from diffrt.explaining.passes import backward_steps
 from diffrt.explaining.path import find_paths
 from diffrt.explaining.wording import bracketed, component, counted, derivative, shortened, tidy
+from diffrt.files import expect_path, write_whole
 
 
 def figures_of_paths(
@@ -109,26 +113,55 @@ def panels(figures: Sequence[Figure], columns: int, title: str = "", paper: Poin
     return canvas.figure((width, height), title, paper)
 
 
-def page_of(figures: Sequence[Figure], title: str, thumbs: Sequence[Figure] = (), words: str = "") -> str:
-    """A page that goes through figures.
+@dataclass(frozen=True, repr=False)
+class Frames:
+    """Figures that follow one another on a page. In a notebook it shows itself.
 
-    thumbs: small pictures for the strip, one for each figure; without them it has numbers. words: a paragraph below.
-    Raises InputError for no figures, and for thumbs of another number.
+    title: of the page. thumbs: small pictures for the strip, one for each figure; without them it has numbers. words: a
+    paragraph below. Raises InputError for no figures, and for thumbs of another number.
     """
-    if not figures or (thumbs and len(thumbs) != len(figures)):
-        raise InputError(f"page: found {len(figures)} figures and {len(thumbs)} thumbs, needed: as many of each")
-    strip, frames = [], []
-    for k, figure in enumerate(figures):
-        told = html.escape(printable(figure.caption or f"figure {k + 1}"))
-        face = _drawn(thumbs[k]) if thumbs else str(k + 1)
-        strip.append(f'<button type="button" title="{told}" aria-label="{told}">{face}</button>')
-        frames.append(f'<figure id="frame{k + 1}" aria-label="{told}">{_drawn(figure)}</figure>')
-    parts = {
-        "TITLE": html.escape(printable(title)), "STRIP": "".join(strip), "FRAMES": "\n".join(frames), "LIT": LIT,
-        "WORDS": f"<p>{html.escape(printable(words))}</p>" if words else "",
-    }  # fmt: skip
-    page = resources.files("diffrt.explaining").joinpath("frames.html").read_text(encoding="utf-8")
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], page)
+
+    figures: Sequence[Figure]
+    title: str
+    thumbs: Sequence[Figure] = ()
+    words: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.figures or (self.thumbs and len(self.thumbs) != len(self.figures)):
+            told = f"{len(self.figures)} figures and {len(self.thumbs)} thumbs"
+            raise InputError(f"frames: found {told}, needed: one figure or more, and as many thumbs or none")
+
+    def html(self) -> str:
+        """The page, with nothing to load."""
+        strip, frames = [], []
+        for k, figure in enumerate(self.figures):
+            told = html.escape(printable(figure.caption or f"figure {k + 1}"))
+            face = _drawn(self.thumbs[k]) if self.thumbs else str(k + 1)
+            strip.append(f'<button type="button" title="{told}" aria-label="{told}">{face}</button>')
+            frames.append(f'<figure id="frame{k + 1}" aria-label="{told}">{_drawn(figure)}</figure>')
+        parts = {
+            "TITLE": html.escape(printable(self.title)), "STRIP": "".join(strip), "FRAMES": "\n".join(frames),
+            "WORDS": f"<p>{html.escape(printable(self.words))}</p>" if self.words else "", "LIT": LIT,
+        }  # fmt: skip
+        page = resources.files("diffrt.explaining").joinpath("frames.html").read_text(encoding="utf-8")
+        # In one pass, so that a name such as "@STRIP@" stays a name.
+        return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], page)
+
+    def save(self, path: str | Path) -> None:
+        """Write the page to a file, entirely or not at all. Raises InputError for another suffix than .html."""
+        expect_path(path)
+        if Path(path).suffix.lower() != ".html":
+            raise InputError(f"{path}: found the suffix '{Path(path).suffix}', allowed: .html")
+        write_whole(path, self.html().encode())
+
+    def _repr_html_(self) -> str:
+        style = "width: 100%; height: 620px; border: 0"
+        return (
+            f'<iframe srcdoc="{html.escape(self.html())}" title="{html.escape(self.title)}" style="{style}"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<Frames of {len(self.figures)} figures: {printable(self.title)}>"
 
 
 def _drawn(figure: Figure) -> str:

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from diffrt.autograd import cos, exp, log, named, variable
 from diffrt.explaining import find_paths, graph_of, html_of
-from diffrt.explaining.frames import figures_of_paths, page_of, panels
+from diffrt.explaining.frames import Frames, figures_of_paths, panels
 from diffrt.marking import load_derivation
 
 HERE = Path(__file__).parent
 A4 = (210.0, 297.0)
+TITLE = "Seven paths from x1 to L, and their sum"
 
 
 def loss(x, second_reading=False):
@@ -35,9 +36,10 @@ def graph(second_reading=False):
     return graph_of(loss(x, second_reading)).steps()
 
 
-def figures():
+def frames():
     """The seven paths from x1, each lit, and all of them."""
-    return figures_of_paths(steps := graph(), steps["x1"])
+    steps = graph()
+    return Frames(figures_of_paths(steps, steps["x1"]), TITLE)
 
 
 def main(folder):
@@ -56,9 +58,8 @@ def main(folder):
     for name in ("activation.toml", "activation_second_reading.toml"):
         print(f"{name}\n{load_derivation(HERE / name).mark()}\n")
 
-    title = "Seven paths from x1 to L, and their sum"
-    panels(figures(), 2, title, A4).save(folder / "activation.svg")
-    (folder / "activation.html").write_text(page_of(figures(), title), encoding="utf-8")
+    panels(frames().figures, 2, TITLE, A4).save(folder / "activation.svg")
+    frames().save(folder / "activation.html")
     (folder / "activation_graph.html").write_text(html_of(graph(), "A made-up activation"), encoding="utf-8")
 
 

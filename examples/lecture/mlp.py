@@ -17,7 +17,7 @@ import numpy as np
 from diffrt.autograd import matmul, named, tanh, variable
 from diffrt.explaining import backward_text, forward_text, graph_of, html_of
 from diffrt.explaining.drawing import figure_of
-from diffrt.explaining.frames import figures_of_backward, page_of
+from diffrt.explaining.frames import Frames, figures_of_backward
 
 TITLES = {1: "An MLP of one layer: matmul, +, tanh", 2: "Two layers: the same three operations once more"}
 FILES = {1: "mlp", 2: "mlp_two_layers"}
@@ -36,6 +36,11 @@ def graph(layers=1):
     return graph_of(named((out * out).sum(), "loss"))
 
 
+def frames(layers=1):
+    """The backward pass, step by step."""
+    return Frames(figures_of_backward(graph(layers)), TITLES[layers])
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     print("forward\n" + forward_text(graph()))
@@ -43,8 +48,7 @@ def main(folder):
     print("\ntwo layers, backward\n" + backward_text(graph(2)))
     for layers, title in TITLES.items():
         figure_of(graph(layers), title=title).save(folder / f"{FILES[layers]}.svg")
-        page = page_of(figures_of_backward(graph(layers)), title)
-        (folder / f"{FILES[layers]}.html").write_text(page, encoding="utf-8")
+        frames(layers).save(folder / f"{FILES[layers]}.html")
     (folder / "mlp_graph.html").write_text(html_of(graph(), TITLES[1]), encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from diffrt import explain, load_scene
 from diffrt.explaining import dot_of, forward_text, trace
 from diffrt.explaining.drawing import figure_of
-from diffrt.explaining.frames import figures_of_paths, page_of
+from diffrt.explaining.frames import Frames, figures_of_paths
 from diffrt.explaining.text import explain_text
 from diffrt.marking import load_derivation
 
@@ -26,6 +26,12 @@ def steps():
     return explain(SCENE, (2, 0), "lamp.position.y", channel="r", edges="ignore").graph
 
 
+def frames():
+    """The paths from the lamp's height to the pixel."""
+    between = steps()
+    return Frames(figures_of_paths(between, between["lamp.position"], 1), TITLE)
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     graph = trace(SCENE, (2, 0), "r", edges="ignore")
@@ -34,10 +40,8 @@ def main(folder):
     print(explain_text(named, named["lamp.position"], 1), "\n")
     print(load_derivation(HERE / "pixel_by_hand.toml").mark())
 
-    between = steps()
-    figure_of(between, title=TITLE).save(folder / "pixel.svg")
-    page = page_of(figures_of_paths(between, between["lamp.position"], 1), TITLE)
-    (folder / "pixel_paths.html").write_text(page, encoding="utf-8")
+    figure_of(steps(), title=TITLE).save(folder / "pixel.svg")
+    frames().save(folder / "pixel_paths.html")
     explain(SCENE, (2, 0), "lamp.position.y", channel="r").save(folder / "pixel.html")
     (folder / "pixel.dot").write_text(dot_of(graph), encoding="utf-8")
 

@@ -16,7 +16,7 @@ import numpy as np
 from diffrt.autograd import matmul, named, scope, tanh, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.explaining import backward_text, graph_of, html_of
-from diffrt.explaining.frames import page_of
+from diffrt.explaining.frames import Frames
 from diffrt.explaining.passes import backward_steps
 from diffrt.explaining.sheet import sheet_of
 from diffrt.explaining.wording import tidy
@@ -61,7 +61,7 @@ def sums():
     return found
 
 
-def figures():
+def frames():
     """The graph, and what each position adds."""
     steps = graph()
     found = [sheet_of(steps, PLACES, TITLE, gradients=False)]
@@ -71,7 +71,7 @@ def figures():
         line = f"backward at position {position}: the gradients of W, b and v gain their parts, +="
         found.append(sheet_of(steps, PLACES, TITLE, lit=lit, notes=notes, below=[line], gradients=False))
     end = "the sums stand: the gradients of the shared leaves"
-    return [*found, sheet_of(steps, PLACES, TITLE, below=[end])]
+    return Frames([*found, sheet_of(steps, PLACES, TITLE, below=[end])], TITLE)
 
 
 def main(folder):
@@ -84,7 +84,7 @@ def main(folder):
     print("\nequal to the gradient:", np.allclose(so_far, steps.gradient(steps["W"])))
 
     sheet_of(steps, PLACES, TITLE).save(folder / "scanning_mlp.svg")
-    (folder / "scanning_mlp.html").write_text(page_of(figures(), TITLE), encoding="utf-8")
+    frames().save(folder / "scanning_mlp.html")
     (folder / "scanning_mlp_graph.html").write_text(html_of(whole(), TITLE), encoding="utf-8")
 
 

@@ -22,10 +22,9 @@ from diffrt.autograd import cross, maximum, named, norm, normalize, scope, sqrt,
 from diffrt.autograd.naming import watch_scopes
 from diffrt.explaining import graph_of
 from diffrt.explaining.drawing import Canvas
-from diffrt.explaining.frames import page_of, panels
+from diffrt.explaining.frames import Frames, panels
 from diffrt.explaining.sheet import sheet_of
 from diffrt.image import srgb_levels
-from diffrt.marking import load_derivation
 
 HERE = Path(__file__).parent
 SCENE = load_scene(HERE.parents[1] / "scenes" / "tiny.toml")
@@ -173,7 +172,8 @@ def frames():
         line = f"step {k}:  lamp {lamp};  ball {ball};  loss {loss:.2e}"
         figures.append(replace(sheet(unknowns, line)[1], caption=line))
         thumbs.append(thumb(graph_at(unknowns)[1], line))
-    return figures, thumbs
+    words = "Each step moves the lamp and the ball against the gradient of the loss, which is written in their boxes."
+    return Frames(figures, TITLE, thumbs, words)
 
 
 def main(folder):
@@ -185,14 +185,10 @@ def main(folder):
     figure.save(folder / "sheet.svg")
     sheet(START, "one pixel: what its light is made from", (2, 0))[1].save(folder / "sheet_one_pixel.svg")
 
-    figures, thumbs = frames()
-    print(f"{len(figures) - 1} steps: {figures[0].caption}\n  to {figures[-1].caption}")
-    panels(thumbs, 6, "The picture at every step").save(folder / "descent.svg")
-    words = "Each step moves the lamp and the ball against the gradient of the loss, which is written in their boxes."
-    (folder / "sheet.html").write_text(page_of(figures, TITLE, thumbs, words), encoding="utf-8")
-
-    for name in ("pixel_by_hand.toml", "pixel_edge_by_hand.toml"):
-        print(f"\n{name}\n{load_derivation(HERE / name).mark()}")
+    steps = frames()
+    print(f"{len(steps.figures) - 1} steps: {steps.figures[0].caption}\n  to {steps.figures[-1].caption}")
+    panels(steps.thumbs, 6, "The picture at every step").save(folder / "descent.svg")
+    steps.save(folder / "sheet.html")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 from diffrt.autograd import batch_norm, exp, jacobian, log, mean, named, softmax, sqrt, sum, variable
 from diffrt.explaining import forward_text, graph_of
 from diffrt.explaining.drawing import figure_of
-from diffrt.explaining.frames import figures_of_backward, page_of
+from diffrt.explaining.frames import Frames, figures_of_backward
 from diffrt.marking import load_derivation
 
 HERE = Path(__file__).parent
@@ -47,6 +47,11 @@ def batch_norm_graph():
 GRAPHS = {"softmax": softmax_graph, "batch_norm": batch_norm_graph}
 
 
+def frames(name):
+    """The backward pass, step by step."""
+    return Frames(figures_of_backward(GRAPHS[name]()), TITLES[name])
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     s = softmax(X)
@@ -65,7 +70,7 @@ def main(folder):
     for name, make in GRAPHS.items():
         print(f"\n{name}.toml\n{load_derivation(HERE / f'{name}.toml').mark()}")
         figure_of(make(), title=TITLES[name]).save(folder / f"{name}.svg")
-        (folder / f"{name}.html").write_text(page_of(figures_of_backward(make()), TITLES[name]), encoding="utf-8")
+        frames(name).save(folder / f"{name}.html")
 
 
 if __name__ == "__main__":
