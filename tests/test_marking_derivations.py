@@ -173,6 +173,19 @@ def test_a_pixel_worked_out_by_hand_is_confirmed():
     assert {line.verdict for line in found.lines} == {"right"} and len(found.lines) == 34
 
 
+def test_steps_of_a_pixel_with_edges_have_names_in_formulas():
+    given = {"file": "scenes/tiny.toml", "pixel": [0, 2], "channel": "r", "edges": "exact"}
+    partials = {
+        "pixel_r / pixel[0]": "1",
+        "area_of_samples / crossing_shadow_outline_of_ball_lamp": "(1 - crossing_shadow_outline_of_ball_lamp_2) / 32",
+        "x_of_samples / crossing_shadow_outline_of_ball_lamp_2": "1 / 12",
+    }
+    found = parse_derivation({"scene": given, "output": "pixel_r", "partials": partials}).mark()
+    assert {line.verdict for line in found.lines} == {"right"}, found
+    with pytest.raises(InputError, match="output: there is no quantity"):
+        parse_derivation({"scene": given, "output": "pixel_q", "partials": partials})
+
+
 def test_a_wrong_partial_of_a_pixel_is_found():
     given = {"file": "scenes/tiny.toml", "pixel": [2, 0], "channel": "r"}
     partials = {"falloff / lamp.position[1]": "-2 * to_light[1] / distance^2"}

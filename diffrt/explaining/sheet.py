@@ -294,9 +294,10 @@ class _Plan:
                 far = max(b.spot(name)[0] for b in taps)
                 end = max((b.spot(name)[0] for b in used), default=x)
                 canvas.line([(x, y), (end, y)], colour, 2.0)
-                canvas.begin(DIM)
-                canvas.line([(end, y), (far, y)], colour, 2.0)
-                canvas.end()
+                if end < far:
+                    canvas.begin(DIM)
+                    canvas.line([(end, y), (far, y)], colour, 2.0)
+                    canvas.end()
                 canvas.dot((x, y), colour)
                 for block in taps:
                     tx, ty = block.spot(name)
@@ -315,7 +316,8 @@ class _Plan:
         canvas.begin(1.0 if on is None or first.number in on else DIM)
         x, y = at["right"][first.number]
         w, _ = self.boxes[first.number].size
-        for lights in (False, True):  # all of the trunk, and as far as lit wires lead into it
+        # All of the trunk, and that part of it into which lit wires lead.
+        for lights in (True,) if on is None else (False, True):
             rows = [heights[b.row] for b in self.blocks.values() for n in self.collected(b)
                     if not lights or on is None or n.number in on]  # fmt: skip
             canvas.begin(1.0 if lights else DIM)
