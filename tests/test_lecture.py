@@ -194,7 +194,7 @@ def exercises():
 
 
 def check(path):
-    """That an exercise is right, and that in its sibling what was planted is found, with its reason, and nothing else."""
+    """That an exercise is right, and that in its sibling what was planted is found, and nothing else."""
     right = load_derivation(path).mark()
     assert {line.verdict for line in right.lines} == {"right"}, right
     sibling = path.with_name(f"{path.stem}_wrong.toml")

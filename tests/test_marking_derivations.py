@@ -18,6 +18,7 @@ from diffrt.errors import InputError
 from diffrt.marking import check_gradient, load_derivation, verify
 from diffrt.marking.formula import Formula
 from diffrt.marking.reading import parse_derivation
+from diffrt.marking.spelling import spelled
 from diffrt.marking.work import Overworked, at_most, spend
 
 X, X3, X2 = {"x": {"domain": [0.3, 1.7]}}, {"x": {"shape": [3], "domain": [0.3, 1.7]}}, {
@@ -173,17 +174,14 @@ def test_a_pixel_worked_out_by_hand_is_confirmed():
     assert {line.verdict for line in found.lines} == {"right"} and len(found.lines) == 34
 
 
-def test_steps_of_a_pixel_with_edges_have_names_in_formulas():
-    given = {"file": "scenes/tiny.toml", "pixel": [0, 2], "channel": "r", "edges": "exact"}
-    partials = {
-        "pixel_r / pixel[0]": "1",
-        "area_of_samples / crossing_shadow_outline_of_ball_lamp": "(1 - crossing_shadow_outline_of_ball_lamp_2) / 32",
-        "x_of_samples / crossing_shadow_outline_of_ball_lamp_2": "1 / 12",
-    }
-    found = parse_derivation({"scene": given, "output": "pixel_r", "partials": partials}).mark()
-    assert {line.verdict for line in found.lines} == {"right"}, found
+def test_steps_of_a_pixel_have_names_in_formulas_and_one_of_them_may_be_the_output():
+    assert spelled("crossing, outline of ball (2)") == "crossing_outline_of_ball_2" and spelled("t (ball)") == "t_ball"
+    given = {"file": "scenes/tiny.toml", "pixel": [2, 0], "channel": "r"}
+    claims = {"partials": {"to_light[0] / distance": "-to_light[0] / distance"}, "totals": {}}
+    found = parse_derivation({"scene": given, "output": "to_light", **claims}).mark()
+    assert found.lines[0].verdict == "right"
     with pytest.raises(InputError, match="output: there is no quantity"):
-        parse_derivation({"scene": given, "output": "pixel_q", "partials": partials})
+        parse_derivation({"scene": given, "output": "to_lihgt", **claims})
 
 
 def test_a_wrong_partial_of_a_pixel_is_found():
