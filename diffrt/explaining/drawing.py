@@ -213,12 +213,12 @@ class Box:
 
 def box_of(
     node: Node, graph: Graph, notes: Sequence[str] | None = None, gradients: bool = True, longest: int = 54,
-    within: str = "",
+    within: str = "", room: Sequence[str] = (),
 ) -> Box:  # fmt: skip
     """The box of a node: its name, its formula, its value, the derivative of the output by it, and lines of notes.
 
-    longest: characters of a line, which is cut if it has more. within: the scope that the box is drawn in, which names
-    need not say again.
+    longest: characters of a line, which is cut if it has more, but for notes. within: the scope that the box is drawn
+    in, which names need not say again. room: lines of notes that the box has room for, whatever its own are.
     """
 
     def called(x: Node) -> str:
@@ -237,13 +237,17 @@ def box_of(
     if gradients and node.adjoint is not None and not graph.part and node is not graph.output:
         label = derivative(called(graph.output), name)
         lines.append((f"{label} = {_brief(node.adjoint, longest - len(label) - 3)}", "gradient"))
-    told = notes or ((why_zero(node, graph),) if not node.constant else ())
-    lines += [(_cut(line, longest), "note") for line in told if line]
+    told = list(notes or ())
+    if not told and not node.constant and (why := why_zero(node, graph)):
+        told = [_cut(why, longest)]
+    lines += [(line, "note") for line in told]
     kind = "constant" if node.constant else "output" if node is graph.output else "leaf" if node.leaf else "step"
     if is_crossing(node):
         kind = "crossing"
-    width = max(text_width(t, HEADING if k == "name" else BODY, k == "name") for t, k in lines)
+    measured = [*lines, *((line, "note") for line in room)]
+    width = max(text_width(t, HEADING if k == "name" else BODY, k == "name") for t, k in measured)
     height = sum((HEADING if k == "name" else BODY) + 2.0 for _, k in lines)
+    height += (BODY + 2.0) * max(0, len(room) - len(told))
     return Box(node, tuple(lines), kind, (max(width + 14.0, 40.0), height + 8.0))
 
 
@@ -291,6 +295,7 @@ def figure_of(
     notes: Mapping[str, Sequence[str]] | None = None,
     gradients: bool = True,
     labels: Callable[[Edge], str] | None = None,
+    room: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
     """A picture of a graph.
 
@@ -298,20 +303,41 @@ def figure_of(
     lit: a path, or edges: what is not on them is dimmed, and
     they carry their local derivatives. title, below: lines of text above and below. notes: lines of text in boxes, by
     the names of their nodes. gradients: whether boxes have the derivative of the output by them. labels: what stands at
-    an edge, instead of the local derivatives of those that are lit.
+    an edge, instead of the local derivatives of those that are lit. room: lines of notes for which boxes keep room, by
+    the names of their nodes.
     """
     chosen = None if lit is None else list(lit.edges if isinstance(lit, Path) else lit)
     keys = {_key(e) for e in chosen or ()}
     on = {n.number for e in chosen or () for n in (e.source, e.target)}
-    boxes = {f"n{n.number}": box_of(n, graph, (notes or {}).get(n.name), gradients) for n in _drawn(graph)}
+    notes, room = notes or {}, room or {}
+    boxes = {
+        f"n{n.number}": box_of(n, graph, notes.get(n.name), gradients, room=room.get(n.name, ())) for n in _drawn(graph)
+    }
     drawn = _arrows(graph)
     size, centers, arrows = _placed(boxes, drawn, way or best_way(graph))
-    margin, above = 16.0, 34.0 if title else 12.0
-    width = max(size[0], *(text_width(t, 15.0, True) for t in (title, *below)), 200.0) + 2 * margin
-    left = (width - size[0]) / 2
-    canvas = Canvas()
-    if title:
-        canvas.text(margin, 24.0, title, 17.0, bold=True, room=width - 2 * margin)
+    canvas, margin = Canvas(), 16.0
+    # The words stand below a graph that is wide, and beside one that is tall.
+    tall = bool(title or below) and size[1] > 1.2 * size[0]
+    column = min(max(1.4 * size[1] - size[0], 300.0), 640.0) if tall else size[0]
+    words = [(line, 19.0 if tall else 17.0, INK, True) for line in wrapped(title, 19.0, column)] if title else []
+    y = above = 6.0
+    for line, letters, colour, bold in words:
+        y += letters + 7.0
+        canvas.text(margin, y, line, letters, colour, bold)
+    left = margin
+    if tall:
+        left, above = margin + column + 30.0, margin
+        y = max(y + 10.0, size[1] / 3)
+    else:
+        above, y = y + 14.0, y + 14.0 + size[1] + 10.0
+    width = left + size[0] + margin
+    for k, text in enumerate(below):
+        bold = k == len(below) - 1
+        for line in wrapped(text, 17.0, column if tall else max(column, 600.0)):
+            y += 23.0
+            canvas.text(margin, y, line, 17.0, LIT if chosen else INK, bold)
+            width = max(width, margin + text_width(line, 17.0, bold) + margin)
+    width = max(width, *(2 * margin + text_width(line, letters, True) for line, letters, *_ in words), 0.0)
     canvas.begin(at=(left, above))
     told: list[tuple[list[Point], list[str], bool]] = []
     for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
@@ -329,15 +355,35 @@ def figure_of(
     taken = [(*centers[name], *box.size) for name, box in boxes.items()]
     for points, texts, lights in told:
         if texts[0]:
-            x, y, text = _free_place(points, texts, taken)
-            canvas.text(x, y + 4.0, text, BODY, LIT if lights else QUIET, True, "middle", halo=True)
-            taken.append((x, y, text_width(text, BODY, True), BODY))
+            found = _free_place(points, texts, taken) or _free_place(points, texts[-1:], taken[len(boxes) :])
+            if found is not None:
+                at_x, at_y, text = found
+                canvas.text(at_x, at_y + 4.0, text, BODY, LIT if lights else QUIET, True, "middle", halo=True)
+                taken.append((at_x, at_y, text_width(text, BODY, True), BODY))
     canvas.end()
-    y = above + size[1] + 10.0
-    for line in below:
-        y += 21.0
-        canvas.text(margin, y, line, 15.0, LIT if chosen else INK, bold=line is below[-1], room=width - 2 * margin)
-    return canvas.figure((width, y + 14.0), title)
+    return canvas.figure((width, max(y, above + size[1]) + margin), title)
+
+
+def wrapped(text: str, size: float, room: float) -> list[str]:
+    """A text in lines that have room, broken between words; bold text fits too."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and text_width(f"{lines[-1]} {word}", size, True) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def alike(figures: Sequence[Figure]) -> list[Figure]:
+    """The figures with one size, that of the largest, so that nothing moves from one to the next."""
+    size = max(f.size[0] for f in figures), max(f.size[1] for f in figures)
+    found = []
+    for figure in figures:
+        canvas = Canvas()
+        canvas.put(figure, 0.0, 0.0)
+        found.append(canvas.figure(size, figure.caption))
+    return found
 
 
 def best_way(graph: Graph) -> Way:
@@ -387,9 +433,9 @@ def _labels(edge: Edge) -> list[str]:
 
 def _free_place(
     points: Sequence[Point], texts: Sequence[str], taken: Sequence[tuple[float, float, float, float]]
-) -> tuple[float, float, str]:
+) -> tuple[float, float, str] | None:
     """Where a text stands on an arrow: the first of some texts, and the place nearest to the middle, at which it covers
-    nothing; the last text in the middle, if there is none. taken: middles and sizes."""
+    nothing; None if there is none. taken: middles and sizes."""
     curves = (len(points) - 1) // 3
     places = sorted((k + t / 8.0 for k in range(curves) for t in range(9)), key=lambda at: abs(at - curves / 2))
     for text in texts:
@@ -398,7 +444,7 @@ def _free_place(
             x, y = _on_curve(points, at)
             if all(abs(x - cx) > (w + cw) / 2 or abs(y - cy) > (h + ch) / 2 for cx, cy, cw, ch in taken):
                 return x, y, text
-    return (*_on_curve(points, curves / 2), texts[-1])
+    return None
 
 
 def _on_curve(points: Sequence[Point], at: float) -> Point:

@@ -288,6 +288,7 @@ def _made(x: Any, names: Mapping[int, Text], depth: int) -> Text:
             return Text(f"e^{parts[0].within(ATOM)}", POWER)
         case "matmul":
             gap = " " if all(p.text.isalnum() for p in parts) else " @ "
+            gap = " · " if all(np.ndim(_value(y)) == 1 for y in x.inputs) else gap
             return Text(gap.join(p.within(PRODUCT if k == 0 else POWER) for k, p in enumerate(parts)), PRODUCT)
         case "abs":
             return Text(f"abs({parts[0].text})" if "|" in parts[0].text else f"|{parts[0].text}|")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from diffrt.errors import InputError, printable
-from diffrt.explaining.drawing import LIT, Canvas, Figure, Way, best_way, figure_of
+from diffrt.explaining.drawing import LIT, Canvas, Figure, Way, alike, best_way, figure_of
 from diffrt.explaining.formulas import partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.layout import Point
@@ -63,30 +63,33 @@ def figures_of_paths(
     number = "all" if paths.complete else f"{len(paths.listed)} of"
     title = f"{number} {counted(paths.total)} paths from {name} to {graph.output.name}"
     found.append(figure_of(graph, way, edges, title, end, labels=_labelled({})))
-    return found
+    return alike(found)
 
 
 def figures_of_backward(graph: Graph, way: Way | None = None) -> list[Figure]:
     """The reverse sweep, a figure for each of its steps: what the step sends to its inputs, by which rule, and in the
     boxes what they have gained so far."""
-    found, way = list[Figure](), way or best_way(graph)
-    notes: dict[str, list[str]] = {graph.output.name: [f"{derivative(graph.output.name, graph.output.name)} = 1"]}
-    out = graph.output.name
-    for k, step in enumerate(steps := backward_steps(graph)):
-        told = {id(gain.edge): _short(gain.part) for gain in step.gains}
+    found, way, out = list[Figure](), way or best_way(graph), graph.output.name
+    steps = backward_steps(graph)
+    notes: dict[str, list[str]] = {out: [f"{derivative(out, out)} = 1"]}
+    gained: list[dict[str, list[str]]] = []
+    for step in steps:
         for gain in step.gains:
-            sign = "=" if gain.first else "+="
-            name = gain.edge.source.name
-            label = derivative(out, name)
-            lines = [f"{label} {sign} {_short(gain.part)}"]
-            if not gain.first:
-                lines.append(f"so far {_short(gain.so_far)}")
-            notes[name] = lines
+            name, sign = gain.edge.source.name, "=" if gain.first else "+="
+            notes[name] = [f"{derivative(out, name)} {sign} {_short(gain.part)}"]
+            notes[name] += [] if gain.first else [f"so far {_short(gain.so_far)}"]
+        gained.append(dict(notes))
+    # Every box has room for its longest notes from the beginning, so that nothing moves.
+    room = {
+        name: max((told[name] for told in gained if name in told), key=lambda n: (len(n), len(n[0]))) for name in notes
+    }
+    for k, (step, told) in enumerate(zip(steps, gained, strict=True)):
         title = f"backward, step {k + 1} of {len(steps)}: {shortened(step.node.name)}"
         sent = [f"{shortened(g.edge.source.name)} gains {_short(g.part)}" for g in step.gains]
         edges, below = [g.edge for g in step.gains], [step.rule, "; ".join(sent)]
-        found.append(figure_of(graph, way, edges, title, below, notes, False, _labelled(told)))
-    return found
+        labels = _labelled({id(gain.edge): _short(gain.part) for gain in step.gains})
+        found.append(figure_of(graph, way, edges, title, below, told, False, labels, room))
+    return alike(found)
 
 
 def panels(figures: Sequence[Figure], columns: int, title: str = "", paper: Point | None = None) -> Figure:

@@ -83,16 +83,17 @@ def sheet_of(
     below: Sequence[str] = (),
     picture: Figure | None = None,
     gradients: bool = True,
+    room: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
     """A graph on one sheet.
 
     graph: of named steps. blocks: row and column of each scope that is a block. paper: its size in mm, if it is to be
     printed. swatches: the colour of a block's stripe, by its name. lit: names of nodes; all others are dimmed.
     notes: lines of text in boxes, by the names of nodes. below: lines of text at the foot. picture: at the top right.
-    gradients: whether boxes have the derivative of the output by them.
+    gradients: whether boxes have the derivative of the output by them. room: lines of notes for which boxes keep room.
     Raises InputError for a block without nodes, and for two of them in one place.
     """
-    plan = _Plan(graph, blocks, notes or {}, gradients)
+    plan = _Plan(graph, blocks, notes or {}, gradients, room or {})
     return plan.draw(title, paper, swatches or {}, lit, below, picture)
 
 
@@ -100,8 +101,9 @@ class _Plan:
     """Where everything of a sheet stands."""
 
     def __init__(
-        self, graph: Graph, blocks: Mapping[str, tuple[int, int]], notes: Mapping[str, Sequence[str]], gradients: bool
-    ) -> None:
+        self, graph: Graph, blocks: Mapping[str, tuple[int, int]], notes: Mapping[str, Sequence[str]], gradients: bool,
+        room: Mapping[str, Sequence[str]],
+    ) -> None:  # fmt: skip
         self.graph = graph
         self.blocks = {name: _Block(name, *where) for name, where in blocks.items()}
         if len(set(blocks.values())) < len(blocks):
@@ -113,7 +115,8 @@ class _Plan:
                 continue
             block = next((self.blocks[s] for s in node.scope if s in self.blocks), None)
             within = "" if block is None else block.name
-            self.boxes[node.number] = box_of(node, graph, notes.get(node.name), gradients, LONGEST, within)
+            kept = room.get(node.name, ())
+            self.boxes[node.number] = box_of(node, graph, notes.get(node.name), gradients, LONGEST, within, kept)
             if block is not None:
                 block.nodes.append(node)
                 self.home[node.number] = block

@@ -33,7 +33,7 @@ def graph(layers=1):
         W, b = variable(rng.normal(size=(2, wide)), f"W{k}"), variable(rng.normal(size=2), f"b{k}")
         product = named(matmul(W, out), f"W{k} {inner}")
         out = named(tanh(named(product + b, f"z{k}")), "out" if k == layers else f"h{k}")
-    return graph_of(named((out * out).sum(), "loss"))
+    return graph_of(named(matmul(out, out), "loss"))
 
 
 def frames(layers=1):

@@ -31,7 +31,7 @@ TITLE = "One network at four positions: W, b and v are shared leaves"
 def whole():
     """Every operation."""
     rng = np.random.default_rng(2)
-    W, b = variable(rng.normal(size=(2, 3)), "W"), variable(rng.normal(size=2), "b")
+    W, b = variable(0.6 * rng.normal(size=(2, 3)), "W"), variable(0.6 * rng.normal(size=2), "b")
     v = variable(rng.normal(size=2), "v")
     with watch_scopes() as scopes:
         total = 0.0
@@ -64,14 +64,20 @@ def sums():
 def frames():
     """The graph, and what each position adds."""
     steps = graph()
-    found = [sheet_of(steps, PLACES, TITLE, gradients=False)]
-    for position, gains in sums():
+    told = [{name: [f"+= {tidy(gain.part, 2)}", f"so far {tidy(gain.so_far, 2)}"] for name, gain in gains.items()}
+            for _, gains in sums()]  # fmt: skip
+    last = {name: ["the gradient:", tidy(steps.gradient(steps[name]), 2)] for name in SHARED}
+    room = {name: max((notes[name] for notes in told), key=lambda lines: len(lines[1])) for name in SHARED}
+
+    def figure(line, lit=None, notes=None):
+        return sheet_of(steps, PLACES, TITLE, lit=lit, notes=notes, below=[line], gradients=False, room=room)
+
+    found = [figure("forward, from left to right: W, b and v are used at every position")]
+    for (position, gains), notes in zip(sums(), told, strict=True):
         lit = [n.name for n in steps.nodes if f"position {position}" in n.scope] + list(gains)
-        notes = {name: [f"+= {tidy(gain.part, 2)}", f"so far {tidy(gain.so_far, 2)}"] for name, gain in gains.items()}
         line = f"backward at position {position}: the gradients of W, b and v gain their parts, +="
-        found.append(sheet_of(steps, PLACES, TITLE, lit=lit, notes=notes, below=[line], gradients=False))
-    end = "the sums stand: the gradients of the shared leaves"
-    return Frames([*found, sheet_of(steps, PLACES, TITLE, below=[end])], TITLE)
+        found.append(figure(line, lit, notes))
+    return Frames([*found, figure("the sums stand: these are the gradients", SHARED, last)], TITLE)
 
 
 def main(folder):
