@@ -79,6 +79,7 @@ def test_terms_of_the_paths_grow_until_the_sum_is_the_gradient():
     for k, figure in enumerate(figures[:-1]):
         (line,) = (t for t in texts(figure) if t.startswith("sum so far"))
         assert len(re.findall(r"[-+] ", line.partition(" = ")[0])) == k
+    assert line.endswith(f" = {tidy(graph.gradient(graph['x']), 6)}")
     assert f"the sum stands: dy/dx = {tidy(graph.gradient(graph['x']), 6)}" in texts(figures[-1])
 
 
@@ -120,6 +121,9 @@ def test_arrows_run_the_way_that_was_asked_for(way):
         assert sign * (centers[target][axis] - centers[source][axis]) > 0.0
         assert sign * (points[-1][axis] - points[0][axis]) > 0.0
     assert centers["a"][axis] == centers["d"][axis]  # though d is needed only for the last one
+    # What nothing leads to, and is not of the first layer, stands behind it.
+    _, centers, _ = place(sizes, [("a", "b"), ("c", "b")], way, ("a",))
+    assert sign * (centers["c"][axis] - centers["a"][axis]) > 0.0
 
 
 def test_the_smallest_text_is_known_also_inside_other_figures():
