@@ -44,7 +44,7 @@ def plain_letters(text: str) -> str:
 def spelled(name: str) -> str:
     """The name of a quantity as formulas have it: t_ball for t (ball), crossing_outline_of_ball_2 for crossing, outline
     of ball (2)."""
-    return re.sub(r"[^\w.]+", "_", name).strip("_")
+    return re.sub(r"[^\w.]+", "_", re.sub(r"[^\w.]+$", "", name))
 
 
 def _letter(c: str) -> str:
