@@ -171,7 +171,7 @@ def test_another_reading_is_told():
 
 def test_a_pixel_worked_out_by_hand_is_confirmed():
     found = load_derivation("examples/lecture/pixel_by_hand.toml").mark()
-    assert {line.verdict for line in found.lines} == {"right"} and len(found.lines) == 34
+    assert {line.verdict for line in found.lines} == {"right"} and len(found.lines) == 37
 
 
 def test_steps_of_a_pixel_have_names_in_formulas_and_one_of_them_may_be_the_output():
