@@ -2,7 +2,7 @@
 
     python examples/lecture/sheet.py [FOLDER]
 
-Each pixel is a block of a few named steps: the ray d, the distance t, the point p, the normal n, the vector l to the
+Each pixel is a block of a few named steps: the ray d, the distance t, the point p, the normal n, the vector w to the
 lamp, the cosine, the light that comes back. What all of them share, camera, ball, floor and lamp, stands once, at the
 left. The same tracer on one row of numbers for all pixels is `examples/tiny/by_hand.py`.
 
@@ -81,11 +81,11 @@ def pixel(shared, x, y):
     else:
         p = named(eye - eye[1] / d[1] * d, "p")
         n, albedo = np.array([0.0, 1.0, 0.0]), shared["floor.albedo"]
-    l = named(lamp - p, "l")  # noqa: E741
-    t_shadow, blocked = ball_hit(p, l, center, radius)
+    w = named(lamp - p, "w")
+    t_shadow, blocked = ball_hit(p, w, center, radius)
     lit = inside.value > 0.0 or blocked.value <= 0.0 or t_shadow.value <= 0.0
-    cosine = named(where(lit, maximum(sum(n * l) / norm(l), 0.0), 0.0), "cosine")
-    return named(albedo / np.pi * intensity * cosine / sum(l * l), "light")
+    cosine = named(where(lit, maximum(sum(n * w) / norm(w), 0.0), 0.0), "cosine")
+    return named(albedo / np.pi * intensity * cosine / sum(w * w), "light")
 
 
 def trace(shared):
