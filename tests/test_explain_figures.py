@@ -190,6 +190,18 @@ def test_frames_and_panels_of_nothing_are_refused_and_files_have_their_suffix(tm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_more_than_can_be_seen_is_refused_before_it_is_drawn():
+    x = variable(1.0, "x")
+    long = x
+    for _ in range(5000):
+        long = ag.sin(long)
+    graph = graph_of(named(long, "y"))
+    for draw in (figure_of, figures_of_backward, lambda g: sheet_of(g, {})):
+        with pytest.raises(InputError, match="nodes, a figure holds"):
+            draw(graph)
+    assert "y" in texts(figure_of(graph.steps()))
+
+
 def test_names_are_text_and_never_part_of_the_page():
     x = variable(1.0, "</svg><script>alert(1)</script>@STRIP@")
     figure = figure_of(graph_of(named(ag.sin(x) * x, "a & b")).steps())

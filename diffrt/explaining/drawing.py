@@ -34,6 +34,8 @@ BODY, HEADING = 12.0, 13.0
 INK, QUIET, ARROW, LIT, PAPER = "#1d2530", "#5b6675", "#7c8794", "#c2410c", "#ffffff"
 FILLS = {"leaf": "#d8e9fb", "constant": "#eceef1", "output": "#cdebcd", "crossing": "#fad4d4", "step": "#ffffff"}
 COLOURS = {"name": INK, "formula": "#1f4e8c", "value": INK, "gradient": "#9a3412", "note": LIT}
+LARGEST, SHEET = 300, 1000
+"""The most nodes of a figure, and of a sheet."""
 DIM = 0.27
 """Opacity of what is not lit."""
 
@@ -305,7 +307,9 @@ def figure_of(
     the names of their nodes. gradients: whether boxes have the derivative of the output by them. labels: what stands at
     an edge, instead of the local derivatives of those that are lit. room: lines of notes for which boxes keep room, by
     the names of their nodes.
+    Raises InputError for a graph of more nodes than can be seen.
     """
+    expect_few(graph, LARGEST)
     chosen = None if lit is None else list(lit.edges if isinstance(lit, Path) else lit)
     keys = {_key(e) for e in chosen or ()}
     on = {n.number for e in chosen or () for n in (e.source, e.target)}
@@ -386,8 +390,16 @@ def alike(figures: Sequence[Figure]) -> list[Figure]:
     return found
 
 
+def expect_few(graph: Graph, most: int) -> None:
+    """Raises InputError for a graph of more nodes than one picture can hold."""
+    if len(graph.nodes) > most:
+        raise InputError(f"the graph has {len(graph.nodes):,} nodes, a figure holds {most} at most; needed: its named "
+                         "steps, graph.steps(), or a part of it, graph.restricted([graph[\"x\"]])")  # fmt: skip
+
+
 def best_way(graph: Graph) -> Way:
     """Upwards or to the right: the way in which a graph is larger in a frame of 16 to 10."""
+    expect_few(graph, LARGEST)
     boxes = {f"n{n.number}": box_of(n, graph) for n in _drawn(graph)}
 
     def scale(way: Way) -> float:

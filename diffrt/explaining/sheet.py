@@ -21,11 +21,13 @@ from diffrt.explaining.drawing import (
     INK,
     LIT,
     QUIET,
+    SHEET,
     Box,
     Canvas,
     Figure,
     arrow,
     box_of,
+    expect_few,
     place,
     text_width,
 )
@@ -91,8 +93,9 @@ def sheet_of(
     printed. swatches: the colour of a block's stripe, by its name. lit: names of nodes; all others are dimmed.
     notes: lines of text in boxes, by the names of nodes. below: lines of text at the foot. picture: at the top right.
     gradients: whether boxes have the derivative of the output by them. room: lines of notes for which boxes keep room.
-    Raises InputError for a block without nodes, and for two of them in one place.
+    Raises InputError for a block without nodes, for two of them in one place, and for more nodes than can be seen.
     """
+    expect_few(graph, SHEET)
     plan = _Plan(graph, blocks, notes or {}, gradients, room or {})
     return plan.draw(title, paper, swatches or {}, lit, below, picture)
 
