@@ -80,6 +80,13 @@ def test_what_is_missing_below_a_fraction_bar_is_found():
     assert "w" in reason(found) and "sign" in reason(found), found
 
 
+def test_a_window_that_stands_still_is_found():
+    given = {"inputs": {"w": {"shape": [2]}, "x": {"shape": [3]}, "g": {"shape": [2]}},
+             "definitions": {"y": "[dot(w, x[:2]), dot(w, x[1:])]", "L": "sum(g * y)"}}  # fmt: skip
+    found = parse_derivation({**given, "totals": {"L / w[k]": "sum(i, 0, 1, g[i] * x[i])"}}).mark()
+    assert "x[k + i] in place of x[i]" in reason(found), found
+
+
 @pytest.mark.parametrize(
     ("definitions", "table", "left", "formula", "told"),
     [

@@ -158,7 +158,7 @@ class _Case:
             yield Diagnosis("case", "yours is 0, the right one is not")
         elif np.abs(s.right).max() <= 1e-13 * np.abs(s.mine).max():
             yield Diagnosis("case", "the right one is 0, yours is not")
-        elif self.partly and (s.entries != s.places).all():
+        elif self.partly and s.points[0].vars[s.claim.name].size > 1 and (s.entries != s.places).all():
             own = s.each(
                 lambda q: np.diag((q.local if s.claim.kind == "partial" else q.total)(s.claim.name, s.claim.of))
             )

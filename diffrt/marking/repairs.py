@@ -13,7 +13,7 @@ the cosine, an exponent off by one, the letters of an index swapped.
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -66,7 +66,7 @@ def repairs(written: "Written", named: Mapping[str, Numbers]) -> Iterator[Diagno
     s, formula, parts = written.s, written.formula, list(written.multiples)
     named = {text: written.at(values, written.few) for text, values in named.items()}
     for node in parts:
-        for new in _slips(node, s):
+        for new in _slips(node, s, _running(formula)):
             if written.right_with(node, new):
                 yield _instead(formula, node, new)
     for node, c in written.multiples.items():
@@ -118,8 +118,15 @@ def _forgotten(difference: Numbers, named: Mapping[str, Numbers]) -> Iterator[st
                 yield f"{'+' if sign > 0 else '-'} {text}"
 
 
-def _slips(node: Any, s: Samples) -> Iterator[ast.AST]:
-    """Common slips undone."""
+def _running(formula: Formula) -> list[str]:
+    """The letters that sums and the like of a formula run over."""
+    calls = [n for n in formula.parts() if isinstance(n, ast.Call) and len(n.args) in (2, 4)]
+    names = [n.args[0].id for n in calls if isinstance(n.args[0], ast.Name)]
+    return [name for name in dict.fromkeys(names) if len(name) == 1]
+
+
+def _slips(node: Any, s: Samples, running: Sequence[str]) -> Iterator[ast.AST]:
+    """Common slips undone. running: letters that sums run over."""
     if isinstance(node, ast.Name | ast.Subscript | ast.Call):
         square = ast.BinOp(node, ast.Pow(), ast.Constant(2))
         yield square
@@ -144,9 +151,15 @@ def _slips(node: Any, s: Samples) -> Iterator[ast.AST]:
         if len(parts) == 2:
             yield ast.Subscript(node.value, ast.Tuple(parts[::-1]))
         for k, part in enumerate(parts):
-            for letter in s.claim.letters if isinstance(part, ast.Name) else ():
-                if letter != part.id:  # type: ignore[attr-defined]
-                    changed = [*parts[:k], ast.Name(letter), *parts[k + 1 :]]
+            for letter in (*s.claim.letters, *running) if isinstance(part, ast.Name) else ():
+                if letter == part.id:  # type: ignore[attr-defined]
+                    continue
+                # Another letter, and a window that stands still: x[k] for x[i + k].
+                indices: list[ast.expr] = [ast.Name(letter)]
+                if running:
+                    indices.append(ast.BinOp(ast.Name(letter), ast.Add(), part))
+                for index in indices:
+                    changed = [*parts[:k], index, *parts[k + 1 :]]
                     yield ast.Subscript(node.value, ast.Tuple(changed) if len(parts) > 1 else changed[0])
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
         yield ast.BinOp(node.right, ast.MatMult(), node.left)
