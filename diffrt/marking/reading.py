@@ -33,7 +33,7 @@ import numpy as np
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import MIB, read_toml
 from diffrt.marking.claims import LAYOUTS
-from diffrt.marking.definitions import FARTHEST, Build, Domain, Implicit, by_formulas
+from diffrt.marking.definitions import FARTHEST, Build, Domain, Implicit, by_formulas, definitions_in_order
 from diffrt.marking.derivation import LONGEST, Derivation
 from diffrt.marking.formula import CONSTANTS, FUNCTIONS, Formula
 from diffrt.marking.spelling import plain_letters
@@ -128,7 +128,8 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
     readings: dict[str, Build] = {name: by_formulas({**formulas, **other}) for name, other in others.items()}
     return Derivation(
         by_formulas(formulas), inputs, at, output=output, readings=readings,
-        define=lambda name, values: formulas[name](values), short=short, layout=layout, **claims,
+        define=lambda name, values: formulas[name](values), short=short, layout=layout,
+        formulas={name: formulas[name] for name in definitions_in_order(formulas)}, **claims,
     )  # fmt: skip
 
 

@@ -1,0 +1,376 @@
+"""What the page of a derivation knows, as JSON.
+
+The page reads and computes formulas itself. All that needs the graph is computed here once: the points at which the
+program marks, the quantities there, every derivative that can be claimed, how far rounding may reach, where a
+definition branches, the terms of each derivative for its hints. Lists of words, functions and signs are those of the reader of
+formulas, so there is one of each.
+"""
+
+import base64
+import keyword
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from diffrt.marking import formula, spelling
+from diffrt.marking.branches import Look
+from diffrt.marking.claims import LAYOUTS, LETTERS, MOST_CLAIMS, Claim
+from diffrt.marking.derivation import Derivation
+from diffrt.marking.formula import Formula
+from diffrt.marking.phrases import spelled
+from diffrt.marking.quantities import rounding_of
+from diffrt.marking.terms import links, terms
+from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
+
+MOST_NUMBERS = 250_000
+"""Entries of derivatives, at all points together, that a page holds; it stays below 5 MB with them."""
+
+MOST_ROUNDINGS = 20_000
+"""Of so many entries it is computed how far rounding may reach; of the others it is taken from those nearby."""
+
+MOST_TERM_NUMBERS = 80_000
+"""Entries of terms, for hints."""
+
+MOST_TERMS = 40
+"""Of one derivative."""
+
+FEW = 2_000
+"""Sweeps for the derivatives of quantities that are no output: with more, those are left out."""
+
+SHORTLY = 8
+"""Points at which terms are told, of each kind."""
+
+_GREEK = "".join(map(chr, [0xB5, *range(0x370, 0x400), *range(0x1F00, 0x2000)]))
+
+
+def tables() -> dict[str, Any]:
+    """What a reader of formulas has to know."""
+    counts = {name: formula.count_of_arguments(f) for name, f in formula.FUNCTIONS.items()}
+    return {
+        "functions": {name: [least, most if isfinite(most) else None] for name, (least, most) in counts.items()},
+        "constants": dict(formula.CONSTANTS),
+        "otherNames": formula.OTHER_NAMES,
+        "spelled": formula.SPELLED,
+        "signs": {chr(code): text for code, text in spelling.SIGNS.items()},
+        "letters": {c: letter for c in _GREEK if (letter := spelling.plain_letters(c)) != c},
+        "hints": spelling.HINTS,
+        "operators": list(spelling.OPERATORS),
+        "words": list(spelling.WORDS),
+        "keywords": keyword.kwlist,
+    }
+
+
+def exercise_of(derivation: Derivation) -> dict[str, Any]:
+    """What a page knows of a derivation. Raises InputError where `mark` would."""
+    with np.errstate(all="ignore"):
+        return _Exercise(derivation).data()
+
+
+def lines_of(derivation: Derivation) -> list[dict[str, str]]:
+    """The lines that a derivation has: kind, left side, formula."""
+    given = (("partial", derivation.partials), ("path", derivation.paths), ("total", derivation.totals))
+    return [
+        {"kind": kind, "text": text, "formula": told if isinstance(told, str) else repr(told)}
+        for kind, table in given
+        for text, told in table.items()
+        if isinstance(text, str) and not callable(told)
+    ]
+
+
+def encoded(values: Any, exact: bool = True) -> str:
+    """Numbers in base64, of eight bytes each, or of four."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f8" if exact else "<f4").tobytes()).decode()
+
+
+@dataclass
+class _Exercise:
+    """Made once, by `data`."""
+
+    derivation: Derivation
+    numbers: int = 0
+    roundings: int = 0
+    of_terms: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+    @cached_property
+    def _survey(self) -> Any:
+        return self.derivation.surveyed()
+
+    @cached_property
+    def looks(self) -> list[Look]:
+        """The points at which claims are compared."""
+        return list(self._survey[0].looks)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the quantities."""
+        return list(self.looks[0].q.vars)
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether the bounds of rounding are told in eight bytes."""
+        return len(self.looks) * sum(self.size(n) ** 2 for n in self.names) < MOST_NUMBERS // 4
+
+    def size(self, name: str) -> int:
+        """The number of entries of a quantity."""
+        return int(self.looks[0].q.vars[name].size)
+
+    @cached_property
+    def parents(self) -> dict[str, list[str]]:
+        """The quantities just before each; none where that is too much to compute."""
+        found = {}
+        for name in self.names:
+            try:
+                with at_most(MOST_OF_A_LINE, "the line"):
+                    found[name] = self.looks[0].q.parents(name)
+            except Overworked as fault:
+                found[name] = []
+                self._too_much[name] = fault.problems[0]
+        return found
+
+    @cached_property
+    def _too_much(self) -> dict[str, str]:
+        """Why it is too much to compute the derivatives of a quantity."""
+        return {}
+
+    @cached_property
+    def above(self) -> dict[str, list[str]]:
+        """The quantities that each depends on."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            found[name] = []
+            pending = [name]
+            while pending:
+                for parent in self.parents[pending.pop()]:
+                    if parent not in found[name]:
+                        found[name].append(parent)
+                        pending.append(parent)
+            too_much = [self._too_much[n] for n in found[name] if n in self._too_much]
+            if too_much:
+                self._too_much.setdefault(name, too_much[0])
+        return found
+
+    def data(self) -> dict[str, Any]:
+        """Everything."""
+        d, q = self.derivation, self.looks[0].q
+        survey, domains = self._survey
+        truths = self._truths()
+        return {
+            "tables": tables(),
+            "names": self.names,
+            "shapes": {n: list(q.shape(n)) for n in self.names},
+            "parents": self.parents,
+            "above": self.above,
+            "tooMuch": self._too_much,
+            "computedFrom": {n: sorted(q.computed_from(n)) for n in self.names},
+            "layout": d.layout,
+            "layouts": {name: [list(axes) for axes in which] for name, which in LAYOUTS.items()},
+            "letters": LETTERS,
+            "short": [[name, f.text] for name, f in d.short.items()],
+            "draws": d.draw is not None,
+            "inputs": [] if d.draw else [[n, *map(float, domain.bounds)] for n, domain in domains.items()],
+            "definitions": self._definitions(),
+            "where": d.where(domains),
+            "looks": len(self.looks),
+            "given": len(survey.given),
+            "values": {n: encoded([np.ravel(k.q.value(n)) for k in self.looks]) for n in self.names},
+            "floorBytes": 8 if self.exact else 4,
+            "rounding": {n: encoded([self._rounding_of(k, n) for k in self.looks], self.exact) for n in self.names},
+            "magnitudes": [k.magnitude for k in self.looks],
+            **self._forks(),
+            "wider": encoded([survey.space.flat(k.point) for k in survey.wider]) if not d.draw else "",
+            "missing": sorted(self._missing),
+            "kinks": self._kinks(len(survey.given)),
+            "truths": truths,
+            "output": d.output or self.names[-1],
+            "lines": lines_of(d),
+            "leftOut": self.left_out,
+        }  # fmt: skip
+
+    def _definitions(self) -> list[list[Any]] | None:
+        """In the order of computation; None where the page cannot compute them."""
+        formulas = self.derivation.formulas
+        if not formulas:
+            return None
+        return [[n, f.text if isinstance(f, Formula) else {"equation": f.text, "between": list(f.between)}]
+                for n, f in formulas.items()]  # fmt: skip
+
+    def _rounding_of(self, look: Look, name: str) -> list[float]:
+        """How far rounding may put the entries of a quantity off."""
+        var = look.q.vars[name]
+        few = min(var.size, 64)
+        found = [rounding_of(var, k) for k in range(few)]
+        return [*found, *[max(found)] * (var.size - few)]
+
+    # Where the definitions branch.
+
+    def _forks(self) -> dict[str, Any]:
+        templates: dict[tuple[Any, ...], int] = {}
+        told: list[dict[str, Any]] = []
+        which = []
+        for look in self.looks:
+            key = tuple((f.op, look.owner(f.serial), len(f.margins)) for f in look.forks)
+            if key not in templates:
+                templates[key] = len(told)
+                names = {v.serial: n for n, v in look.q.vars.items()}
+                words = [[f.words(k, side, names) for side in (-1, 0, 1)] for f, k in look.places[:200]]
+                told.append({"owners": [[owner, size] for _, owner, size in key], "words": words})
+            which.append(templates[key])
+        return {"templates": told, "template": which, "margins": [encoded(k.margins) for k in self.looks]}
+
+    def _kinks(self, given: int) -> dict[str, Any]:
+        """The derivatives around the given points that lie on a border: "kind|name|point" to a list by entry."""
+        found = {}
+        for k, look in enumerate(self.looks[:given]):
+            for name in self.names:
+                for kind in ("partial", "total"):
+                    others = self.parents[name] if kind == "partial" else self.above[name]
+                    claim = Claim(kind, name, name, None, name, None, lambda: None)
+                    if not others or not self.derivation.is_kink(claim, look):
+                        continue
+                    columns = [(n, p) for n in others for p in range(self.size(n))]
+                    with suppress(Overworked), at_most(MOST_OF_A_LINE, "the line"):
+                        sides = [self.derivation.sides(claim, look, entry, columns) for entry in range(self.size(name))]
+                        found[f"{kind}|{name}|{k}"] = [
+                            {"columns": columns, "jumps": bool(s.jumps), "derivatives": encoded(s.derivatives)}
+                            for s in sides
+                        ]
+        return found
+
+    # What is right.
+
+    @cached_property
+    def _missing(self) -> set[str]:
+        """Edges that are not there at all points."""
+        names = [n for n in self.names if n not in self._too_much]
+        every = {(n, p) for k in self.looks for n in names for p in k.q.parents(n)}
+        return {f"{n} / {p}" for n, p in every if any(p not in k.q.parents(n) for k in self.looks)}
+
+    def _wanted(self) -> Iterator[tuple[str, str, str]]:
+        """Derivatives that can be claimed, the most wanted first: kind, quantity, the other one."""
+        output = self.derivation.output or self.names[-1]
+        yield from (("partial", n, p) for n in self.names for p in self.parents[n])
+        totals = [(n, of) for n in self.names for of in self.above[n]]
+        claimed = set()
+        for line in lines_of(self.derivation):
+            sides = [s.partition("[")[0] for s in spelling.plain_letters(line["text"]).split("/")]
+            if line["kind"] == "total" and len(sides) == 2:
+                claimed |= {(n, of) for n, of in totals if self._is_named(n, sides[0]) and self._is_named(of, sides[1])}
+        first = [pair for pair in totals if pair in claimed]
+        first += [pair for pair in totals if pair[0] == output and pair not in claimed]
+        rest = [pair for pair in totals if pair not in set(first)]
+        yield from (("total", *pair) for pair in first)
+        if sum(self.size(n) for n, _ in rest) * len(self.looks) <= FEW:
+            yield from (("total", *pair) for pair in rest)
+        else:
+            self.left_out.append(f"{len(rest)} totals of quantities that are not the output")
+
+    def _is_named(self, name: str, side: str) -> bool:
+        told = side.strip().removeprefix("d").strip()
+        return any(t.replace("_", " ").startswith(name.replace("_", " ")) for t in (side.strip(), told))
+
+    def _truths(self) -> dict[str, Any]:
+        found = {}
+        for kind, name, of in self._wanted():
+            key = f"{kind}|{name}|{of}"
+            if f"{name} / {of}" in self._missing:
+                continue
+            count = len(self.looks) * self.size(name) * self.size(of)
+            if self.numbers + count > MOST_NUMBERS:
+                self.left_out.append(f"{name} / {of} with {self.size(name) * self.size(of):,} entries")
+                continue
+            try:
+                with at_most(MOST_OF_A_LINE, "it"):
+                    found[key] = self._truth(kind, name, of)
+            except Overworked as fault:
+                self.left_out.append(f"{name} / {of}: {fault.problems[0]}")
+                continue
+            self.numbers += count
+        return found
+
+    def _truth(self, kind: str, name: str, of: str) -> dict[str, Any]:
+        local = kind == "partial"
+        each = [k.q.local(name, of) if local else k.q.total(name, of) for k in self.looks]
+        rows, columns = each[0].shape
+        told: dict[str, Any] = {"rows": rows, "columns": columns, "values": encoded(each)}
+        told["floors"] = encoded(self._floors(name, of, local, each), self.exact)
+        if doubts := self._doubts(kind, name, of, rows, columns):
+            told["doubts"] = doubts
+        if hints := self._terms(name, of, local, rows, columns):
+            told["terms"] = hints
+        return told
+
+    def _floors(self, name: str, of: str, local: bool, each: Sequence[Any]) -> Any:
+        """How far rounding may put the entries of a derivative off, at each point."""
+        rows, columns = each[0].shape
+        places = np.arange(rows * columns)
+        if self.roundings + len(each) * len(places) > MOST_ROUNDINGS and len(places) > 8:
+            places = np.unique(np.linspace(0, rows * columns - 1, 8).astype(int))
+        found = []
+        for look in self.looks:
+            exact = {int(p): look.q.rounding(name, int(p) // columns, of, int(p) % columns, local) for p in places}
+            largest = max(exact.values())
+            found.append([exact.get(p, largest) for p in range(rows * columns)])
+        self.roundings += len(each) * len(places)
+        return found
+
+    def _doubts(self, kind: str, name: str, of: str, rows: int, columns: int) -> dict[str, str]:
+        """Of entries whose derivative numbers do not confirm, in words."""
+        look = self.looks[len(self._survey[0].given)]
+        entries = list(np.ndindex(rows, columns))
+        if rows * columns > 100:  # the first of the whole, and some more
+            entries = [*entries[:16], *entries[16 :: rows * columns // 64]]
+        found = {}
+        for i, j in entries:
+            claim = Claim(kind, f"{name} / {of}", name, int(i), of, int(j), lambda: None)
+            if told := self.derivation.confirm(claim, look.q):
+                found[f"{i},{j}"] = told
+        return found
+
+    # Hints.
+
+    @cached_property
+    def _shown(self) -> list[int]:
+        """The points at which terms are told: some of those drawn, some beside borders."""
+        given = len(self._survey[0].given)
+        last = given + len(self._survey[0].drawn)
+        drawn, beside = range(given, last), range(last, len(self.looks))
+        return [*drawn[:SHORTLY], *beside[: 2 * SHORTLY : 2]]
+
+    def _terms(self, name: str, of: str, local: bool, rows: int, columns: int) -> dict[str, Any]:
+        """The terms of a derivative and the factors of its chains, at some points."""
+        each = []
+        factors = []
+        try:
+            for k in self._shown:
+                each.append(terms(self.looks[k].q, name, of, local))
+                factors.append(links(self.looks[k].q, name, of, local))
+        except (Overworked, NotImplementedError):
+            return {}
+        common = [w for w in each[0] if all(w in t for t in each)][:MOST_TERMS]
+        common = common[: max(0, (MOST_TERM_NUMBERS - self.of_terms) // max(1, rows * columns * len(each)))]
+        chains = [w for w in factors[0] if all(w in t and len(t[w]) == len(factors[0][w]) for t in factors)][:12]
+        self.of_terms += len(common) * rows * columns * len(each) + sum(len(factors[0][w]) for w in chains) * len(each)
+        if not common and not chains:
+            return {}
+        return {
+            "looks": self._shown,
+            "terms": [[w, encoded([t[w] for t in each])] for w in common],
+            "links": [[w, len(factors[0][w]), encoded([t[w] for t in factors])] for w in chains],
+        }
+
+
+def left_sides(q: Any, name: str, of: str) -> str:
+    """The left side of a derivative with index letters where it has few entries, such as y[i] / x[j]."""
+    free = iter(LETTERS)
+    shapes = q.shape(name), q.shape(of)
+    if sum(map(len, shapes)) > len(LETTERS) or q.vars[name].size * q.vars[of].size > MOST_CLAIMS:
+        return f"{spelled(name)} / {spelled(of)}"
+    sides = [spelled(n) + (f"[{', '.join(next(free) for _ in shape)}]" if shape else "")
+             for n, shape in zip((name, of), shapes, strict=True)]  # fmt: skip
+    return " / ".join(sides)
