@@ -111,7 +111,7 @@ class Derivation:
             for text, formula in given.items():
                 try:
                     with at_most(MOST_OF_A_LINE, "the line"):
-                        tried.append(self._marks_of(kind, text, formula, survey, others))
+                        tried.append(self.marks_of(kind, text, formula, survey, others))
                         marks += tried[-1][0]
                 except InputError as fault:
                     marks.append(_unread(kind, text, fault))
@@ -129,7 +129,7 @@ class Derivation:
         domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
         return self._survey(domains, rng), domains
 
-    def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
+    def marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
         """The marks of one line, one for each claim that it stands for, and the trials of all of them."""
         if not isinstance(text, str):
             raise InputError(f"found {shown(text)}, needed: text such as y / x")
@@ -168,7 +168,7 @@ class Derivation:
 
     # Points.
 
-    def _quantities(self, build: Build, point: Mapping[str, Any]) -> Quantities:
+    def quantities(self, build: Build, point: Mapping[str, Any]) -> Quantities:
         leaves = {}
         for name, value in point.items():
             if name not in self.inputs:
@@ -194,7 +194,7 @@ class Derivation:
 
     def _look(self, point: Mapping[str, Any]) -> Look:
         with comparisons() as seen:
-            q = self._quantities(self.build, point)
+            q = self.quantities(self.build, point)
         return Look(dict(point), q, () if self.draw else forks_of(q.vars.values(), seen))
 
     def _look_or_none(self, point: Mapping[str, Any]) -> Look | None:
@@ -405,7 +405,7 @@ class Derivation:
         """Raises InputError for another reading of the definitions that is defined nowhere, or has other shapes."""
         for k, look in enumerate(looks):
             try:
-                there = self._quantities(build, look.point)
+                there = self.quantities(build, look.point)
             except Undefined:
                 if k == len(looks) - 1:
                     raise
@@ -419,7 +419,7 @@ class Derivation:
         """The other reading of the definitions for which a claim is right."""
         for name, build in readings.items():
             with suppress(InputError):  # the claim has no meaning in that reading
-                looks = [Look(t.look.point, self._quantities(build, t.look.point), ()) for t in trials]
+                looks = [Look(t.look.point, self.quantities(build, t.look.point), ()) for t in trials]
                 if not any(t.differs or not t.defined for t in (self._trial(claim, look) for look in looks)):
                     return name
         return ""
@@ -517,7 +517,7 @@ class Derivation:
         shows."""
         wrong = [m for m in marks if m.verdict == "wrong" and m.claim.kind == "partial"]
         for mark in wrong:
-            q = self._quantities(self.build, mark.point)
+            q = self.quantities(self.build, mark.point)
             output = self.output or list(q.vars)[-1]
             inputs = [n for n in self.inputs if n in q.vars]
             if q.vars[output].size ** 2 > MOST_SLOPES:

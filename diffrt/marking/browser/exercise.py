@@ -2,8 +2,8 @@
 
 The page reads and computes formulas itself. All that needs the graph is computed here once: the points at which the
 program marks, the quantities there, every derivative that can be claimed, how far rounding may reach, where a
-definition branches, the terms of each derivative for its hints. Lists of words, functions and signs are those of the reader of
-formulas, so there is one of each.
+definition branches, the terms of each derivative for its hints. Lists of words, functions and signs are those of the
+reader of formulas, so there is one of each.
 """
 
 import base64
@@ -365,10 +365,16 @@ class _Exercise:
         }
 
 
-def left_sides(q: Any, name: str, of: str) -> str:
-    """The left side of a derivative with index letters where it has few entries, such as y[i] / x[j]."""
+def left_side(q: Any, name: str, of: str, diagonal: bool) -> str:
+    """The left side of a derivative, with index letters where few entries have them, such as y[i] / x[j].
+
+    diagonal: whether each entry depends on its own entry only, so that one letter does for both.
+    """
     free = iter(LETTERS)
     shapes = q.shape(name), q.shape(of)
+    if diagonal and shapes[0] == shapes[1] and len(shapes[0]) <= len(LETTERS):
+        index = f"[{', '.join(next(free) for _ in shapes[0])}]"
+        return f"{spelled(name)}{index} / {spelled(of)}{index}"
     if sum(map(len, shapes)) > len(LETTERS) or q.vars[name].size * q.vars[of].size > MOST_CLAIMS:
         return f"{spelled(name)} / {spelled(of)}"
     sides = [spelled(n) + (f"[{', '.join(next(free) for _ in shape)}]" if shape else "")

@@ -788,26 +788,33 @@ const Marker = (() => {
           given.set(name, leaf(Float64Array.from(point.slice(start, start + n)), this.shapes[name], name));
           start += n;
         }
-        const inputs = new Map(given);
-        for (const [name, f] of this.defined) {
-          const value = f(given);
-          if (!value.data.every(Number.isFinite)) return null;
-          given.set(name, value);
-        }
+        const [defined, seen] = watched(() => this.defined.every(([name, f]) => {
+          given.set(name, f(given));
+          return given.get(name).data.every(Number.isFinite);
+        }));
+        if (!defined) return null;
         const quantities = new Map();
         for (const name of this.data.names) {
           const v = given.get(name), floors = Float64Array.from(count(v.data.length), (e) => rounding(v, e));
           quantities.set(name, leaf(v.data, this.shapes[name], name, floors));
         }
         const magnitude = Math.max(0, ...[...quantities.values()].map((v) => Math.max(0, ...v.data.map(Math.abs))));
-        return { number: -1, given: false, point, quantities, forks: null, margins: [], magnitude,
-          truth: (kind, name, of) => this.truthAt(kind, name, of, quantities, inputs) };
+        return { number: -1, given: false, point, quantities, ...this.forksAt(given, seen), magnitude,
+          truth: (kind, name, of) => this.truthAt(kind, name, of, quantities) };
       } catch (fault) {
         if (fault instanceof Unreadable) return null;
         throw fault;
       } finally {
         left = before;
       }
+    }
+
+    /** Where the definitions branch at a point; nothing if not as they do at the program's points. */
+    forksAt(values, seen) {
+      const forks = forksOf([...values.values()], seen, -1), computed = this.defined.map(([n]) => [values.get(n).serial, n]).sort((a, b) => a[0] - b[0]);
+      const owners = forks.map((f) => [computed.find(([s]) => s >= f.serial)?.[1] ?? "", f.margins.length]);
+      const known = this.data.templates.find((t) => JSON.stringify(t.owners) === JSON.stringify(owners));
+      return known ? { forks: known, margins: forks.flatMap((f) => f.margins) } : { forks: null, margins: [] };
     }
 
     truthAt(kind, name, of, quantities) {
