@@ -27,8 +27,20 @@ from diffrt.marking.quantities import rounding_of
 from diffrt.marking.terms import links, terms
 from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
 
-MOST_NUMBERS = 250_000
-"""Entries of derivatives, at all points together, that a page holds; it stays below 5 MB with them."""
+ROOM = 3_600_000
+"""Bytes of quantities and derivatives at all points; a page stays below 5 MB with them, its terms and its script."""
+
+MOST_MARGINS = 40_000
+"""Numbers that say where the definitions branch, at all points; with more, none are sent."""
+
+MOST_WORDS = 200
+"""Of so many comparisons of a point the words are sent."""
+
+MOST_DEFINED = 100_000
+"""Characters of definitions, and numbers of points, with which the page looks for borders of a formula by itself."""
+
+MOST_AROUND = 20_000
+"""Numbers that say how a quantity goes on around one given point."""
 
 MOST_ROUNDINGS = 20_000
 """Of so many entries it is computed how far rounding may reach; of the others it is taken from those nearby."""
@@ -41,6 +53,9 @@ MOST_TERMS = 40
 
 FEW = 2_000
 """Sweeps for the derivatives of quantities that are no output: with more, those are left out."""
+
+FEWEST = 6
+"""Points at which a page compares at least."""
 
 SHORTLY = 8
 """Points at which terms are told, of each kind."""
@@ -65,10 +80,13 @@ def tables() -> dict[str, Any]:
     }
 
 
-def exercise_of(derivation: Derivation) -> dict[str, Any]:
-    """What a page knows of a derivation. Raises InputError where `mark` would."""
+def exercise_of(derivation: Derivation, room: float = ROOM) -> dict[str, Any]:
+    """What a page knows of a derivation. Raises InputError where `mark` would.
+
+    room: bytes of numbers; what does not fit is left out, and named in "leftOut".
+    """
     with np.errstate(all="ignore"):
-        return _Exercise(derivation).data()
+        return _Exercise(derivation, room).data()
 
 
 def lines_of(derivation: Derivation) -> list[dict[str, str]]:
@@ -92,9 +110,10 @@ class _Exercise:
     """Made once, by `data`."""
 
     derivation: Derivation
-    numbers: int = 0
+    room: float
     roundings: int = 0
     of_terms: int = 0
+    parts: list[int] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @cached_property
@@ -103,8 +122,30 @@ class _Exercise:
 
     @cached_property
     def looks(self) -> list[Look]:
-        """The points at which claims are compared."""
-        return list(self._survey[0].looks)
+        """The points at which claims are compared: those of the program, or some where there is no room for all."""
+        survey = self._survey[0]
+        groups = [list(part) for part in (survey.given, survey.drawn, survey.beside)]
+        every = sum(map(len, groups))
+        most = max(FEWEST, int(self.room / max(1.0, self._needed)))
+        if every > most:
+            groups = [group[:: -(-every // most)] for group in groups]
+        self.parts = [len(group) for group in groups]
+        if sum(self.parts) < every:
+            self.left_out.append(f"{every - sum(self.parts)} of the {every} points at which diffrt verify compares")
+        return [look for group in groups for look in group]
+
+    @cached_property
+    def _needed(self) -> float:
+        """Bytes of a point: of its quantities, and of the derivatives that are wanted most."""
+        q, names = self._survey[0].looks[0].q, list(self._survey[0].looks[0].q.vars)
+        count = sum(q.vars[n].size for n in names)
+        output = q.vars[self.derivation.output or names[-1]]
+        for name in names:
+            with suppress(Overworked), at_most(MOST_OF_A_LINE, "the line"):
+                parents = q.parents(name)
+                count += q.vars[name].size * sum(q.vars[p].size for p in parents)
+                count += 0 if parents else output.size * q.vars[name].size
+        return float(16 * count)
 
     @cached_property
     def names(self) -> list[str]:
@@ -114,7 +155,25 @@ class _Exercise:
     @cached_property
     def exact(self) -> bool:
         """Whether the bounds of rounding are told in eight bytes."""
-        return len(self.looks) * sum(self.size(n) ** 2 for n in self.names) < MOST_NUMBERS // 4
+        return len(self.looks) * sum(self.size(n) ** 2 for n in self.names) < 60_000
+
+    @property
+    def each(self) -> float:
+        """Bytes of a number and of how far rounding may put it off, in base64."""
+        return 4 / 3 * (16 if self.exact else 12)
+
+    @cached_property
+    def kept(self) -> list[str]:
+        """The quantities whose values the page has; the largest are left out where there is no room for all."""
+        found = []
+        for name in sorted(self.names, key=self.size):
+            needed = len(self.looks) * self.size(name) * self.each
+            if needed <= self.room:
+                self.room -= needed
+                found.append(name)
+            else:
+                self.left_out.append(f"{name} with {self.size(name):,} entries")
+        return [n for n in self.names if n in found]
 
     def size(self, name: str) -> int:
         """The number of entries of a quantity."""
@@ -159,7 +218,11 @@ class _Exercise:
         """Everything."""
         d, q = self.derivation, self.looks[0].q
         survey, domains = self._survey
-        truths = self._truths()
+        kept, truths = self.kept, self._truths()
+        forks = self._forks()
+        searches = not d.draw and len(kept) == len(self.names) and forks["searchable"]
+        searches &= len(survey.wider) * sum(domain.size for domain in d.inputs.values()) <= MOST_DEFINED
+        definitions = self._definitions() if searches else None
         return {
             "tables": tables(),
             "names": self.names,
@@ -174,18 +237,19 @@ class _Exercise:
             "short": [[name, f.text] for name, f in d.short.items()],
             "draws": d.draw is not None,
             "inputs": [] if d.draw else [[n, *map(float, domain.bounds)] for n, domain in domains.items()],
-            "definitions": self._definitions(),
+            "definitions": definitions,
+            "omitted": [n for n in self.names if n not in kept],
             "where": d.where(domains),
             "looks": len(self.looks),
-            "given": len(survey.given),
-            "values": {n: encoded([np.ravel(k.q.value(n)) for k in self.looks]) for n in self.names},
+            "given": self.parts[0],
+            "values": {n: encoded([np.ravel(k.q.value(n)) for k in self.looks]) for n in kept},
             "floorBytes": 8 if self.exact else 4,
-            "rounding": {n: encoded([self._rounding_of(k, n) for k in self.looks], self.exact) for n in self.names},
+            "rounding": {n: encoded([self._rounding_of(k, n) for k in self.looks], self.exact) for n in kept},
             "magnitudes": [k.magnitude for k in self.looks],
-            **self._forks(),
-            "wider": encoded([survey.space.flat(k.point) for k in survey.wider]) if not d.draw else "",
+            **forks,
+            "wider": encoded([survey.space.flat(k.point) for k in survey.wider]) if definitions else "",
             "missing": sorted(self._missing),
-            "kinks": self._kinks(len(survey.given)),
+            "kinks": self._kinks(self.parts[0]),
             "truths": truths,
             "output": d.output or self.names[-1],
             "lines": lines_of(d),
@@ -195,7 +259,7 @@ class _Exercise:
     def _definitions(self) -> list[list[Any]] | None:
         """In the order of computation; None where the page cannot compute them."""
         formulas = self.derivation.formulas
-        if not formulas:
+        if not formulas or sum(len(f.text) for f in formulas.values()) > MOST_DEFINED:
             return None
         return [[n, f.text if isinstance(f, Formula) else {"equation": f.text, "between": list(f.between)}]
                 for n, f in formulas.items()]  # fmt: skip
@@ -210,6 +274,14 @@ class _Exercise:
     # Where the definitions branch.
 
     def _forks(self) -> dict[str, Any]:
+        count = sum(len(k.margins) for k in self.looks)
+        if count > MOST_MARGINS:
+            self.left_out.append(
+                f"where {count // len(self.looks):,} comparisons of the definitions go one way or the other"
+            )
+            empty = [encoded([])] * len(self.looks)
+            return {"templates": [{"owners": [], "words": []}], "template": [0] * len(self.looks), "margins": empty,
+                    "searchable": False}  # fmt: skip
         templates: dict[tuple[Any, ...], int] = {}
         told: list[dict[str, Any]] = []
         which = []
@@ -218,14 +290,18 @@ class _Exercise:
             if key not in templates:
                 templates[key] = len(told)
                 names = {v.serial: n for n, v in look.q.vars.items()}
-                words = [[f.words(k, side, names) for side in (-1, 0, 1)] for f, k in look.places[:200]]
+                words = [
+                    [f.words(k, side, names) for side in (-1, 0, 1)]
+                    for f, k in look.places[: MOST_WORDS if len(told) < 8 else 0]
+                ]
                 told.append({"owners": [[owner, size] for _, owner, size in key], "words": words})
             which.append(templates[key])
-        return {"templates": told, "template": which, "margins": [encoded(k.margins) for k in self.looks]}
+        margins = [encoded(k.margins) for k in self.looks]
+        return {"templates": told, "template": which, "margins": margins, "searchable": True}
 
     def _kinks(self, given: int) -> dict[str, Any]:
         """The derivatives around the given points that lie on a border: "kind|name|point" to a list by entry."""
-        found = {}
+        found: dict[str, Any] = {}
         for k, look in enumerate(self.looks[:given]):
             for name in self.names:
                 for kind in ("partial", "total"):
@@ -234,6 +310,9 @@ class _Exercise:
                     if not others or not self.derivation.is_kink(claim, look):
                         continue
                     columns = [(n, p) for n in others for p in range(self.size(n))]
+                    found[f"{kind}|{name}|{k}"] = None
+                    if self.size(name) * len(columns) * (32 + 10 * sum(map(self.size, others))) > 50 * MOST_AROUND:
+                        continue
                     with suppress(Overworked), at_most(MOST_OF_A_LINE, "the line"):
                         sides = [self.derivation.sides(claim, look, entry, columns) for entry in range(self.size(name))]
                         found[f"{kind}|{name}|{k}"] = [
@@ -280,8 +359,8 @@ class _Exercise:
             key = f"{kind}|{name}|{of}"
             if f"{name} / {of}" in self._missing:
                 continue
-            count = len(self.looks) * self.size(name) * self.size(of)
-            if self.numbers + count > MOST_NUMBERS:
+            needed = len(self.looks) * self.size(name) * self.size(of) * self.each
+            if needed > self.room:
                 self.left_out.append(f"{name} / {of} with {self.size(name) * self.size(of):,} entries")
                 continue
             try:
@@ -290,7 +369,7 @@ class _Exercise:
             except Overworked as fault:
                 self.left_out.append(f"{name} / {of}: {fault.problems[0]}")
                 continue
-            self.numbers += count
+            self.room -= needed
         return found
 
     def _truth(self, kind: str, name: str, of: str) -> dict[str, Any]:
@@ -311,19 +390,23 @@ class _Exercise:
         places = np.arange(rows * columns)
         if self.roundings + len(each) * len(places) > MOST_ROUNDINGS and len(places) > 8:
             places = np.unique(np.linspace(0, rows * columns - 1, 8).astype(int))
+        # A scene is moved so little from point to point that rounding is the same.
+        looks = self.looks[:2] if self.derivation.draw else self.looks
         found = []
-        for look in self.looks:
+        for look in looks:
             exact = {int(p): look.q.rounding(name, int(p) // columns, of, int(p) % columns, local) for p in places}
             largest = max(exact.values())
             found.append([exact.get(p, largest) for p in range(rows * columns)])
-        self.roundings += len(each) * len(places)
-        return found
+        self.roundings += len(looks) * len(places)
+        return found if len(looks) == len(self.looks) else [np.max(found, 0)] * len(self.looks)
 
     def _doubts(self, kind: str, name: str, of: str, rows: int, columns: int) -> dict[str, str]:
         """Of entries whose derivative numbers do not confirm, in words."""
-        look = self.looks[len(self._survey[0].given)]
+        look = self.looks[self.parts[0]]
         entries = list(np.ndindex(rows, columns))
-        if rows * columns > 100:  # the first of the whole, and some more
+        if self.derivation.draw:  # each is a pixel rendered some twenty times
+            entries = entries[: 3 if kind == "partial" else 1]
+        elif rows * columns > 100:  # the first of the whole, and some more
             entries = [*entries[:16], *entries[16 :: rows * columns // 64]]
         found = {}
         for i, j in entries:
@@ -337,8 +420,8 @@ class _Exercise:
     @cached_property
     def _shown(self) -> list[int]:
         """The points at which terms are told: some of those drawn, some beside borders."""
-        given = len(self._survey[0].given)
-        last = given + len(self._survey[0].drawn)
+        given = self.parts[0]
+        last = given + self.parts[1]
         drawn, beside = range(given, last), range(last, len(self.looks))
         return [*drawn[:SHORTLY], *beside[: 2 * SHORTLY : 2]]
 

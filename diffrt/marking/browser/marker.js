@@ -405,12 +405,13 @@ const Marker = (() => {
       this.shapes = data.shapes;
       this.short = data.short.map(([name, text]) => [name, new Formula(text, `short.${name}`)]);
       const floors = data.floorBytes;
-      const values = Object.fromEntries(data.names.map((n) => [n, numbers(data.values[n])]));
-      const rounded = Object.fromEntries(data.names.map((n) => [n, numbers(data.rounding[n], floors)]));
+      const values = Object.fromEntries(data.names.filter((n) => own(data.values, n)).map((n) => [n, numbers(data.values[n])]));
+      const rounded = Object.fromEntries(Object.keys(values).map((n) => [n, numbers(data.rounding[n], floors)]));
       this.byUnderscore = Object.fromEntries(data.names.map((n) => [n.replaceAll(" ", "_"), n]));
       this.looks = count(data.looks).map((k) => {
         const quantities = new Map();
         for (const name of data.names) {
+          if (!own(values, name)) continue;
           const n = size(this.shapes[name]), part = (x) => x.slice(k * n, (k + 1) * n);
           quantities.set(name, leaf(part(values[name]), this.shapes[name], name, part(rounded[name])));
         }
@@ -541,6 +542,9 @@ const Marker = (() => {
     // One claim at one point.
 
     claimed(claim, look) {
+      for (const name of this.data.omitted) {
+        if (claim.formula.names.has(name.replaceAll(" ", "_"))) throw new Beyond(`${name} is left out of this page, which would be too large; diffrt verify has it`);
+      }
       const given = new Map();
       for (const [n, v] of look.quantities) given.set(n.replaceAll(" ", "_"), v);
       for (const [n, v] of look.quantities) given.set(n, v);
@@ -656,6 +660,7 @@ const Marker = (() => {
       trials.forEach((trial, k) => {
         if (!trial.defined) return;
         const kink = k < given && claim.kind !== "path" ? this.data.kinks[`${claim.kind}|${claim.name}|${k}`] : undefined;
+        if (kink === null) throw new Beyond("what is around a given point is left out of this page, which would be too large; diffrt verify has it");
         if (kink) {
           const entries = claim.entry === null ? count(trial.right.rows) : [claim.entry];
           const sides = entries.map((e, row) => this.sides(kink, e, trial.said(row)));

@@ -37,8 +37,8 @@
       this.sign = element("span", { className: "sign" });
       this.more = element("button", { type: "button", hidden: true });
       this.told = element("p", { className: "told", id: `${id}-told`, role: "status" });
-      this.element = element("div", { className: "line" }, element("label", { htmlFor: id }, `${text} =`),
-        element("div", { className: "entry" }, this.input, this.sign, this.more), this.told);
+      this.element = element("div", { className: "line" },
+        element("div", { className: "entry" }, element("label", { htmlFor: id }, `${text} =`), this.sign, this.more), this.input, this.told);
       this.input.addEventListener("input", () => this.later());
       this.input.addEventListener("keydown", (event) => { if (event.key === "Enter") this.now(); });
       this.more.addEventListener("click", () => this.hint());
@@ -172,7 +172,7 @@
     for (const node of data.nodes) {
       const box = element("div", { className: `node ${node.kind}` }, element("b", {}, node.name), ...(node.formula ? [element("span", {}, node.formula)] : []), element("small", {}, node.shape));
       if (layout) Object.assign(box.style, place(layout.centers[node.id], node.size));
-      const group = element("div", { className: "group" }, box);
+      const group = element("div", { className: node.edges.length ? "group" : "group bare" }, box);
       for (const edge of node.edges) {
         const card = element("div", { className: "card" }, ...edge.lines.map((l) => new Line({ ...l, edge: edge.id }).element));
         if (layout) Object.assign(card.style, place(layout.centers[edge.id], edge.size));
@@ -196,6 +196,7 @@
     const { mini } = data, svg = page("mini");
     if (!mini) { page("overview").hidden = true; return; }
     svg.setAttribute("viewBox", `-8 -8 ${mini.size[0] + 16} ${mini.size[1] + 16}`);
+    svg.style.height = `min(40vh, ${1.4 * mini.size[1] + 24}px)`;
     for (const [edge, points] of mini.arrows) {
       const hit = drawn("path", { d: curve(points), class: "arrow hit" });
       hit.addEventListener("click", () => lines.find((l) => l.edge === edge)?.input.focus());
@@ -216,7 +217,7 @@
     page("plane").style.transform = `scale(${scale})`;
     Object.assign(page("frame").style, { width: `${w * scale}px`, height: `${h * scale}px` });
   }
-  const fitting = () => Math.min(1, (page("sheet").clientWidth - 2) / data.layout.size[0]);
+  const fitting = () => Math.min(1, (page("sheet").clientWidth - 38) / data.layout.size[0]);
 
   function show(view) {
     document.body.dataset.view = view;
@@ -280,6 +281,7 @@
 
   page("where").textContent = data.exercise.where ? `Compared for ${data.exercise.where}.` : "";
   page("left-out").textContent = data.leftOut;
+  page("short").textContent = data.exercise.short.map(([name, text]) => `${name} = ${text}`).join("\n");
   build();
   document.body.dataset.view = "plane";
   const roomy = data.layout && window.innerWidth > 760 && fitting() >= 0.6;

@@ -15,7 +15,7 @@ from diffrt.errors import InputError, printable
 from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import graph_of
 from diffrt.explaining.layout import lay_out
-from diffrt.marking.browser.exercise import exercise_of, left_side, lines_of
+from diffrt.marking.browser.exercise import ROOM, exercise_of, left_side, lines_of
 from diffrt.marking.claims import read_claims
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.formula import Formula
@@ -26,11 +26,14 @@ from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
 CARD = 272.0
 """The width of a box with its lines, in pixels."""
 
-LINE, AROUND = 76.0, 16.0
+LINE, AROUND = 82.0, 16.0
 """The height of a line, and of what is around the lines."""
 
 MOST_ON_A_DIAGRAM = 150
 """Boxes with lines; more are shown as a list only."""
+
+LARGEST = 5_000_000
+"""Bytes of a page."""
 
 MOST_PATHS = 12
 """Of quantities that are numbers, for which there are boxes."""
@@ -42,19 +45,28 @@ def page_of(
     """The page of a derivation.
 
     given: the tables of its file, as read; what stands in them besides claims is what the page saves. file: the name
-    under which it does. empty: the boxes do not show what the file claims. Raises InputError where no line can be marked.
+    under which it does. empty: the boxes do not show what the file claims. Raises InputError where there is nothing to
+    mark.
     """
-    exercise = exercise_of(derivation)
-    data = _Sheet(derivation, exercise, empty).data()
-    data["toml"] = "".join(_toml(given))
-    data["file"] = file
-    parts = {
-        "TITLE": html.escape(printable(title)),
-        "DATA": _in_script(json.dumps(data, separators=(",", ":"))),
-        "STYLE": _part("page.css"),
-        "SCRIPT": script() + _part("page.js"),
-    }
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _part("page.html"))
+    for share in (1.0, 0.5, 0.1):
+        data = _Sheet(derivation, exercise_of(derivation, share * ROOM), empty).data()
+        data["toml"] = "".join(_toml(given))
+        data["file"] = file
+        parts = {
+            "TITLE": html.escape(printable(title)),
+            "DATA": _in_script(json.dumps(data, separators=(",", ":"))),
+            "STYLE": _part("page.css"),
+            "SCRIPT": script() + _part("page.js"),
+        }
+        page = _filled(_part("page.html"), parts)
+        if len(page.encode()) <= LARGEST:
+            return page
+    raise InputError(f"the page would have {len(page):,} characters, allowed: {LARGEST:,}; take a shorter derivation")
+
+
+def _filled(page: str, parts: Mapping[str, str]) -> str:
+    """A page with its parts in place, in one pass, so that a name such as "@DATA@" stays a name."""
+    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], page)
 
 
 def script() -> str:
@@ -85,10 +97,14 @@ class _Sheet:
 
     def data(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        edges = {(n, p): self._lines("partial", n, p) for n in self.names for p in self.exercise["parents"][n]
-                 if f"partial|{n}|{p}" in self.exercise["truths"]}  # fmt: skip
+        edges: dict[tuple[str, str], list[dict[str, str]]] = {
+            (n, p): [] for n in self.names for p in self.exercise["parents"][n]
+            if f"partial|{n}|{p}" in self.exercise["truths"]
+        }  # fmt: skip
         output = self.exercise["output"]
-        totals = [(output, n) for n in self.names if n in self.exercise["above"][output] and not self.exercise["parents"][n]]
+        totals = [
+            (output, n) for n in self.names if n in self.exercise["above"][output] and not self.exercise["parents"][n]
+        ]
         others: list[dict[str, str]] = []
         claimed: dict[str, list[dict[str, str]]] = {"total": [], "path": []}
         for line in self.exercise["lines"]:
@@ -109,21 +125,31 @@ class _Sheet:
         claimed["total"] += [self._box("total", n, of) for n, of in totals
                              if f"total|{n}|{of}" in known and of not in self.exercise["parents"][output]]  # fmt: skip
         claimed["path"] += self._paths(output, {line["text"] for line in claimed["path"]})
-        answers = self._answers([*(line for told in edges.values() for line in told), *claimed["total"], *claimed["path"]])
-        shown = self._placed(edges)
+        answers = self._answers(
+            [*(line for told in edges.values() for line in told), *claimed["total"], *claimed["path"]]
+        )
+        left_out = list(self.exercise["leftOut"])
         if not edges and not any(claimed.values()):
-            raise InputError("there is nothing to mark: no derivative of this derivation fits on a page")
+            why = f"too large for a page: {'; '.join(left_out)}" if left_out else "no quantity depends on an input"
+            raise InputError(f"there is nothing to mark: {why}")
         if self.empty:
             for line in [*(x for told in edges.values() for x in told), *claimed["total"], *claimed["path"], *others]:
                 line["formula"] = ""
-        left_out = list(self.exercise["leftOut"])
+        shown = self._placed(edges)
         del self.exercise["lines"]
+        more = f"; and {len(left_out) - 6} more" if len(left_out) > 6 else ""
+        words = f"Left out, since the page would be too large: {'; '.join(left_out[:6])}{more}."
         return {
-            "exercise": self.exercise, **shown, "totals": claimed["total"], "paths": claimed["path"], "others": others,
-            "answers": answers, "reasons": {} if self.empty else self._reasons(), "inputs": [n for n in self.names if not self.exercise["parents"][n]],
-            "leftOut": f"Left out, since the page would be too large: {'; '.join(left_out[:6])}"
-                       + (f"; and {len(left_out) - 6} more." if len(left_out) > 6 else ".") if left_out else "",
-        }  # fmt: skip
+            "exercise": self.exercise,
+            **shown,
+            "totals": claimed["total"],
+            "paths": claimed["path"],
+            "others": others,
+            "answers": answers,
+            "reasons": {} if self.empty else self._reasons(),
+            "inputs": [n for n in self.names if not self.exercise["parents"][n]],
+            "leftOut": words if left_out else "",
+        }
 
     # Lines.
 
@@ -133,9 +159,6 @@ class _Sheet:
             return read_claims(line["kind"], line["text"], "0", self.q, self.derivation.layout)[0]
         except InputError:
             return None
-
-    def _lines(self, kind: str, name: str, of: str) -> list[dict[str, str]]:
-        return []
 
     def _box(self, kind: str, name: str, of: str) -> dict[str, str]:
         """An empty line for a derivative."""
@@ -189,7 +212,9 @@ class _Sheet:
                 text = symbols.get((claim.name, claim.of)) if claim is not None and line["kind"] == "partial" else None
                 guesses += self._guesses(text, claim) if text else []
                 if claim is not None and line["kind"] == "path":
-                    factors = [symbols.get((n, of)) for (of, _), (n, _) in zip(claim.steps, claim.steps[1:], strict=False)]
+                    factors = [
+                        symbols.get((n, of)) for (of, _), (n, _) in zip(claim.steps, claim.steps[1:], strict=False)
+                    ]
                     if all(factors):
                         guesses.append(" * ".join(f"({_plain(f or '')})" for f in factors))
                 for guess in guesses:
@@ -207,7 +232,9 @@ class _Sheet:
             lettered = plain
             for name in self.names:
                 if len(self.q.shape(name)) == 1:
-                    lettered = re.sub(rf"(?<![\w.]){re.escape(spelled(name))}(?![\w.\[])", f"{spelled(name)}[{index}]", lettered)
+                    lettered = re.sub(
+                        rf"(?<![\w.]){re.escape(spelled(name))}(?![\w.\[])", f"{spelled(name)}[{index}]", lettered
+                    )
             found.append(lettered)
             if len(letters) == 2:
                 found.append(f"delta({letters[0]}, {letters[1]}) * ({lettered})")
@@ -223,6 +250,8 @@ class _Sheet:
     def _reasons(self) -> dict[str, str]:
         """What the program says of the wrong lines of the file."""
         found: dict[str, str] = {}
+        if not lines_of(self.derivation):
+            return found
         formulas = {(line["kind"], line["text"]): line["formula"] for line in lines_of(self.derivation)}
         for mark in self.derivation.mark().lines:
             line = mark.claim.line or mark.claim.text
@@ -233,23 +262,31 @@ class _Sheet:
     # The diagram.
 
     def _placed(self, edges: Mapping[tuple[str, str], list[dict[str, str]]]) -> dict[str, Any]:
-        """The nodes with the boxes at their edges, and where they stand: with room for the boxes, and as an overview."""
+        """The nodes with the boxes at their edges, and where they stand: with room for boxes, and as an overview."""
         ids = {name: f"n{k}" for k, name in enumerate(self.names)}
         of_edge = {edge: f"e{k}" for k, edge in enumerate(edges)}
-        sizes = {}
+        sizes: dict[str, tuple[float, float]] = {}
         nodes = []
         for name in self.names:
+            parents = self.exercise["parents"][name]
             formula, shape = self._made(name), self.q.shape(name)
             told = f"{' x '.join(map(str, shape))} entries" if shape else ""
             longest = max(8.4 * len(name), 7.0 * min(len(formula), 34), 6.6 * len(told))
             width = min(250.0, max(84.0, longest + 26.0))
             rows = -(-len(formula) * 7.0 // (width - 24.0)) if formula else 0
             size = [round(width), round(34.0 + 18.0 * rows + (18.0 if told else 0.0))]
-            kind = "leaf" if not self.exercise["parents"][name] else "output" if name == self.exercise["output"] else "step"
-            mine = [{"id": of_edge[name, p], "size": [CARD, LINE * len(edges[name, p]) + AROUND], "lines": edges[name, p]}
-                    for p in self.exercise["parents"][name] if (name, p) in edges]  # fmt: skip
-            sizes[ids[name]] = (float(size[0]), float(size[1]))
-            sizes.update({card["id"]: tuple(card["size"]) for card in mine})
+            kind = (
+                "leaf"
+                if not self.exercise["parents"][name]
+                else "output"
+                if name == self.exercise["output"]
+                else "step"
+            )
+            mine = []
+            for told_lines, card in ((edges[name, p], of_edge[name, p]) for p in parents if (name, p) in edges):
+                sizes[card] = CARD, LINE * len(told_lines) + AROUND
+                mine.append({"id": card, "size": sizes[card], "lines": told_lines})
+            sizes[ids[name]] = float(size[0]), float(size[1])
             nodes.append({"id": ids[name], "name": name, "formula": formula, "shape": told, "kind": kind, "size": size,
                           "edges": mine})  # fmt: skip
         layout = None
@@ -257,25 +294,36 @@ class _Sheet:
             pairs = [(ids[p], of_edge[n, p]) for n, p in edges] + [(of_edge[n, p], ids[n]) for n, p in edges]
             placed = lay_out(sizes, pairs, upwards=False)
             names = [*of_edge.values(), *of_edge.values()]
-            arrows = [[name, _flat(arrow), k >= len(edges)] for k, (name, arrow) in enumerate(zip(names, placed.arrows, strict=True))]
-            layout = {"size": _rounded(placed.size), "centers": {k: _rounded(v) for k, v in placed.centers.items()}, "arrows": arrows}
+            arrows = [
+                [name, _flat(arrow), k >= len(edges)]
+                for k, (name, arrow) in enumerate(zip(names, placed.arrows, strict=True))
+            ]
+            layout = {
+                "size": _rounded(placed.size),
+                "centers": _centers(placed.centers),
+                "arrows": arrows,
+            }
         small = {ids[n]: (min(170.0, 9.0 * len(n) + 22.0), 34.0) for n in self.names}
         placed = lay_out(small, [(ids[p], ids[n]) for n, p in edges], upwards=False)
-        mini = {"size": _rounded(placed.size), "sizes": small, "centers": {k: _rounded(v) for k, v in placed.centers.items()},
-                "arrows": [[name, _flat(arrow)] for name, arrow in zip(of_edge.values(), placed.arrows, strict=True)]}  # fmt: skip
+        arrows = [[name, _flat(arrow)] for name, arrow in zip(of_edge.values(), placed.arrows, strict=True)]
+        mini = {"size": _rounded(placed.size), "sizes": small, "arrows": arrows, "centers": _centers(placed.centers)}
         return {"nodes": nodes, "layout": layout, "mini": mini}
 
     def _made(self, name: str) -> str:
         """How a quantity is made, in words."""
         told = self.derivation.formulas.get(name)
         if isinstance(told, Formula):
-            return f"= {' '.join(told.text.split())}"
+            return _short(f"= {' '.join(told.text.split())}")
         if told is not None:
-            return f"solves {' '.join(told.text.split())}"
+            return _short(f"solves {' '.join(told.text.split())}")
         if self.graph is not None and self.exercise["parents"][name]:
             node = next((n for n in self.graph.nodes if n.name == name), None)
             return f"= {formula_of(node)}" if node is not None else ""
         return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def _is_diagonal(matrix: Any) -> bool:
@@ -287,6 +335,10 @@ def _plain(text: str) -> str:
     """A formula of the graph in the spelling of formulas."""
     text = re.sub(r"\^T$", "", text).replace(" · ", " @ ").removesuffix(" for every entry that is summed")
     return re.sub(r"\|([^|]+)\|", r"norm(\1)", text)
+
+
+def _centers(centers: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    return {name: _rounded(center) for name, center in centers.items()}
 
 
 def _rounded(point: Sequence[float]) -> list[float]:
@@ -314,7 +366,9 @@ def _toml(given: Mapping[str, Any]) -> list[str]:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value))
+    return isinstance(value, dict) or (
+        isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+    )
 
 
 def _key(name: str) -> str:
