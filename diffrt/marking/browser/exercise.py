@@ -145,7 +145,7 @@ class _Exercise:
                 parents = q.parents(name)
                 count += q.vars[name].size * sum(q.vars[p].size for p in parents)
                 count += 0 if parents else output.size * q.vars[name].size
-        return float(16 * count)
+        return 4 / 3 * 16 * float(count)
 
     @cached_property
     def names(self) -> list[str]:
@@ -253,7 +253,7 @@ class _Exercise:
             "truths": truths,
             "output": d.output or self.names[-1],
             "lines": lines_of(d),
-            "leftOut": self.left_out,
+            "leftOut": list(dict.fromkeys(self.left_out)),
         }  # fmt: skip
 
     def _definitions(self) -> list[list[Any]] | None:
@@ -331,9 +331,9 @@ class _Exercise:
         return {f"{n} / {p}" for n, p in every if any(p not in k.q.parents(n) for k in self.looks)}
 
     def _wanted(self) -> Iterator[tuple[str, str, str]]:
-        """Derivatives that can be claimed, the most wanted first: kind, quantity, the other one."""
+        """Derivatives that can be claimed, the most wanted first, and small ones before large ones: kind, quantity, the
+        other one."""
         output = self.derivation.output or self.names[-1]
-        yield from (("partial", n, p) for n in self.names for p in self.parents[n])
         totals = [(n, of) for n in self.names for of in self.above[n]]
         claimed = set()
         for line in lines_of(self.derivation):
@@ -343,7 +343,8 @@ class _Exercise:
         first = [pair for pair in totals if pair in claimed]
         first += [pair for pair in totals if pair[0] == output and pair not in claimed]
         rest = [pair for pair in totals if pair not in set(first)]
-        yield from (("total", *pair) for pair in first)
+        wanted = [("partial", n, p) for n in self.names for p in self.parents[n]] + [("total", *pair) for pair in first]
+        yield from sorted(wanted, key=lambda which: self.size(which[1]) * self.size(which[2]))
         if sum(self.size(n) for n, _ in rest) * len(self.looks) <= FEW:
             yield from (("total", *pair) for pair in rest)
         else:
@@ -407,7 +408,7 @@ class _Exercise:
         if self.derivation.draw:  # each is a pixel rendered some twenty times
             entries = entries[: 3 if kind == "partial" else 1]
         elif rows * columns > 100:  # the first of the whole, and some more
-            entries = [*entries[:16], *entries[16 :: rows * columns // 64]]
+            entries = [*entries[:16], *entries[16 :: rows * columns // 24]]
         found = {}
         for i, j in entries:
             claim = Claim(kind, f"{name} / {of}", name, int(i), of, int(j), lambda: None)

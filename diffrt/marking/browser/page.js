@@ -93,6 +93,7 @@
     hint() {
       this.stage = Math.min(this.stage + 1, STAGES.length);
       this.show();
+      if (this.more.hidden) this.input.focus();
     }
 
     show() {

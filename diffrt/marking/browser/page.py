@@ -35,6 +35,9 @@ MOST_ON_A_DIAGRAM = 150
 LARGEST = 5_000_000
 """Bytes of a page."""
 
+MOST_ANSWERED = 100
+"""Entries of a derivative for which the page has an answer in symbols; of a larger one it tells numbers."""
+
 MOST_PATHS = 12
 """Of quantities that are numbers, for which there are boxes."""
 
@@ -208,6 +211,8 @@ class _Sheet:
         with suppress(Overworked), at_most(2 * MOST_OF_A_LINE, "the answers"):
             for line in lines:
                 claim = self._claim(line)
+                if claim is not None and self.q.vars[claim.name].size * self.q.vars[claim.of].size > MOST_ANSWERED:
+                    continue
                 guesses = [line["formula"]] if line["formula"] else []
                 text = symbols.get((claim.name, claim.of)) if claim is not None and line["kind"] == "partial" else None
                 guesses += self._guesses(text, claim) if text else []

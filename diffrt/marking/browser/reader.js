@@ -238,7 +238,7 @@ const Reader = (() => {
     if (last !== undefined && tables.operators.includes(last)) {
       throw new Fault(`something is missing at the end, after ${last.replace("**", "^")}`);
     }
-    return spelling.out.flatMap((piece) => (/^\d|^\.\d/.test(piece) ? [piece] : piece.split(/(?<=[^.])(\.)(?=[^.])/)));
+    return spelling.out;
   }
 
   // The tree, by the grammar of Python's expressions. Nodes: { t: type, ... }.
@@ -252,14 +252,21 @@ const Reader = (() => {
       this.at = 0;
       this.depth = 0;
       this.open = [];
-      this.checkBrackets();
+      this.checkPieces();
     }
 
-    // A bracket that does not fit is told before all else that stands after it.
-    checkBrackets() {
+    // A bracket that does not fit, a number or a letter that is none, are told before all else.
+    checkPieces() {
       const open = [];
       this.stray = null;
-      for (const [k, piece] of this.pieces.entries()) {
+      for (const piece of this.pieces) {
+        const strange = WORD.test(piece) ? piece.replaceAll(".", "").match(/[^\p{XID_Continue}]|^[^\p{XID_Start}_]/u)?.[0] : undefined;
+        if (strange !== undefined) {
+          this.stray = `invalid character '${strange}' (U+${strange.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")})`;
+        } else if (/^0\d+$/.test(piece) && !/^0+$/.test(piece)) {
+          this.stray = "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers";
+        }
+        if (this.stray) return;
         if (piece === "(" || piece === "[") open.push(piece);
         if (piece !== ")" && piece !== "]") continue;
         const opening = open.pop();
@@ -273,10 +280,9 @@ const Reader = (() => {
     peek() { return this.pieces[this.at]; }
 
     fail(at = this.at) {
-      if (this.stray) throw new Fault(this.stray);
       if (at >= this.pieces.length && this.unclosed) throw new Fault(this.unclosed);
-      const rest = this.pieces.slice(at).map((p) => (p === "**" ? "^" : p)).join(" ").replace(/ (\.) (?=[\p{L}_])/gu, "$1");
-      throw new Fault(rest ? `something is missing or too much before ${shown(rest)}` : "something is missing at the end");
+      const rest = this.pieces.slice(at < this.pieces.length ? at : 0).map((p) => (p === "**" ? "^" : p)).join(" ");
+      throw new Fault(`something is missing or too much before ${shown(rest)}`);
     }
 
     accept(...pieces) {
@@ -285,12 +291,16 @@ const Reader = (() => {
     }
 
     expect(piece) {
-      if (this.accept(piece) === null) this.fail();
+      if (this.accept(piece) === null) this.failAfter();
     }
 
+    /** Where an operator was expected; of "not in" the first word is read before it is missed. */
+    failAfter() { this.fail(this.peek() === "not" ? this.at + 1 : this.at); }
+
     whole() {
+      if (this.stray) throw new Fault(this.stray);
       const found = this.list(null);
-      if (this.at < this.pieces.length) this.fail();
+      if (this.at < this.pieces.length) this.failAfter();
       return found;
     }
 
@@ -313,7 +323,6 @@ const Reader = (() => {
       if (this.accept("if") !== null) {
         const test = this.or();
         if (this.peek() !== "else") {
-          if (this.stray) throw new Fault(this.stray);
           if (this.peek() !== ":") throw new Fault(this.unclosed && this.at >= this.pieces.length ? this.unclosed : "expected 'else' after 'if' expression");
           this.fail(start);
         }
@@ -381,12 +390,12 @@ const Reader = (() => {
       for (;;) {
         if (this.accept(".") !== null) {
           if (!WORD.test(this.peek() ?? "") || tables.words.includes(this.peek())) this.fail();
-          found = { t: "attribute", x: found, name: this.pieces[this.at++] };
+          for (const name of this.pieces[this.at++].split(".")) found = { t: "attribute", x: found, name };
         } else if (this.accept("(") !== null) {
           const parts = [];
           while (this.peek() !== ")") {
             parts.push(this.star() ?? this.expression());
-            if (this.accept(",") === null && this.peek() !== ")") this.fail();
+            if (this.accept(",") === null && this.peek() !== ")") this.failAfter();
           }
           this.at++;
           found = { t: "call", f: found, parts };
@@ -432,7 +441,8 @@ const Reader = (() => {
       }
       if (WORD.test(piece) && !tables.words.includes(piece)) {
         this.at++;
-        return { t: "name", name: piece };
+        const [name, ...rest] = piece.split(".");
+        return rest.reduce((x, attribute) => ({ t: "attribute", x, name: attribute }), { t: "name", name });
       }
       if (piece === "(" || piece === "[") {
         this.at++;
@@ -455,9 +465,6 @@ const Reader = (() => {
     }
 
     number(piece) {
-      if (/^0\d/.test(piece) && /^\d+$/.test(piece) && !/^0+$/.test(piece)) {
-        throw new Fault("leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers");
-      }
       return { t: "number", value: Number(piece), whole: /^(\d+|0[xX].*)$/.test(piece), text: piece };
     }
   }
@@ -496,7 +503,7 @@ const Reader = (() => {
         }
         case "binary": {
           const own = STRENGTH[n.op];
-          if (n.op === "**") return within(own, `${at(n.a, own + 1)}^${at(n.b, STRENGTH.sign)}`);
+          if (n.op === "**") return within(own, `${at(n.a, own + 1)}^${n.b.t === "unary" && n.b.op === "+" ? `(${at(n.b, 0)})` : at(n.b, STRENGTH.sign)}`);
           return within(own, `${at(n.a, own)} ${n.op} ${at(n.b, own + 1)}`);
         }
         case "unary":
