@@ -211,6 +211,7 @@
     }
   }
 
+  const READABLE = 0.6;
   let scale = 1;
   function zoomed(to) {
     scale = Math.min(2, Math.max(0.15, to));
@@ -224,7 +225,7 @@
     document.body.dataset.view = view;
     page("as-plane").setAttribute("aria-pressed", String(view === "plane"));
     page("as-list").setAttribute("aria-pressed", String(view === "list"));
-    if (view === "plane") zoomed(fitting());
+    if (view === "plane") zoomed(Math.max(fitting(), READABLE));
   }
 
   // Saving.
@@ -285,7 +286,7 @@
   page("short").textContent = data.exercise.short.map(([name, text]) => `${name} = ${text}`).join("\n");
   build();
   document.body.dataset.view = "plane";
-  const roomy = data.layout && window.innerWidth > 760 && fitting() >= 0.6;
+  const roomy = data.layout && window.innerWidth > 760 && fitting() >= READABLE;
   if (!data.layout) page("as-plane").parentElement.hidden = true;
   show(roomy ? "plane" : "list");
   page("empty").hidden = !lines.some((l) => l.given);

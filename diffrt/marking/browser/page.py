@@ -24,7 +24,7 @@ from diffrt.marking.quantities import Quantities
 from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
 
 CARD = 272.0
-"""The width of a box with its lines, in pixels."""
+"""The least width of a box with its lines, in pixels."""
 
 LINE, AROUND = 82.0, 16.0
 """The height of a line, and of what is around the lines."""
@@ -276,8 +276,8 @@ class _Sheet:
             parents = self.exercise["parents"][name]
             formula, shape = self._made(name), self.q.shape(name)
             told = f"{' x '.join(map(str, shape))} entries" if shape else ""
-            longest = max(8.4 * len(name), 7.0 * min(len(formula), 34), 6.6 * len(told))
-            width = min(250.0, max(84.0, longest + 26.0))
+            widest = max(9.0 * len(name), 7.0 * min(len(formula), 34), 6.6 * len(told))
+            width = min(250.0, max(84.0, widest + 26.0))
             rows = -(-len(formula) * 7.0 // (width - 24.0)) if formula else 0
             size = [round(width), round(34.0 + 18.0 * rows + (18.0 if told else 0.0))]
             kind = (
@@ -289,7 +289,8 @@ class _Sheet:
             )
             mine = []
             for told_lines, card in ((edges[name, p], of_edge[name, p]) for p in parents if (name, p) in edges):
-                sizes[card] = CARD, LINE * len(told_lines) + AROUND
+                longest = max(len(line["text"]) for line in told_lines)
+                sizes[card] = min(max(CARD, 8.0 * longest + 72.0), 440.0), LINE * len(told_lines) + AROUND
                 mine.append({"id": card, "size": sizes[card], "lines": told_lines})
             sizes[ids[name]] = float(size[0]), float(size[1])
             nodes.append({"id": ids[name], "name": name, "formula": formula, "shape": told, "kind": kind, "size": size,
