@@ -60,7 +60,14 @@ const Arrays = (() => {
 
   /** An op that takes entry with entry. partials: for each input a function of the result and the inputs, or null. */
   function elementwise(name, f, partials) {
+    const ofNumbers = (...inputs) => {
+      const numbers = inputs.map((x) => x.data[0]), value = f(...numbers);
+      return result(name, [value], [], inputs, ([g]) => inputs.map((x, i) => {
+        return x.tracked && partials[i] !== null ? [chain(g, partials[i](value, ...numbers))] : null;
+      }));
+    };
     return (...inputs) => {
+      if (inputs.every((x) => x.shape.length === 0)) return ofNumbers(...inputs);
       const shape = inputs.map((x) => x.shape).reduce(broadcast), count = size(shape);
       const at = inputs.map((x) => places(x.shape, shape)), data = new Float64Array(count);
       const entries = (k) => inputs.map((x, i) => x.data[at[i][k]]);

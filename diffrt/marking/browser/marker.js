@@ -11,8 +11,9 @@ const Marker = (() => {
   const TRANSPOSED_MATRIX = "yours is transposed: needed: the shape of the matrix; if it is meant so, write layout = \"numerator\" in the file";
 
   class Overworked extends Unreadable {}
-  let left = Infinity;
+  let left = Infinity, deadline = Infinity;
   function spend(steps) {
+    if (Date.now() > deadline) throw new Beyond("the page does not wait longer for this line; diffrt verify marks it");
     if (steps > left) {
       throw new Overworked("the line takes more than 2,000,000 steps of computation; take fewer or smaller quantities");
     }
@@ -402,6 +403,7 @@ const Marker = (() => {
     constructor(data) {
       Reader.tables = data.tables;
       this.data = data;
+      this.patience = Infinity;
       this.shapes = data.shapes;
       this.short = data.short.map(([name, text]) => [name, new Formula(text, `short.${name}`)]);
       const floors = data.floorBytes;
@@ -545,9 +547,8 @@ const Marker = (() => {
       for (const name of this.data.omitted) {
         if (claim.formula.names.has(name.replaceAll(" ", "_"))) throw new Beyond(`${name} is left out of this page, which would be too large; diffrt verify has it`);
       }
-      const given = new Map();
-      for (const [n, v] of look.quantities) given.set(n.replaceAll(" ", "_"), v);
-      for (const [n, v] of look.quantities) given.set(n, v);
+      look.named ??= new Map([...[...look.quantities].map(([n, v]) => [n.replaceAll(" ", "_"), v]), ...look.quantities]);
+      const given = this.short.length ? new Map(look.named) : look.named;
       const since = Arrays.serial;
       const [found, seen] = watched(() => {
         for (const [name, formula] of this.abbreviations(claim)) {
@@ -629,6 +630,7 @@ const Marker = (() => {
     /** The marks of a line, one for each claim that it stands for: { text, verdict, detail, ... }. */
     line(kind, text, formula) {
       left = MOST_OF_A_LINE;
+      deadline = Date.now() + this.patience;
       try {
         if (text.length > LONGEST) throw new Unreadable(`the left side has ${text.length.toLocaleString("en")} characters, allowed: ${LONGEST}`);
         return this.claims(kind, text, formula).map((claim) => this.markOf(claim));
@@ -640,7 +642,7 @@ const Marker = (() => {
         const shownText = Reader.printable(text) === text && text.length <= LONGEST ? text : shown(text);
         return [{ kind, text: shownText, verdict, detail, claim: null, trials: [] }];
       } finally {
-        left = Infinity;
+        left = deadline = Infinity;
       }
     }
 

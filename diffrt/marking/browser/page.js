@@ -3,6 +3,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const derivation = new Marker.Derivation(data.exercise);
+  derivation.patience = 6000;  // milliseconds for a line, during which the page stands still
   const page = (id) => document.getElementById(id);
   const SIGNS = { right: "✓", wrong: "✗", "cannot tell": "?", "cannot be read": "!" };
   const CLASSES = { right: "right", wrong: "wrong", "cannot tell": "unsure", "cannot be read": "unread" };
