@@ -58,7 +58,8 @@ def pixel_derivation(
                 continue
         raise InputError("scene: the pixel sees something else at the least change of the scene")
 
-    inputs = {n: Domain(np.shape(v), -np.inf, np.inf) for n, v in start.items()}
+    limits = {n: (scene.parameter(n).minimum, scene.parameter(n).maximum) for n in start}
+    inputs = {n: Domain(np.shape(v), *map(float, limits[n])) for n, v in start.items()}
     return Derivation(build, inputs, [start], draw=draw, output=names.get(output, output), **claims)
 
 
