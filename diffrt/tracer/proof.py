@@ -239,7 +239,11 @@ def first_hit(
         where_ = where(sided, where(logical_and(taken, met), lower(best), lower(own)), -inf)
         doubt = where(doubtful, minimum(doubt, where(greater(where_, -inf), where_, -inf)), doubt)
         nearest = [where(taken, a, b) for a, b in zip(own, best, strict=True)]
-        return [*nearest, doubt, *(where(taken, a, b) for a, b in ((number, hit), (own_side, side), (reflects, mirror)))]
+        return [
+            *nearest,
+            doubt,
+            *(where(taken, a, b) for a, b in ((number, hit), (own_side, side), (reflects, mirror))),
+        ]
 
     carry = [zero] * PARTS + [zero + inf, zero - 1.0, zero + 1.0, zero]
     found = scan_faces(setting, scene, box, visit, carry)
