@@ -22,7 +22,7 @@ from diffrt.tracer.walk import walk
 
 
 class Scenery(NamedTuple):
-    """What is the same for all samples: the camera's vectors (3, 6), and the numbers of each light."""
+    """What is the same for all samples: the camera's vectors (3, 6) or (3, 8), and the numbers of each light."""
 
     camera: Any
     lights: tuple[Any, ...]
