@@ -15,7 +15,8 @@ def fit(
     ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder for the results.")],
     target: Annotated[
-        str | None, typer.Option(help="The image to fit: .png or .jpg (sRGB), .npy or .exr (linear).")
+        str | None,
+        typer.Option(help="The image to fit: .png, .jpg, .tif, .webp, .tga (sRGB), .npy or .exr (linear)."),
     ] = None,
     free: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A free parameter, or a pattern; may be repeated.")
@@ -43,8 +44,7 @@ def fit(
     from diffrt.fitting import make_problem, read_problem, solve_into
     from diffrt.fitting.cluster import cluster
     from diffrt.fitting.outputs import as_json as result_as_json
-    from diffrt.fitting.reading import read_mask
-    from diffrt.photograph import read_photograph
+    from diffrt.photograph import read_mask, read_photograph
     from diffrt.scene import load_scene
 
     given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
