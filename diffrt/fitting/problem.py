@@ -108,7 +108,7 @@ def make_problem(
         problems.append("free: found no parameter, needed: at least one, such as lamp.position")
     variables = Variables(())
     try:
-        variables = Variables(choose_free(known_parameters(scene, views), {**wanted, **gains}, ties or {}))
+        variables = Variables(choose_free(known_parameters(scene, views, wanted), {**wanted, **gains}, ties or {}))
     except InputError as fault:
         problems += fault.problems
     if problems:
