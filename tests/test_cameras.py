@@ -144,10 +144,18 @@ def test_engines_agree_on_a_crop_seen_through_a_lens(camera):
     assert np.abs(llvm - numpy).max() < 1e-12 * np.abs(numpy).max()
 
 
-def test_derivatives_by_all_of_a_camera_are_right_at_edges_too():
-    scene = SCENE.replace(LENS, crop=(12, 8, 10, 8))
-    found = diffrt.check(scene, ["camera.k1", "camera.k2", "camera.principal_point.x", "camera.pixel_aspect"])
-    assert [row.verdict for row in found.rows] == ["right"] * 4, str(found)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["camera.k1"],
+        pytest.param(["camera.k2", "camera.principal_point", "camera.pixel_aspect", "camera.fov", "camera.position"],
+                     marks=pytest.mark.slow),
+    ],
+    ids=["k1", "others"],
+)  # fmt: skip
+def test_derivatives_by_all_of_a_camera_are_right_at_edges_too(names):
+    found = diffrt.check(SCENE.replace(LENS, crop=(12, 8, 10, 8)), names)
+    assert {row.verdict for row in found.rows} == {"right"}, str(found)
 
 
 def test_the_derivative_by_a_distortion_is_there_where_it_is_none():

@@ -91,6 +91,7 @@ def test_a_crop_is_fitted_on_coarse_levels_like_a_smaller_picture():
     assert found.scene.camera.crop == (10, 4, 48, 40)
 
 
+@pytest.mark.slow
 def test_a_lens_and_a_principal_point_are_recovered():
     lens = {"camera.k1": -0.15, "camera.k2": 0.03, "camera.principal_point": (0.02, -0.03)}
     target = diffrt.render(SCENE.replace(lens))
@@ -98,6 +99,7 @@ def test_a_lens_and_a_principal_point_are_recovered():
     assert found.values == pytest.approx([-0.15, 0.03, 0.02, -0.03], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_a_lens_that_would_show_things_twice_is_no_step():
     """From a start from which the first steps go beyond what a lens can be, the fit goes on."""
     target = diffrt.render(SCENE.replace({"camera.k1": -0.3}))
