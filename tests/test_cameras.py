@@ -125,6 +125,18 @@ def test_a_lens_shows_points_where_the_model_says():
         np.testing.assert_allclose(found, expected, atol=0.02)
 
 
+def test_a_ball_smaller_than_a_pixel_is_found_through_a_lens():
+    """The search looks where the lens shows it, not where it would be without it."""
+    for x, y in np.random.default_rng(2).uniform(0.15, 0.3, (5, 2)):
+        glow = diffrt.Lambert(albedo=0.0, emission=1.0)
+        camera = diffrt.Perspective((0, 0, 0), (0, 0, -1), fov=50, width=100, height=100, k1=-0.3)
+        image = diffrt.render(diffrt.Scene(camera, {"lamp": diffrt.Sphere((x, y, -1.0), 0.001, material=glow)}))
+        square = x**2 + y**2
+        pixel = 2.0 * np.tan(np.radians(25.0)) / 100.0
+        area = np.pi * (0.001 / pixel) ** 2 * (1.0 - 0.3 * square) * (1.0 - 0.9 * square) * np.sqrt(1.0 + square)
+        assert np.asarray(image)[..., 0].sum() == pytest.approx(area, rel=0.05)
+
+
 def test_a_lens_without_coefficients_changes_no_bit():
     stated = SCENE.replace({"camera.k1": 0.0, "camera.principal_point": (0.0, 0.0), "camera.pixel_aspect": 1.0})
     assert np.array_equal(diffrt.render(stated), diffrt.render(SCENE))
