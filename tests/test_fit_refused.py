@@ -94,3 +94,10 @@ def test_resuming_nothing(tmp_path):
     target = ROOT / "examples/still_life/target.png"
     done = fit("--target", target, "--free", "ball.center", "-o", tmp_path, "--resume")
     assert done.returncode == 2 and "holds no unfinished fit" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_bits_of_a_target_that_has_eight(tmp_path):
+    target = ROOT / "examples/still_life/target.png"
+    done = fit("--target", target, "--free", "ball.center", "--bits", 12, "-o", tmp_path / "out")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "found bits = 12 for a file of 8 bits" in done.stderr and not (tmp_path / "out").exists()
