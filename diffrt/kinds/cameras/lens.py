@@ -13,7 +13,8 @@ A pixel is at v, and its ray at u. With m = u / v the equation says
 
 whose root m(a, b) is an op with the derivatives of an implicit function, dm/da = -m^3 / (1 + 3 a m^2 + 5 b m^4) and
 dm/db the same with m^5. So rays and their derivatives are as exact as if the model gave u from v, and the coefficients
-are those that a calibration prints.
+are those that a calibration prints. The op has no bounds yet: with a `tolerance`, nothing is proved through a lens, and
+all of the image is counted as not proved.
 """
 
 import math
