@@ -70,6 +70,9 @@ def of_size(scene: "Scene", width: int | None, height: int | None) -> "Scene":
     if width is None and height is None:
         return scene
     now = scene.camera
+    if now.crop:
+        named = "--height" if width is None else "--width"
+        raise InputError(f"{named}: the camera has a crop, which says how large the image is; change it in the scene")
     across = width if width is not None else round((height or 1) * now.width / now.height)
     down = height if height is not None else round(across * now.height / now.width)
     size = max(across, 1) if width is None else across, max(down, 1) if height is None else down

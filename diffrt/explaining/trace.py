@@ -21,6 +21,7 @@ from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene
 from diffrt.scene.scene import each_of
 from diffrt.scene.schema import textures_in
+from diffrt.tracer.camera import cropped
 from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, TILE, Crossings, crossing_row
 from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
@@ -51,8 +52,11 @@ def trace(
     if not isinstance(channel, str) or channel not in CHANNELS:
         raise InputError(f"channel: found {shown(channel)}, allowed: {', '.join(CHANNELS)}")
     settings = Settings(cells, edges)
+    whole, (left, top) = scene, scene.camera.crop[:2] or (0, 0)
+    if scene.camera.crop:  # the pixel is the same one in the whole picture
+        whole = scene.replace(crop=())
     with watch_scopes() as scopes, np.errstate(all="ignore"):
-        out = Tracer(scene).pixel(x, y, channel, settings)
+        out = Tracer(whole).pixel(x + left, y + top, channel, settings)
     if not isinstance(out, Var):
         why = "no surface is seen there" if scene.lights else "the scene has no lights"
         raise InputError(f"pixel {x},{y} is black and depends on no parameter: {why}")
@@ -61,7 +65,7 @@ def trace(
 
 def checked_pixel(scene: Scene, pixel: Sequence[int]) -> tuple[int, int]:
     """x and y of a pixel of the image. Raises InputError for others."""
-    width, height = scene.camera.width, scene.camera.height
+    width, height = scene.camera.size
     numbers = each_of(pixel)
     if len(numbers) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in numbers):
         raise InputError(f"pixel: found {shown(pixel)}, needed: two whole numbers x,y")
@@ -105,14 +109,15 @@ class Tracer:
 
     @property
     def camera(self) -> Any:
-        """The camera's vectors, (3, 6, 1)."""
+        """The camera's vectors, (3, 6, 1), or (3, 8, 1) with a lens."""
         if self._camera is None:
             view = self.scene.camera
             kind = CAMERAS[view.type]
             with scope("camera"):
-                names = kind.quantities()
-                values = {n: variable(self.scene[f"camera.{n}"], f"camera.{n}") for n in names}
-                vectors = kind(**values).vectors(*view.size)
+                stated = {p.path for p in self.scene.parameters()}
+                values = {n: self.scene[f"camera.{n}"] for n in kind.quantities()}
+                values = {n: variable(v, f"camera.{n}") if f"camera.{n}" in stated else v for n, v in values.items()}
+                vectors = cropped(kind(**values).vectors(view.width, view.height), view.crop)
                 self._camera = named(reshape(vectors, (*vectors.shape, 1)), "camera")
         return self._camera
 
@@ -222,14 +227,14 @@ class Tracer:
 
     def _cells(self, x: int, y: int, settings: Settings) -> Any:
         """The samples of exact edges, by signature."""
-        scene, camera = self.scene, self.scene.camera
-        only = np.zeros((camera.height, camera.width), bool)
+        scene, (width, height) = self.scene, self.scene.camera.size
+        only = np.zeros((height, width), bool)
         only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
-        topology = find_topology(self.tables, scene, scene.camera.size, settings, REFERENCE, only)
+        topology = find_topology(self.tables, scene, (width, height), settings, REFERENCE, only)
         cells, signatures = topology.cells, topology.crossings.signatures
-        side, number = settings.cells, y * camera.width + x
+        side, number = settings.cells, y * width + x
         grid = np.flatnonzero(cells.grid >= 0)
-        row, column = np.divmod(grid, camera.width * side)
+        row, column = np.divmod(grid, width * side)
         mine = (row // side == y) & (column // side == x)
         grid, row, column = grid[mine], row[mine], column[mine]
         small = np.flatnonzero(cells.pixel == number)

@@ -141,7 +141,7 @@ def runs_along(node: "Node", traced: bool) -> str:
         told += ["red, green, blue"] if words & _COLOURS else ["x, y, z"] if words & _SPATIAL else ["3 components"]
         rest = rest[1:]
     if node.name == "camera":
-        told, rest = ["x, y, z", "the camera's 6 vectors"], ()
+        told, rest = ["x, y, z", f"the camera's {rest[1]} vectors"], ()
     if rest and rest[-1] > 1:
         told.append(f"{rest[-1]} samples")
     return f"{shape}, {' by '.join(told)}" if told else f"{shape}, a number"

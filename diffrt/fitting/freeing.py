@@ -1,6 +1,6 @@
 """Which parameters of a fit are free, and within which bounds: names, patterns, ties."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,13 +50,17 @@ class Known:
         )
 
 
-def known_parameters(scene: Scene, views: Sequence[View]) -> dict[str, Known]:
-    """All parameters of a fit by their paths, vectors as a whole."""
+def known_parameters(scene: Scene, views: Sequence[View], named: Iterable[str] = ()) -> dict[str, Known]:
+    """All parameters of a fit by their paths, vectors as a whole. named: parameters, or components of them, that are
+    among them even if they are rare and the scene does not state them, such as the distortion of a lens."""
     found: dict[str, Known] = {}
 
     def add(of: Scene, prefix: str, only: str) -> None:
         distance = float(np.linalg.norm(of["camera.target"] - of["camera.position"]))
-        for p in of.parameters():
+        stated = {p.path: p for p in of.parameters()}
+        own = (name.removeprefix(prefix) for name in named if name.startswith(prefix))
+        rare = {whole.path: whole for whole in (of.whole(path) for path in own if path in of)}
+        for p in {**stated, **rare}.values():
             if p.path.startswith(only):
                 names = tuple(prefix + c for c in p.components) if prefix else p.components
                 reach = REACH * distance if p.unit == "scene units" else np.inf

@@ -46,13 +46,13 @@ class Problem:
         blurs = self.settings.levels
         if blurs is None:
             # Outliers are few pixels of the full image, and in a blurred one they are everywhere.
-            side = min(min(view.scene.camera.size) for view in self.views)
+            side = min(min(view.counted.scene.camera.size) for view in self.views)
             blurs = automatic_blurs(side) if self.settings.loss == "squared" else ()
         return (*map(self.level, blurs), Level())
 
     def level(self, blur: float) -> Level:
         """The level of a blur in pixels."""
-        sizes = [view.scene.camera.size for view in self.views]
+        sizes = [view.counted.scene.camera.size for view in self.views]
         # A factor must suit every view.
         return level_of(blur, int(np.gcd.reduce([w for w, _ in sizes])), int(np.gcd.reduce([h for _, h in sizes])))
 
@@ -108,7 +108,7 @@ def make_problem(
         problems.append("free: found no parameter, needed: at least one, such as lamp.position")
     variables = Variables(())
     try:
-        variables = Variables(choose_free(known_parameters(scene, views), {**wanted, **gains}, ties or {}))
+        variables = Variables(choose_free(known_parameters(scene, views, wanted), {**wanted, **gains}, ties or {}))
     except InputError as fault:
         problems += fault.problems
     if problems:
@@ -178,8 +178,13 @@ def _view(name: Any, scene: Scene, given: Any) -> View:
     used = used.astype(bool)
     if not used.any():
         raise InputError(f"{where}mask: leaves no pixel")
+    used = used & photograph.opaque
+    if not used.any():
+        raise InputError(f"{where}target: is transparent wherever it counts; nothing can be recovered from it")
     if not np.asarray(photograph.image)[used].any():
         raise InputError(f"{where}target: every pixel is black; nothing can be recovered from it")
+    if (photograph.dark | photograph.bright)[used].all():
+        raise InputError(f"{where}target: every pixel is clipped, and says only that there is more or less light")
     return View(name, scene, photograph, used, camera is not None)
 
 

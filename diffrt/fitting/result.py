@@ -73,8 +73,9 @@ class Result:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the image cannot tell, in words."""
-        return (*self.found.notes, *self.uncertainty.warnings)
+        """What was noticed in the files, and what the image cannot tell, in words."""
+        of_files = (note for view in self.problem.views for note in view.photograph.notes)
+        return (*of_files, *self.found.notes, *self.uncertainty.warnings)
 
     @property
     def loss(self) -> float:

@@ -359,16 +359,28 @@ class Background(Kind):
 
 
 class Camera(Kind):
-    """From image coordinates to rays: see `View`, in `cameras`, for the fields that all cameras have."""
+    """From image coordinates to rays: see `View`, in `cameras`, for the fields that all cameras have.
+
+    crop: the part of the picture that is the image, as x, y, width and height in pixels; empty for all of it.
+    """
 
     group = "cameras"
+    crop: Any = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.fields = dict(sorted(cls.fields.items(), key=lambda field: field[1].rare))  # what is rare comes last
+        cls.__signature__ = _signature(cls)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the image in pixels."""
-        return self.width, self.height
+        return (self.crop[2], self.crop[3]) if self.crop else (self.width, self.height)
 
     def vectors(self, width: int, height: int) -> Any:
         """The vectors o0, ox, oy, d0, dx, dy as (3, 6), scene units: image coordinates x, y have the ray with the
-        origin o0 + x ox + y oy and the direction of d0 + x dx + y dy."""
+        origin o0 + x ox + y oy and the direction of d0 + x dx + y dy. width, height: of the whole picture, in pixels.
+
+        With the distortion of a lens two more, (3, 8): the unit vector f along the axis, of which d0 + x dx + y dy - f
+        is at a right angle, and (k1, k2, 0); see `cameras/lens.py`."""
         raise NotImplementedError

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.tracer.camera import through_lens
 from diffrt.tracer.crossings import Crossings, Sides, find_crossings
 from diffrt.tracer.tables import Tables
 from diffrt.tracer.visibility import Labels, Visibility
@@ -499,7 +500,7 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
     With o + z d the ray of (x, y), both linear in x and y, p solves (ox | oy | d0) (x, y, z) = p - o0 for an
     orthographic camera, and (dx | dy | d0) (z x, z y, z) = p - o0 for a perspective one.
     """
-    o0, ox, oy, d0, dx, dy = camera.T
+    o0, ox, oy, d0, dx, dy, *lens = camera.T
     if dx.any():
         x, y, z = np.linalg.solve(np.stack([dx, dy, d0], 1), p - o0[:, None])
         z = np.where(z > 0.0, z, np.nan)
@@ -509,6 +510,9 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
         x, y, z = np.linalg.solve(np.stack([ox, oy, d0], 1), p - o0[:, None])
         step = np.linalg.norm(ox) + 0.0 * z
     d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
+    if lens:
+        x, y, larger = through_lens(camera, d)
+        step = step * larger
     return x, y, step, d / np.linalg.norm(d, axis=0)
 
 

@@ -15,7 +15,7 @@ from diffrt.memory import require_memory
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.blocks import divide_by_proof
-from diffrt.tracer.camera import from_row
+from diffrt.tracer.camera import part_of
 from diffrt.tracer.cells import SMALLEST, Cells, divide
 from diffrt.tracer.crossings import Crossings, at_points, differentiable
 from diffrt.tracer.derivative import Derivative, direction_of
@@ -227,29 +227,108 @@ def render(
     expect_scene(scene, "render")
     settings = Settings(cells, edges, edge_depth, junction_depth, tolerance)
     chosen = choose_engine(engine, threads, dtype)
-    width, height = scene.camera.width, scene.camera.height
+    height = scene.camera.size[1]
     first, last = (0, height) if rows is None else _pair(rows)
     if not 0 <= first < last <= height:
         raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
-    # A cell may be divided because of edges near it, so the cells around a strip are looked at too.
-    above, below = max(first - AROUND, 0), min(last + AROUND, height)
-    size = width, below - above
-    require_memory_for(size, settings)
+    return render_part(scene, Part(rows=None if rows is None else (first, last)), settings, chosen)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of an image is computed.
+
+    factor: pixels of the image per side that are one; it divides width and height. rows: of these larger ones, the
+    first and the one after the last; all if None. pixels: which of them are computed, (height, width), all if None; the
+    others may hold anything.
+    """
+
+    factor: int = 1
+    rows: tuple[int, int] | None = None
+    pixels: NDArray[np.bool_] | None = None
+
+
+def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine) -> Rendered:
+    """A part of the image of a scene, the rows of (height, width, 3); else as `render`."""
+    window = window_of(scene, part)
+    require_memory_for(window.size, settings)
     with np.errstate(all="ignore"):
-        tables = build_tables(scene)
-        if rows is not None:
-            tables = replace(tables, camera=from_row(tables.camera, above))
+        tables = window.seen(build_tables(scene))
         if settings.edges == "ignore":
-            image, report = _by_points(tables, scene, size, settings.cells, chosen)
+            image, report = _by_points(tables, scene, window.size, settings.cells, engine)
         else:
-            topology = find_topology(tables.plain(), scene, size, settings, chosen)
-            image, report = by_regions(tables, topology, size, settings.cells, chosen), topology.report(chosen)
-    if rows is not None:
-        image = image[first - above : last - above]
+            topology = find_topology(tables.plain(), scene, window.size, settings, engine, window.pixels)
+            image, report = by_regions(tables, topology, window.size, settings.cells, engine), topology.report(engine)
+    if window.has_margin:
+        image = image[window.inner]
     if not isinstance(image, Var):
         image = Image(image)
     image.report = replace(report, black=_why_black(scene, image))
     return image
+
+
+@dataclass(frozen=True)
+class Window:
+    """The pixels that are looked at for a part of an image.
+
+    A cell is divided because of edges near it. So the pixels around the part are looked at too, as far as the picture
+    goes, and a pixel is the same in every part.
+
+    left, top: pixels before the image begins, negative or 0, or of the image before the part begins. size: width and
+    height. factor: of the part. inner: the rows and columns that are the part. pixels: which are computed.
+    """
+
+    left: int
+    top: int
+    size: tuple[int, int]
+    factor: int
+    inner: tuple[slice, slice]
+    pixels: NDArray[np.bool_] | None
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether it is larger than the part."""
+        return any(i != slice(0, n) for i, n in zip(self.inner, self.size[::-1], strict=True))
+
+    def seen(self, tables: Tables) -> Tables:
+        """The tables of a scene, whose camera is that of the window."""
+        if (self.left, self.top, self.factor) == (0, 0, 1):
+            return tables
+        camera = part_of(tables.camera, self.factor * self.left, self.factor * self.top, self.factor)
+        return replace(tables, camera=camera)
+
+
+def window_of(scene: Scene, part: Part) -> Window:
+    """What is looked at for a part of the image of a scene."""
+    camera, factor = scene.camera, part.factor
+    width, height = (side // factor for side in camera.size)
+    first, last = part.rows or (0, height)
+    x, y = camera.crop[:2] or (0, 0)
+    left, top = -min(x // factor, AROUND), max(first - AROUND, -(y // factor))
+    right = width + min((camera.width - x) // factor - width, AROUND)
+    bottom = min(last + AROUND, (camera.height - y) // factor)
+    inner = slice(first - top, last - top), slice(-left, width - left)
+    pixels = None
+    if part.pixels is not None and not part.pixels.all():
+        pixels = np.zeros((bottom - top, right - left), bool)
+        # Above and below a strip there are pixels of the image, and around that there may be more.
+        held = slice(max(top, 0), min(bottom, height))
+        pixels[held.start - top : held.stop - top, inner[1]] = part.pixels[held]
+        pixels = _widened(pixels)
+    return Window(left, top, (right - left, bottom - top), factor, inner, pixels)
+
+
+def _widened(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels with those around them, AROUND to each side."""
+    for axis in (0, 1):
+        wider = pixels.copy()
+        for step in range(1, min(AROUND, pixels.shape[axis] - 1) + 1):
+            ahead, behind = [slice(None)] * 2, [slice(None)] * 2
+            ahead[axis], behind[axis] = slice(step, None), slice(None, -step)
+            wider[tuple(ahead)] |= pixels[tuple(behind)]
+            wider[tuple(behind)] |= pixels[tuple(ahead)]
+        pixels = wider
+    return pixels
 
 
 def jacobian(

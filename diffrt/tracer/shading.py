@@ -25,7 +25,7 @@ CORNER = 0.9
 
 
 class Scenery(NamedTuple):
-    """What is the same for all samples: the camera's vectors (3, 6), and the numbers of each light."""
+    """What is the same for all samples: the camera's vectors (3, 6) or (3, 8), and the numbers of each light."""
 
     camera: Any
     lights: tuple[Any, ...]

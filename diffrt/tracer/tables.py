@@ -30,6 +30,7 @@ from diffrt.kinds.fields import Quantity
 from diffrt.kinds.kind import REFLECT
 from diffrt.scene import Scene
 from diffrt.scene.schema import textures_in
+from diffrt.tracer.camera import cropped
 
 Integers = NDArray[np.int64]
 
@@ -235,7 +236,7 @@ def build_tables(scene: Scene) -> Tables:
 
     return Tables(
         kinds,
-        view.vectors(scene.camera.width, scene.camera.height),
+        cropped(view.vectors(scene.camera.width, scene.camera.height), scene.camera.crop),
         _table(scene, shapes),
         _table(scene, [*pieces, ("background", background or Background)], [*given, {}]),
         emission if emits else np.zeros((0, len(pieces))),
