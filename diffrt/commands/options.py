@@ -20,6 +20,13 @@ EngineName = Annotated[
     str | None, typer.Option("--engine", help="llvm: compiled, the default; numpy: the reference.", show_default=False)
 ]
 Threads = Annotated[int | None, typer.Option(help="At the same time; all processors if not given.", show_default=False)]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        help="Halve cells until it is proved that nothing else is seen in them, and less than this is wrong: an area "
+        "in pixels, such as 0.004."
+    ),
+]
 Edges = Annotated[str, typer.Option(help="exact: cells are cut at edges; ignore: each cell is one point.")]
 Pixel = Annotated[str, typer.Option(metavar="X,Y", help="From the top left, from 0.")]
 Channel = Annotated[str, typer.Option(help="r, g, b or luminance.")]

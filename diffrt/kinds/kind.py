@@ -208,6 +208,11 @@ class Shape(Kind):
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         raise NotImplementedError
 
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        """The numbers (N,) of which `inside` is the least, one for each border of the face: where two borders meet, the
+        face has a corner."""
+        return (self.intersect(o, d, side)[1],)
+
     def normal_at(self, p: Any, side: Any) -> Any:
         raise NotImplementedError
 
@@ -332,6 +337,10 @@ class Light(Kind):
         """The unit direction (3, N) from points p (3, N) to the light, the distance to it (N,), and the irradiance
         (3, N) in W/m^2 on a surface that faces it."""
         raise NotImplementedError
+
+    def origin(self) -> Any:
+        """The point (3, N) that all of it comes from; None if there is none. It helps to prove what is in the light."""
+        return None
 
     def shines(self, p: Any) -> Any:
         """A continuous function (N,) of points p (3, N) that is positive where the light shines, and passes through

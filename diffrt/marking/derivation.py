@@ -35,6 +35,7 @@ from diffrt.marking.formula import Formula
 from diffrt.marking.kinks import Sides, infinite_slopes, is_tied, sides_of
 from diffrt.marking.marks import Line, Marked
 from diffrt.marking.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.marking.spelling import spelled
 from diffrt.marking.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.marking.work import MOST, MOST_OF_A_LINE, MOST_OF_A_SEARCH, MOST_SLOPES, Overworked, at_most
 
@@ -160,7 +161,7 @@ class Derivation:
     def _plain(self, trial: Trial) -> Mapping[str, Any]:
         """The values of the names that a claim's formula may use."""
         q = trial.look.q
-        given: dict[str, Any] = {n.replace(" ", "_"): q.value(n) for n in q.vars}
+        given: dict[str, Any] = {spelled(n): q.value(n) for n in q.vars}
         given |= {n: q.value(n) for n in q.vars}
         for name, formula in self._abbreviations(trial.claim):
             given[name] = formula(given, trial.claim.letters)
@@ -271,7 +272,7 @@ class Derivation:
     def _claimed(self, claim: Claim, look: Look) -> tuple[Any, Look]:
         """What the claim says at a point, a Var or a number, and a Look at its own forks."""
         q = look.q
-        given: dict[str, Any] = {n.replace(" ", "_"): v for n, v in q.values.items()}
+        given: dict[str, Any] = {spelled(n): v for n, v in q.values.items()}
         given = {**given, **q.values}
         since = variable(0.0).serial
         with comparisons() as seen, np.errstate(all="ignore"):

@@ -41,6 +41,12 @@ def plain_letters(text: str) -> str:
     return "".join(_letter(c) for c in text.translate(SIGNS))
 
 
+def spelled(name: str) -> str:
+    """The name of a quantity as formulas have it: t_ball for t (ball), crossing_outline_of_ball_2 for crossing, outline
+    of ball (2)."""
+    return re.sub(r"[^\w.]+", "_", re.sub(r"[^\w.]+$", "", name))
+
+
 def _letter(c: str) -> str:
     if c.isascii() or not (name := unicodedata.name(c, "")).startswith(("GREEK", "MICRO SIGN")):
         return c

@@ -22,8 +22,8 @@ from diffrt.marking.branches import Look
 from diffrt.marking.claims import LAYOUTS, LETTERS, MOST_CLAIMS, Claim
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.formula import Formula
-from diffrt.marking.phrases import spelled
 from diffrt.marking.quantities import rounding_of
+from diffrt.marking.spelling import spelled
 from diffrt.marking.terms import links, terms
 from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
 

@@ -19,8 +19,8 @@ from diffrt.marking.browser.exercise import ROOM, exercise_of, left_side, lines_
 from diffrt.marking.claims import read_claims
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.formula import Formula
-from diffrt.marking.phrases import spelled
 from diffrt.marking.quantities import Quantities
+from diffrt.marking.spelling import spelled
 from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
 
 CARD = 272.0
