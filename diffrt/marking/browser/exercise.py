@@ -43,10 +43,14 @@ MOST_AROUND = 20_000
 """Numbers that say how a quantity goes on around one given point."""
 
 MOST_ROUNDINGS = 20_000
-"""Of so many entries it is computed how far rounding may reach; of the others it is taken from those nearby."""
+"""Of so many entries it is computed how far rounding may reach, fewer where much is computed; of the others it is taken
+from those nearby."""
 
 MOST_TERM_NUMBERS = 80_000
 """Entries of terms, for hints."""
+
+MOST_NODES = 120
+"""Operations of a derivation whose totals have their terms told."""
 
 MOST_TERMS = 40
 """Of one derivative."""
@@ -389,17 +393,26 @@ class _Exercise:
         """How far rounding may put the entries of a derivative off, at each point."""
         rows, columns = each[0].shape
         places = np.arange(rows * columns)
-        if self.roundings + len(each) * len(places) > MOST_ROUNDINGS and len(places) > 8:
-            places = np.unique(np.linspace(0, rows * columns - 1, 8).astype(int))
+        looks = self.looks
         # A scene is moved so little from point to point that rounding is the same.
-        looks = self.looks[:2] if self.derivation.draw else self.looks
-        found = []
+        if self.derivation.draw:
+            looks = looks[:2]
+        elif self.roundings > MOST_ROUNDINGS:
+            looks = [*looks[:2], *looks[self.parts[0] + self.parts[1] :][:2]]
+        if self.roundings + len(looks) * len(places) > MOST_ROUNDINGS and len(places) > 8:
+            places = np.unique(np.linspace(0, rows * columns - 1, 8).astype(int))
+        self.roundings += len(looks) * len(places) * max(1, len(looks[0].q.nodes) // 20)
+        found, relative = [], 0.0
         for look in looks:
             exact = {int(p): look.q.rounding(name, int(p) // columns, of, int(p) % columns, local) for p in places}
             largest = max(exact.values())
             found.append([exact.get(p, largest) for p in range(rows * columns)])
-        self.roundings += len(looks) * len(places)
-        return found if len(looks) == len(self.looks) else [np.max(found, 0)] * len(self.looks)
+            relative = max(
+                relative, largest / (np.abs(look.q.local(name, of) if local else look.q.total(name, of)).max() or 1.0)
+            )
+        if len(looks) == len(self.looks):
+            return found
+        return [np.full(rows * columns, relative * np.abs(values).max()) for values in each]
 
     def _doubts(self, kind: str, name: str, of: str, rows: int, columns: int) -> dict[str, str]:
         """Of entries whose derivative numbers do not confirm, in words."""
@@ -428,8 +441,10 @@ class _Exercise:
 
     def _terms(self, name: str, of: str, local: bool, rows: int, columns: int) -> dict[str, Any]:
         """The terms of a derivative and the factors of its chains, at some points."""
-        each = []
-        factors = []
+        each: list[Any] = []
+        factors: list[Any] = []
+        if self.of_terms >= MOST_TERM_NUMBERS or (not local and len(self.looks[0].q.nodes) > MOST_NODES):
+            return {}
         try:
             for k in self._shown:
                 each.append(terms(self.looks[k].q, name, of, local))
