@@ -6,6 +6,7 @@ parameter in it is one, so that derivatives find their way to it through a gathe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -180,17 +181,23 @@ class Columns:
 
     def __getitem__(self, which: Any) -> Self:
         """Some of the columns, as a copy if `which` holds integers or booleans."""
-        parts = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        parts = (getattr(self, name) for name in _names(type(self)))
         return type(self)(*(part[which] if isinstance(part, Columns) else part[..., which] for part in parts))
 
     def put(self, which: Any, columns: Self) -> None:
         """Write columns over some of these, in place."""
-        for field in fields(self):  # type: ignore[arg-type]
-            mine, part = getattr(self, field.name), getattr(columns, field.name)
+        for name in _names(type(self)):
+            mine, part = getattr(self, name), getattr(columns, name)
             if isinstance(mine, Columns):
                 mine.put(which, part)
             else:
                 mine[..., which] = part
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """The names of the fields of a dataclass. (Asking for them takes longer than copying a small column.)"""
+    return tuple(field.name for field in fields(kind))
 
 
 def build_tables(scene: Scene) -> Tables:
