@@ -4,9 +4,8 @@ A column holds the numbers of the fields of its kind in order, and nothing below
 parameter in it is one, so that derivatives find their way to it through a gather.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -179,25 +178,24 @@ class Tables:
 class Columns:
     """Of dataclasses whose fields are arrays (..., N), or Columns themselves: one column for each of N things."""
 
+    @property
+    def _names(self) -> Iterable[str]:
+        """The names of the fields; `dataclasses.fields` takes longer than copying a small column."""
+        return self.__dataclass_fields__  # type: ignore[attr-defined,no-any-return]
+
     def __getitem__(self, which: Any) -> Self:
         """Some of the columns, as a copy if `which` holds integers or booleans."""
-        parts = (getattr(self, name) for name in _names(type(self)))
+        parts = (getattr(self, name) for name in self._names)
         return type(self)(*(part[which] if isinstance(part, Columns) else part[..., which] for part in parts))
 
     def put(self, which: Any, columns: Self) -> None:
         """Write columns over some of these, in place."""
-        for name in _names(type(self)):
+        for name in self._names:
             mine, part = getattr(self, name), getattr(columns, name)
             if isinstance(mine, Columns):
                 mine.put(which, part)
             else:
                 mine[..., which] = part
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    """The names of the fields of a dataclass. (Asking for them takes longer than copying a small column.)"""
-    return tuple(field.name for field in fields(kind))
 
 
 def build_tables(scene: Scene) -> Tables:

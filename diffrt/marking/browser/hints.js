@@ -374,7 +374,7 @@ const Hints = (() => {
       const used = [...claim.formula.names].map((n) => d.byUnderscore[n] ?? n).filter((n) => d.shapes[n]);
       const names = [...new Set([claim.of, claim.name, ...(d.data.parents[claim.name] ?? []), ...used, ...d.data.names])].filter((n) => size(d.shapes[n]) <= 100).slice(0, 8);
       for (const name of names) {
-        const shape = d.shapes[name], told = name.replaceAll(" ", "_");
+        const shape = d.shapes[name], told = Reader.written(name);
         const at = (index) => s.list.map((x, k) => x.trial.look.quantities.get(name).data[index(k)]);
         if (!shape.length) { found.push([told, at(() => 0)]); continue; }
         const fitting = shape.map((n) => Object.keys(letters).filter((x) => Math.max(...letters[x]) + 1 <= n));

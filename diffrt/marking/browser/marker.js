@@ -3,7 +3,7 @@
 
 const Marker = (() => {
   const { E, Misfit, adjoints, bounded, count, gather, leaf, number, reachable, rounding, shapeText, size, stack, transpose, watched, where } = Arrays;
-  const { Formula, Unreadable, OVER, compare, listed, meant, operands, plainLetters, python, said, shown, walk } = Reader;
+  const { Formula, Unreadable, OVER, compare, listed, meant, operands, plainLetters, python, said, shown, walk, written } = Reader;
 
   const TOLERANCE = 1e-8, SHARP = 1e-6, UNDERFLOW = 1e-290, NONE = 2, ENTRIES = 8, POINTS = 24;
   const LONGEST = 200, MOST_CLAIMS = 1000, MOST_OF_A_LINE = 2000000, SEARCHES = 24, BORDERS = 24, NEAR = 1e-7;
@@ -409,7 +409,7 @@ const Marker = (() => {
       const floors = data.floorBytes;
       const values = Object.fromEntries(data.names.filter((n) => own(data.values, n)).map((n) => [n, numbers(data.values[n])]));
       const rounded = Object.fromEntries(Object.keys(values).map((n) => [n, numbers(data.rounding[n], floors)]));
-      this.byUnderscore = Object.fromEntries(data.names.map((n) => [n.replaceAll(" ", "_"), n]));
+      this.byUnderscore = Object.fromEntries(data.names.map((n) => [written(n), n]));
       this.looks = count(data.looks).map((k) => {
         const quantities = new Map();
         for (const name of data.names) {
@@ -545,9 +545,9 @@ const Marker = (() => {
 
     claimed(claim, look) {
       for (const name of this.data.omitted) {
-        if (claim.formula.names.has(name.replaceAll(" ", "_"))) throw new Beyond(`${name} is left out of this page, which would be too large; diffrt verify has it`);
+        if (claim.formula.names.has(written(name))) throw new Beyond(`${name} is left out of this page, which would be too large; diffrt verify has it`);
       }
-      look.named ??= new Map([...[...look.quantities].map(([n, v]) => [n.replaceAll(" ", "_"), v]), ...look.quantities]);
+      look.named ??= new Map([...[...look.quantities].map(([n, v]) => [written(n), v]), ...look.quantities]);
       const given = this.short.length ? new Map(look.named) : look.named;
       const since = Arrays.serial;
       const [found, seen] = watched(() => {

@@ -230,6 +230,11 @@ const Reader = (() => {
     }
   }
 
+  /** The name of a quantity as formulas have it, as `spelling.spelled` gives it. */
+  function written(name) {
+    return name.replace(/[^\p{L}\p{N}_.]+$/u, "").replace(/[^\p{L}\p{N}_.]+/gu, "_");
+  }
+
   /** The pieces of a formula in Python's spelling. */
   function spelled(text) {
     const spelling = new Spelling(tokens(plainLetters(text.split(/\s+/u).filter(Boolean).join(" "))));
@@ -656,6 +661,6 @@ const Reader = (() => {
     }
   }
 
-  return { Formula, Unreadable, OVER, compare, didYouMean, listed, meant, operands, plainLetters, printable, python, said, shown, walk,
+  return { Formula, Unreadable, OVER, compare, didYouMean, listed, meant, operands, plainLetters, printable, python, said, shown, walk, written,
     isFunction, get tables() { return tables; }, set tables(given) { tables = given; } };
 })();
