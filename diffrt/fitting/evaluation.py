@@ -128,11 +128,15 @@ class Objective:
 
     def fields(self, u: Array) -> tuple[tuple[Field, ...], int]:
         """What each view leaves behind at u, and how many pixels a side of it are held as one."""
+        block, groups = self.block, self.groups
+        return tuple(part.field(u[part.at], block, groups[part.sight.view.name]) for part in self.parts), block
+
+    @property
+    def block(self) -> int:
+        """How many pixels a side of the views are held as one at the end, so that all have room."""
         sizes = [part.sight.target.size * (len(part.at) + 1) for part in self.parts]
         many = max(max(sizes) / HELD, np.sum(sizes) / HELD_TOGETHER)
-        block = int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
-        groups = self.groups
-        return tuple(part.field(u[part.at], block, groups[part.sight.view.name]) for part in self.parts), block
+        return int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
 
     @property
     def groups(self) -> dict[str, int]:

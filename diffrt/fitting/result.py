@@ -31,7 +31,7 @@ class Result:
     """What a fit found.
 
     problem: what was asked. found: where the search ended. seconds: wall-clock time. starts: for a fit from many, the
-    loss that each search ended with, by the number of its point.
+    loss that each search ended with, by the number of its point. fields: what each view leaves behind, if it is known.
     Printing it gives a table.
     """
 
@@ -39,6 +39,7 @@ class Result:
     found: Found
     seconds: float
     starts: dict[int, float]
+    fields: tuple[tuple[Field, ...], int] | None = None
 
     @cached_property
     def scene(self) -> Scene:
@@ -125,7 +126,7 @@ class Result:
 
     @cached_property
     def _fields(self) -> tuple[tuple[Field, ...], int]:
-        return self._objective.fields(self.found.u)
+        return self.fields or self._objective.fields(self.found.u)
 
     @property
     def residuals(self) -> tuple[Array, ...]:
