@@ -59,8 +59,8 @@ ROUGHLY = 0.1
 ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
 
 PASSED_ON = 0.03
-"""A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that: the
-next level finds it anyway."""
+"""A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
+the next level finds it anyway."""
 
 SETTLED_MESSAGE = f"what is ahead is under {SETTLED:g} standard errors"
 
