@@ -72,13 +72,13 @@ def texture(rng: np.random.Generator) -> tuple[diffrt.Scene, diffrt.Scene, Array
 
 
 def albedo_map(rng: np.random.Generator) -> tuple[diffrt.Scene, diffrt.Scene, Array]:
-    """An albedo map that is off by 5 %, in patches of a quarter of the ball."""
+    """An albedo map that is off by 5 %, in patches of about 40 degrees of the ball."""
     scene = scene_of(rng, matte(rng))
     return scene, painted(rng, scene, 0.05, 14, 1.0), 0.003 * rng.normal(size=(SIDE, SIDE, 3))
 
 
 def broad(rng: np.random.Generator) -> tuple[diffrt.Scene, diffrt.Scene, Array]:
-    """The same, in patches of half of the ball: the fit takes most of them for its own numbers."""
+    """The same, in patches of about 75 degrees: the fit takes most of them for its own numbers."""
     scene = scene_of(rng, matte(rng))
     return scene, painted(rng, scene, 0.05, 8, 1.0), 0.003 * rng.normal(size=(SIDE, SIDE, 3))
 

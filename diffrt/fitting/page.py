@@ -45,7 +45,7 @@ def page_of(result: Result, shown: Shown) -> str:
         view = result.problem.views[number]
         if view.name:
             parts.append(f"<h3>{escape(view.name)}</h3>")
-        names = {name: _CAPTIONS[name].format(most=f"{most:.2g}") for name, most in full.items()}
+        names = {name: _CAPTIONS[name].format(most=f"{most:.3g}") for name, most in full.items()}
         parts += [_figure(png_bytes(picture), "png", name, names.get(name, name)) for name, picture in pictures.items()]
     parts += [
         "<h2>Course</h2>",

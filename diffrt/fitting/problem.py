@@ -256,6 +256,8 @@ def _view(name: Any, scene: Scene, given: Any, known: Mapping[str, Any]) -> View
         raise InputError(f"{where}mask: leaves no pixel")
     if not np.asarray(photograph.image)[used].any():
         raise InputError(f"{where}target: every pixel is black; nothing can be recovered from it")
+    if photograph.bright[used].all():
+        raise InputError(f"{where}target: every pixel that counts is overexposed; give one with a shorter exposure")
     return View(name, scene, photograph, used, camera is not None, frozenset(own_paths))
 
 

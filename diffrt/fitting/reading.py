@@ -13,7 +13,7 @@ All of the rest is optional:
     exposure = true                # free: a factor of the image
     white_balance = true           # free: factors of red and blue
     cells = 1                      # and the other settings: method, loss, scale, space, iterations, levels, starts,
-                                   # refine, seed
+                                   # refine, seed, noise
 
     [free."lamp.position"]         # in place of the list, for start values and bounds
     start = [-1, 3, 2]             # the scene's own value if left out

@@ -62,7 +62,7 @@ PASSED_ON = 0.03
 """A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
 the next level finds it anyway."""
 
-SETTLED_MESSAGE = f"what is ahead is under {SETTLED:g} standard errors"
+SETTLED_MESSAGE = f"the steps left to go are under {SETTLED:g} standard errors"
 
 TUNED = 1.345
 """The scale of a robust loss is so many times the spread of the differences: of a mean of normal ones it takes 5 %
