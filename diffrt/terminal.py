@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from diffrt.errors import InputError, printable
@@ -121,7 +122,8 @@ def progress_lines(quiet: bool) -> "Iterator[tuple[Progress | None, Told | None]
     def step(s: "Step") -> None:
         where = f"blur {s.blur:.3g}" if s.blur else "full image"
         moved = f"{s.most} moved {s.moved:.2g}" if s.moved else "start"
-        put(f"evaluation {s.count}, {where}: loss {s.loss:.4g}, {moved}; {s.seconds:.1f} s")
+        left = f", about {_rounded(s.left)} left" if isfinite(s.left) else ""
+        put(f"evaluation {s.count}, {where}: loss {s.loss:.4g}, {moved}; {s.seconds:.1f} s{left}")
 
     def told(done: int, all: int, least: float) -> None:
         put(f"start {done} of {all}: least loss {least:.4g}")
@@ -131,3 +133,10 @@ def progress_lines(quiet: bool) -> "Iterator[tuple[Progress | None, Told | None]
     finally:
         if live:
             print("\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _rounded(seconds: float) -> str:
+    """A time that is known roughly."""
+    if seconds >= 90.0:
+        return f"{seconds / 60.0:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 1.0 else "1 s"

@@ -15,7 +15,7 @@ import pytest
 import diffrt
 from diffrt import load_scene, render
 from diffrt.errors import InputError
-from diffrt.fitting import evaluation, make_problem, search, solve
+from diffrt.fitting import evaluation, make_problem, search, solve, triangle
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.journal import open_journal
 from diffrt.fitting.level import Level, automatic_blurs, level_of
@@ -61,7 +61,7 @@ def test_the_folded_jacobian_gives_the_loss_and_its_gradient(loss, space):
         objective = whole(problem, level)
         found = objective.triangle(u)
         value, slope = objective.gradient(u)
-        assert found.residual @ found.residual == pytest.approx(found.cost, rel=1e-12)
+        assert loss != "squared" or found.residual @ found.residual == pytest.approx(found.cost, rel=1e-12)
         assert found.cost / objective.size == pytest.approx(value, rel=1e-12)
         assert 2.0 * found.jacobian.T @ found.residual / objective.size == pytest.approx(
             slope, rel=1e-9, abs=1e-9 * np.abs(slope).max()
@@ -77,11 +77,12 @@ def test_strips_give_what_the_whole_image_gives(monkeypatch):
     objective, u = whole(problem), problem.variables.start
     at_once = objective.triangle(u)
     monkeypatch.setattr(evaluation, "STRIP", 5 * 32 * 3 * 11)
-    monkeypatch.setattr(evaluation, "FOLD", 100)
+    monkeypatch.setattr(triangle, "ALONE", 1000)
     assert len(evaluation.strips(objective.sights[0], 10)) == 5
     in_strips = objective.triangle(u)
     assert in_strips.cost == pytest.approx(at_once.cost, rel=1e-12) and in_strips.count == at_once.count
-    a, b = (t.folded.T @ t.folded for t in (in_strips, at_once))
+    both = [np.column_stack([t.jacobian, t.residual]) for t in (in_strips, at_once)]
+    a, b = (rows.T @ rows for rows in both)
     np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12 * np.abs(b).max())
 
 

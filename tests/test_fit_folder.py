@@ -241,7 +241,7 @@ def test_a_setting_beyond_what_can_be_computed_is_refused(key, value):
         ({"starts": 65536}, "starts: found 65536, allowed: a whole number from 1 to 4096"),
         ({"free": [f"lamp.*{'*' * i}" for i in range(5000)]}, "free: found 5000 names, allowed: at most 256"),
         ({"ties": {f"a{i}": "lamp.position" for i in range(5000)}}, "ties: found 5000 names, allowed: at most 256"),
-        ({"target": {f"v{i}": {"target": TARGET} for i in range(5000)}}, "views: found 5000, allowed: at most 64"),
+        ({"target": {f"v{i}": {"target": TARGET} for i in range(5000)}}, "views: found 5000, allowed: at most 4096"),
         ({"mask": np.ones((5000, 5000))}, "mask: found 5000 x 5000 pixels"),
         ({"free": {"lamp.position": {"upper": 1e300}}}, "lamp.position.upper: found 1e+300, allowed: a number or 3"),
         ({"free": ["lamp.position" * 100_000]}, "free: no parameter 'lamp.position"),

@@ -13,6 +13,8 @@ from diffrt.errors import InputError
 from diffrt.fitting import make_problem, read_problem
 from diffrt.fitting.bounds import Endless
 from diffrt.fitting.variables import Free, Variables
+from diffrt.image import Image
+from diffrt.photograph import Photograph
 from diffrt.scene import parse_scene
 
 TINY = load_scene("scenes/tiny.toml")
@@ -143,6 +145,10 @@ def test_a_tie_that_cannot_be(ties, words):
         ({"target": TARGET[:2]}, "target: found 4 x 2 pixels, needed: 4 x 3, as the camera has"),
         ({"target": TARGET[..., 0]}, "needed: numbers of shape (height, width, 3)"),
         ({"target": 0.0 * TARGET}, "every pixel is black; nothing can be recovered from it"),
+        (
+            {"target": Photograph(Image(TARGET), TARGET < 0.0, TARGET > -1.0)},
+            "target: every pixel that counts is overexposed; give one with a shorter exposure",
+        ),
         ({"target": np.nan * TARGET}, "holds values that are not finite"),
         ({"mask": np.ones((2, 2))}, "mask: found 2 x 2 pixels, needed: 4 x 3"),
         ({"mask": np.zeros((3, 4))}, "mask: leaves no pixel"),

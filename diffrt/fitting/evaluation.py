@@ -1,22 +1,25 @@
 """Evaluating a fit at a point: its loss, and what an optimiser needs of its derivatives.
 
-Least squares needs the Jacobian J (m, k) and the residual r (m,), but only up to rotation: with [J r] = Q R, R upper
-triangular of k + 1 rows, |J p + r| = |R_J p + R_r| for every step p, where R_J are the first k columns of R and R_r is
-the last. So the image is taken in strips, whose [J r] are folded into R one after the other (Golub and Van Loan, Matrix
-Computations, 4th ed., section 5.2, applied to stacked blocks): what is kept is (k + 1)^2 numbers, however large the
-image. Unlike J^T J, whose condition is that of J squared, R has the condition of J: nothing is lost.
+Least squares needs the Jacobian J (m, k) and the residual r (m,), but only up to rotation: the triangle R of [J r] =
+Q R. So the image is taken in strips, whose [J r] are folded into R one after the other (Golub and Van Loan, Matrix
+Computations, 4th ed., section 5.2, applied to stacked blocks): what is kept is some (k + 1)^2 numbers, however large
+the image, and less where parameters belong to views (`triangle.py`). Unlike J^T J, whose condition is that of J
+squared, R has the condition of J: nothing is lost. A view is differentiated by its own parameters and the shared ones
+only, and folded by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, pushforward, sum, value_and_grad
+from diffrt.autograd import pushforward, sum, value_and_grad
 from diffrt.fitting.residual import Sight
+from diffrt.fitting.scatter import HELD, Field, sums_of_blocks
+from diffrt.fitting.triangle import Fold, Layout, Triangle, folded
 from diffrt.fitting.variables import Variables
 from diffrt.tracer.renderer import Settings as Sampling
 from diffrt.tracer.renderer import require_memory_for
@@ -27,69 +30,132 @@ STRIP = 1 << 23
 """Numbers of [J r] that are held at a time: 64 MiB."""
 
 
-FOLD = 2048
-"""Rows that are folded at a time: as many as the processor's cache holds."""
+HELD_TOGETHER = 1 << 23
+"""Numbers of the Jacobians of all views that are held at a time, at the end of a fit."""
 
 
-NOTHING = 1e-13
-"""A column of J that is shorter than this part of the longest is what rounding leaves of zero."""
+@dataclass(frozen=True)
+class Part:
+    """The residuals of one view at one level, as a function of the coordinates u (k,) that it depends on.
+
+    variables: its own parameters, then the shared ones. at: where their coordinates are among all.
+    """
+
+    sight: Sight
+    variables: Variables
+    at: NDArray[np.intp]
+
+    def fold(self, u: Array) -> Fold:
+        """[J r] at u, folded."""
+        sight, size = self.sight, len(u)
+        found, count, cost = np.zeros((0, size + 1)), 0, 0.0
+        for rows, block in self._rows(u):
+            off = block[..., -1]
+            counted = sight.counted(off, rows)
+            count += int(counted.sum())
+            cost += float(np.vdot(off, off))
+            found = folded(np.concatenate([found, _moving(sight.bent(block)[counted | (off != 0.0)])]))
+        full = np.zeros((size + 1, size + 1))
+        full[: len(found)] = found
+        return Fold(sight.view.name, full, count, cost)
+
+    def field(self, u: Array, block: int, group: int) -> Field:
+        """The field of the view at u. block: pixels a side that count by their sum, over that side: of independent
+        residuals it has the variance of one of them. group: the number of its camera."""
+        sums: list[Array] = []
+        counts: list[Array] = []
+        pixels: list[Array] = []
+        for rows, part in self._rows(u, block):
+            counted = self.sight.counted(part[..., -1], rows)
+            plain = self.sight.plain(part) * counted[..., None]
+            pixels.append(np.where(counted, plain[..., -1], np.nan))
+            sums.append(sums_of_blocks(plain, block) / block)
+            counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
+        both, count = np.concatenate(sums), np.concatenate(counts)
+        moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
+        return Field(both[..., -1], both[..., moving], count / block**2, self.at[moving], group, np.concatenate(pixels))
+
+    def gradient(self, u: Array) -> tuple[float, Array]:
+        """The loss at u, and its derivative, in reverse mode."""
+        value, slope = value_and_grad(self.total)(u)
+        return float(value), np.asarray(slope)
+
+    def total(self, u: Any) -> Any:
+        """The loss at u, a number or a Var."""
+        off = self._off(None, u)
+        return sum(off * off)
+
+    def _rows(self, u: Array, multiple: int = 1) -> Iterator[tuple[tuple[int, int] | None, Array]]:
+        """[J r] strip by strip: the rows, all if None, and (height, width, 3, k + 1). multiple: of rows."""
+        size = len(u)
+        directions = [list(np.eye(size))]
+        for rows in strips(self.sight, size, multiple):
+            height, width = self.sight.target.shape[:2]
+            first, last = rows or (0, height)
+            require_memory_for((width, last - first), Sampling(self.sight.settings.cells), size)
+            off, columns = pushforward(partial(self._off, rows), [u], directions)
+            yield rows, np.stack([*columns, off], -1)
+
+    def _off(self, rows: tuple[int, int] | None, u: Any) -> Any:
+        return self.sight.off(self.variables.assign(u), rows)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,)."""
+    """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,).
+
+    others: who folds the views in place of this process, given u; in their order.
+    """
 
     variables: Variables
     sights: tuple[Sight, ...]
+    others: Callable[[Array], Iterable[Fold]] | None = None
 
-    def triangle(self, u: Array) -> "Triangle":
-        """The loss at u with its Jacobian, folded."""
-        size = len(u)
-        folded, count = np.zeros((0, size + 1)), 0
-        directions = [list(np.eye(size))]
-        for sight in self.sights:
-            for rows in strips(sight, size):
-                height, width = sight.target.shape[:2]
-                first, last = rows or (0, height)
-                require_memory_for((width, last - first), Sampling(sight.settings.cells), size)
-                off, columns = pushforward(partial(self._off, sight, rows), [u], directions)
-                counted = sight.counted(off, rows)
-                count += int(counted.sum())
-                block = np.stack([*columns, off], -1).reshape(-1, size + 1)
-                block = _moving(block[(counted | (off != 0.0)).ravel()])
-                for first in range(0, len(block), FOLD):
-                    part = block[first : first + FOLD]
-                    folded = np.asarray(np.linalg.qr(np.concatenate([folded, part]), mode="r"))
-        full = np.zeros((size + 1, size + 1))
-        full[: len(folded)] = folded
-        length = np.linalg.norm(full[:, :-1], axis=0)
-        full[:, :-1][:, length <= NOTHING * length.max()] = 0.0
-        return Triangle(full, count)
+    @cached_property
+    def layout(self) -> Layout:
+        """Which coordinates are whose."""
+        return Layout.of(self.variables)
 
-    def _off(self, sight: Sight, rows: tuple[int, int] | None, u: Any) -> Any:
-        return sight.off(self.variables.assign(u), rows)
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The views, each with what it depends on."""
+        return tuple(Part(sight, *self.variables.seen_by(sight.view.name)) for sight in self.sights)
+
+    def triangle(self, u: Array, stop: Callable[[], None] | None = None) -> Triangle:
+        """The loss at u with its Jacobian, folded. stop: called between two views; it may raise something."""
+        folds = self.others(u) if self.others else (part.fold(u[part.at]) for part in self.parts)
+        return Triangle.joined(self.layout, _watched(folds, stop) if stop else folds)
+
+    def fields(self, u: Array) -> tuple[tuple[Field, ...], int]:
+        """What each view leaves behind at u, and how many pixels a side of it are held as one."""
+        block, groups = self.block, self.groups
+        return tuple(part.field(u[part.at], block, groups[part.sight.view.name]) for part in self.parts), block
+
+    @property
+    def block(self) -> int:
+        """How many pixels a side of the views are held as one at the end, so that all have room."""
+        sizes = [part.sight.target.size * (len(part.at) + 1) for part in self.parts]
+        many = max(max(sizes) / HELD, np.sum(sizes) / HELD_TOGETHER)
+        return int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """For the name of each view the number of its camera: those of one see the same."""
+        cameras = [sight.view.name if sight.view.has_own_camera else "" for sight in self.sights]
+        return {sight.view.name: cameras.index(camera) for sight, camera in zip(self.sights, cameras, strict=True)}
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The mean loss per pixel value at u, and its derivative, in reverse mode."""
-
-        def mean(v: Any) -> Any:
-            return self.total(self.variables.assign(v)) / self.size
-
-        value, slope = value_and_grad(mean)(u)
-        return float(value), np.asarray(slope)
+        total, slope = 0.0, np.zeros(len(u))
+        for part in self.parts:
+            value, own = part.gradient(u[part.at])
+            total += value
+            slope[part.at] += own
+        return total / self.size, slope / self.size
 
     def value(self, u: Array) -> float:
         """The mean loss per pixel value at u."""
-        found = self.total(self.variables.assign(u))
-        return float(found.value if isinstance(found, Var) else found) / self.size
-
-    def total(self, values: Mapping[str, Any]) -> Any:
-        """The loss at the values of the parameters, a number or a Var."""
-        parts = [sum(off * off) for off in (sight.off(values) for sight in self.sights)]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+        return float(np.sum([part.total(u[part.at]) for part in self.parts])) / self.size
 
     @property
     def sum_of_squares(self) -> float:
@@ -102,27 +168,11 @@ class Objective:
         return int(np.sum([3 * (s.used > 0.0).sum() for s in self.sights]))
 
 
-@dataclass(frozen=True)
-class Triangle:
-    """R of [J r] = Q R, (k + 1, k + 1). count: how many residuals say something."""
-
-    folded: Array
-    count: int
-
-    @property
-    def cost(self) -> float:
-        """The loss: the sum of the squares of all residuals."""
-        return float(self.residual @ self.residual)
-
-    @property
-    def jacobian(self) -> Array:
-        """J up to rotation, (k + 1, k)."""
-        return self.folded[:, :-1]
-
-    @property
-    def residual(self) -> Array:
-        """r up to the same rotation, (k + 1,)."""
-        return self.folded[:, -1]
+def _watched(folds: Iterable[Fold], stop: Callable[[], None]) -> Iterator[Fold]:
+    for number, fold in enumerate(folds):
+        if number:
+            stop()
+        yield fold
 
 
 def _moving(block: Array) -> Array:
@@ -133,10 +183,10 @@ def _moving(block: Array) -> Array:
     return np.concatenate([block[~still], rest]) if still.any() else block
 
 
-def strips(sight: Sight, size: int) -> list[tuple[int, int] | None]:
-    """The rows to take at a time, so that the Jacobian by `size` numbers is never held as a whole."""
+def strips(sight: Sight, size: int, multiple: int = 1) -> list[tuple[int, int] | None]:
+    """The rows to take at a time, so that the Jacobian by `size` numbers is never held whole. multiple: of rows."""
     height, width = sight.target.shape[:2]
     if sight.blur is not None or height * width * 3 * (size + 1) <= STRIP:
         return [None]
-    rows = max(STRIP // (width * 3 * (size + 1)), 1)
+    rows = max(STRIP // (width * 3 * (size + 1)) // multiple, 1) * multiple
     return [(first, min(first + rows, height)) for first in range(0, height, rows)]

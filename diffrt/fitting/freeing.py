@@ -1,7 +1,8 @@
-"""Which parameters of a fit are free, and within which bounds: names, patterns, ties."""
+"""Which parameters of a fit are free, in which views, and within which bounds: names, patterns, ties."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ derivatives only nearby."""
 
 _KEYS = ("start", "lower", "upper", "positive")
 
+_GAINS = ("exposure", "white_balance")
+"""Parameters of a view that are not of its scene."""
+
 MOST_NAMES = 256
 """Names and patterns of free parameters, and ties, that a fit may have."""
 
@@ -30,7 +34,8 @@ class Known:
     """A parameter that may be free: of the scene, of a view's own camera, or of a view.
 
     path, components: its names in the fit. shape: of its value in the scene. now: its value, (n,). minimum, maximum:
-    natural bounds. is_direction: whether its length means nothing. reach: how far a step may move it.
+    natural bounds. is_direction: whether its length means nothing. reach: how far a step may move it. view: the name
+    of the view that it belongs to, "" if it is shared.
     """
 
     path: str
@@ -41,6 +46,7 @@ class Known:
     maximum: float
     is_direction: bool = False
     reach: float = np.inf
+    view: str = ""
 
     def component(self, index: int) -> "Known":
         """One number as a parameter of its own."""
@@ -50,35 +56,105 @@ class Known:
         )
 
 
-def known_parameters(scene: Scene, views: Sequence[View], named: Iterable[str] = ()) -> dict[str, Known]:
-    """All parameters of a fit by their paths, vectors as a whole. named: parameters, or components of them, that are
-    among them even if they are rare and the scene does not state them, such as the distortion of a lens."""
-    found: dict[str, Known] = {}
+def for_each_view(
+    each: Mapping[str, Mapping[str, Any]],
+    wanted: Mapping[str, Mapping[str, Any]],
+    ties: Mapping[str, str],
+    scene: Scene,
+    views: Sequence[View],
+) -> tuple[list[View], dict[str, Mapping[str, Any]], dict[str, str]]:
+    """The views with their own parameters, and what is free and tied, view by view.
 
-    def add(of: Scene, prefix: str, only: str) -> None:
-        distance = float(np.linalg.norm(of["camera.target"] - of["camera.position"]))
-        stated = {p.path: p for p in of.parameters()}
-        own = (name.removeprefix(prefix) for name in named if name.startswith(prefix))
-        rare = {whole.path: whole for whole in (of.whole(path) for path in own if path in of)}
-        for p in {**stated, **rare}.values():
-            if p.path.startswith(only):
-                names = tuple(prefix + c for c in p.components) if prefix else p.components
-                reach = REACH * distance if p.unit == "scene units" else np.inf
-                found[prefix + p.path] = Known(
-                    prefix + p.path, names, p.shape, of.pack([p.path]), p.minimum, p.maximum, p.is_direction, reach
-                )
-
-    if not views or not all(view.own_camera for view in views):
-        add(scene, "", "camera.")
-    for name in scene.names:
-        add(scene, "", f"{name}.")
+    each: for each name or pattern what is said of the parameters that every view has its own values of. wanted, ties:
+    as for `choose_free`; what is said there of such a parameter holds in every view. A parameter that `wanted` has by
+    the name of a view and its path, such as "front.sun.irradiance", is that view's own too.
+    Raises InputError with one line per mistake.
+    """
+    problems = [
+        f"{key}: found {len(names)} names, allowed: at most {MOST_NAMES}"
+        for key, names in (("free", wanted), ("each", each), ("ties", ties))
+        if len(names) > MOST_NAMES
+    ]
+    if problems:
+        raise InputError(*problems)
+    said: dict[str, Mapping[str, Any]] = {}
+    known = dict.fromkeys((*_GAINS, *(name for p in scene.parameters() for name in p.names)))
+    for name, entry in sorted(each.items(), key=lambda item: not is_pattern(item[0])):
+        if is_pattern(name):
+            try:
+                said |= {path: {**said.get(path, {}), **entry} for path in matching(name, scene.parameters())}
+            except InputError as fault:
+                problems += [f"each: {problem}" for problem in fault.problems]
+        elif name in _GAINS or name in scene:
+            said[name] = {**said.get(name, {}), **entry}
+        else:
+            problems.append(f"each: no parameter '{name}'; {did_you_mean(name, known)}")
+    if said and not all(view.name for view in views):
+        problems.append("each: there is one view; free its parameters by their names")
+    if problems:
+        raise InputError(*problems)
+    known_in_all = [
+        name for name in wanted
+        if name not in said and not is_pattern(name) and views and all(view.has_own_value(name) for view in views)
+    ]  # fmt: skip
+    if known_in_all:
+        raise InputError(*(f"free: every view has its own {name}; name it in each to free it" for name in known_in_all))
+    rest = {name: entry for name, entry in wanted.items() if name not in said}
+    tied = {follower: leader for follower, leader in ties.items() if leader not in said}
+    scenes = {view.name: view.scene for view in views}
+    named: dict[str, set[str]] = {view.name: set() for view in views}
+    for name in (*rest, *chain(*tied.items())):
+        whose, _, path = name.partition(".")
+        if whose in scenes and not is_pattern(name) and path in scenes[whose]:
+            named[whose].add(path)
+    found = []
     for view in views:
-        if view.own_camera:
-            add(view.scene, f"{view.name}.", "camera.")
-        exposure, balance = view.path("exposure"), view.path("white_balance")
-        found[exposure] = Known(exposure, (exposure,), (), np.ones(1), 1e-9, np.inf)
-        found[balance] = Known(balance, (f"{balance}.r", f"{balance}.b"), (2,), np.ones(2), 1e-9, np.inf)
+        mine = [path for path in said if path in _GAINS or path in view.scene]
+        for path in mine:
+            rest[view.path(path)] = {**said[path], **wanted.get(path, {}), **wanted.get(view.path(path), {})}
+        followers = [follower for follower, leader in ties.items() if leader in said and follower in view.scene]
+        tied |= {view.path(follower): view.path(ties[follower]) for follower in followers}
+        own = {path for path in (*mine, *followers, *named[view.name]) if path not in _GAINS}
+        found.append(replace(view, own=view.own | own) if view.name else view)
+    return found, rest, tied
+
+
+def known_parameters(scene: Scene, views: Sequence[View], named: Collection[str] = ()) -> dict[str, Known]:
+    """All parameters of a fit by their paths, vectors as a whole; those of a view alone under its name.
+
+    named: the names that are free or tied. By its name alone is free what a view has its own values of, which are
+    known, and what is rare and the scene does not state, such as the distortion of a lens.
+    """
+    stated = [p.path for p in scene.parameters()]
+    rare = [
+        scene.whole(name).path for name in named if name.partition(".")[0] in ("camera", *scene.names) and name in scene
+    ]
+    paths = dict.fromkeys([*stated, *rare])
+    shared = [path for path in paths if not views or not all(view.has_own(path) for view in views)]
+    found = {path: _known(scene, path) for path in shared}
+    for view in views:
+        mine = [p.path for p in view.scene.parameters() if p.path.startswith("camera.")] if view.own_camera else []
+        own = [path for path in sorted(view.own) if view.path(path) in named]
+        for path in dict.fromkeys([*mine, *own]):
+            found[view.path(path)] = _known(view.scene, path, view)
+        for gain, letters in (("exposure", ""), ("white_balance", "rb")):
+            path = view.path(gain)
+            names = tuple(f"{path}.{letter}" for letter in letters) or (path,)
+            shape = (len(letters),) if letters else ()
+            found[path] = Known(path, names, shape, np.ones(len(names)), 1e-9, np.inf, view=view.name)
     return found
+
+
+def _known(scene: Scene, path: str, view: View | None = None) -> Known:
+    """A parameter of a scene, whole or a component, as one of all views or of one."""
+    whole = scene.whole(path)
+    within = view.path if view else str
+    components = whole.components if view is None else tuple(map(view.path, whole.components))
+    distance = float(np.linalg.norm(scene["camera.target"] - scene["camera.position"]))
+    reach = REACH * distance if whole.unit == "scene units" else np.inf
+    found = Known(within(whole.path), components, whole.shape, scene.pack([whole.path]), whole.minimum, whole.maximum,
+                  whole.is_direction, reach, view.name if view else "")  # fmt: skip
+    return found if path == whole.path else found.component(whole.components.index(path))
 
 
 def choose_free(
@@ -92,13 +168,7 @@ def choose_free(
     parameter that of the free one that it equals.
     Raises InputError with one line per mistake.
     """
-    problems = [
-        f"{key}: found {len(names)} names, allowed: at most {MOST_NAMES}"
-        for key, names in (("free", wanted), ("ties", ties))
-        if len(names) > MOST_NAMES
-    ]
-    if problems:
-        raise InputError(*problems)
+    problems: list[str] = []
     entries: dict[str, dict[str, Any]] = {}
     # Patterns first, so that what is said of a parameter by its name holds over what a pattern says.
     for name, entry in sorted(wanted.items(), key=lambda item: not is_pattern(item[0])):
@@ -141,7 +211,14 @@ def choose_free(
             problems += [f"ties: {problem}" for problem in fault.problems]
             continue
         owner |= dict.fromkeys(own.components, follower)
-        found[leader] = replace(found[leader], followers=(*found[leader].followers, follower))
+        first = found[leader]
+        view = first.view if own.view == first.view else ""
+        found[leader] = replace(first, followers=(*first.followers, follower), view=view)
+    shared = {component: f.name for f in found.values() if not f.view for component in f.components}
+    for f in found.values():
+        path = f.name.removeprefix(f"{f.view}.")
+        if f.view and shared.get(path, path) != path:
+            problems.append(f"free: '{shared[path]}' is shared, and '{f.name}' a view's own; free the other components")
     if problems:
         raise InputError(*problems)
     return tuple(found.values())
@@ -149,7 +226,7 @@ def choose_free(
 
 def _matters(path: str) -> bool:
     """Whether a pattern may free it: the gain of a view is free only by its own name."""
-    return path.rpartition(".")[2] not in ("exposure", "white_balance")
+    return path.rpartition(".")[2] not in _GAINS
 
 
 def _numbers(value: Any) -> Vector | None:
@@ -206,9 +283,11 @@ def _free(known: Known, entry: Mapping[str, Any]) -> Free:
     if known.is_direction:
         if not start.any():
             raise InputError(f"{name}: found a start of length 0, which is no direction")
-        return Free(name, known.components, "direction", start, lower, upper, shape=known.shape)
+        return Free(name, known.components, "direction", start, lower, upper, shape=known.shape, view=known.view)
     if positive and (start <= 0.0).any():
         raise InputError(f"{name}: found a start {start.tolist()}, needed: numbers over 0, as it is positive")
     if positive:
-        return Free(name, known.components, "positive", start, lower, upper, shape=known.shape)
-    return Free(name, known.components, "plain", start, lower, upper, shape=known.shape, reach=known.reach)
+        return Free(name, known.components, "positive", start, lower, upper, shape=known.shape, view=known.view)
+    return Free(
+        name, known.components, "plain", start, lower, upper, shape=known.shape, reach=known.reach, view=known.view
+    )

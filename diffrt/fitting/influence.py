@@ -3,8 +3,8 @@
 import numpy as np
 
 from diffrt.errors import InputError
-from diffrt.fitting.evaluation import Triangle
 from diffrt.fitting.problem import Problem
+from diffrt.fitting.triangle import Triangle
 
 PULL = 1e-3
 """A parameter has no pull if the cosine of the residual and its derivatives is smaller than this."""
@@ -15,7 +15,7 @@ def check_influence(problem: Problem, triangle: Triangle) -> None:
     idle = [
         free.name
         for free, at in zip(problem.variables.free, parts(problem), strict=True)
-        if not triangle.jacobian[:, at].any()
+        if not triangle.lengths[at].any()
     ]
     if idle:
         does = "have" if len(idle) > 1 else "has"
@@ -27,14 +27,12 @@ def check_influence(problem: Problem, triangle: Triangle) -> None:
 
 def pulls(problem: Problem, triangle: Triangle) -> tuple[str, ...]:
     """Notes on parameters that change the image at the start, but not the loss."""
-    jacobian, residual = triangle.jacobian, triangle.residual
-    size = np.linalg.norm(residual)
+    size = np.sqrt(triangle.squares)
     if size**2 <= 1e-20 * max(triangle.count, 1):
         return ()
     notes = []
     for free, at in zip(problem.variables.free, parts(problem), strict=True):
-        length = np.linalg.norm(jacobian[:, at], axis=0)
-        cosine = np.abs(jacobian[:, at].T @ residual) / np.maximum(length * size, 1e-300)
+        cosine = np.abs(triangle.slope[at]) / np.maximum(triangle.lengths[at] * size, 1e-300)
         if cosine.max() < PULL:
             notes.append(f"at the start {free.name} has no pull: moving it a little does not change the loss")
     return tuple(notes)

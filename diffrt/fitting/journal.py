@@ -24,6 +24,7 @@ from diffrt import __version__
 from diffrt.errors import InputError
 from diffrt.files import MIB, make_folder, read_bytes, write_whole
 from diffrt.fitting.problem import Problem
+from diffrt.fitting.triangle import Layout
 
 Array = NDArray[np.float64]
 
@@ -167,7 +168,7 @@ def _shapes(problem: Problem) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Of the coordinates and of the answer of an evaluation: a folded Jacobian, or a gradient and a loss."""
     size = problem.variables.start.size
     folded = problem.settings.method == "least_squares"
-    return (size,), ((size + 1) ** 2 + 1 if folded else size + 1,)
+    return (size,), (Layout.of(problem.variables).count if folded else size + 1,)
 
 
 def _digest(header: Mapping[str, Any], columns: Mapping[str, Array]) -> str:
@@ -182,11 +183,11 @@ def fingerprint(problem: Problem) -> str:
     """A word that is equal for equal problems only."""
     told = hashlib.sha256()
     for view in problem.views:
-        told.update(f"{view.name} {view.scene.to_toml()} {view.own_camera}".encode())
+        told.update(f"{view.name} {view.scene.to_toml()} {view.own_camera} {sorted(view.own)}".encode())
         for values in (view.photograph.image, view.photograph.dark, view.photograph.bright, view.used):
             told.update(np.ascontiguousarray(values).tobytes())
     for free in problem.variables.free:
         numbers = [part.tolist() for part in (free.start, free.lower, free.upper)]
-        told.update(repr((free.name, free.components, free.kind, numbers, free.followers)).encode())
+        told.update(repr((free.name, free.components, free.kind, numbers, free.followers, free.view)).encode())
     told.update(repr(problem.settings).encode())
     return told.hexdigest()

@@ -22,9 +22,11 @@ GAP = 2
 def write_result(result: Result, folder: str | Path) -> list[str]:
     """Write the result of a fit, and return the names of the files.
 
-    fitted.toml; start, target, result, difference and comparison (the last three side by side) as PNG;
-    convergence.webp, loss.svg, fit.json and report.html. With several views the pictures' names, and a scene for each
-    camera, begin with the view's.
+    fitted.toml; start, target, result, difference and comparison (the last three side by side) as PNG, with
+    unexplained if the model does not explain the image; convergence.webp, loss.svg, fit.json and report.html. With
+    several views the pictures' names, and the scene of a view that has something of its own, begin with the view's; of
+    more than MOST_SHOWN those that are off by most are shown. views.csv holds what was found of each view, a table that
+    a fit can read.
     Raises InputError if the folder or a file cannot be written.
     """
     shown = show(result)
@@ -42,8 +44,12 @@ def write_result(result: Result, folder: str | Path) -> list[str]:
     save("fitted.toml", result.scene)
     values = result.problem.variables.assign(result.found.u)
     views = result.problem.views
-    for view, prefix, (pictures, _) in zip(views, names_of(views), shown.views, strict=True):
-        if view.own_camera:
+    names = names_of(views)
+    if any(view.own for view in views):
+        put("views.csv", table_of(result).encode())
+    for number, (pictures, _) in zip(shown.chosen, shown.views, strict=True):
+        view, prefix = views[number], names[number]
+        if view.own_camera or view.own:
             save(f"{prefix}fitted.toml", view.placed(values))
         beside = side_by_side([pictures[name] for name in ("target", "result", "difference")], GAP)
         for name, picture in {**pictures, "comparison": beside}.items():
@@ -56,6 +62,20 @@ def write_result(result: Result, folder: str | Path) -> list[str]:
     return written
 
 
+def table_of(result: Result) -> str:
+    """What each view has for itself, a row for each view, under a head of names: what all of them have."""
+    found = result.parameters
+    rows = []
+    for view in result.problem.views:
+        own = {name.removeprefix(f"{view.name}."): value for name, value in found.items()
+               if name.startswith(f"{view.name}.")}  # fmt: skip
+        rows.append((view.name, own))
+    names = [name for name in rows[0][1] if all(name in own for _, own in rows)]
+    lines = [",".join(["file", *names])]
+    lines += [",".join([name, *(repr(own[each]) for each in names)]) for name, own in rows]
+    return "\n".join(lines) + "\n"
+
+
 def as_json(result: Result) -> dict[str, Any]:
     """A result as plain numbers and words: versions, settings, seed, history, numbers, errors."""
     problem = result.problem
@@ -64,7 +84,7 @@ def as_json(result: Result) -> dict[str, Any]:
     rows = zip(result.components, result.start.tolist(), result.values.tolist(), result.stderr.values(), strict=True)
     return {
         "versions": {"diffrt": __version__, "numpy": np.__version__, "scipy": version("scipy")},
-        "settings": vars(problem.settings),
+        "settings": vars(result.settings),
         "levels": [vars(level) for level in problem.levels],
         "views": [{"name": v.name, "pixels": int(v.used.sum()), "dark": int(v.photograph.dark.sum()),
                    "bright": int(v.photograph.bright.sum())} for v in problem.views],
@@ -81,7 +101,12 @@ def as_json(result: Result) -> dict[str, Any]:
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 3),
         "converged": result.converged,
+        "state": result.state,
+        "reservations": list(result.reservations),
         "message": result.message,
+        "noise": vars(result.noise),
+        "residuals": {name: _finite(value) if isinstance(value, float) else value
+                      for name, value in vars(result.misfit).items()},
         "starts": {str(number): loss for number, loss in sorted(result.starts.items())},
         "history": [
             {"level": step.level, "blur": step.blur, "loss": step.loss, "best": step.best, "moved": step.moved,

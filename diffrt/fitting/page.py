@@ -6,9 +6,16 @@ from html import escape
 import numpy as np
 
 from diffrt import __version__
-from diffrt.fitting.pictures import Shown, pictures_of
+from diffrt.fitting.pictures import Shown, chosen_views, pictures_of
 from diffrt.fitting.result import MOST_LISTED, Result, error_text
 from diffrt.image import figure_html, png_bytes
+
+_CAPTIONS = {
+    "difference": "result - target, where it counts; full blue and red are -{most} and {most}",
+    "unexplained": "what the model does not explain: the mean residual around each pixel, in standard errors by noise "
+    "alone; full blue and red are -{most} and {most}",
+}
+"""Of the pictures in blue and red."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }
@@ -29,13 +36,16 @@ svg { width: 40rem; max-width: 100%; }
 
 def page_of(result: Result, shown: Shown) -> str:
     """The page of a fit with its pictures."""
-    parts = [f"<h1>{_title(result)}</h1>", f"<p>{escape(str(result).splitlines()[-1])}</p>"]
+    parts = [f"<h1>{_title(result)}</h1>", f"<p>{escape(result.summary)}</p>"]
     parts += [f'<p class="note">{escape(warning)}</p>' for warning in result.warnings]
     parts += ["<h2>Numbers</h2>", _numbers(result), "<h2>Images</h2>"]
-    for view, (pictures, scale) in zip(result.problem.views, shown.views, strict=True):
+    if (more := len(result.problem.views) - len(shown.chosen)) > 0:
+        parts.append(f"<p>Of {more + len(shown.chosen)} views those {len(shown.chosen)} that are off by most.</p>")
+    for number, (pictures, full) in zip(shown.chosen, shown.views, strict=True):
+        view = result.problem.views[number]
         if view.name:
             parts.append(f"<h3>{escape(view.name)}</h3>")
-        names = {"difference": f"result - target, where it counts; full blue and red are -{scale:.2g} and {scale:.2g}"}
+        names = {name: _CAPTIONS[name].format(most=f"{most:.3g}") for name, most in full.items()}
         parts += [_figure(png_bytes(picture), "png", name, names.get(name, name)) for name, picture in pictures.items()]
     parts += [
         "<h2>Course</h2>",
@@ -57,10 +67,11 @@ def page_of(result: Result, shown: Shown) -> str:
 def card_of(result: Result) -> str:
     """A part of a page: what was found, in short."""
     parts = [_numbers(result), *(f"<p>{escape(warning)}</p>" for warning in result.warnings)]
-    parts.append(f"<p>{escape(str(result).splitlines()[-1])}</p>")
-    for number, view in enumerate(result.problem.views):
+    parts.append(f"<p>{escape(result.summary)}</p>")
+    for number in chosen_views(result):
+        view = result.problem.views[number]
         pictures, _ = pictures_of(result, number)
-        parts += [figure_html(pictures[n], f"{view.name} {n}".strip()) for n in ("target", "result", "difference")]
+        parts += [figure_html(pictures[n], f"{view.name} {n}".strip()) for n in pictures if n != "start"]
     return "\n".join(parts)
 
 
@@ -102,7 +113,15 @@ def _short(correlation: float) -> str:
 
 
 def _settings(result: Result) -> str:
-    settings = {**vars(result.problem.settings), "diffrt": __version__}
+    settings = {**vars(result.settings), "diffrt": __version__}
+    noise, misfit = result.noise, result.misfit
+    settings["noise"] = (
+        f"read {noise.read:.3g}, shot {noise.shot:.3g}, {'given' if noise.given else 'as the residuals show it'}"
+    )
+    settings["residuals"] = (
+        f"root mean square {misfit.size:.3g}, {misfit.ratio:.3g} times the noise, smooth over {misfit.length:.1f} "
+        f"pixels, worth {misfit.patches:.0f} independent ones; errors widened {misfit.widened:.2f} times"
+    )
     blurs = [f"{level.blur:.3g}" for level in result.problem.levels if level.blur]
     settings["levels"] = ", ".join([*(f"blur {blur}" for blur in blurs), "full image"])
     told = "".join(f"<tr><td>{escape(key)}</td><td>{escape(str(value))}</td></tr>" for key, value in settings.items())

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.level import Level
+from diffrt.fitting.misfit import map_of
 from diffrt.fitting.residual import Sight, sights
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Step
@@ -20,37 +21,57 @@ FRAMES = 10
 WIDE = 400
 """Pixels of an animation's picture at most, before it is enlarged."""
 
+MOST_SHOWN = 16
+"""Views that are shown in pictures at most."""
+
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """All pictures of a fit. views: for each its pictures by name, and the difference that is full blue or red.
-    animation: WebP. plot: SVG."""
+    """All pictures of a fit. chosen: the numbers of the views that are shown. views: for each of these its pictures by
+    name, and for those in blue and red the number that is full red. animation: WebP. plot: SVG."""
 
-    views: tuple[tuple[dict[str, Image], float], ...]
+    chosen: tuple[int, ...]
+    views: tuple[tuple[dict[str, Image], dict[str, float]], ...]
     animation: bytes
     plot: str
 
 
 def show(result: Result) -> Shown:
     """The pictures of a fit."""
-    views = tuple(pictures_of(result, number) for number in range(len(result.problem.views)))
-    return Shown(views, animation_of(result), loss_plot(result.history))
+    chosen = chosen_views(result)
+    views = tuple(pictures_of(result, number) for number in chosen)
+    return Shown(chosen, views, animation_of(result), loss_plot(result.history))
 
 
-def pictures_of(result: Result, view: int) -> tuple[dict[str, Image], float]:
-    """Start, target, result, and difference of a view, by name; and the difference that is full blue or red.
+def chosen_views(result: Result) -> tuple[int, ...]:
+    """The numbers of the views that are shown: of very many, those that are off by most."""
+    count = len(result.problem.views)
+    if count <= MOST_SHOWN:
+        return tuple(range(count))
+    off = np.array([np.nanmean(residual**2) for residual in result.residuals])
+    return tuple(sorted(np.argsort(-off, kind="stable")[:MOST_SHOWN].tolist()))
+
+
+def pictures_of(result: Result, view: int) -> tuple[dict[str, Image], dict[str, float]]:
+    """Start, target, result, and difference of a view, by name; and what is full red in those in blue and red.
 
     The difference is result - target as the fit counts it, the mean of the channels from blue to red: where a pixel is
-    masked, or clipped and its bound holds, it is 0. Pictures show the part of a view that its mask leaves.
+    masked, or clipped and its bound holds, it is 0. If the model does not explain the image, "unexplained" is where.
+    Pictures show the part of a view that its mask leaves.
     """
-    sight = _linear(result, Level())[view]
+    sight = _linear(result, Level(), view)
     target = np.asarray(sight.view.photograph.image)
     start, end = (_image(result, sight, numbers) for numbers in (result.start, result.values))
     values = result.problem.variables.assign(result.found.u)
-    difference, scale = diverging(np.asarray(sight.off(values)).mean(-1))
-    return {"start": Image(start), "target": Image(target), "result": Image(end), "difference": difference}, scale
+    difference, largest = diverging(np.asarray(sight.off(values)).mean(-1))
+    pictures, full = {"start": Image(start), "target": Image(target), "result": Image(end)}, {"difference": largest}
+    pictures["difference"] = difference
+    if not result.misfit.explained:
+        where = map_of(result.residuals[view], result.noise_variances[view], result.misfit.length)
+        pictures["unexplained"], full["unexplained"] = diverging(where)
+    return pictures, full
 
 
 def animation_of(result: Result) -> bytes:
@@ -61,7 +82,7 @@ def animation_of(result: Result) -> bytes:
     factor = 1
     while width // factor > WIDE and width % (2 * factor) == height % (2 * factor) == 0:
         factor *= 2
-    sight = _linear(result, Level(factor))[0]
+    sight = _linear(result, Level(factor), 0)
     enlarge = max(1, 240 // sight.target.shape[1])
     frames = []
     for step in _course(result.history):
@@ -123,8 +144,9 @@ def _course(history: tuple[Step, ...]) -> list[Step]:
     return [better[i] for i in chosen]
 
 
-def _linear(result: Result, level: Level) -> tuple[Sight, ...]:
-    return sights(result.problem.views, level, replace(result.problem.settings, space="linear", loss="squared"))
+def _linear(result: Result, level: Level, view: int) -> Sight:
+    settings = replace(result.problem.settings, space="linear", loss="squared")
+    return sights(result.problem.views[view : view + 1], level, settings)[0]
 
 
 def _image(result: Result, sight: Sight, numbers: Array) -> Array:

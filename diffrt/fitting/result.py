@@ -1,6 +1,6 @@
 """The answer to a fit: what was found, how sure it is, and how it was found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.autograd import pushforward
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.level import Level
+from diffrt.fitting.misfit import Misfit, misfit
+from diffrt.fitting.noise import Noise, estimate
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import sights
+from diffrt.fitting.residual import encode, sights
+from diffrt.fitting.scatter import Field, scatter
 from diffrt.fitting.search import Found, Step
+from diffrt.fitting.settings import Settings
 from diffrt.fitting.uncertainty import Uncertainty, uncertainty
+from diffrt.fitting.uncertainty_by_view import uncertainty_by_view
 from diffrt.fitting.variables import by_name
 from diffrt.scene import Scene
 
@@ -25,7 +31,7 @@ class Result:
     """What a fit found.
 
     problem: what was asked. found: where the search ended. seconds: wall-clock time. starts: for a fit from many, the
-    loss that each search ended with, by the number of its point.
+    loss that each search ended with, by the number of its point. fields: what each view leaves behind, if it is known.
     Printing it gives a table.
     """
 
@@ -33,6 +39,7 @@ class Result:
     found: Found
     seconds: float
     starts: dict[int, float]
+    fields: tuple[tuple[Field, ...], int] | None = None
 
     @cached_property
     def scene(self) -> Scene:
@@ -40,6 +47,12 @@ class Result:
         values = self.problem.variables.assign(self.found.u)
         scene = self.problem.scene
         return scene.replace({path: value for path, value in values.items() if path in scene})
+
+    @property
+    def scenes(self) -> dict[str, Scene]:
+        """The fitted scene of each view, with what is its own, by its name."""
+        values = self.problem.variables.assign(self.found.u)
+        return {view.name: view.placed(values) for view in self.problem.views}
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -68,14 +81,15 @@ class Result:
 
     @property
     def correlation(self) -> Array:
-        """The correlations of the numbers, (n, n), in the order of `components`."""
+        """The correlations of the numbers, (n, n), in the order of `components`: nan where the image does not determine
+        a number, and between those of different views; empty for more than 1,024 numbers."""
         return self.uncertainty.correlation
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was noticed in the files, and what the image cannot tell, in words."""
         of_files = (note for view in self.problem.views for note in view.photograph.notes)
-        return (*of_files, *self.found.notes, *self.uncertainty.warnings)
+        return (*of_files, *self.misfit.words, *self._scale_words(), *self.found.notes, *self.uncertainty.warnings)
 
     @property
     def loss(self) -> float:
@@ -102,18 +116,99 @@ class Result:
         """Why the search ended, in the optimiser's words."""
         return self.found.message
 
+    @property
+    def settings(self) -> Settings:
+        """How it was searched, with the scale of a robust loss that was used."""
+        return replace(self.problem.settings, scale=self.found.scale)
+
+    @property
+    def _objective(self) -> Objective:
+        return Objective(self.problem.variables, sights(self.problem.views, Level(), self.settings))
+
+    @cached_property
+    def _fields(self) -> tuple[tuple[Field, ...], int]:
+        return self.fields or self._objective.fields(self.found.u)
+
+    @property
+    def residuals(self) -> tuple[Array, ...]:
+        """Of each view, (height, width, 3), as the fit counts them: nan where they do not count."""
+        return tuple(field.pixels for field in self._fields[0])
+
+    @cached_property
+    def noise(self) -> Noise:
+        """That of the camera, as it was given, or as the residuals show it."""
+        if given := self.problem.settings.noise:
+            return Noise(*given, given=True)
+        return estimate(self.residuals, self._light)
+
+    @property
+    def noise_variances(self) -> tuple[Array, ...]:
+        """Of the pixels of each view by noise alone, (height, width, 3), in the space of the fit."""
+        found = (self.noise.variance(light) for light in self._light)
+        if not self.noise.given or self.problem.settings.space == "linear":
+            return tuple(found)
+        return tuple(v * _slope(light) ** 2 for v, light in zip(found, self._light, strict=True))
+
+    @property
+    def _light(self) -> list[Array]:
+        return [np.asarray(view.counted.photograph.image) for view in self.problem.views]
+
+    @cached_property
+    def misfit(self) -> Misfit:
+        """How the residuals compare with the noise of the camera."""
+        sure = self.uncertainty
+        assert sure.scatter is not None
+        return misfit(
+            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u)
+        )
+
+    @property
+    def state(self) -> str:
+        """How the search ended: "converged", "converged with reservations", "stopped" or "interrupted"."""
+        if not self.converged:
+            return "interrupted" if self.message == "interrupted" else "stopped"
+        return "converged with reservations" if self.reservations else "converged"
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """Why a fit that has converged may be wrong all the same, in words."""
+        model = () if self.misfit.explained else ("the model does not explain the image",)
+        return (*self.uncertainty.tight, *model)
+
+    def _scale_words(self) -> tuple[str, ...]:
+        """A note if the scale of a robust loss, that somebody gave, does nothing, or everything."""
+        loss, scale = self.problem.settings.loss, self.problem.settings.scale
+        if loss == "squared" or scale is None:
+            return ()
+        sizes = np.concatenate([np.abs(off[np.isfinite(off)]) for off in self.residuals])
+        # Half the derivative of the loss is nowhere larger than the scale, and this at the scale itself.
+        beyond = float(np.mean(sizes >= scale * (1.0 - 1e-9 if loss == "huber" else np.sqrt(0.5))))
+        without = "; without it, the scale follows the spread of the differences"
+        if beyond == 0.0:
+            return (f"scale: {scale:g} does nothing, as all differences are smaller at the end{without}",)
+        if beyond > 0.5:
+            return (f"scale: {scale:g} is less than {100 * beyond:.0f} % of the differences at the end{without}",)
+        return ()
+
     @cached_property
     def uncertainty(self) -> Uncertainty:
         """How sure the numbers are."""
         problem, u, found = self.problem, self.found.u, self.found.triangle
         if found is None:
-            found = Objective(problem.variables, sights(problem.views, Level(), problem.settings)).triangle(u)
+            found = self._objective.triangle(u)
+        fields, block = self._fields
         lower, upper = problem.variables.bounds
         # An optimiser stops a little inside of a bound.
         near = 1e-8 * np.maximum(np.abs(u), 1e-3)
+        held = (u - lower <= near) | (upper - u <= near)
+        if found.layout.groups:
+            names = [view.name for view in problem.views]
+            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held)
+        bread = found.jacobian.T @ found.jacobian
         return uncertainty(
-            found.jacobian, found.residual, problem.variables.labels, (u - lower <= near) | (upper - u <= near),
+            found.jacobian, found.residual, problem.variables.labels, held,
             found.count, problem.variables.slopes(u), problem.variables.components,
+            lambda covariance: scatter(fields, covariance, bread, block),
         )  # fmt: skip
 
     def report(self, path: str | Path) -> None:
@@ -137,20 +232,32 @@ class Result:
         if (more := len(lines) - MOST_LISTED) > 0:
             lines = [*lines[: MOST_LISTED // 2], f"and {more} more", *lines[-(MOST_LISTED // 2) :]]
         lines += [f"note: {warning}" for warning in self.warnings]
-        state = "converged" if self.converged else "interrupted" if self.message == "interrupted" else "stopped"
-        levels = len({step.level for step in self.history})
-        of = f" on {levels} levels" if levels > 1 else ""
-        lines.append(f"{state} after {self.evaluations} evaluations{of}, {self.seconds:.1f} s, loss {self.loss:.4g}")
+        lines.append(self.summary)
         if len(self.starts) > 1:
             same = sum(loss <= self.loss * 1.01 + 1e-20 for loss in self.starts.values())
             lines.append(f"{len(self.starts)} starts were searched from; {same} of them ended at this loss")
         return "\n".join(lines)
+
+    @property
+    def summary(self) -> str:
+        """How the search ended, in a line."""
+        levels = len({step.blur for step in self.history})
+        of = f" on {levels} levels" if levels > 1 else ""
+        first, more = self.reservations[:2], len(self.reservations) - 2
+        reasons = "; ".join([*first, f"and {more} more"] if more > 0 else first) if self.converged else ""
+        after = f"after {self.evaluations} evaluations{of}, {self.seconds:.1f} s, loss {self.loss:.4g}"
+        return f"{self.state} {after}" + (f": {reasons}" if reasons else "")
 
     def __repr__(self) -> str:
         return str(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in ("problem", "found", "seconds", "starts")}
+
+
+def _slope(light: Array) -> Array:
+    """The derivative of the sRGB curve at linear values of any shape."""
+    return np.asarray(pushforward(encode, [light], [[np.ones_like(light)]])[1][0])
 
 
 MOST_LISTED = 64

@@ -1,47 +1,81 @@
-"""The search of a fit: scipy's optimisers, level by level.
+"""The search of a fit, level by level.
 
-The default is `least_squares`, a trust region of Gauss-Newton steps (Branch, Coleman and Li, 1999) that keeps bounds.
-It is given what `evaluation.py` makes of the image: k + 1 residuals, with the same sums of squares as all of them.
-Three things keep it from running away:
+The default is `least_squares`, a trust region of Gauss-Newton steps that keeps bounds (`trust_region.py`). It is given
+what `evaluation.py` makes of the image: few residuals, with the same sums of squares as all of them. The other methods
+are scipy's, and are given a gradient. Three things keep least squares from running away:
 
-- Its first trust region is as large as its first point, so coordinates are counted from where a level begins, and
-  residuals are scaled such that the region is then one in which the image changes, to first order, by CAUTION of what
-  it is off by. It doubles with every step that keeps its promise.
+- In its first trust region the image changes, to first order, by at most FIRST of what it is off by.
 - Where the coarsest level leaves much unexplained, it is tried a second time by way of a wider blur.
-- Where a step would lead out of what derivatives know, the residual is infinite, which makes scipy try a shorter one:
-  if it moves a point by more than its reach, and if a parameter has no influence on the image after it (a ball that has
-  left the view, or sunk into the floor); it would never come back, as nothing pulls any more.
+- Where a step would lead out of what derivatives know, it is refused, and a shorter one tried: if it moves a point by
+  more than its reach, and if a parameter has no influence on the image after it (a ball that has left the view, or sunk
+  into the floor); it would never come back, as nothing pulls any more.
 """
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.bounds import Endless
-from diffrt.fitting.evaluation import Objective, Triangle
+from diffrt.fitting.crew import Crew
+from diffrt.fitting.evaluation import Objective
+from diffrt.fitting.forecast import FIRST as FIRST_TOLD
+from diffrt.fitting.forecast import evaluations_left, seconds_left, work
 from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import sights
-from diffrt.fitting.settings import BOUNDED
+from diffrt.fitting.residual import sights, spread_of
+from diffrt.fitting.settings import BOUNDED, SCALES
+from diffrt.fitting.triangle import Triangle
+from diffrt.fitting.trust_region import LEAST, Tolerances, least_squares
 
 Array = NDArray[np.float64]
 
-CAUTION = 1.0 / 0.03
-"""How many times smaller the first step's change of the image is than what the image is off by."""
+FIRST = 1.0 / 0.03
+"""How many times larger the change of the image by the first step may be than what the image is off by. It may be much
+larger: where two numbers do almost the same to the image, a step that explains it moves both a long way."""
 
-_COARSE = {"least_squares": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-14}, "L-BFGS-B": {"ftol": 1e-5}}
-_FINE = {"least_squares": {"ftol": 1e-12, "xtol": 1e-11, "gtol": 1e-14},
-         "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}  # fmt: skip
+_TOLERANCES = {True: Tolerances(1e-3, 1e-3, 1e-14), False: Tolerances(1e-12, 1e-11, 1e-14)}
+"""Of least squares where it is hasty, and at the end."""
+
+_COARSE = {"L-BFGS-B": {"ftol": 1e-5}}
+_FINE = {"L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10}, "SLSQP": {"ftol": 1e-14}}
 COARSE_ITERATIONS = 30
+
+SETTLED = 1e-2
+"""A search ends where what is ahead is less than so many standard errors. Without noise these become zero with the
+residuals, and it goes on."""
+
+ROUGHLY = 0.1
+"""The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
+ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
+
+PASSED_ON = 0.03
+"""A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
+the next level finds it anyway."""
+
+SETTLED_MESSAGE = f"the steps left to go are under {SETTLED:g} standard errors"
+
+TUNED = 1.345
+"""The scale of a robust loss is so many times the spread of the differences: of a mean of normal ones it takes 5 %
+more noise than squares would (Huber, Robust statistics, 1981)."""
+
+FINEST_SCALE = 1e-6
+"""It is at least this part of the target's root mean square."""
+
+STEADY = 0.8
+"""It has settled if the differences at the end suggest no smaller one than so many times itself."""
+
+RESCALED = 6
+"""So many times it is looked at, at most."""
 
 TRIES = 20
 """Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
@@ -60,7 +94,8 @@ class Step:
 
     count: its number, from 1. level: the number of its level, and blur: of that, in pixels. loss: mean over the pixel
     values. best: the least loss of this level so far. moved, most: how far the values are from those of the last best
-    point, and whose number moved most. values: (n,). seconds: since the fit began.
+    point, and whose number moved most. values: (n,). seconds: since the fit began. left: how many more the search may
+    take, nan if that is not known.
     """
 
     count: int
@@ -72,6 +107,7 @@ class Step:
     most: str
     values: Array
     seconds: float
+    left: float = np.nan
 
 
 Progress = Callable[[Step], None]
@@ -82,7 +118,8 @@ class Found:
     """The end of a search.
 
     u: (k,), at `loss` on the level that was reached. finished: whether that is the full image. converged: whether the
-    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known.
+    optimiser was content; message: its own words. notes: in words. triangle: at u, if it is known. scale: of a robust
+    loss.
     """
 
     u: Array
@@ -93,6 +130,17 @@ class Found:
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     triangle: Triangle | None = None
+    scale: float | None = None
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """How one level is searched. scale: of a robust loss. hasty: whether its end may be rough, as it is not the fit's.
+    first: see FIRST; 1 where a search goes on with what it has found."""
+
+    scale: float | None
+    hasty: bool
+    first: float = FIRST
 
 
 class _Stopped(Exception):
@@ -105,38 +153,73 @@ class _Exhausted(Exception):
 
 @dataclass
 class Search:
-    """One search. stop: asked after each evaluation whether to end there."""
+    """One search. stop: asked after each evaluation, and each view, whether to end there. crew: who folds the views,
+    this process if None."""
 
     problem: Problem
     journal: Journal
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None
+    crew: Crew | None = None
 
     def run(self, start: Array) -> Found:
         """Search from coordinates (k,), through all levels. Raises InputError if a parameter has no influence there."""
         self.begin = perf_counter() - (self.journal.entries[-1].seconds if self.journal.entries else 0.0)
         self.steps: list[Step] = []
         self.notes: tuple[str, ...] = ()
-        self.number = -1
+        self.number, self.start = -1, start
         coarsest, *finer = self.problem.levels
         try:
-            converged, message = self._search(coarsest, start)
+            converged, message = (self._search if finer else self._finish)(coarsest, start)
             if finer and self.best > UNEXPLAINED * self.objective.sum_of_squares:
                 self._try_wider(coarsest, start)
             for level in finer:
-                converged, message = self._search(level, self.at)
+                converged, message = (self._finish if level.is_full else self._search)(level, self.at)
         except _Stopped:
-            return Found(self.at, self.best, False, False, "interrupted", tuple(self.steps), self.notes)
-        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle)
+            steps = tuple(self.steps)
+            return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.stage.scale)
+        return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle,
+                     self.stage.scale)  # fmt: skip
 
-    def _search(self, level: Level, start: Array) -> tuple[bool, str]:
+    def _finish(self, level: Level, start: Array) -> tuple[bool, str]:
+        """Search on the full image, to the end of the fit.
+
+        The scale of a robust loss, if nobody gave it, follows the spread of the differences: far from the end they are
+        large all over.
+        """
+        settings, variables = self.problem.settings, self.problem.variables
+        if settings.loss == "squared":
+            return self._search(level, start)
+        seen = sights(self.problem.views, level, replace(settings, scale=None))
+        # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
+        start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
+        if settings.scale is not None:
+            return self._search(level, start)
+        least = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
+
+        def suggested(u: Array) -> float:
+            return float(np.clip(TUNED * spread_of(seen, variables.assign(u)), least, SCALES[1]))
+
+        scale = suggested(start)
+        ended = self._search(level, start, _Stage(scale, hasty=True))
+        for attempt in range(RESCALED):
+            before, scale = scale, min(scale, suggested(self.at))
+            if attempt and scale > STEADY * before:
+                break
+            ended = self._search(level, self.at, _Stage(scale, hasty=False, first=1.0))
+        return ended
+
+    def _search(self, level: Level, start: Array, stage: "_Stage | None" = None) -> tuple[bool, str]:
         """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
         settings = self.problem.settings
+        self.stage = stage or _Stage(settings.scale, hasty=not level.is_full)
+        settings = replace(settings, scale=self.stage.scale)
         self.level, self.number = level, self.number + 1
         self.best, self.at = np.inf, start
         self.triangle: Triangle | None = None
-        self.limit = settings.iterations if level.is_full else min(settings.iterations, COARSE_ITERATIONS)
-        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
+        self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
+        others = partial(self.crew.folds, level, settings) if self.crew else None
+        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
         return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
 
     def _try_wider(self, level: Level, start: Array) -> None:
@@ -147,8 +230,8 @@ class Search:
         if self.best > best:
             self.best, self.at = best, at
 
-    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False) -> None:
-        """Note an evaluation. Ends the search if that is asked."""
+    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False, here: Triangle | None = None) -> None:
+        """Note an evaluation. here: what is at u. Ends the search if that is asked."""
         variables = self.problem.variables
         values, before = variables.numbers(u), variables.numbers(self.at)
         change = np.abs(values - before)
@@ -156,11 +239,34 @@ class Search:
             self.best, self.at = loss, np.array(u)
         step = Step(
             len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
-            variables.components[int(change.argmax())], values, seconds,
+            variables.components[int(change.argmax())], values, seconds, self._left(u, seconds, here),
         )  # fmt: skip
         self.steps.append(step)
         if self.progress:
             self.progress(step)
+        self._ask()
+
+    def _left(self, u: Array, seconds: float, here: Triangle | None) -> float:
+        """How long the search still takes, in seconds. here: what is at u, found so many seconds after the begin."""
+        if here is None or len(self.steps) + 1 < FIRST_TOLD:
+            return np.nan
+        past = [(step.level, step.seconds) for step in self.steps] + [(self.number, seconds)]
+        took = [(level, at - before) for (_, before), (level, at) in itertools.pairwise(past)]
+        # The first evaluation of all is left out: it loads programs.
+        here_took = [each for level, each in took if level == self.number]
+        levels = [level for level in self.problem.levels if not level.is_full and level.blur < (self.level.blur or 0.0)]
+        later = [*levels, *([] if self.level.is_full else [Level()])]
+        robust = self.problem.settings.loss != "squared"
+        left = evaluations_left(len(here_took), self.number == 0, self.level.is_full, robust, *self._ahead(here, u))
+        return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later])
+
+    def _work(self, level: Level) -> int:
+        """What an evaluation on a level takes, in pixels."""
+        sizes = [view.used.size for view in self.problem.views]
+        return work(len(sizes), sum(sizes) * self.problem.settings.cells**2 // level.factor**2)
+
+    def _ask(self) -> None:
+        """End the search if that is asked."""
         if self.stop and self.stop():
             raise _Stopped
 
@@ -176,64 +282,81 @@ class Search:
         return known.answer, known.seconds
 
     def _least_squares(self, start: Array) -> tuple[bool, str]:
-        from scipy.optimize import least_squares
-
-        size = len(start)
         kept: dict[bytes, tuple[Triangle, bool]] = {}
         moving = np.zeros(len(self.problem.variables.free), bool)
+        layout, reach = self.objective.layout, self.problem.variables.reach
+
+        ahead = np.inf
 
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
             key = u.tobytes()
             if key not in kept:
                 kept.clear()
-                answer, seconds = self._answer(u, lambda: self._folded(u))
-                found = Triangle(answer[:-1].reshape(size + 1, size + 1), int(answer[-1]))
+                answer, seconds = self._answer(u, lambda: self._folded(u).packed)
+                found = Triangle.unpacked(layout, answer)
                 kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
                 if found.cost / self.objective.size < self.best and not kept[key][1]:
                     self.triangle = found
-                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1])
+                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1], found)
             return kept[key]
 
         first, _ = triangle(start)
         moving = self._influence(first) > 0.0
         if self.number == 0:
             self.notes = pulls(self.problem, first)
-        scale = np.linalg.norm(first.residual) * CAUTION or 1.0
 
-        accepted, reach = np.zeros(size), self.problem.variables.reach
-
-        def jacobian(step: Array) -> Any:
-            nonlocal accepted
-            accepted = np.array(step)
-            return triangle(start + step)[0].jacobian / scale
-
-        def residual(step: Array) -> Any:
-            if (np.abs(step - accepted) > reach).any():
-                return np.full(size + 1, np.inf)
+        def evaluate(u: Array, before: Array) -> Triangle | None:
+            if (np.abs(u - before) > reach).any():
+                return None
             try:
-                found, refused = triangle(start + step)
+                found, refused = triangle(u)
             except InputError:  # such as a camera on its target: no scene is there
-                return np.full(size + 1, np.inf)
-            return np.full(size + 1, np.inf) if refused else found.residual / scale
+                return None
+            return None if refused else found
 
-        lower, upper = self.problem.variables.bounds
-        with _silence():
+        def settled(u: Array, here: Triangle, lower: bool) -> str | None:
+            """Words to end with, if what is ahead is small. lower: whether the last step led to u, and down."""
+            nonlocal ahead
+            before = ahead
+            if lower:
+                ahead, explained = self._ahead(here, u)
+            # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
+            rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
+            small = rest < (ROUGHLY if self.stage.hasty else SETTLED) if lower else ahead < ROUGHLY
+            if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
+                small = small or explained < PASSED_ON
+            return SETTLED_MESSAGE if small else None
+
+        with np.errstate(all="ignore"):
             done = least_squares(
-                residual, np.zeros(size), jacobian, bounds=(lower - start, upper - start), x_scale="jac",
-                max_nfev=self.limit, **(_FINE if self.level.is_full else _COARSE)["least_squares"],
+                evaluate, start, self.problem.variables.bounds, self.stage.first * np.sqrt(first.cost) or 1.0,
+                _TOLERANCES[self.stage.hasty], self.limit, settled,
             )  # fmt: skip
-        return bool(done.success), str(done.message)
+        return done.converged, done.message
 
-    def _folded(self, u: Array) -> Array:
-        found = self.objective.triangle(u)
+    def _ahead(self, here: Triangle, u: Array) -> tuple[float, float]:
+        """The next step, as a Gauss-Newton one, in standard errors, and the part of the loss that it explains.
+
+        With J = Q R and residuals of variance s^2, a step p is |R p| / s standard errors long, at most, in any number;
+        in those of a view |T_v p_v + S_v p_s| / s, given the shared ones. What a bound holds does not move.
+        """
+        lower, upper = self.problem.variables.bounds
+        held = ((u <= lower) & (here.slope > 0.0)) | ((u >= upper) & (here.slope < 0.0))
+        free = here.without(held)
+        step = free.damped(np.where(held | (free.lengths == 0.0), 1.0, np.sqrt(LEAST) * free.lengths)).step
+        change, cost = free.change(step), max(here.cost, 1e-300)
+        return float(change.max() * np.sqrt(max(here.count - len(u), 1) / cost)), float(change @ change / cost)
+
+    def _folded(self, u: Array) -> Triangle:
+        found = self.objective.triangle(u, self._ask)
         if not self.steps:
             check_influence(self.problem, found)
-        return np.append(found.folded, found.count)
+        return found
 
     def _influence(self, triangle: Triangle) -> Array:
         """How much the image changes with each free parameter."""
-        return np.array([np.linalg.norm(triangle.jacobian[:, at]) for at in parts(self.problem)])
+        return np.array([np.linalg.norm(triangle.lengths[at]) for at in parts(self.problem)])
 
     def _minimize(self, start: Array) -> tuple[bool, str]:
         from scipy.optimize import Bounds, minimize
@@ -279,7 +402,7 @@ class Search:
 
         limits = {"bounds": Bounds(lower / unit, upper / unit)} if bounded else {}
         most = "maxfun" if method == "TNC" else "maxiter"
-        options = {most: self.limit, **(_FINE if self.level.is_full else _COARSE).get(method, {})}
+        options = {most: self.limit, **(_COARSE if self.stage.hasty else _FINE).get(method, {})}
         try:
             with _silence():
                 done = minimize(loss, begin / unit, jac=True, method=method, options=options, **limits)

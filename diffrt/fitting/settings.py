@@ -13,7 +13,7 @@ Space: TypeAlias = Literal["linear", "srgb"]
 Method: TypeAlias = Literal[
     "least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr", "BFGS", "CG", "Newton-CG"
 ]  # fmt: skip
-"""scipy's least_squares, and the methods of its minimize that work with a gradient."""
+"""Our least squares, and the methods of scipy's minimize that work with a gradient."""
 
 LOSSES, SPACES, METHODS = get_args(Loss), get_args(Space), get_args(Method)
 
@@ -26,7 +26,7 @@ _WORDS = {"method": METHODS, "loss": LOSSES, "space": SPACES}
 
 MOST_LEVELS = 32
 _BLURS = (0.1, 1e4)  # in pixels; a Gaussian of a tenth of a pixel leaves an image as it is, to rounding
-_SCALES = (1e-9, 1e9)
+SCALES = (1e-9, 1e9)
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,26 @@ class Settings:
     """How a fit searches.
 
     cells: per pixel side. method: one of METHODS. loss, scale: see `residual.py`; the scale is in units of the image,
-    1e-9 to 1e9. space: what is compared, "linear" values or "srgb" encoded ones. iterations: the most evaluations
-    (least_squares) or iterations (others) at each level. levels: blurs from coarse to fine, before the full image, at
-    most MOST_LEVELS of 0.1 to 10,000 pixels; () for none, None for automatic (none for a robust loss). starts: how many
-    points in the bounds are tried; 1 is the start that is given. refine: how many of them, the best, are searched from.
-    seed: of these points.
+    1e-9 to 1e9, None for 1.345 times the spread of the differences. space: what is compared, "linear" values or "srgb"
+    encoded ones. iterations: the most evaluations (least_squares) or iterations (others) at each level. levels: blurs
+    from coarse to fine, before the full image, at most MOST_LEVELS of 0.1 to 10,000 pixels; () for none, None for
+    automatic. starts: how many points in the bounds are tried; 1 is the start that is given. refine: how many of them,
+    the best, are searched from. seed: of these points. noise: of the camera, its read noise (a standard deviation) and
+    its shot noise (a variance for each unit of brightness), both in linear values; None if it is to be estimated.
     Raises InputError, one line per mistake.
     """
 
     cells: int = 1
     method: Method = "least_squares"
     loss: Loss = "squared"
-    scale: float = 0.05
+    scale: float | None = None
     space: Space = "linear"
     iterations: int = 200
     levels: tuple[float, ...] | None = None
     starts: int = 1
     refine: int = 4
     seed: int = 0
+    noise: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -65,8 +67,19 @@ class Settings:
                 hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
                 hint = f"; {hint}" if hint.startswith("did") else ""
                 problems.append(f"{key}: found {shown(value)}, allowed: one of {', '.join(allowed)}{hint}")
-        if not _is_number(self.scale, *_SCALES):
+        if self.scale is not None and not _is_number(self.scale, *SCALES):
             problems.append(f"scale: found {shown(self.scale)}, allowed: a number from 1e-9 to 1e9")
+        if self.noise is not None:
+            if (
+                isinstance(self.noise, Sequence)
+                and len(self.noise) == 2
+                and all(_is_number(n, 0, 1e9) for n in self.noise)
+            ):
+                object.__setattr__(self, "noise", (float(self.noise[0]), float(self.noise[1])))
+            else:
+                problems.append(
+                    f"noise: found {shown(self.noise)}, allowed: read noise and shot noise, two numbers from 0"
+                )
         blurs = self.levels
         if blurs is not None:
             if isinstance(blurs, Sequence) and len(blurs) > MOST_LEVELS:

@@ -2,20 +2,24 @@
 
 Near the solution the residual is linear in the parameters, r = r0 + J dp. With residuals that scatter independently
 with variance s^2 = |r|^2 / (m - n), the covariance of the parameters is s^2 (J^T J)^-1 (Bard, Nonlinear Parameter
-Estimation, 1974). It is computed from the singular values of J with columns of length one, so that units do not matter.
-A direction of parameters with a singular value near zero does not change the image: its parameters have no finite
-error, and are named.
+Estimation, 1974). Those of photographs do not, and with S the covariance of J^T r, which `scatter.py` takes from the
+residuals themselves, that of the parameters is (J^T J)^-1 S (J^T J)^-1. (J^T J)^-1 is computed from the singular values
+of J with columns of length one, so that units do not matter. A direction of parameters with a singular value near zero
+does not change the image: its parameters have no finite error, and are named.
 
 That covariance is of the coordinates that the optimiser moves. With G the derivatives of the numbers by them, that of
-the numbers is G C G^T. For a robust loss J and r are those of the robustified residuals, and the errors are
-approximate.
+the numbers is G C G^T. For a robust loss J^T J is its second derivative, and S is that of half its first one (Huber,
+Robust statistics, 1981, chapter 6). Where residuals are smooth, few independent ones are left to tell their variance,
+and errors are those whose 1.645-fold holds 90 %, as of independent ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from diffrt.fitting.scatter import Scatter
 
 Array = NDArray[np.float64]
 
@@ -25,19 +29,30 @@ FLAT = 1e-7
 TOGETHER = 0.9
 """Correlations from here on are told."""
 
+FEWEST = 2.0
+"""Independent residuals beyond the numbers that are found, at least, as Student's t counts them."""
+
+TIGHT = 0.999
+"""From here on, the fit has hardly found more than a line that both lie on."""
+
 
 @dataclass(frozen=True)
 class Uncertainty:
     """Of n numbers that k coordinates stand for.
 
     stderr: standard errors, infinite where the image does not determine a number, (n,). correlation: (n, n), nan for
-    those. sigma: standard deviation of the residuals. warnings: in words, worst first.
+    those. sigma: standard deviation of the residuals. warnings: in words, worst first. scatter: of the residuals, if it
+    was looked at. widened: how many times the errors of independent residuals these are, in the middle. tight: in
+    words, which coordinates are at a bound, and which numbers move together by TIGHT.
     """
 
     stderr: Array
     correlation: Array
     sigma: float
     warnings: tuple[str, ...]
+    scatter: Scatter | None = None
+    widened: float = 1.0
+    tight: tuple[str, ...] = ()
 
 
 def uncertainty(
@@ -48,12 +63,14 @@ def uncertainty(
     observations: int | None = None,
     slopes: Array | None = None,
     components: Sequence[str] | None = None,
+    scatter: Callable[[Array], Scatter] | None = None,
 ) -> Uncertainty:
     """How sure numbers are.
 
     jacobian: (m, k). residual: (m,). names: of the coordinates, (k,). held: those at a bound, (k,), which are taken as
     known. observations: how many residuals there are, if J and r were folded into fewer rows. slopes: the derivatives
     of the numbers by the coordinates, (n, k), if they are not the same; components: the names of the numbers, (n,).
+    scatter: how the residuals do, by (J^T J)^-1; independently if None.
     """
     observations = len(residual) if observations is None else observations
     slopes = np.eye(jacobian.shape[1]) if slopes is None else slopes
@@ -94,27 +111,52 @@ def uncertainty(
         covariance[np.ix_(chosen, chosen)] = root @ root.T
     # From coordinates to numbers. A number is loose, or held, if a coordinate is that moves it.
     moved = slopes != 0.0
-    variance = slopes @ covariance @ slopes.T
-    error = np.sqrt(np.maximum(np.diag(variance), 0.0))
     unsure, known = (moved & loose).any(1), (moved & ~free).any(1)
-    stderr = np.where(unsure, np.inf, np.where(known, np.nan, sigma * error))
-    with np.errstate(all="ignore"):
-        correlation = variance / np.outer(error, error)
-    correlation[unsure | known] = np.nan
-    correlation[:, unsure | known] = np.nan
-    # Components of one direction depend on each other by what they are; only others are told.
+    seen = scatter(covariance) if scatter else None
+    sigma = sigma if seen is None else float(np.sqrt(seen.variance))
+    spread = sigma**2 * covariance
+    plain, _ = _errors(slopes @ spread @ slopes.T, unsure | known)
+    if seen is not None:
+        spread = _student(seen.patches - len(chosen)) ** 2 * (covariance @ seen.meat @ covariance)
+    error, correlation = _errors(slopes @ spread @ slopes.T, unsure | known)
+    stderr = np.where(unsure, np.inf, np.where(known, np.nan, error))
+    compared = ~unsure & ~known & (plain > 0.0)
+    widened = float(np.median(error[compared] / plain[compared])) if compared.any() else 1.0
+    # What the image cannot tell apart is a matter of J alone, whatever the residuals have in common. Components of one
+    # direction depend on each other by what they are; only others are told.
+    _, related = _errors(slopes @ covariance @ slopes.T, unsure | known)
     own = [names[int(row.argmax())] for row in moved]
     pairs = [
-        (abs(correlation[i, j]), i, j)
+        (abs(related[i, j]), i, j)
         for i in range(len(components))
         for j in range(i)
-        if own[i] != own[j] and abs(correlation[i, j]) > TOGETHER
+        if own[i] != own[j] and abs(related[i, j]) > TOGETHER
     ]
-    told += [
-        f"{components[j]} and {components[i]} move together, correlation {correlation[i, j]:.3f}"
-        for _, i, j in sorted(pairs, reverse=True)[:5]
+    together = [
+        (size, f"{components[j]} and {components[i]} move together, correlation {related[i, j]:.3f}")
+        for size, i, j in sorted(pairs, reverse=True)
     ]
-    return Uncertainty(stderr, correlation, sigma, (*told, *bound))
+    told += [words for _, words in together[:5]]
+    tight = [f"{name} is at its bound" for name in _once(names, ~free)]
+    tight += [words for size, words in together if size > TIGHT]
+    return Uncertainty(stderr, correlation, sigma, (*told, *bound), seen, widened, tuple(tight))
+
+
+def _errors(variance: Array, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """The roots of the variances (n,) in a covariance (n, n), and the correlations, nan for some."""
+    error = np.sqrt(np.maximum(np.diag(variance), 0.0))
+    with np.errstate(all="ignore"):
+        correlation = variance / np.outer(error, error)
+    correlation[known] = np.nan
+    correlation[:, known] = np.nan
+    return error, correlation
+
+
+def _student(more: float) -> float:
+    """How much wider an interval of 90 % is with a variance that is known from so few residuals (Student, 1908)."""
+    from scipy.special import ndtri, stdtrit
+
+    return float(stdtrit(max(more, FEWEST), 0.95) / ndtri(0.95))
 
 
 def _groups(directions: Array) -> list[NDArray[np.intp]]:

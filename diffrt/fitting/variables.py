@@ -13,10 +13,13 @@ An optimiser takes straight steps, so each parameter gets coordinates in which a
   At the start a and b are angles in radians. The length of the vector stays that of the start.
 
 Tied parameters are one set of coordinates with several names.
+
+A parameter may belong to one view, which alone looks different if it changes; the others are shared by all views.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,7 +41,8 @@ class Free:
 
     name: its path. components: the path of each number, (n,). kind: "plain", "positive" or "direction". start, lower,
     upper: (n,), bounds infinite where there are none. followers: the names of the parameters that are tied to it.
-    reach: how far one step may move each number, infinite if anywhere. shape: of the value in the scene.
+    reach: how far one step may move each number, infinite if anywhere. shape: of the value in the scene. view: the name
+    of the view that it belongs to, "" if it is shared.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Free:
     followers: tuple[str, ...] = ()
     reach: float = np.inf
     shape: tuple[int, ...] = ()
+    view: str = ""
 
     @property
     def size(self) -> int:
@@ -127,6 +132,25 @@ class Variables:
     def start(self) -> Vector:
         """The coordinates to start from, (k,)."""
         return np.concatenate([f.coordinates(f.start) for f in self.free])
+
+    @cached_property
+    def places(self) -> Mapping[str, NDArray[np.intp]]:
+        """Where in u the coordinates are that belong to a view, by its name, and under "" the shared ones."""
+        views = np.repeat([f.view for f in self.free], [f.size for f in self.free])
+        return {"": np.zeros(0, np.intp)} | {str(view): np.flatnonzero(views == view) for view in dict.fromkeys(views)}
+
+    @cached_property
+    def number_places(self) -> Mapping[str, NDArray[np.intp]]:
+        """Where among the numbers those are that belong to a view, by its name, and under "" the shared ones."""
+        views = np.repeat([f.view for f in self.free], [len(f.components) for f in self.free])
+        return {"": np.zeros(0, np.intp)} | {str(view): np.flatnonzero(views == view) for view in dict.fromkeys(views)}
+
+    def seen_by(self, view: str) -> tuple["Variables", NDArray[np.intp]]:
+        """What a view depends on: its own parameters, then the shared ones; and where in u their coordinates are."""
+        own = tuple(f for f in self.free if view and f.view == view)
+        shared = tuple(f for f in self.free if not f.view)
+        mine = self.places.get(view, np.zeros(0, np.intp)) if view else np.zeros(0, np.intp)
+        return Variables((*own, *shared)), np.concatenate([mine, self.places[""]])
 
     def coordinates(self, numbers: Vector) -> Vector:
         """The coordinates (k,) of numbers (n,)."""

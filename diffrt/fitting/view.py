@@ -1,4 +1,8 @@
-"""Views: a camera, and the photograph that it took. A fit has one or several of them, of one scene."""
+"""Views: a camera, and the photograph that it took. A fit has one or several of them, of one scene.
+
+What is different from view to view, such as the lamp of each photograph, a view has for itself: its own values, known
+or free, of some parameters of the scene, and perhaps fewer lights. All else it shares with the others.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,9 +22,10 @@ from diffrt.scene import Scene
 class View:
     """One photograph of a scene.
 
-    name: what its own parameters begin with, "" for the only one. scene: with the view's camera. photograph: the
-    target. used: which pixels count, (height, width). own_camera: whether the camera is the view's own; its parameters
-    are then `name.camera.position` and so on.
+    name: what its own parameters begin with, "" for the only one. scene: with the view's camera, its lights and its own
+    values. photograph: the target. used: which pixels count, (height, width). own_camera: whether the camera is the
+    view's own. own: the paths of the parameters, in the scene, that have values of this view's own. These parameters
+    are `name.camera.position`, `name.sun.direction` and so on.
 
     A view has parameters besides those of its scene: `exposure`, a factor of every channel, and `white_balance`, the
     factors of red and blue. They are 1 unless they are free.
@@ -31,6 +36,7 @@ class View:
     photograph: Photograph
     used: NDArray[np.bool_]
     own_camera: bool = False
+    own: frozenset[str] = frozenset()
 
     @property
     def counted(self) -> "View":
@@ -62,12 +68,11 @@ class View:
 
     def placed(self, values: Mapping[str, Any]) -> Scene:
         """The scene with the values of a fit's parameters, as this view's camera sees it."""
-        mine = {}
+        mine = {path: value for path, value in values.items() if self._is_shared(path)}
         for path, value in values.items():
-            if self.own_camera and path.startswith(self.path("camera.")):
-                mine[path.removeprefix(f"{self.name}.")] = value
-            elif self._is_shared(path):
-                mine[path] = value
+            own = path.removeprefix(f"{self.name}.")
+            if self.name and own != path and own.partition(".")[0] in ("camera", *self.scene.names):
+                mine[own] = value
         return self.scene.replace(mine)
 
     def gain(self, values: Mapping[str, Any]) -> Any:
@@ -78,11 +83,21 @@ class View:
         factors = stack([balance[0], balance[0] * 0.0 + 1.0, balance[1]])
         return factors if exposure is None else factors * exposure
 
+    @property
+    def has_own_camera(self) -> bool:
+        """Whether anything of the camera is the view's own."""
+        return self.own_camera or any(path.startswith("camera.") for path in self.own)
+
+    def has_own(self, path: str) -> bool:
+        """Whether a parameter of the scene, or the vector that it is a component of, has a value of this view's own."""
+        return self.has_own_value(path) or (self.own_camera and path.startswith("camera."))
+
+    def has_own_value(self, path: str) -> bool:
+        """The same, for other reasons than that the whole camera is the view's own."""
+        return path in self.own or path.rpartition(".")[0] in self.own
+
     def _is_shared(self, path: str) -> bool:
-        name = path.partition(".")[0]
-        if name == "camera":
-            return not self.own_camera
-        return name in self.scene.names
+        return path.partition(".")[0] in ("camera", *self.scene.names) and not self.has_own(path)
 
 
 def _cut(counted: NDArray[np.integer], step: int, side: int) -> tuple[int, int]:

@@ -1,0 +1,164 @@
+"""Views that are folded by others: processes of this machine, or a cluster. Only triangles come back.
+
+Each view is sent to one worker when it is first folded there, and stays, so that afterwards only the coordinates
+travel. A worker that has lost it, as it was started anew, says so and is sent it again. Who has nothing left to fold of
+its own takes over a view of another. What comes back is put together in the order of the views, so that the result does
+not depend on who was first, in not one bit.
+"""
+
+import io
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.fitting.evaluation import Objective, Part
+from diffrt.fitting.level import Level
+from diffrt.fitting.problem import Problem
+from diffrt.fitting.residual import sights
+from diffrt.fitting.scatter import Field
+from diffrt.fitting.settings import Settings
+from diffrt.fitting.triangle import Fold
+from diffrt.fitting.variables import Variables
+from diffrt.fitting.view import View
+
+Array = NDArray[np.float64]
+
+AHEAD = 2
+"""Tasks that a worker is given at a time, so that it need not wait for the next one."""
+
+UNKNOWN = 8
+"""Tasks that an executor is given at a time if it does not say how many workers it has."""
+
+_kept: dict[tuple[str, int], tuple[View, Variables]] = {}
+"""What a worker has been sent: views of one fit, by the name of that and their number."""
+
+
+@dataclass
+class Crew:
+    """Those who fold the views of a problem.
+
+    executor: such as `Processes` or `Cluster`, whose `slots` are executors of one worker each; or any other.
+    """
+
+    problem: Problem
+    executor: Executor
+    _name: str = field(default_factory=lambda: uuid4().hex)
+    _holder: dict[int, int] = field(default_factory=dict)
+
+    def folds(self, level: Level, settings: Settings, u: Array) -> Iterator[Fold]:
+        """Every view at a level, folded at u (k,), in their order."""
+        return self._each(_folded, lambda view: (level, settings, u[self._at(view)]))
+
+    def fields(self, settings: Settings, u: Array) -> tuple[tuple[Field, ...], int]:
+        """What each view leaves behind at u (k,), as `Objective.fields`."""
+        whole = Objective(self.problem.variables, sights(self.problem.views, Level(), settings))
+        block, groups = whole.block, whole.groups
+        names = [view.name for view in self.problem.views]
+        found = self._each(
+            _left_behind, lambda view: (settings, u[self._at(view)], block, groups[names[view]], self._at(view))
+        )
+        return tuple(found), block
+
+    def _at(self, view: int) -> NDArray[np.intp]:
+        """Where the coordinates are that a view depends on."""
+        return self.problem.variables.seen_by(self.problem.views[view].name)[1]
+
+    def _each(self, function: Callable[..., Any], arguments: Callable[[int], tuple[Any, ...]]) -> Iterator[Any]:
+        """What a function gives for each view, in their order."""
+        slots: Sequence[Executor] = getattr(self.executor, "slots", None) or (self.executor,)
+        ahead = AHEAD if hasattr(self.executor, "slots") else UNKNOWN
+        left = dict.fromkeys(range(len(self.problem.views)))
+        running: dict[Future[Any], tuple[int, int]] = {}
+        load = [0] * len(slots)
+        found: dict[int, Any] = {}
+
+        def give(slot: int, view: int, whole: bool) -> None:
+            own = self.problem.views[view]
+            data = None
+            if whole:
+                data = pickle.dumps((own.counted, self.problem.variables.seen_by(own.name)[0]), pickle.HIGHEST_PROTOCOL)
+            running[slots[slot].submit(function, (self._name, view), data, *arguments(view))] = slot, view
+            self._holder[view] = slot
+            load[slot] += 1
+
+        try:
+            for next_view in range(len(self.problem.views)):
+                while next_view not in found:
+                    for slot in range(len(slots)):
+                        while left and load[slot] < ahead:
+                            view = self._choice(left, slot)
+                            del left[view]
+                            give(slot, view, self._holder.get(view) != slot)
+                    for done in wait(running, return_when=FIRST_COMPLETED).done:
+                        slot, view = running.pop(done)
+                        load[slot] -= 1
+                        answer = done.result()
+                        if answer is None:
+                            give(slot, view, True)
+                        else:
+                            found[view] = answer
+                yield found.pop(next_view)
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _choice(self, left: dict[int, None], slot: int) -> int:
+        """The next view for a worker: one that it holds, else one that nobody does, else one of another."""
+        mine = (view for view in left if self._holder.get(view) == slot)
+        new = (view for view in left if view not in self._holder)
+        return next(mine, next(new, next(iter(left))))
+
+
+def _folded(key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, u: Array) -> Fold | None:
+    """A view folded by a worker; None if it does not have it."""
+    part = _part(key, data, level, settings, np.arange(len(u)))
+    return part.fold(u) if part else None
+
+
+def _left_behind(
+    key: tuple[str, int], data: bytes | None, settings: Settings, u: Array, block: int, group: int,
+    at: NDArray[np.intp],
+) -> Field | None:  # fmt: skip
+    """What a view leaves behind, found by a worker; None if it does not have it."""
+    part = _part(key, data, Level(), settings, at)
+    return part.field(u, block, group) if part else None
+
+
+def _part(
+    key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, at: NDArray[np.intp]
+) -> Part | None:
+    """A view, which a worker keeps once it was sent it; None if it does not have it."""
+    if data is not None:
+        for other in [name for name in _kept if name[0] != key[0]]:
+            del _kept[other]  # of a fit that has ended
+        _kept[key] = pickle.loads(data)
+    if key not in _kept:
+        return None
+    view, variables = _kept[key]
+    (sight,) = sights((view,), level, settings)
+    return Part(sight, variables, at)
+
+
+def can_travel(problem: Problem) -> bool:
+    """Whether another process can be sent the views: not if a kind is of the very program that runs."""
+    met = _Met(io.BytesIO(pickle.dumps([view.scene for view in problem.views[:1]])))
+    met.load()
+    return "__main__" not in met.modules
+
+
+class _Met(pickle.Unpickler):
+    """Notes the modules that a pickle names."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.modules: set[str] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        self.modules.add(module)
+        return super().find_class(module, name)

@@ -1,0 +1,364 @@
+"""How residuals scatter: over which distances they hang together, and what that does to the numbers of a fit.
+
+A photograph's residuals are no independent noise. Its noise is smoothed by the camera, gray ones have three equal
+channels, and what the model cannot say (a highlight, a texture) is a patch of one sign, which pulls at the numbers as
+many independent pixels would not. So residuals e are taken for a sum of independent fields, one for each of several
+sizes w = 1, 2, 4, ... of patches, and for each way in which colours and views share them:
+
+    covariance of e = sum over c of a_c D T_c D,    T_c = B_c B_c^T
+
+B_c has a column for each patch of w x w pixels, at every half of w, which is 1/2 within it (each pixel is in four), and
+D is how large residuals are around a pixel. Any such sum with a_c >= 0 is a covariance. The a_c follow from the squares
+of the sums over all patches, q_c = |B_c^T D e|^2. A fit takes a part of the residuals away, e = M n with M = I - J C
+J^T, C = (J^T J)^-1, and most of what is smooth. So what they are expected to be is
+
+    q_c' = sum over c of E_c'c a_c,    E_c'c = |B_c'^T D M D B_c|^2
+
+which is solved for a >= 0 (Rao, Estimation of variance and covariance components - MINQUE theory, 1971). Independent
+residuals of equal size make it the textbook's |e|^2 / (m - k). The covariance of the numbers is then C S C with S = sum
+of a_c X_c^T X_c and X_c = B_c^T D J (White, A heteroskedasticity-consistent covariance matrix estimator, 1980; Conley,
+GMM estimation with cross sectional dependence, 1999).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+AROUND = 5
+"""Pixels a side of the neighbourhood in which the size of residuals is measured."""
+
+FAINT = 1e-3
+"""Residuals are taken for at least this part of their root mean square everywhere."""
+
+HELD = 1 << 21
+"""Numbers of a Jacobian that are held of a view. Of larger ones the means of blocks of pixels are."""
+
+ROUNDS = 4
+"""Of solving for the variances, with the weights that the last ones suggest."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a view leaves behind at the end of a fit.
+
+    residual: (height, width, 3), 0 where it does not count. jacobian: by the coordinates `at`, (height, width, 3, n).
+    counted: how much of it does,
+    (height, width, 3). at: (n,). group: views of equal group see the same with the same camera.
+    pixels: the residual of single pixels, if the others are those of blocks, nan where it does not count.
+    """
+
+    residual: Array
+    jacobian: Array
+    counted: Array
+    at: NDArray[np.intp]
+    group: int = 0
+    pixels: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """How residuals scatter.
+
+    meat: S, (k, k). variance: of one of them. length: over how many pixels they are smooth, 1 if they are independent.
+    patches: how many independent ones would say as much as they do. alone: the part of the variance that is of
+    single pixels. shares: a_c, by the level of its patches and the way that they are shared, of residuals over `mean`.
+    """
+
+    meat: Array
+    variance: float
+    length: float
+    patches: float
+    alone: float
+    shares: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    mean: float = 0.0
+
+
+def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int = 1) -> Scatter:
+    """How residuals scatter.
+
+    fields: one for each view. covariance: C, (k, k). bread: J^T J, (k, k). block: pixels a side of what the fields hold
+    as one.
+    """
+    weight = float(sum(f.counted.sum() for f in fields))
+    mean = float(np.sqrt(sum(float(np.vdot(f.residual, f.residual)) for f in fields) / max(weight, 1.0)))
+    size = len(covariance)
+    if mean == 0.0 or not size:
+        return Scatter(np.zeros((size, size)), 0.0, 1.0, weight, 1.0)
+    tallest = max(max(f.counted.shape[:2]) for f in fields)
+    levels = max(int(np.log2(tallest)), 1)
+    views = [_weighted(f, mean, levels) for f in fields]
+    totals = _totals(views, size, levels)
+    parts = _components(views, totals, size)
+    expected, found = _moments(parts, views, totals, covariance)
+    share = _solved(expected, found, np.array([part.count for part in parts]))
+    meat = sum((a * part.gram[:-1, :-1] for a, part in zip(share, parts, strict=True)), np.zeros((size, size)))
+    if block > 1:
+        # What varies within a block is lost in its mean, and noise of single pixels pulls at it too.
+        held = np.zeros((size, size))
+        for f in fields:
+            columns = f.jacobian.reshape(-1, len(f.at))
+            held[np.ix_(f.at, f.at)] += columns.T @ columns
+        meat += share[0] * (bread - held)
+    sides = np.array([part.side for part in parts], float)
+    total = max(float(share.sum()), 1e-300)
+    smooth = share * (sides > 1.0)
+    length = float((smooth @ sides) / smooth.sum()) if smooth.sum() > 1e-3 * total else 1.0
+    # The variance of a mean of all residuals, beside that of one.
+    together = np.array([part.together for part in parts])
+    return Scatter(
+        meat * mean**2, total * mean**2, length * (block if length > 1.0 else 1),
+        weight * total / max(float(share @ together), 1e-300), float(share[sides == 1.0].sum()) / total,
+        {(part.level, part.way): float(a) for a, part in zip(share, parts, strict=True)}, mean,
+    )  # fmt: skip
+
+
+def meat_of(field: Field, seen: Scatter, block: int, bread: Array) -> Array:
+    """S of one view alone, (n, n), if its residuals scatter as those of all views do. bread: its J^T J."""
+    size = field.jacobian.shape[-1]
+    found = np.zeros((size, size))
+    if seen.mean == 0.0:
+        return found
+    levels = 1 + max(level for level, _ in seen.shares)
+    for part in _components([_weighted(field, seen.mean, levels)], {}, size):
+        # What the view shares with others is, in itself, shared by its channels.
+        ways = ("view", "group") if part.way == "view" else ("channel",)
+        found += sum(seen.shares.get((part.level, way), 0.0) for way in ways) * part.gram[:-1, :-1]
+    if block > 1:
+        columns = field.jacobian.reshape(-1, size)
+        found += seen.shares.get((0, "channel"), 0.0) * (bread - columns.T @ columns)
+    return found * seen.mean**2
+
+
+@dataclass(frozen=True)
+class _View:
+    """A view, weighted by D, whose square is a pattern over pixels times a factor for each channel.
+
+    squares: the pattern, (height, width). gains: the factors, (3,). sums: for each level B^T D [J e] of each channel,
+    (patches, 3, n + 1). at: (n,). group: its number.
+    """
+
+    squares: Array
+    gains: Array
+    sums: tuple[Array, ...]
+    at: NDArray[np.intp]
+    group: int
+
+
+@dataclass(frozen=True)
+class _Component:
+    """One size of patches, and who shares them: each channel by itself ("channel"), the channels of a view ("view"),
+    the channels of all views of a group ("group").
+
+    count: how many patches there are. gram: of their sums, (k + 1, k + 1). together: the mean number of residuals that
+    hang together.
+    """
+
+    level: int
+    way: str
+    count: int
+    gram: Array
+    together: float
+
+    @property
+    def side(self) -> int:
+        """In pixels."""
+        return int(2**self.level)
+
+
+def _weighted(field: Field, mean: float, levels: int) -> _View:
+    """A view with its sums over patches. mean: the root mean square of all residuals."""
+    counted, off = field.counted, field.residual / mean
+    share = counted.mean(-1)
+    gains = np.sum(off**2, (0, 1)) / np.maximum(counted.sum((0, 1)), 1e-9)
+    gains = np.maximum(gains / max(float(gains.mean()), 1e-300), FAINT)
+    around = sums_around((off**2).sum(-1), AROUND) / np.maximum(sums_around(3.0 * share, AROUND), 1e-9)
+    squares = share * np.maximum(around, FAINT)
+    weighted = np.concatenate([field.jacobian, off[..., None]], -1) * np.sqrt(squares[..., None] * gains)[..., None]
+    height, width, _, columns = weighted.shape
+    sums = (_patches(weighted.reshape(height, width, -1), level) for level in range(levels))
+    return _View(squares, gains, tuple(s.reshape(len(s), 3, columns) for s in sums), field.at, field.group)
+
+
+def _totals(views: Sequence[_View], size: int, levels: int) -> dict[int, tuple[tuple[Array, ...], Array]]:
+    """For each group of several views: for each level the sums over patches of all of them, (patches, k + 1), and their
+    D^2 over the image, (height, width)."""
+    found = {}
+    for group in {view.group for view in views}:
+        members = [view for view in views if view.group == group]
+        if len(members) < 2:
+            continue
+        squares = np.sum([view.squares * view.gains.sum() for view in members], 0)
+        sums = []
+        for level in range(levels):
+            total = np.zeros((len(members[0].sums[level]), size + 1))
+            for view in members:
+                total[:, np.append(view.at, size)] += view.sums[level].sum(1)
+            sums.append(total)
+        found[group] = tuple(sums), squares
+    return found
+
+
+def _components(views: Sequence[_View], totals: Mapping[int, Any], size: int) -> list[_Component]:
+    """All of them, with those that views share if some see the same."""
+    found = []
+    for level in range(len(views[0].sums)):
+        for way in ("channel", "view", "group")[: 3 if totals else 2]:
+            gram = np.zeros((size + 1, size + 1))
+            count, squares, whole = 0, 0.0, 0.0
+            for view in views:
+                at = np.append(view.at, size)
+                mass = _patches(view.squares[..., None], level)[:, 0]
+                square = float(mass @ mass)
+                squares += float(view.squares.sum() * view.gains.sum())
+                if way == "channel":
+                    flat = view.sums[level].reshape(-1, len(at))
+                    gram[np.ix_(at, at)] += flat.T @ flat
+                    count, whole = count + 3 * int((mass > 0.0).sum()), whole + square * float(np.sum(view.gains**2))
+                elif way == "view" or view.group not in totals:
+                    flat = view.sums[level].sum(1)
+                    gram[np.ix_(at, at)] += flat.T @ flat
+                    count, whole = count + int((mass > 0.0).sum()), whole + square * float(view.gains.sum()) ** 2
+            for sums, pattern in totals.values() if way == "group" else ():
+                gram += sums[level].T @ sums[level]
+                mass = _patches(pattern[..., None], level)[:, 0]
+                count, whole = count + int((mass > 0.0).sum()), whole + float(mass @ mass)
+            found.append(_Component(level, way, count, gram, whole / max(squares, 1e-300)))
+    return found
+
+
+def _moments(
+    parts: Sequence[_Component], views: Sequence[_View], totals: Mapping[int, Any], covariance: Array
+) -> tuple[Array, Array]:
+    """E, (c, c), and q, (c,).
+
+    With B^T D M D B = G - X' C X^T, G = B'^T D^2 B, its square is |G|^2 - 2 tr(X'^T G X C) + tr(C X'^T X' C X^T X).
+    """
+    projected = [covariance @ part.gram[:-1, :-1] @ covariance for part in parts]
+    expected = np.array([[float(np.sum(p * part.gram[:-1, :-1])) for part in parts] for p in projected])
+    levels = len(views[0].sums)
+    place = {(part.level, part.way): number for number, part in enumerate(parts)}
+    crossings: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def overlap(pattern: Array, one: int, other: int) -> Any:
+        """G, (patches, patches)."""
+        key = (pattern.shape, one, other)
+        if key not in crossings:
+            crossings[key] = _crossing(*key)
+        left, right = crossings[key]
+        cells = _cells(pattern[..., None], max(one - 1, 0)).ravel()
+        weighted = left.copy()
+        weighted.data = left.data * cells[left.indices]
+        return weighted @ right
+
+    def add(one: tuple[int, str], other: tuple[int, str], value: float) -> None:
+        i, j = place[one], place[other]
+        expected[i, j] += value
+        if i != j:
+            expected[j, i] += value
+
+    for one in range(levels):
+        for other in range(one, levels):
+            for view in views:
+                at, gains, whole = view.at, view.gains, float(view.gains.sum())
+                across = overlap(view.squares, one, other)
+                square = float(np.sum(across.data**2))
+                left = {"channel": view.sums[one][..., :-1], "view": view.sums[one][..., :-1].sum(1)}
+                right = {"channel": view.sums[other][..., :-1], "view": view.sums[other][..., :-1].sum(1)}
+                if totals:
+                    shared = totals.get(view.group)
+                    left["group"] = shared[0][one][:, at] if shared else left["view"]
+                    carried = shared[0][other][:, :-1] @ covariance[:, at] if shared else None
+                inner = covariance[np.ix_(at, at)]
+                three = (right["channel"] @ inner).reshape(len(right["view"]), -1)
+                moved = {"channel": (across @ three).reshape(-1, 3, len(at)), "view": across @ (right["view"] @ inner)}
+                if totals:
+                    moved["group"] = across @ carried if carried is not None else moved["view"]
+                for mine in left:
+                    for its in moved:
+                        if one == other and list(left).index(its) < list(left).index(mine):
+                            continue
+                        a, b = left[mine], moved[its]
+                        if mine == its == "group" and view.group in totals:
+                            continue
+                        if "channel" in (mine, its):
+                            a, b = (x if x.ndim == 3 else x[:, None] for x in (a, b))
+                            value = square * float(gains @ gains) - 2.0 * float(np.einsum("pcn,c->", a * b, gains))
+                        else:
+                            value = square * whole**2 - 2.0 * whole * float(np.sum(a * b))
+                        add((one, mine), (other, its), value)
+            for sums, pattern in totals.values():
+                across = overlap(pattern, one, other)
+                reach = across @ (sums[other][:, :-1] @ covariance)
+                value = float(np.sum(across.data**2)) - 2.0 * float(np.sum(reach * sums[one][:, :-1]))
+                add((one, "group"), (other, "group"), value)
+    return expected, np.array([part.gram[-1, -1] for part in parts])
+
+
+def _solved(expected: Array, found: Array, count: Array) -> Array:
+    """The variances a >= 0, (c,). A sum of squares over n patches is known to a part of about sqrt(2 / n)."""
+    from scipy.optimize import nnls
+
+    share = np.zeros(len(found))
+    about = found
+    for _ in range(ROUNDS):
+        weight = np.sqrt(count) / np.maximum(about, 1e-6 * found.max())
+        share = nnls(expected * weight[:, None], found * weight)[0]
+        about = 0.5 * (expected @ share) + 0.5 * found
+    return np.asarray(share)
+
+
+def sums_of_blocks(values: Array, side: int) -> Array:
+    """Sums over blocks of side x side pixels of (height, width, ...); the last ones may be cut off."""
+    if side == 1:
+        return values
+    height, width = values.shape[:2]
+    down = np.add.reduceat(values, np.arange(0, height, side), axis=0)
+    return np.asarray(np.add.reduceat(down, np.arange(0, width, side), axis=1))
+
+
+def sums_around(values: Array, side: int) -> Array:
+    """Sums of (height, width) over side x side pixels around each."""
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(uniform_filter(values, side, mode="constant") * side**2)
+
+
+def _cells(values: Array, level: int) -> Array:
+    """Sums over blocks of 2^level pixels a side of (height, width, n); the last ones may be cut off."""
+    for _ in range(level):
+        height, width = values.shape[:2]
+        values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
+        values = values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
+    return values
+
+
+def _patches(values: Array, level: int) -> Array:
+    """Half the sums over patches of 2^level pixels a side, (patches, n), of (height, width, n); of level 0, itself."""
+    if level > 0:
+        values = np.pad(_cells(values, level - 1), ((1, 1), (1, 1), (0, 0)))
+        values = 0.5 * (values[:-1, :-1] + values[1:, :-1] + values[:-1, 1:] + values[1:, 1:])
+    return values.reshape(-1, values.shape[-1])
+
+
+def _crossing(shape: tuple[int, ...], one: int, other: int) -> tuple[Any, Any]:
+    """B^T of one level, (patches, cells), and B of another, (cells, patches), by the cells of the finer one."""
+    from scipy.sparse import csr_array, eye_array, kron
+
+    finest = max(min(one, other) - 1, 0)
+
+    def line(length: int, level: int) -> Any:
+        cells = -(-length // 2**finest)
+        if level == 0:
+            return eye_array(cells, format="csr")
+        parent = np.arange(cells) >> (level - 1 - finest)
+        rows = np.repeat(np.arange(cells), 2)
+        columns = np.stack([parent, parent + 1], 1).ravel()
+        return csr_array((np.full(2 * cells, np.sqrt(0.5)), (rows, columns)), (cells, int(parent[-1]) + 2))
+
+    left, right = (kron(line(shape[0], level), line(shape[1], level), format="csr") for level in (one, other))
+    return left.T.tocsr(), right

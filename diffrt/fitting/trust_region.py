@@ -1,0 +1,157 @@
+"""Least squares by a trust region of Gauss-Newton steps that keeps bounds.
+
+A step p is the least of |J p + r| among those with |D p| <= radius, where D holds the lengths of the columns of J, the
+largest so far: a number counts by what it does to the image (More, The Levenberg-Marquardt Algorithm, 1977). It solves
+
+    (J^T J + a D^2) p = -J^T r
+
+for the damping a at which it ends on the border of the region, which Newton's method finds on |D p(a)|, or for none. J
+is a triangle, perhaps an arrow (`triangle.py`), so nothing is ever as large as the image, or quadratic in the number of
+views.
+
+A coordinate at a bound is held there as long as the slope would lead it out. Where a step would go over a bound, it
+goes to it, and the step of the other coordinates is computed again, given that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.fitting.triangle import Triangle
+
+Array = NDArray[np.float64]
+
+LEAST = 1e-20
+"""Damping that no region asks for: it decides between steps that do the same to the image."""
+
+NEAR = 0.01
+"""A step ends on the border of the region if it is as near to it, relatively."""
+
+TRIES = 10
+"""Dampings that are tried for one step at most."""
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """Where a search ends: if a good step lowers the loss by a smaller part than `loss`, if a step is shorter than
+    `step`, relative to how far the point is from where the search began, or if no slope is larger than `slope`,
+    relative to the square of the first radius."""
+
+    loss: float
+    step: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a search ended: u (k,). converged: whether one of the tolerances is met. message: in words."""
+
+    u: Array
+    converged: bool
+    message: str
+
+
+def least_squares(
+    evaluate: Callable[[Array, Array], Triangle | None],
+    start: Array,
+    bounds: tuple[Array, Array],
+    radius: float,
+    tolerances: Tolerances,
+    limit: int,
+    settled: Callable[[Array, Triangle, bool], str | None] | None = None,
+) -> End:
+    """Search for the least squares from `start` (k,).
+
+    evaluate: the triangle at a point, given the point and the one that the step began at; None if the step is refused,
+    and a shorter one is to be tried. bounds: of the coordinates, (k,) each, around the start. radius: of the first
+    region, in units of the residual. limit: evaluations, the first among them. settled: called after each evaluation
+    with the best point, what is there, and whether it is a new one; if it returns words, the search ends with them.
+    """
+    lower, upper = bounds
+    u, here = start, evaluate(start, start)
+    if here is None:
+        return End(start, False, "the start is refused")
+    scale = np.where(here.lengths > 0.0, here.lengths, 1.0)
+    steep, damping, evaluations = tolerances.slope * radius**2, 0.0, 1
+    while True:
+        held = ((u <= lower) & (here.slope > 0.0)) | ((u >= upper) & (here.slope < 0.0))
+        if np.abs(here.slope[~held]).max(initial=0.0) <= steep:
+            return End(u, True, "no step lowers the loss")
+        if evaluations >= limit:
+            return End(u, False, f"ended after {limit} evaluations")
+        step, damping = _step(here, scale, radius, damping, held, (lower - u, upper - u))
+        length = float(np.linalg.norm(scale * step))
+        there = np.clip(u + step, lower, upper)
+        promised = here.squares - here.after(step).squares
+        if not length > 0.0 or np.array_equal(there, u):
+            return End(u, True, "a step is too short to change a number")
+        found = evaluate(there, u)
+        evaluations += 1
+        if found is None:
+            radius = 0.25 * length
+            continue
+        gained = here.cost - found.cost
+        kept = gained / promised if promised > 0.0 else 0.0
+        moved, far = np.linalg.norm(there - u), np.linalg.norm(u - start)
+        words = None
+        if gained < tolerances.loss * here.cost and kept > 0.25:
+            words = "the loss changes no more"
+        elif moved < tolerances.step * (tolerances.step + far):
+            words = "steps are short"
+        wider = 0.25 * length if kept < 0.25 else 2.0 * radius if kept > 0.75 and length > 0.95 * radius else radius
+        damping *= radius / wider
+        radius = wider
+        if gained > 0.0:
+            u, here = there, found
+            scale = np.maximum(scale, here.lengths)
+        if settled:
+            words = words or settled(u, here, gained > 0.0)
+        if words:
+            return End(u, True, words)
+
+
+def _step(
+    here: Triangle, scale: Array, radius: float, damping: float, held: NDArray[np.bool_], room: tuple[Array, Array]
+) -> tuple[Array, float]:
+    """A step (k,) in the region and in the room, and its damping."""
+    fixed = np.zeros(len(scale))
+    while True:
+        left = np.sqrt(max(radius**2 - float(((scale * fixed) ** 2).sum()), (1e-3 * radius) ** 2))
+        step, damping = _free_step(here.after(fixed).without(held), np.where(held, 1.0, scale), left, damping)
+        step = np.where(held, fixed, step)
+        inside = np.clip(step, *room)
+        over = (inside != step) & ~held
+        if not over.any():
+            return step, damping
+        fixed[over] = inside[over]
+        held = held | over
+
+
+def _free_step(here: Triangle, scale: Array, radius: float, damping: float) -> tuple[Array, float]:
+    """A step (k,) in the region, and its damping."""
+
+    def at(damping: float) -> tuple[Array, float, float]:
+        """The step, its length, and the derivative of that by the damping."""
+        solved = here.damped(np.sqrt(damping) * scale)
+        step = solved.step
+        length = float(np.linalg.norm(scale * step))
+        return step, length, -solved.square(scale**2 * step) / max(length, 1e-300)
+
+    step, length, slope = at(LEAST)
+    if length <= radius:
+        return step, 0.0
+    highest = float(np.linalg.norm(here.slope / scale)) / radius
+    lowest = max((length - radius) / -slope, LEAST)
+    for _ in range(TRIES):
+        if not lowest <= damping <= highest:
+            damping = max(1e-3 * highest, np.sqrt(lowest * highest))
+        step, length, slope = at(damping)
+        if abs(length - radius) <= NEAR * radius:
+            break
+        if length < radius:
+            highest = damping
+        lowest = max(lowest, damping + (length - radius) / -slope)
+        damping += (length - radius) / -slope * length / radius
+    return step * min(radius / length, 1.0), damping

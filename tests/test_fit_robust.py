@@ -1,0 +1,133 @@
+"""Robust losses: their curvature, the scale that nobody gave, and ends that are told for what they are."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import diffrt
+from diffrt.fitting import make_problem, search, solve
+from diffrt.fitting.residual import CURVED, curvature, robustify, slope
+from diffrt.kinds import DirectionalLight, Lambert, Perspective, Sphere
+
+BALL = diffrt.Scene(
+    camera=Perspective(position=[0, 0, 5.0], target=[0, 0, 0], width=48, height=48, fov=28.0),
+    shapes={"ball": Sphere(center=[0.05, -0.03, 0.0], radius=1.0, material=Lambert(albedo=[0.7, 0.5, 0.4]))},
+    lights={"sun": DirectionalLight(direction=[-0.4, -0.5, -0.9], irradiance=2.5)},
+)
+START = {
+    "ball.center.x": {"start": -0.05}, "ball.center.y": {"start": 0.06}, "ball.radius": {"start": 1.1},
+    "ball.material.albedo": {"start": 0.4}, "sun.direction": {"start": [0.1, -0.2, -1.0]},
+}  # fmt: skip
+NOISE = 0.005
+
+
+def photograph(seed, outliers=0.02, noise=NOISE):
+    """The ball with noise, and some pixels of another colour."""
+    rng = np.random.default_rng(seed)
+    target = np.asarray(diffrt.render(BALL)) + noise * rng.normal(size=(48, 48, 3))
+    wrong = rng.random((48, 48)) < outliers
+    target[wrong] = rng.uniform(0.0, 1.5, (wrong.sum(), 3))
+    return target
+
+
+def at_the_finest(found):
+    """How many evaluations there were on the full image."""
+    return sum(step.blur == 0.0 for step in found.history)
+
+
+def far_off(found):
+    """The largest error of center, radius and albedo."""
+    truth = BALL.pack(found.components)
+    return float(np.abs(found.values - truth)[:6].max())
+
+
+@pytest.mark.parametrize("loss", ["huber", "soft_l1"])
+def test_rows_have_the_second_derivative_of_the_loss(loss):
+    d, scale, h = np.array([-0.3, -0.04, 0.01, 0.03, 0.055, 0.09]), 0.05, 1e-5
+    off = robustify(loss, scale, d)
+    t, q = slope(loss, scale, off), curvature(loss, scale, off)
+    half = [0.5 * robustify(loss, scale, d + move) ** 2 for move in (-h, 0.0, h)]
+    assert off * t == pytest.approx((half[2] - half[0]) / (2 * h), rel=1e-5)
+    second = (half[2] - 2.0 * half[1] + half[0]) / h**2
+    floor = CURVED * t**2
+    assert (q * t) ** 2 == pytest.approx(np.maximum(second, floor), rel=1e-3, abs=1e-4)
+
+
+def test_a_robust_fit_ends_soon_and_finds_its_own_scale():
+    target = photograph(1)
+    squared, huber, soft = (diffrt.fit(BALL, target, START, loss=loss) for loss in ("squared", "huber", "soft_l1"))
+    assert at_the_finest(squared) <= 6 and at_the_finest(huber) <= 12 and at_the_finest(soft) <= 12
+    for robust in (huber, soft):
+        assert robust.settings.scale == pytest.approx(search.TUNED * NOISE, rel=0.1)
+        assert robust.state == "converged" and far_off(robust) < 0.3 * far_off(squared)
+        errors = np.abs(robust.values - BALL.pack(robust.components))[:6] / robust.uncertainty.stderr[:6]
+        assert errors.max() < 4.0
+
+
+@pytest.mark.slow
+def test_a_robust_fit_of_an_image_without_noise_goes_on_to_the_end():
+    found = diffrt.fit(BALL, photograph(3, noise=0.0), START, loss="huber")
+    assert far_off(found) < 1e-5
+
+
+@pytest.mark.slow
+def test_coarse_levels_that_an_outlier_leads_astray_do_not_cost_a_good_start():
+    target = photograph(4, outliers=0.0)
+    target[:, :8] = 3.0  # a thumb over the lens
+    start = {name: {} for name in START}
+    found = diffrt.fit(BALL, target, start, loss="huber")
+    assert far_off(found) < 0.02
+
+
+def test_a_scale_that_does_nothing_is_told():
+    target = photograph(5, outliers=0.0)
+    truth = {name: {} for name in START}
+
+    def notes(**how):
+        return " ".join(diffrt.fit(BALL, target, truth, levels=(), **how).warnings)
+
+    for loss in ("huber", "soft_l1"):
+        assert "scale: 0.5 does nothing, as all differences are smaller" in notes(loss=loss, scale=0.5)
+    assert "scale: 0.0001 is less than" in notes(loss="huber", scale=1e-4)
+    assert "scale" not in notes(loss="huber", scale=0.005) and "scale" not in notes(loss="huber")
+
+
+def test_searches_from_many_starts_find_a_scale_too():
+    free = {"ball.center.x": {"lower": -0.2, "upper": 0.2}, "ball.radius": {"lower": 0.8, "upper": 1.2}}
+    with ThreadPoolExecutor(1) as executor:
+        found = diffrt.fit(BALL, photograph(9), free, loss="huber", starts=2, refine=1, executor=executor)
+    assert found.settings.scale == pytest.approx(search.TUNED * NOISE, rel=0.1)
+    assert found.parameters["ball.radius"] == pytest.approx(1.0, abs=5.0 * found.stderr["ball.radius"])
+
+
+def test_a_gradient_method_finds_a_scale_too():
+    free = {"ball.radius": {"start": 0.95}}
+    found = diffrt.fit(BALL, photograph(9), free, loss="huber", method="L-BFGS-B", levels=())
+    assert found.settings.scale == pytest.approx(search.TUNED * NOISE, rel=0.1)
+    assert found.parameters["ball.radius"] == pytest.approx(1.0, abs=5.0 * found.stderr["ball.radius"])
+
+
+def test_a_fit_that_ends_at_a_bound_is_not_plainly_converged():
+    found = diffrt.fit(BALL, photograph(6, outliers=0.0), {**START, "ball.radius": {"upper": 0.98, "start": 0.9}})
+    assert found.state == "converged with reservations" and "ball.radius is at its bound" in found.reservations
+    assert "ball.radius is at its bound" in str(found).splitlines()[-1]
+
+
+def test_numbers_that_move_together_are_a_reservation():
+    """A ball under one light, seen from far off: its distance and its radius."""
+    far = BALL.replace({"camera.position": [0.0, 0.0, 40.0], "camera.fov": 3.4})
+    rng = np.random.default_rng(7)
+    target = np.asarray(diffrt.render(far)) + NOISE * rng.normal(size=(48, 48, 3))
+    found = diffrt.fit(far, target, ["ball.center.z", "ball.radius", "sun.direction"], levels=())
+    assert any("move together, correlation" in reason for reason in found.reservations), str(found)
+
+
+def test_a_search_ends_where_its_steps_are_small_against_the_errors():
+    problem = make_problem(BALL, photograph(8, outliers=0.0), START)
+    found = solve(problem)
+    assert found.message == search.SETTLED_MESSAGE
+    tight = solve(make_problem(BALL, photograph(8, outliers=0.0), {
+        name: {"start": value} for name, value in
+        [*found.parameters.items()][:6]} | {"sun.direction": {"start": found.values[6:].tolist()}}))  # fmt: skip
+    assert (np.abs(tight.values - found.values) < 0.05 * found.uncertainty.stderr).all()
