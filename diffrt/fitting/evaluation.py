@@ -73,7 +73,9 @@ class Part:
             counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
         both, count = np.concatenate(sums), np.concatenate(counts)
         moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
-        return Field(both[..., -1], both[..., moving], count / block**2, self.at[moving], group, np.concatenate(pixels))
+        return Field(
+            both[..., -1], both[..., moving], count / block**2, self.at[moving], group, pixels=np.concatenate(pixels)
+        )
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The loss at u, and its derivative, in reverse mode."""
