@@ -15,12 +15,14 @@ def fit(
     ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder for the results.")],
     target: Annotated[
-        str | None, typer.Option(help="The image to fit: .png or .jpg (sRGB), .npy or .exr (linear).")
+        str | None,
+        typer.Option(help="The image to fit: .png, .jpg, .tif, .webp, .tga (sRGB), .npy or .exr (linear)."),
     ] = None,
     free: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A free parameter, or a pattern; may be repeated.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the target: srgb or linear.")] = None,
+    bits: Annotated[int | None, typer.Option(help="That a target of 16 bits holds, 8 to 16.")] = None,
     mask: Annotated[str | None, typer.Option(help="An image; pixels of the target that are white in it count.")] = None,
     method: Annotated[str | None, typer.Option(help="least_squares, or a gradient method of scipy's minimize.")] = None,
     cells: Annotated[int | None, typer.Option(help="Cells per pixel side.", min=1, max=64)] = None,
@@ -43,21 +45,21 @@ def fit(
     from diffrt.fitting import make_problem, read_problem, solve_into
     from diffrt.fitting.cluster import cluster
     from diffrt.fitting.outputs import as_json as result_as_json
-    from diffrt.fitting.reading import read_mask
-    from diffrt.photograph import read_photograph
+    from diffrt.photograph import read_mask, read_photograph
     from diffrt.scene import load_scene
 
     given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
     settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if target is None and not free:
-        if encoding or mask:
-            raise InputError("--encoding and --mask go with --target; a fit file says both itself")
+        if encoding or mask or bits is not None:
+            raise InputError("--encoding, --bits and --mask go with --target; a fit file says them itself")
         problem = read_problem(source, settings)
     elif target is None or not free:
         raise InputError("a fit of a scene needs both --target and --free; a fit file needs neither")
     else:
         counted = read_mask(mask) if mask else None
-        problem = make_problem(load_scene(source), read_photograph(target, encoding), free, mask=counted, **settings)
+        photograph = read_photograph(target, encoding, bits=bits)
+        problem = make_problem(load_scene(source), photograph, free, mask=counted, **settings)
     with signals() as stopped, progress_lines(quiet) as (progress, told), cluster(dask) as executor:
         result, written = solve_into(
             problem, output, progress, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told

@@ -82,7 +82,7 @@ class Crew:
             own = self.problem.views[view]
             data = None
             if whole:
-                data = pickle.dumps((own, self.problem.variables.seen_by(own.name)[0]), pickle.HIGHEST_PROTOCOL)
+                data = pickle.dumps((own.counted, self.problem.variables.seen_by(own.name)[0]), pickle.HIGHEST_PROTOCOL)
             running[slots[slot].submit(function, (self._name, view), data, *arguments(view))] = slot, view
             self._holder[view] = slot
             load[slot] += 1

@@ -87,8 +87,9 @@ class Result:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the image cannot tell, in words."""
-        return (*self.misfit.words, *self._scale_words(), *self.found.notes, *self.uncertainty.warnings)
+        """What was noticed in the files, and what the image cannot tell, in words."""
+        of_files = (note for view in self.problem.views for note in view.photograph.notes)
+        return (*of_files, *self.misfit.words, *self._scale_words(), *self.found.notes, *self.uncertainty.warnings)
 
     @property
     def loss(self) -> float:
@@ -150,7 +151,7 @@ class Result:
 
     @property
     def _light(self) -> list[Array]:
-        return [np.asarray(view.photograph.image) for view in self.problem.views]
+        return [np.asarray(view.counted.photograph.image) for view in self.problem.views]
 
     @cached_property
     def misfit(self) -> Misfit:

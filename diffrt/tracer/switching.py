@@ -31,10 +31,16 @@ from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import Hit, Kinds, Tile
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
+    BORDER,
+    DISTANCE,
+    INSIDE,
+    START,
+    TILE,
     SearchSetting,
     SearchTables,
     border_of,
     coordinates,
+    has_borders,
     inside_from,
     meet_from,
     occludes,
@@ -45,17 +51,18 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import walk
 
-INSIDE, DISTANCE, START, BORDER, TILE = 0, 1, 2, 3, 4
-"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; of no face, how far
-the start of a ray to a light is within the light's own border; and the border of a texture at the point that the ray
-starts from."""
-
 EPSILON = 2.0**-43
 """How narrow the piece around a root gets, in sides; the root itself is better, as the last steps are quadratic."""
 
 STEPS = 100
 """The most evaluations that a root takes; one that converges takes about eight."""
 
+
+NEWTON = 12
+"""The most steps to where two edges meet."""
+
+NEAR = 1e-13
+"""How short the last of them is, in pixels."""
 
 STEADY = 1e-3
 """By how much a slope may change, relatively, when the scene changes in its last place: three digits of it are known.
@@ -85,13 +92,15 @@ class RayRow(NamedTuple):
 
 class Met(NamedTuple):
     """A face that a ray may meet, as a row: the number of its kind, that behind the last one if there is none; the
-    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all."""
+    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all; and
+    the number of the border of the face that counts, -1 for all."""
 
     face: Any
     shape: Any
     side: Any
     starts: Any
     meets: Any
+    border: Any
 
 
 class CrossingRow(NamedTuple):
@@ -126,6 +135,13 @@ class Place(NamedTuple):
     segment: Segment
 
 
+class Point(NamedTuple):
+    """A point of the image."""
+
+    x: Any
+    y: Any
+
+
 class Piece(NamedTuple):
     """A part of the side of a cell, between two positions."""
 
@@ -144,7 +160,7 @@ def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: 
     """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the
     light."""
     measures = [*(_measure(kinds, face) for face in kinds.faces), _nothing(kinds)]
-    given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side]
+    given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side, row.shape.border]
     t, inside, start, *uv = choose(row.shape.face, measures, given)
     branches = [*(_distance(kinds, face) for face in kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
@@ -165,9 +181,11 @@ def _unbordered(o: Any, light: Any) -> list[Any]:
 
 
 def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
-    def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
+    def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any, border: Any) -> list[Any]:
         face = kinds.shape(kind, shape)
         t, inside = face.intersect(o, d, side)
+        for number, margin in enumerate(face.margins(o, d, side) if has_borders(kind) else ()):
+            inside = where(equal(border, float(number)), margin, inside)
         uv = coordinates(face, o, start_side) if kinds.tiles else []
         return [t, inside_from(face, o, d, greater(starts, 0.5), start_side, inside), face.side(o), *uv]
 
@@ -175,7 +193,7 @@ def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
 
 
 def _nothing(kinds: Kinds) -> Any:
-    return lambda o, d, side, shape, starts, start_side: [0.0 * side] * (5 if kinds.tiles else 3)
+    return lambda o, d, side, shape, starts, start_side, border: [0.0 * side] * (5 if kinds.tiles else 3)
 
 
 def _distance(kinds: Kinds, kind: type[Shape]) -> Any:
@@ -213,7 +231,7 @@ def casting(kinds: Kinds) -> tuple[type[Light], ...]:
 
 def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any) -> list[Any]:
     """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, 1 if the slope
-    at the root is more than rounding, (n,).
+    at the root is more than rounding, and the border of the shape that counts there, (n,).
 
     The sides in rows are not used but found at the first position.
 
@@ -271,7 +289,61 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
         asked = logical_or(asked, equal(row.function, TILE))
     found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
     s, side, other_side, there = found[7:]
-    return [s, there, side, other_side, _steady(kinds, camera, row, Place(s, segment), side, other_side, there)]
+    steady = _steady(kinds, camera, row, Place(s, segment), side, other_side, there)
+    return [s, there, side, other_side, steady, _border_at(kinds, camera, row, Place(s, segment), side)]
+
+
+def _border_at(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any) -> Any:
+    """The number of the border of the shape whose margin is the least, where it is `inside` that is zero; else -1."""
+
+    def none(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+        return [0.0 * side - 1.0]
+
+    def of(kind: type[Shape]) -> Any:
+        def least(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+            first, *others = kind.unpack(shape).margins(o, d, side)
+            found, smallest = 0.0 * side, first
+            for number, margin in enumerate(others, 1):
+                found = where(less(margin, smallest), float(number), found)
+                smallest = minimum(margin, smallest)
+            return [found]
+
+        return least if has_borders(kind) else none
+
+    if not any(has_borders(kind) for kind in kinds.faces):
+        return 0.0 * side - 1.0
+    o, d, _ = ray(kinds, camera, row.ray, *place.segment.at(place.s))
+    (found,) = choose(row.shape.face, [*map(of, kinds.faces), none], [o, d, side, row.shape.shape])
+    counts = logical_and(equal(row.function, INSIDE), less(row.shape.starts, 0.5))
+    return where(counts, found, -1.0)
+
+
+def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point: Point, tables: None) -> list[Any]:
+    """Where two edges meet: image points at which two switching functions are zero, by Newton's method from points near
+    by. x, y; the inverse of the matrix of their slopes (xx, xy, yx, yy: what x and y move by for each function); and
+    how far the last step went, (n,)."""
+    one, zero = np.full(point.x.shape, 1.0), np.full(point.x.shape, 0.0)
+
+    def step(active: Any, x: Any, y: Any, *old: Any) -> list[Any]:
+        values, slopes = [], []
+        for row in rows:
+
+            def g(x: Any, y: Any, row: CrossingRow = row) -> Any:
+                o, d, limit = ray(kinds, camera, row.ray, x, y)
+                return _function(kinds, row, o, d, limit, row.shape.side, row.other.side)
+
+            value, own = pushforward(g, [x, y], [[one, zero], [zero, one]])
+            values.append(value)
+            slopes.append(own)
+        (a, b), (c, d) = slopes
+        determinant = a * d - b * c
+        xx, xy, yx, yy = (divide(part, determinant) for part in (d, -b, -c, a))
+        dx, dy = xx * values[0] + xy * values[1], yx * values[0] + yy * values[1]
+        length = absolute(dx) + absolute(dy)
+        return [greater(length, NEAR), x - dx, y - dy, xx, xy, yx, yy, length]
+
+    start = [equal(zero, 0.0), point.x, point.y, zero, zero, zero, zero, one]
+    return while_loop(NEWTON, step, start)[1:]
 
 
 def _steady(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any, other_side: Any, there: Any) -> Any:
