@@ -124,6 +124,21 @@ def test_views_with_masks_of_their_own_are_laid_over_each_other():
     assert other.meat == pytest.approx(one.meat, rel=1e-9) and other.patches == pytest.approx(one.patches, rel=1e-9)
 
 
+def test_views_with_masks_of_their_own_are_fitted_together():
+    model, true, noise = bench_errors.white(np.random.default_rng(7))
+    target = np.asarray(diffrt.render(true)) + noise
+    left, low = np.ones((48, 48), bool), np.ones((48, 48), bool)
+    left[:, 30:], low[:17] = False, False
+    found = diffrt.fit(
+        model,
+        {"a": {"target": target, "mask": left}, "b": {"target": target, "mask": low}},
+        ["ball.center.x"],
+        levels=(),
+    )
+    assert found._fields[0][0].corner == (0, 0) and found._fields[0][1].corner[0] > 8
+    assert np.isfinite(found.stderr["ball.center.x"])
+
+
 def test_blocks_of_pixels_give_the_errors_of_single_ones(monkeypatch):
     """A Jacobian that is too large to be held is looked at in blocks."""
     rng = np.random.default_rng(3)
