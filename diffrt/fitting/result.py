@@ -158,9 +158,11 @@ class Result:
         """How the residuals compare with the noise of the camera."""
         sure = self.uncertainty
         assert sure.scatter is not None
+        brightness = np.sqrt(np.mean([np.mean(light**2) for light in self._light]))
         return misfit(
-            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u)
-        )
+            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u),
+            float(brightness),
+        )  # fmt: skip
 
     @property
     def state(self) -> str:
