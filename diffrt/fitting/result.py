@@ -89,7 +89,10 @@ class Result:
     def warnings(self) -> tuple[str, ...]:
         """What was noticed in the files, and what the image cannot tell, in words."""
         of_files = (note for view in self.problem.views for note in view.photograph.notes)
-        return (*of_files, *self.misfit.words, *self._scale_words(), *self.found.notes, *self.uncertainty.warnings)
+        return (
+            *of_files, *self.problem.notes, *self.misfit.words, *self._scale_words(), *self.found.notes,
+            *self.uncertainty.warnings,
+        )  # fmt: skip
 
     @property
     def loss(self) -> float:
