@@ -13,6 +13,7 @@ the image, get all of the points; in the others the radiance is smooth, and 16 x
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,9 @@ SCENE = Path(__file__).parents[1] / "scenes" / "still_life.toml"
 
 # The steps move an edge by a fiftieth to a twentieth of a pixel. A limb that lies on the border of a pixel to within
 # the step would spoil the difference there.
+TOLERANCE = 2.0**-8
+"""With which cells are divided by proof."""
+
 STEPS = {
     "lamp.position.x": 0.01, "lamp.position.y": 0.01, "lamp.position.z": 0.01, "ball.center.x": 0.002,
     "ball.center.y": 0.003, "ball.center.z": 0.006, "ball.radius": 0.002, "camera.fov": 0.1,
@@ -73,11 +77,12 @@ def convergence(side: int) -> None:
     scene = load_scene(SCENE)
     target = np.load(SCENE.parents[1] / "examples/still_life/target_linear.npy")
     sizes = (1, 2, 4, 8)
-    images = [render(scene, cells=cells) for cells in sizes]
-    derivatives = [jacobian(scene, list(STEPS), cells=cells) for cells in sizes]
+    settings: list[dict[str, Any]] = [*({"cells": cells} for cells in sizes), {"tolerance": TOLERANCE}]
+    images = [render(scene, **how) for how in settings]
+    derivatives = [jacobian(scene, list(STEPS), **how) for how in settings]
     finest = jacobian(scene, list(STEPS), cells=24)
-    print("relative L2 error in percent, by cells per pixel side, against points; then against 24 cells per side")
-    print(f"{'':<16}" + 2 * "".join(f"{cells:>8}" for cells in sizes))
+    print("relative L2 error in percent, by cells per pixel side and by proof, against points; then against 24 cells")
+    print(f"{'':<16}" + 2 * "".join(f"{name:>8}" for name in (*sizes, "proof")))
     errors = [100.0 * np.linalg.norm(image - target) / np.linalg.norm(target) for image in images]
     print(f"{'image':<16}" + "".join(f"{e:8.2f}" for e in errors))
     for i, (path, step) in enumerate(STEPS.items()):
@@ -107,13 +112,16 @@ def cost(runs: int = 7) -> None:
     print(f"edges ignored {medians['ignore']:.3f} s, exact {medians['exact']:.3f} s, {ratio:.2f}x")
 
 
-def continuity(steps: int) -> None:
+def continuity(steps: int, tolerance: float | None = None) -> None:
     """A jump is what the change of the loss differs by from the mean of the slopes at its two ends."""
     scene = load_scene(SCENE)
-    target = np.asarray(render(scene))
+    target = np.asarray(render(scene, tolerance=tolerance))
 
     def loss(x: float) -> tuple[float, float]:
-        return ag.value_and_grad(lambda v: ag.mean((render(scene.replace({"ball.center.x": v})) - target) ** 2.0))(x)
+        def f(v: Any) -> Any:
+            return ag.mean((render(scene.replace({"ball.center.x": v}), tolerance=tolerance) - target) ** 2.0)
+
+        return ag.value_and_grad(f)(x)
 
     places = np.linspace(-2.6, 2.6, steps + 1)
     values, slopes = np.array([loss(float(x)) for x in places]).T
@@ -145,6 +153,7 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("convergence", "cost", "continuity", "picture"))
     parser.add_argument("--points", type=int, default=256, help="points per pixel side of the reference")
     parser.add_argument("--steps", type=int, default=2000, help="steps of the ball")
+    parser.add_argument("--tolerance", type=float, help="of the images that the ball crosses; none if left out")
     given = parser.parse_args()
     if given.what == "convergence":
         convergence(given.points)
@@ -153,4 +162,4 @@ if __name__ == "__main__":
     elif given.what == "picture":
         picture()
     else:
-        continuity(given.steps)
+        continuity(given.steps, given.tolerance)

@@ -3,6 +3,7 @@
     python benchmarks/bench_fit.py still       # the still life from its PNG, its linear image, and without noise
     python benchmarks/bench_fit.py starts      # 100 random starts in a box of side 3
     python benchmarks/bench_fit.py large       # 640x480, 20 free numbers, its memory, and what folding loses
+    python benchmarks/bench_fit.py masked      # a disk that counts in a photograph, beside its crop and the whole
     python benchmarks/bench_fit.py overhead    # of scipy and of what is around the image, at 64x48
     python benchmarks/bench_fit.py mitsuba     # diffrt and an Adam loop with Mitsuba, to 1 % and to 0.1 %
 
@@ -57,6 +58,36 @@ def still() -> None:
             f"{name:18} {statistics.median(times):5.2f} s, {found.evaluations} evaluations; off by at most: lamp "
             f"{off[:3].max():.1e}, intensity {off[3]:.1e}, ball {off[4:7].max():.1e}, albedo {off[7:].max():.1e}"
         )
+
+
+def masked(rounds: int = 15) -> None:
+    """What an evaluation takes of a photograph with 5 % of its pixels in the mask, a disk, against that of its crop to
+    the square around the disk, without a mask, and against the whole. The least of some times, taken in turns."""
+    scene = load_scene(ROOT / "scenes/still_life.toml").replace(width=640, height=480)
+    target = np.asarray(diffrt.render(scene))
+    rows, columns = np.indices(target.shape[:2]) + 0.5
+    middle, radius = (300.0, 250.0), np.sqrt(0.05 * target[..., 0].size / np.pi)
+    mask = np.hypot(columns - middle[0], rows - middle[1]) < radius
+    left, top = (int(m - radius) for m in middle)
+    side = int(2 * radius) + 1
+    part = scene.replace(crop=(left, top, side, side))
+    cut = target[top : top + side, left : left + side]
+    free = ["ball.*", "lamp.position"]
+    problems = {
+        "masked": make_problem(scene, target, free, mask=mask),
+        "its crop": make_problem(part, cut, free),
+        "the whole": make_problem(scene, target, free),
+    }
+    times: dict[str, list[float]] = {name: [] for name in problems}
+    for _ in range(rounds + 1):  # the first compiles
+        for name, problem in problems.items():
+            objective = Objective(problem.variables, sights(problem.views, Level(), problem.settings))
+            begin = time.perf_counter()
+            objective.triangle(problem.variables.start)
+            times[name].append(time.perf_counter() - begin)
+    one = {name: min(taken[1:]) for name, taken in times.items()}
+    print(f"{mask.mean():.1%} of 640 x 480 pixels in the mask: {one['masked'] / one['its crop']:.2f} times its crop of "
+          f"{side} x {side}, {one['masked'] / one['the whole']:.3f} times the whole")  # fmt: skip
 
 
 def starts(count: int = 100, seed: int = 0) -> None:
@@ -237,5 +268,5 @@ def mitsuba(steps: int = 400) -> None:
 
 
 if __name__ == "__main__":
-    runs = {"still": still, "starts": starts, "large": large, "overhead": overhead, "mitsuba": mitsuba}
-    runs[sys.argv[1]](*map(int, sys.argv[2:]))
+    runs = (still, starts, large, masked, overhead, mitsuba)
+    {run.__name__: run for run in runs}[sys.argv[1]](*map(int, sys.argv[2:]))

@@ -305,7 +305,7 @@ def memory(sizes: list[int]) -> None:
 def profile(sizes: list[int]) -> None:
     """Where the time goes."""
     from diffrt.tracer import cells as cells_module
-    from diffrt.tracer import crossings, regions
+    from diffrt.tracer import regions
 
     names = names_of()
     for size in sizes:
@@ -327,10 +327,8 @@ def profile(sizes: list[int]) -> None:
             view = Visibility(plain, engine)
             x, y = _middles(size + 1, size + 1, 1)
             timed("search of the grid (again)", lambda view=view: view.signature_ids(x - 0.5, y - 0.5))
-            cells = timed("cells (with search)", lambda view=view: cells_module.divide(view, (size, size), 1, 2, 4))
-            cut = timed("regions", lambda cells=cells: regions.find_regions(cells))
-            found = timed("crossings", lambda view=view, cells=cells, cut=cut:
-                          crossings.find_crossings(view, cells.corners, cut.begin, cut.end))  # fmt: skip
+            cells = timed("cells and crossings", lambda view=view: cells_module.divide(view, (size, size), 1, 2, 4))
+            timed("regions", lambda cells=cells: regions.find_regions(cells))
             topology = find_topology(plain, scene, scene.camera.size, settings, engine)
             image = timed(
                 "shading and film, forward",
@@ -338,7 +336,6 @@ def profile(sizes: list[int]) -> None:
             )
             loss = timed("loss", lambda i=image: autograd.sum(i * weights))
             timed("reverse", lambda s=loss: s.backward())
-            del found
         print(f"\n{size}x{size}")
         for name, times in spent.items():
             print(f"  {name:<28} {1e3 * statistics.median(times):.1f} ms")

@@ -42,7 +42,7 @@ def render(scene: Scene, values: Mapping[str, Any], **settings: Any) -> jax.Arra
         "diffrt.jax.render", scene, values, lambda value: isinstance(value, jax.Array), settings
     )
     dtype = jnp.result_type(*arrays) if arrays else jnp.result_type(float)
-    image = jax.ShapeDtypeStruct((scene.camera.height, scene.camera.width, 3), dtype)
+    image = jax.ShapeDtypeStruct((*scene.camera.size[::-1], 3), dtype)
     (result,) = _op(_Function(function, (image,)), *arrays)
     return result
 

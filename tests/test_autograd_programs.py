@@ -204,6 +204,7 @@ def test_no_op_is_left_out_of_the_programs():
                 seen.add(node.op.name)
                 pending += [z for z in node.inputs if isinstance(z, ag.Var)]
     differentiable = {name for name, op in TABLE.items() if op.differentiable}
+    differentiable -= {"undistort"}  # that of a camera
     assert differentiable - seen == {"chain", "alias"}, "those are made in sweeps only"
 
 

@@ -173,7 +173,7 @@ def test_explanations_know_how_an_op_is_said_and_printed():
     graph = graph_of(y)
     assert [n.operation for n in graph.nodes[1:]] == ["log_cosh(x)", "error_function(x)", "|v1, v2|", "sum(v3)"]
     text = explain_latex(graph, graph["x"], 0)
-    assert r"$\log\cosh(\text{x})$" in text and r"$\operatorname{error\_function}(\text{x})$" in text
+    assert r"\fitted{\log\cosh(\text{x})}" in text and r"\fitted{\operatorname{error\_function}(\text{x})}" in text
     assert "v1 = log_cosh(x): log_cosh multiplies it by tanh" in backward_text(graph)
     assert re.search(r"v1\b[^\n]*log_cosh", dot_of(graph))
 

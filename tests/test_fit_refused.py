@@ -25,10 +25,16 @@ def saved(picture, kind):
     return file.getvalue()
 
 
-def half_seen():
+def unseen():
     picture = pillow.fromarray(PIXELS).convert("RGBA")
-    picture.putpixel((3, 3), (9, 9, 9, 128))
+    picture.putalpha(254)
     return picture
+
+
+def clipped():
+    picture = np.full_like(PIXELS, 255)
+    picture[::2] = 0
+    return pillow.fromarray(picture)
 
 
 GOOD = saved(pillow.fromarray(PIXELS), "PNG")
@@ -38,14 +44,19 @@ GOOD = saved(pillow.fromarray(PIXELS), "PNG")
     ("name", "data", "words"),
     [
         ("a.png", saved(pillow.fromarray(PIXELS).quantize(16), "PNG"), "has a palette; a gray or RGB PNG is needed"),
-        ("a.png", saved(half_seen(), "PNG"), "is transparent in places; an opaque PNG is needed"),
+        ("a.png", saved(unseen(), "PNG"), "is transparent wherever it counts; nothing can be recovered from it"),
+        ("a.png", saved(clipped(), "PNG"), "every pixel is clipped, and says only that there is more or less light"),
         ("a.png", GOOD[:-30], "damaged PNG"),
         ("a.png", GOOD[:400] + b"\x00\x01" + GOOD[402:], "damaged PNG: a checksum is wrong"),
         ("a.png", saved(pillow.new("RGB", (64, 48)), "PNG"), "every pixel is black; nothing can be recovered from it"),
         ("a.png", saved(pillow.fromarray(PIXELS[:40]), "PNG"), "found 64 x 40 pixels, needed: 64 x 48"),
         ("a.jpg", saved(pillow.fromarray(PIXELS).convert("CMYK"), "JPEG"), "has the mode CMYK"),
         ("a.jpg", saved(pillow.fromarray(PIXELS), "JPEG")[:300], "JPEG"),
-        ("a.gif", saved(pillow.fromarray(PIXELS), "GIF"), "must end in .png, .jpg, .jpeg, .npy or .exr"),
+        (
+            "a.gif",
+            saved(pillow.fromarray(PIXELS), "GIF"),
+            "must end in .png, .jpg, .jpeg, .tif, ",
+        ),
     ],
 )
 def test_a_target_without_a_plain_meaning(tmp_path, name, data, words):
@@ -83,3 +94,10 @@ def test_resuming_nothing(tmp_path):
     target = ROOT / "examples/still_life/target.png"
     done = fit("--target", target, "--free", "ball.center", "-o", tmp_path, "--resume")
     assert done.returncode == 2 and "holds no unfinished fit" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_bits_of_a_target_that_has_eight(tmp_path):
+    target = ROOT / "examples/still_life/target.png"
+    done = fit("--target", target, "--free", "ball.center", "--bits", 12, "-o", tmp_path / "out")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "found bits = 12 for a file of 8 bits" in done.stderr and not (tmp_path / "out").exists()

@@ -1,5 +1,7 @@
 """Robust losses: their curvature, the scale that nobody gave, and ends that are told for what they are."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,26 @@ def test_a_scale_that_does_nothing_is_told():
         assert "scale: 0.5 does nothing, as all differences are smaller" in notes(loss=loss, scale=0.5)
     assert "scale: 0.0001 is less than" in notes(loss="huber", scale=1e-4)
     assert "scale" not in notes(loss="huber", scale=0.005) and "scale" not in notes(loss="huber")
+
+
+def test_what_rounding_leaves_is_no_misfit():
+    found = diffrt.fit(BALL, np.asarray(diffrt.render(BALL)), START)
+    assert far_off(found) < 1e-9 and found.state == "converged" and found.warnings == ()
+
+
+def test_searches_from_many_starts_find_a_scale_too():
+    free = {"ball.center.x": {"lower": -0.2, "upper": 0.2}, "ball.radius": {"lower": 0.8, "upper": 1.2}}
+    with ThreadPoolExecutor(1) as executor:
+        found = diffrt.fit(BALL, photograph(9), free, loss="huber", starts=2, refine=1, executor=executor)
+    assert found.settings.scale == pytest.approx(search.TUNED * NOISE, rel=0.1)
+    assert found.parameters["ball.radius"] == pytest.approx(1.0, abs=5.0 * found.stderr["ball.radius"])
+
+
+def test_a_gradient_method_finds_a_scale_too():
+    free = {"ball.radius": {"start": 0.95}}
+    found = diffrt.fit(BALL, photograph(9), free, loss="huber", method="L-BFGS-B", levels=())
+    assert found.settings.scale == pytest.approx(search.TUNED * NOISE, rel=0.1)
+    assert found.parameters["ball.radius"] == pytest.approx(1.0, abs=5.0 * found.stderr["ball.radius"])
 
 
 def test_a_fit_that_ends_at_a_bound_is_not_plainly_converged():

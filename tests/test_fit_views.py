@@ -352,4 +352,8 @@ def test_a_command_fits_views(folder):
     command = [sys.executable, "-m", "diffrt", "fit", path, "-o", folder / "out"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and "p10.sun.irradiance.b" in done.stdout, done.stderr
+    again = [*command[:3], "fit", folder / "scene.toml", "--target", str(folder / "photos/*.npy"), "--each"]
+    again += ["sun.irradiance", "--free", "ball.radius", "--values", "out/views.csv", "-o", "again"]
+    repeated = subprocess.run(again, capture_output=True, text=True, cwd=folder)
+    assert repeated.returncode == 0 and "p10.sun.irradiance.b" in repeated.stdout, repeated.stderr
     assert re.search(r"evaluation 3, .* s, about \d+ s left", done.stderr), done.stderr

@@ -195,10 +195,13 @@ def test_a_notebook_shows_the_numbers_of_what_is_no_picture() -> None:
 # What cannot be saved.
 
 
+READ = ".png, .jpg, .jpeg, .tif, .tiff, .webp, .tga, .npy or .exr"
+
+
 @pytest.mark.parametrize("name", ["image.gif", "image", "image.png.gz", ".png"])
 def test_a_name_that_is_not_of_an_image_file(tmp_path: Path, name: str) -> None:
     image, path = Image(np.ones((1, 1, 3))), tmp_path / name
-    for use, ends in ((image.save, ".png, .jpg, .npy or .exr"), (read_image, ".png, .jpg, .jpeg, .npy or .exr")):
+    for use, ends in ((image.save, ".png, .jpg, .npy or .exr"), (read_image, READ)):
         with pytest.raises(InputError) as fault:
             use(path)
         assert complaint(fault) == f"{path}: the name of an image file must end in {ends}"
@@ -251,12 +254,12 @@ def test_an_opaque_gray_or_rgb_png_is_read(tmp_path: Path, mode: str) -> None:
         (saved(pillow.new("P", (4, 2))), "has a palette; a gray or RGB PNG is needed"),
         (
             saved(pillow.new("RGBA", (4, 2), (9, 9, 9, 254))),
-            "is transparent in places; an opaque PNG is needed",
+            "is transparent in places; an opaque image is needed",
         ),
-        (saved(pillow.new("LA", (4, 2), (9, 0))), "is transparent in places; an opaque PNG is needed"),
+        (saved(pillow.new("LA", (4, 2), (9, 0))), "is transparent in places; an opaque image is needed"),
         (
             saved(pillow.new("RGB", (4, 2), (1, 2, 3)), transparency=(1, 2, 3)),
-            "is transparent in places; an opaque PNG is needed",
+            "is transparent in places; an opaque image is needed",
         ),
         (
             saved(pillow.new("L", (4, 2), 0), save_all=True, append_images=[pillow.new("L", (4, 2), 9)]),
@@ -330,10 +333,10 @@ def test_a_npy_of_two_axes_is_gray(tmp_path: Path) -> None:
         (b"\x93NUMPY\x09\x00", "not a .npy file, or its header is damaged"),
         (npy_header("(" * 5000), "not a .npy file, or its header is damaged"),
         (npy_header("{'descr': '<f8'}"), "not a .npy file, or its header is damaged"),
-        (npy(np.ones((2, 4, 3), int)), "holds int64 values; float64, float32 or float16 is needed"),
+        (npy(np.ones((2, 4, 3), int)), "holds int64 values; float64, float32, float16, uint16 or uint8 is needed"),
         (
             npy(np.array([[None]])),
-            "holds object values; float64, float32 or float16 is needed",
+            "holds object values; float64, float32, float16, uint16 or uint8 is needed",
         ),
         (npy(np.ones(3)), "has the shape (3,); (height, width, 3) or (height, width) is needed"),
         (npy(np.ones((2, 4, 4))), "has the shape (2, 4, 4); (height, width, 3) or (height, width) is needed"),

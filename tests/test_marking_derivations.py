@@ -18,6 +18,7 @@ from diffrt.errors import InputError
 from diffrt.marking import check_gradient, load_derivation, verify
 from diffrt.marking.formula import Formula
 from diffrt.marking.reading import parse_derivation
+from diffrt.marking.spelling import spelled
 from diffrt.marking.work import Overworked, at_most, spend
 
 X, X3, X2 = {"x": {"domain": [0.3, 1.7]}}, {"x": {"shape": [3], "domain": [0.3, 1.7]}}, {
@@ -170,7 +171,17 @@ def test_another_reading_is_told():
 
 def test_a_pixel_worked_out_by_hand_is_confirmed():
     found = load_derivation("examples/lecture/pixel_by_hand.toml").mark()
-    assert {line.verdict for line in found.lines} == {"right"} and len(found.lines) == 34
+    assert {line.verdict for line in found.lines} == {"right"} and len(found.lines) == 37
+
+
+def test_steps_of_a_pixel_have_names_in_formulas_and_one_of_them_may_be_the_output():
+    assert spelled("crossing, outline of ball (2)") == "crossing_outline_of_ball_2" and spelled("t (ball)") == "t_ball"
+    given = {"file": "scenes/tiny.toml", "pixel": [2, 0], "channel": "r"}
+    claims = {"partials": {"to_light[0] / distance": "-to_light[0] / distance"}, "totals": {}}
+    found = parse_derivation({"scene": given, "output": "to_light", **claims}).mark()
+    assert found.lines[0].verdict == "right"
+    with pytest.raises(InputError, match="output: there is no quantity"):
+        parse_derivation({"scene": given, "output": "to_lihgt", **claims})
 
 
 def test_a_wrong_partial_of_a_pixel_is_found():

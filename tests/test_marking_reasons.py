@@ -70,6 +70,23 @@ def test_all_wrong_lines():
 X3 = {"x": {"shape": [3]}}
 
 
+def test_what_is_missing_below_a_fraction_bar_is_found():
+    y = {"equation": "y^3 + y = x", "between": [-3, 3]}
+    given = {"inputs": {"x": {"domain": [-3, 3]}}, "definitions": {"y": y}}
+    found = parse_derivation({**given, "partials": {"y / x": "1 / (3 * y^2)"}}).mark()
+    assert "3 * y^2 + 1" in str(found), found
+    given = {"inputs": {"x": {}, "w": {"domain": [0.5, 2]}}, "definitions": {"y": "x / (1 + x^2 + w)"}}
+    found = parse_derivation({**given, "partials": {"y / w": "-x / (1 + x^2 - w)^2"}}).mark()
+    assert "w" in reason(found) and "sign" in reason(found), found
+
+
+def test_a_window_that_stands_still_is_found():
+    given = {"inputs": {"w": {"shape": [2]}, "x": {"shape": [3]}, "g": {"shape": [2]}},
+             "definitions": {"y": "[dot(w, x[:2]), dot(w, x[1:])]", "L": "sum(g * y)"}}  # fmt: skip
+    found = parse_derivation({**given, "totals": {"L / w[k]": "sum(i, 0, 1, g[i] * x[i])"}}).mark()
+    assert "x[k + i] in place of x[i]" in reason(found), found
+
+
 @pytest.mark.parametrize(
     ("definitions", "table", "left", "formula", "told"),
     [
@@ -82,6 +99,8 @@ X3 = {"x": {"shape": [3]}}
         ({"m": "mean(x)", "y": "sum((x - m)^2 * x)"}, "totals", "y / x", "(x - m)^2 + 2 * (x - m) * x", "missing"),
         ({"y": "sum(x * sin(x))"}, "totals", "y / x", "sin(x)", "the part through the factor sin(x) of x * sin(x)"),
         ({"y": "cos(x)"}, "partials", "y[i] / x[i]", "sin(x[i])", "the sign"),
+        ({"m": "mean(x)", "v": "mean((x - m)^2)"}, "partials", "v / m", "-2 * m", "the right one is 0"),
+        ({"y": "dot(x, x)^2"}, "partials", "y / x[j]", "4 * x[j]", "dot(x, x)"),
     ],
 )  # fmt: skip
 def test_a_reason_is_told_once_for_all_entries(definitions, table, left, formula, told):

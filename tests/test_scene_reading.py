@@ -235,7 +235,8 @@ def test_an_unknown_table() -> None:
 
 def test_an_unknown_key_of_the_camera() -> None:
     assert problem("[camera]", "[camera]\nlens = 2.0") == (
-        "camera.lens: unknown key; known: 'type', 'position', 'target', 'up', 'width', 'height', 'fov'"
+        "camera.lens: unknown key; known: 'type', 'position', 'target', 'up', 'width', 'height', 'fov', "
+        "'pixel_aspect', 'crop', 'principal_point', 'k1', 'k2'"
     )
 
 

@@ -19,7 +19,7 @@ SCENES = sorted((Path(__file__).parent.parent / "scenes").glob("*.toml"))
 def quantities(rule: Quantity) -> st.SearchStrategy[Any]:
     """Values of a parameter, from all over its range."""
     number = st.floats(max(rule.minimum, -1e9), min(rule.maximum, 1e9))
-    return st.tuples(number, number, number) if rule.components else number
+    return st.tuples(*[number] * len(rule.components)) if rule.components else number
 
 
 @st.composite
@@ -29,10 +29,15 @@ def tables(draw: st.DrawFn, kinds: dict[str, type[Table]]) -> dict[str, Any]:
     table: dict[str, Any] = {"type": kind}
     for field in kinds[kind].model_fields:
         rule = rule_of(kinds[kind], field)
+        own = kinds[kind].kind.fields.get(field)
+        if own is not None and own.rare and draw(st.booleans()):
+            continue
         if isinstance(rule, Quantity):
             table[field] = draw(quantities(rule))
         elif field == "material":
             table[field] = draw(tables(tables_of(MATERIALS)))
+        elif field == "crop":
+            table[field] = draw(st.sampled_from([[], [0, 0, 1, 1]]))
         elif field != "type":
             table[field] = draw(st.integers(1, 16384))
     return table

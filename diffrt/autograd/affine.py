@@ -356,7 +356,12 @@ def _reciprocal(y: Form) -> Form:
     spread = _where(exact, 0.0, error + -slope * y.error)
     # A number known exactly has a reciprocal, if only an infinite one.
     known = _or(exact, _call("greater", low, 0.0))
-    return Form(centre, [_where(exact, 0.0, slope * a) for a in y.slopes], _where(known, spread, inf))
+    line = Form(centre, [_where(exact, 0.0, slope * a) for a in y.slopes], _where(known, spread, inf))
+    # Over a range that comes near to zero, the line leaves what the range allows.
+    least, most = _over(1.0, high), _over(1.0, low)
+    half = 0.5 * (most - least) * (1.0 + ROUNDING) + 2.0 * ROUNDING * most
+    box = Form(_call("sign", y.centre) * 0.5 * (least + most), [0.0] * len(y.slopes), half)
+    return _selected(_and(_call("less", _abs(line.centre), line.radius), _and(known, _not(exact))), box, line)
 
 
 def sqrt(x: Form) -> Form:
@@ -439,6 +444,15 @@ def _extreme(x: Any, y: Any, turn: float) -> Form:
     )
     if turn < 0.0:
         over, under = under, over
+    # Between two that differ much, the line may leave what both ranges allow.
+    name = "maximum" if turn > 0.0 else "minimum"
+    least, most = (_call(name, a, b) for a, b in zip(_range(x), _range(y), strict=True))
+    half = 0.5 * (most - least) * (1.0 + ROUNDING)
+    box = Form(0.5 * (least + most), [0.0] * len(x.slopes), half + ROUNDING * (_abs(least) + _abs(most)))
+    better = _call("less", box.error, 0.5 * blend.radius)
+    for end, middle in ((least, blend.centre), (-most, -blend.centre)):  # or the sign is known that the line loses
+        better = _or(better, _and(_call("greater", end, 0.0), _call("less_equal", middle, blend.radius)))
+    blend = _selected(better, box, blend)
     return _selected(over, x, _selected(under, y, blend))
 
 
@@ -599,7 +613,10 @@ def sine(name: str) -> Callable[[Any], Form]:
 
 
 def power(x: Any, n: Any) -> Form:
-    """x^n for an n that is known: a product if it is whole and small, else by the slopes at the ends, for x > 0."""
+    """x^n for an n that is known: a product if it is whole and small, else by the slopes at the ends, for x > 0; of a
+    range that dips under zero the part is cut off that has no value, where n >= 1."""
+    if isinstance(n, Form) and all(isinstance(part, float | np.ndarray) and not np.any(part) for part in n.parts()[1:]):
+        n = n.centre  # which numpy has for each block
     if not isinstance(x, Form) or isinstance(n, Form):
         return Form(0.0, (), inf)
     exact = lifted(_call("power", x.centre, n), x)
@@ -615,9 +632,15 @@ def power(x: Any, n: Any) -> Form:
         found = _rounded(found)
     else:
         low, high = _range(x)
+        flat = _call("greater_equal", n, 1.0)  # the power has a slope at zero
+        low = _where(flat, _call("maximum", low, 0.0), low)
         slopes = [n * _call("power", end, n - 1.0) for end in (low, high)]
         least, most = _call("minimum", *slopes), _call("maximum", *slopes)
-        found = _by_range(x, exact.centre, least, most, _call("greater", low, 0.0))
+        known = _and(_or(flat, _call("greater", low, 0.0)), _call("greater", high, 0.0))
+        value = _call("power", _where(flat, _call("maximum", x.centre, 0.0), x.centre), n)
+        found = _by_range(
+            x, value, _where(flat, _where(_call("greater", x.centre, 0.0), least, 0.0), least), most, known
+        )
     exact = Form(exact.centre, exact.slopes, 4.0 * ROUNDING * _abs(exact.centre))
     return _selected(_exact(x.radius), exact, found)
 

@@ -34,10 +34,13 @@ def op(name: str, forward: Rule, partials: Sequence[Rule | float | None], **colu
     partials: for each input a function (out, *inputs) -> local derivative, composed of the functions of
     `diffrt.autograd`, so that it can be differentiated again and compiled; 1.0, -1.0, or None for no derivative. If all
     are None, results are plain values. columns: more of the row, such as `code` for kernels (without it numpy runs
-    them), `scalar`, `kinks`, `form`, `latex`; see `Op`. A result of booleans is seen from `forward`.
+    them), `scalar`, `kinks`, `form`, `latex`, and for formulas `symbolic`, `spelled` and `textbook` (without them an op
+    is written name(inputs), and its derivative in the words of its partials); see `Op`. A result of booleans is seen
+    from `forward`.
 
     Raises ValueError, a line, for a name that is taken, a wrong number of partials, or rules that give another shape,
-    no number for any ordinary one, or what cannot be differentiated again.
+    no number for any ordinary one, or what cannot be differentiated again; and for a `spelled` or a `textbook` that is
+    not the same as `forward` and the partials.
     """
     _check_name(name)
     if callable(partials) or not callable(forward):
@@ -52,6 +55,7 @@ def op(name: str, forward: Rule, partials: Sequence[Rule | float | None], **colu
         for i, partial in enumerate(partials):
             if callable(partial):
                 _check_partial(f"op {name}: partial {i + 1}", partial, value, given)
+        _check_symbols(name, partials, columns, value, given)
     for column in ("form", "latex"):
         _check_form(f"op {name}: {column}", columns.get(column, ""), len(partials))
     columns = {"boolean": value.dtype == bool, "scalar": lambda *x: np.asarray(forward(*x)).item(), **columns}
@@ -138,6 +142,27 @@ def _check_partial(what: str, partial: Rule, value: Any, given: list[Any]) -> No
     except Exception as fault:
         raise ValueError(f"{what} cannot be differentiated again, it must be composed of functions of "
                          f"diffrt.autograd: {_line(fault)}") from None  # fmt: skip
+
+
+def _check_symbols(name: str, partials: Sequence[Any], columns: dict[str, Any], value: Any, given: list[Any]) -> None:
+    """What formulas are read from has to be the same as what computes, in half of the places at least: it may have no
+    number where the other takes a detour."""
+    textbook = columns.get("textbook", ())
+    if textbook and len(textbook) != len(partials):
+        raise ValueError(f"op {name}: textbook has {len(textbook)} partials where there are {len(partials)} inputs")
+    pairs = [(f"op {name}: textbook {i + 1}", p, (value, *given), partials[i]) for i, p in enumerate(textbook)]
+    if columns.get("spelled"):
+        pairs.append((f"op {name}: spelled", columns["spelled"], tuple(given), lambda *_: value))
+    for what, rule, inputs, expected in pairs:
+        told, right = (
+            np.broadcast_to(np.asarray(_run(what, r, list(inputs)) if callable(r) else r or 0.0, float), value.shape)
+            for r in (rule, expected)
+        )
+        same = np.isclose(told, right, rtol=1e-6, atol=1e-9, equal_nan=True)
+        if same.mean() < 0.5:
+            raise ValueError(
+                f"{what} gives {told[~same][0]} where it must give {right[~same][0]}, as the op itself has it"
+            )
 
 
 def _check_value(what: str, value: Any, shape: tuple[int, ...]) -> None:

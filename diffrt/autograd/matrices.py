@@ -6,6 +6,7 @@ entries of dA times their cofactors. A cofactor is a determinant itself, that of
 det A times inv A transposed: so the derivative of a singular matrix is exact.
 """
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -139,6 +140,28 @@ def _cofactors(a: Any) -> Any:
                          f"{_MINORS}, given the shape {shape}") from None  # fmt: skip
 
 
+def _expanded(a: Array) -> Any:
+    """det a, expanded along its first row, which has n! terms. Raises ValueError for more than 4 rows."""
+    n = a.shape[-1]
+    if n > 4:
+        raise ValueError(f"the determinant of a {n} x {n} matrix has too many terms to be written out")
+    if n == 0:
+        return np.ones(a.shape[:-2])
+    terms = [a[..., 0, j] * (_expanded(_without(a, 0, j)) if n > 1 else 1.0) for j in range(n)]
+    return functools.reduce(operator.add, [-t if j % 2 else t for j, t in enumerate(terms)])
+
+
+def _inverse_by_cofactors(a: Array) -> Any:
+    """The cofactors of a, transposed, over det a. Raises ValueError as `_expanded` does."""
+    n = a.shape[-1]
+    rows = [[_expanded(_without(a, j, i)) * (-1.0) ** (i + j) for j in range(n)] for i in range(n)]
+    return np.moveaxis(np.array(rows, object), (0, 1), (-2, -1)) / np.asarray(_expanded(a))[..., None, None]
+
+
+def _without(a: Array, row: int, column: int) -> Array:
+    return np.delete(np.delete(a, row, -2), column, -1)
+
+
 def _solve_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
     by_b = solve(_swap(inputs[0]), g)
     return [negative(matmul(by_b, _swap(out))) if wanted[0] else None, by_b if wanted[1] else None]
@@ -147,14 +170,15 @@ def _solve_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool]) 
 for _row in (
     Op("inv", _in_words("inv", np.linalg.inv),
        vjp=(lambda g, out, x: negative(matmul(_swap(out), matmul(g, _swap(out)))),),
-       jvp=(lambda t, out, x: negative(matmul(out, matmul(t, out))),),
+       jvp=(lambda t, out, x: negative(matmul(out, matmul(t, out))),), spelled=lambda x: _inverse_by_cofactors(x),
        latex="{{{}}}^{{-1}}", backward="multiplies it by the transposed inverse on both sides, with a minus"),
     Op("det", _in_words("det", np.linalg.det),
        vjp=(lambda g, out, x: chain(_unsqueeze(_unsqueeze(g, -1), -1), _cofactors(x)),),
-       jvp=(lambda t, out, x: sum(chain(t, _cofactors(x)), (-2, -1)),),
+       jvp=(lambda t, out, x: sum(chain(t, _cofactors(x)), (-2, -1)),), spelled=lambda x: _expanded(x),
        latex=r"\det {}", backward="multiplies it by the cofactors"),
     Op("solve", _in_words("solve", np.linalg.solve), vjp=_solve_vjp,
        jvp=(lambda t, out, a, b: negative(solve(a, matmul(t, out))), lambda t, out, a, b: solve(a, t)),
+       spelled=lambda a, b: matmul(_inverse_by_cofactors(a), b),
        latex="{{{}}}^{{-1}} {}", backward="solves with the transposed matrix"),
 ):  # fmt: skip
     TABLE[_row.name] = _row

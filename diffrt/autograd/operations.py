@@ -142,17 +142,19 @@ _ERF_SLOPE = 2.0 / math.sqrt(math.pi)
 
 # Arithmetic. A chain is a product in which zero wins; an alias is how transforms tell variables apart.
 elementwise("alias", lambda x: x, (1.0,), scalar=lambda x: x, code=lambda t, x: x, inline=True, form="{}",
-            bounds=lambda x: x)  # fmt: skip
+            symbolic=lambda s, x: x, bounds=lambda x: x)  # fmt: skip
 add = elementwise(
     "add", np.add, (1.0, 1.0), symbol="+", form="{} + {}", scalar=operator.add, commutes=True,
     code=lambda t, x, y: x + y, inline=True,
     about="x + y.", backward="passes it on",
+    symbolic=lambda s, x, y: x + y,
     bounds=affine.add,
 )  # fmt: skip
 subtract = elementwise(
     "subtract", np.subtract, (1.0, -1.0), symbol="-", form="{} - {}", scalar=operator.sub,
     code=lambda t, x, y: x - y, inline=True,
     about="x - y.", backward="passes it on, to the second with a minus",
+    symbolic=lambda s, x, y: x - y,
     bounds=affine.subtract,
 )  # fmt: skip
 multiply = elementwise(
@@ -160,6 +162,7 @@ multiply = elementwise(
     latex=r"{} \cdot {}", scalar=operator.mul, commutes=True,
     code=lambda t, x, y: x * y, inline=True,
     about="x * y, entry by entry.", backward="multiplies it by the other factor",
+    symbolic=lambda s, x, y: x * y,
     bounds=affine.multiply,
 )  # fmt: skip
 elementwise(
@@ -167,6 +170,7 @@ elementwise(
     scalar=_product, commutes=True,
     code=lambda t, g, p: t.choose(g.is_(0.0) | p.is_(0.0), 0.0, g * p) if t.exact else g * p, inline=True,
     backward="multiplies it by the other factor",
+    symbolic=lambda s, g, p: g * p,
     bounds=affine.multiply,
 )  # fmt: skip
 divide = elementwise(
@@ -175,6 +179,7 @@ divide = elementwise(
     code=lambda t, x, y: x / y, inline=True,
     about="x / y, entry by entry; division by zero gives inf or nan, for floats too.",
     backward="divides it by the denominator, or for the denominator multiplies it by -quotient / denominator",
+    symbolic=lambda s, x, y: x / y,
     bounds=affine.divide,
 )  # fmt: skip
 power: Function = elementwise(
@@ -183,12 +188,15 @@ power: Function = elementwise(
     symbol="**", form="{} ^ {}", latex="{{{}}}^{{{}}}", scalar=math.pow, code=elementary.power,
     about="x ** y, entry by entry; nan for a negative x and a y that is not whole.",
     kinks="base 0, where the derivative by the exponent is taken as 0",
+    symbolic=lambda s, x, n: x**n,
+    textbook=(lambda out, x, n: n * power(x, n - 1.0), lambda out, x, n: out * log(x)),
     bounds=affine.power,
 )  # fmt: skip
 negative = elementwise(
     "negative", np.negative, (-1.0,), symbol="-", form="-{}", scalar=operator.neg,
     code=lambda t, x: -x, inline=True,
     about="-x.", backward="turns its sign",
+    symbolic=lambda s, x: -x,
     bounds=affine.negative,
 )  # fmt: skip
 
@@ -197,6 +205,7 @@ absolute = elementwise(
     "abs", np.abs, (lambda out, x: sign(x),), called="absolute", latex=r"\left|{}\right|", scalar=abs,
     complex_forward=lambda x: np.where(np.real(x) < 0.0, -x, x), code=lambda t, x: abs(x), inline=True,
     about="|x|.", kinks="x = 0, where the derivative is taken as 0",
+    spelled=lambda x: where(greater(x, 0.0), x, negative(x)),
     bounds=affine.absolute,
 )  # fmt: skip
 sqrt = elementwise(
@@ -204,87 +213,103 @@ sqrt = elementwise(
     code=lambda t, x: t.call("sqrt", x), inline=True,
     about="Square root.", backward="divides it by twice the root",
     kinks="x = 0, " + _STEEP,
+    symbolic=lambda s, x: s.sqrt(x),
     bounds=affine.sqrt,
 )  # fmt: skip
 exp = elementwise(
     "exp", np.exp, (lambda out, x: out,), latex="e^{{{}}}", scalar=math.exp, code=elementary.exp,
     about="e ** x.", backward="multiplies it by the value itself",
+    symbolic=lambda s, x: s.exp(x),
     bounds=affine.by_slope("exp"),
 )  # fmt: skip
 log: Function = elementwise(
     "log", np.log, (lambda out, x: _over(1.0, x),), scalar=math.log, code=elementary.log,
     about="Natural logarithm.", backward="divides it by the input",
+    symbolic=lambda s, x: s.log(x),
     bounds=affine.by_slope("log", above=0.0),
 )  # fmt: skip
 log1p = elementwise(
     "log1p", np.log1p, (lambda out, x: _over(1.0, 1.0 + x),), scalar=math.log1p, code=elementary.log1p,
     about="Natural logarithm of 1 + x, which keeps its digits where x is small.",
     backward="divides it by one plus the input",
+    symbolic=lambda s, x: s.log(1 + x),
     bounds=affine.by_slope("log1p", above=-1.0),
 )  # fmt: skip
 expm1 = elementwise(
     "expm1", np.expm1, (lambda out, x: exp(x),), scalar=math.expm1, code=elementary.expm1,
     about="e ** x - 1, which keeps its digits where x is small.", backward="multiplies it by exp",
+    symbolic=lambda s, x: s.exp(x) - 1,
     bounds=affine.by_slope("expm1"),
 )  # fmt: skip
 sin = elementwise(
     "sin", np.sin, (lambda out, x: cos(x),), scalar=math.sin, code=elementary.sin,
     about="Sine of x in radians.", backward="multiplies it by cos",
+    symbolic=lambda s, x: s.sin(x),
     bounds=affine.sine("sin"),
 )  # fmt: skip
 cos: Function = elementwise(
     "cos", np.cos, (lambda out, x: -sin(x),), scalar=math.cos, code=elementary.cos,
     about="Cosine of x in radians.", backward="multiplies it by -sin",
+    symbolic=lambda s, x: s.cos(x),
     bounds=affine.sine("cos"),
 )  # fmt: skip
 tan = elementwise(
     "tan", np.tan, (lambda out, x: 1.0 + out * out,), scalar=math.tan, code=elementary.tan,
     about="Tangent of x in radians.",
+    symbolic=lambda s, x: s.tan(x),
     bounds=affine.by_slope("tan", 0.0, above=-1.57, below=1.57),
 )  # fmt: skip
 arcsin = elementwise(
     "arcsin", np.arcsin, (lambda out, x: _over(1.0, _other_leg(x)),), scalar=math.asin, code=elementary.arcsin,
     about="The angle from -pi/2 to pi/2 whose sine is x; nan where |x| > 1.",
     backward="divides it by sqrt(1 - x^2)", kinks="x = -1 and x = 1, " + _STEEP,
+    symbolic=lambda s, x: s.asin(x), textbook=(lambda out, x: 1.0 / sqrt(1.0 - x * x),),
     bounds=affine.by_slope("arcsin", 0.0, above=-1.0, below=1.0),
 )  # fmt: skip
 arccos = elementwise(
     "arccos", np.arccos, (lambda out, x: _over(-1.0, _other_leg(x)),), scalar=math.acos, code=elementary.arccos,
     about="The angle from 0 to pi whose cosine is x; nan where |x| > 1.",
     backward="divides it by -sqrt(1 - x^2)", kinks="x = -1 and x = 1, " + _STEEP,
+    symbolic=lambda s, x: s.acos(x), textbook=(lambda out, x: -1.0 / sqrt(1.0 - x * x),),
     bounds=affine.by_slope("arccos", 0.0, above=-1.0, below=1.0),
 )  # fmt: skip
 arctan = elementwise(
     "arctan", np.arctan, (lambda out, x: 1.0 / (1.0 + x * x),), scalar=math.atan, code=elementary.arctan,
     about="The angle from -pi/2 to pi/2 whose tangent is x.", backward="divides it by 1 + x^2",
+    symbolic=lambda s, x: s.atan(x),
     bounds=affine.by_slope("arctan", 0.0),
 )  # fmt: skip
 sinh = elementwise(
     "sinh", np.sinh, (lambda out, x: cosh(x),), scalar=math.sinh, code=elementary.sinh,
     about="Hyperbolic sine.", backward="multiplies it by cosh",
+    symbolic=lambda s, x: s.sinh(x),
     bounds=affine.by_slope("sinh", 0.0),
 )  # fmt: skip
 cosh: Function = elementwise(
     "cosh", np.cosh, (lambda out, x: sinh(x),), scalar=math.cosh, code=elementary.cosh,
     about="Hyperbolic cosine.", backward="multiplies it by sinh",
+    symbolic=lambda s, x: s.cosh(x),
     bounds=affine.by_slope("cosh"),
 )  # fmt: skip
 tanh = elementwise(
     # cosh(x) overflows to inf where the derivative is 0; 1 - tanh(x)^2 would lose it to rounding long before.
     "tanh", np.tanh, (lambda out, x: (2.0 / (exp(x) + exp(-x))) ** 2.0,), scalar=math.tanh, code=elementary.tanh,
     about="Hyperbolic tangent.", backward="multiplies it by tanh' = 1 - tanh^2",
+    symbolic=lambda s, x: s.tanh(x), textbook=(lambda out, x: 1.0 - out * out,),
     bounds=affine.by_slope("tanh", 0.0),
 )  # fmt: skip
 erf = elementwise(
     "erf", _scipys("erf"), (lambda out, x: _ERF_SLOPE * exp(-(x * x)),), scalar=math.erf, code=elementary.erf,
     about="Error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.",
     backward="multiplies it by 2 / sqrt(pi) exp(-x^2)",
+    symbolic=lambda s, x: s.erf(x),
     bounds=affine.by_slope("erf", 0.0),
 )  # fmt: skip
 erfc = elementwise(
     "erfc", _scipys("erfc"), (lambda out, x: -_ERF_SLOPE * exp(-(x * x)),), scalar=math.erfc, code=elementary.erfc,
     about="1 - erf(x), which keeps its digits where x is large.",
     backward="multiplies it by -2 / sqrt(pi) exp(-x^2)",
+    symbolic=lambda s, x: s.erfc(x),
     bounds=affine.by_slope("erfc", 0.0, rounding=2.0**-42),
 )  # fmt: skip
 
@@ -295,6 +320,7 @@ arctan2 = elementwise(
     scalar=math.atan2, code=elementary.arctan2,
     about="arctan2(y, x): the angle of the point (x, y) in radians, from -pi to pi.",
     kinks="x = y = 0, and the jump of 2 pi at y = 0, x < 0",
+    symbolic=lambda s, y, x: s.atan2(y, x),
     bounds=affine.arctan2,
 )  # fmt: skip
 minimum = elementwise(
@@ -304,6 +330,7 @@ minimum = elementwise(
     code=lambda t, x, y: t.nan_first(x, t.choose(x < y, x, y)), inline=True,
     about="The smaller one, entry by entry.", backward="passes it to the smaller one",
     kinks="x = y, where each input has one half of the derivative",
+    spelled=lambda x, y: where(less(x, y), x, y),
     bounds=affine.minimum,
 )  # fmt: skip
 maximum = elementwise(
@@ -313,6 +340,7 @@ maximum = elementwise(
     code=lambda t, x, y: t.nan_first(x, t.choose(x > y, x, y)), inline=True,
     about="The larger one, entry by entry.", backward="passes it to the larger one",
     kinks="x = y, where each input has one half of the derivative",
+    spelled=lambda x, y: where(greater(x, y), x, y),
     bounds=affine.maximum,
 )  # fmt: skip
 _where = elementwise(
@@ -326,11 +354,12 @@ sign: Function = elementwise(
     "sign", np.sign, (None,), scalar=lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else x,
     code=lambda t, x: t.choose(x > 0.0, 1.0, t.choose(x < 0.0, -1.0, x)), inline=True,
     about="-1, 0 or 1, as a plain value without derivative.",
+    spelled=lambda x: where(greater(x, 0.0), 1.0, where(less(x, 0.0), -1.0, 0.0)),
     bounds=affine.sign,
 )  # fmt: skip
 
 # Comparisons, and what joins them.
-less = elementwise(
+less: Function = elementwise(
     "less", np.less, (None, None), symbol="<", form="{} < {}", scalar=operator.lt, boolean=True,
     code=lambda t, x, y: x < y, inline=True,
     about="x < y, as plain booleans; so are the other comparisons and what joins them.",
@@ -341,7 +370,7 @@ less_equal = elementwise(
     boolean=True, code=lambda t, x, y: x <= y, inline=True, about="x <= y.",
     bounds=affine.less_equal,
 )  # fmt: skip
-greater = elementwise(
+greater: Function = elementwise(
     "greater", np.greater, (None, None), symbol=">", form="{} > {}", scalar=operator.gt,
     boolean=True, code=lambda t, x, y: x > y, inline=True, about="x > y.",
     bounds=affine.greater,

@@ -7,6 +7,7 @@ of the output (vjp) or the tangent of that input (jvp). A vjp rule may return an
 broadcast; the reverse sweep sums it down to the shape of the input, for every op in the same place.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .operations import chain, equal, multiply
+from .operations import chain, equal, maximum, minimum, multiply
 from .variable import TABLE, Array, Numeric, Op, Var, apply, as_index
 
 Axis = int | tuple[int, ...] | None
@@ -168,6 +169,14 @@ def _extreme(what: str, function: Any, x: Any, axis: Axis, keepdims: bool) -> An
     return function(x, axis=axis, keepdims=keepdims)
 
 
+def _one_by_one(larger: Any, x: Array, axis: Axis, keepdims: bool) -> Any:
+    """max or min along `axis` as that of two, of its result and the next one, and so on."""
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    lines = np.moveaxis(x, axes, range(len(axes))).reshape(-1, *np.sum(np.zeros(x.shape), axes).shape)
+    found = functools.reduce(larger, lines)
+    return np.reshape(found, _kept(x.shape, axis)) if keepdims else found
+
+
 def _spread(g: Any, x: Any, axis: Axis) -> Any:
     """What was reduced over `axis`, broadcast again to the shape of x."""
     return broadcast_to(reshape(g, _kept(_shape(x), axis)), _shape(x))
@@ -318,8 +327,10 @@ for _row in (
        jvp=(lambda t, out, x, axis, keepdims: sum(t, axis, keepdims),),
        latex=r"\textstyle\sum {}", backward="spreads it over the entries"),
     Op("max", _largest, vjp=(_extreme_vjp,), jvp=(_extreme_jvp,), complex_forward=_beside(np.argmax),
+       spelled=lambda x, axis, keepdims: _one_by_one(maximum, x, axis, keepdims),
        kinks="entries that tie for the largest, which share the derivative evenly"),
     Op("min", _smallest, vjp=(_extreme_vjp,), jvp=(_extreme_jvp,), complex_forward=_beside(np.argmin),
+       spelled=lambda x, axis, keepdims: _one_by_one(minimum, x, axis, keepdims),
        kinks="entries that tie for the smallest, which share the derivative evenly"),
     Op("cumsum", np.cumsum,
        vjp=(lambda g, out, x, axis: _reversed(cumsum(_reversed(g, axis), axis), axis),),

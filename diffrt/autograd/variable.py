@@ -59,6 +59,11 @@ class Op:
     On paper: symbol in diagrams, else the name; form in texts, as "{} + {}", else name(inputs); latex, as
     r"\\frac{{{}}}{{{}}}", else the form. about: what it is, in a line. backward: what the reverse sweep does with a
     gradient.
+
+    In symbols (see `diffrt/explaining/symbols.py`): textbook, the partials as a textbook writes them, where `partials`
+    take a detour for the sake of their digits; symbolic(s, *inputs), the value in terms of the module s, which is
+    sympy, else it is written name(inputs); spelled(*inputs, **settings), the value in terms of other ops: where(x > y,
+    x, y) for the larger one.
     """
 
     name: str
@@ -81,6 +86,9 @@ class Op:
     latex: str = ""
     about: str = ""
     backward: str = ""
+    textbook: tuple[Rule | float | None, ...] = ()
+    symbolic: Callable[..., Any] | None = None
+    spelled: Rule | None = None
 
     def __copy__(self) -> Op:
         return self
@@ -373,6 +381,38 @@ class Var:
         made = f", op={self.op.name}" if self.op else ""
         constant = "" if self.tracked else ", constant"
         return f"Var({np.array2string(np.asarray(self._value), separator=', ')}{name}{made}{constant})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: its name, shape, value, gradient and how it was made; of a large array a few entries,
+        and nothing of the graph behind it."""
+        from html import escape
+
+        def told(value: Any) -> str:
+            text = np.array2string(np.asarray(value), precision=6, separator=", ", threshold=24, edgeitems=3)
+            return text if len(text) <= 2000 else f"{text[:2000]}..."
+
+        made = ""
+        if self.op is not None:
+            names = []
+            for x in self.inputs[:6]:
+                if isinstance(x, Var):
+                    names.append(x.name or (f"({x.op.name})" if x.op is not None else "a variable"))
+                else:
+                    names.append(told(x) if np.size(x) == 1 else f"constant {'x'.join(map(str, np.shape(x)))}")
+            made = f"{self.op.name}({', '.join(names)}{', ...' if len(names) < len(self.inputs) else ''})"
+        rows = {
+            "name": self.name or "", "shape": " x ".join(map(str, self.shape)), "value": told(self._value),
+            "made by": made, "gradient": "" if self.grad is None else told(self.grad),
+            "derivative": "" if self.tracked else "a constant: none goes through it",
+        }  # fmt: skip
+        left = 'style="text-align: left"'
+        cells = "".join(
+            f"<tr><th {left}>{key}</th><td {left}><pre>{escape(text)}</pre></td></tr>"
+            for key, text in rows.items()
+            if text
+        )
+        picture = getattr(getattr(self, "report", None), "html_of", lambda value: "")(self._value)
+        return f"{picture}<table>{cells}</table>"
 
     def __format__(self, spec: str) -> str:
         return format(self._value, spec) if spec else repr(self)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diffrt.commands.options import Cells, SceneFile, check_folder
+from diffrt.commands.options import Cells, SceneFile, Tolerance, check_folder
 from diffrt.terminal import say
 
 
@@ -17,6 +17,7 @@ def check(
     ] = None,
     output: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write the results to this file.")] = None,
     cells: Cells = 1,
+    tolerance: Tolerance = None,
 ) -> None:
     """Check the derivative of the image by parameters against differences of images rendered again.
 
@@ -44,7 +45,7 @@ def check(
         begun = True
         say(table_line(width, compared), flush=True)
 
-    checked = check(loaded, names, cells=cells, progress=row)
+    checked = check(loaded, names, cells=cells, tolerance=tolerance, progress=row)
     for line in checked.summary:
         say(line)
     if output is not None:

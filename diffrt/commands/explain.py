@@ -13,7 +13,9 @@ def explain(
     pixel: Pixel,
     wrt: Annotated[str, typer.Option(metavar="PARAMETER", help="Such as lamp.position or ball.center.x.")],
     channel: Channel = "luminance",
-    format: Annotated[str, typer.Option(help="text, latex, html, svg or dot.")] = "text",
+    format: Annotated[
+        str, typer.Option(help="text, formula (in symbols), latex, beamer (slides), html, svg or dot.")
+    ] = "text",
     output: Annotated[str | None, typer.Option("--output", "-o", help="The file to write; printed if none.")] = None,
     paths: Annotated[int, typer.Option(help="How many paths are listed.", min=1, max=1000)] = 10,
     operations: Annotated[bool, typer.Option("--operations", help="Every operation, not only named steps.")] = False,
@@ -24,8 +26,8 @@ def explain(
 
     Example: `diffrt explain scenes/tiny.toml --pixel 2,0 --channel r --wrt lamp.position.y`
     """
-    if format not in ("text", "latex", "html", "svg", "dot"):
-        raise InputError(f"--format: found {shown(format)}, allowed: text, latex, html, svg or dot")
+    if format not in ("text", "formula", "latex", "beamer", "html", "svg", "dot"):
+        raise InputError(f"--format: found {shown(format)}, allowed: text, formula, latex, beamer, html, svg or dot")
     if output is not None:
         check_folder(output)
     from diffrt.explaining import explain
@@ -33,5 +35,8 @@ def explain(
 
     settings: dict[str, Any] = {"channel": channel, "cells": cells, "edges": edges}
     found = explain(load_scene(scene), pixel_of(pixel), wrt, paths=paths, operations=operations, **settings)
-    forms = {"latex": found.latex, "html": found.html, "svg": found.svg, "dot": found.dot}
-    put(found.text + "\n" if format == "text" else forms[format](), output)
+    forms = {"latex": found.latex, "beamer": found.beamer, "html": found.html, "svg": found.svg, "dot": found.dot}
+    if format in ("text", "formula"):
+        put((found.text if format == "text" else found.derivation) + "\n", output)
+    else:
+        put(forms[format](), output)

@@ -13,6 +13,7 @@ from diffrt.commands.options import (
     Scale,
     SceneFile,
     Threads,
+    Tolerance,
     Width,
     check_output,
     of_size,
@@ -30,6 +31,7 @@ def gradient(
     scale: Scale = 1,
     cells: Cells = 1,
     edges: Edges = "exact",
+    tolerance: Tolerance = None,
     engine: EngineName = None,
     threads: Threads = None,
 ) -> None:
@@ -45,7 +47,13 @@ def gradient(
     numbers = loaded.components([parameter])
     if len(numbers) > 1:
         raise InputError(f"{parameter}: holds {len(numbers)} numbers, needed: one of {listed(numbers)}")
-    sampling: dict[str, Any] = {"cells": cells, "edges": edges, "engine": engine, "threads": threads}
+    sampling: dict[str, Any] = {
+        "cells": cells,
+        "edges": edges,
+        "tolerance": tolerance,
+        "engine": engine,
+        "threads": threads,
+    }
     derivative = jacobian(loaded, numbers, **sampling)
     ((name, picture, most),) = derivative.pictures()
     picture.enlarged(scale).save(output)

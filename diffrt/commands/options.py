@@ -20,6 +20,13 @@ EngineName = Annotated[
     str | None, typer.Option("--engine", help="llvm: compiled, the default; numpy: the reference.", show_default=False)
 ]
 Threads = Annotated[int | None, typer.Option(help="At the same time; all processors if not given.", show_default=False)]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        help="Halve cells until it is proved that nothing else is seen in them, and less than this is wrong: an area "
+        "in pixels, such as 0.004."
+    ),
+]
 Edges = Annotated[str, typer.Option(help="exact: cells are cut at edges; ignore: each cell is one point.")]
 Pixel = Annotated[str, typer.Option(metavar="X,Y", help="From the top left, from 0.")]
 Channel = Annotated[str, typer.Option(help="r, g, b or luminance.")]
@@ -63,6 +70,9 @@ def of_size(scene: "Scene", width: int | None, height: int | None) -> "Scene":
     if width is None and height is None:
         return scene
     now = scene.camera
+    if now.crop:
+        named = "--height" if width is None else "--width"
+        raise InputError(f"{named}: the camera has a crop, which says how large the image is; change it in the scene")
     across = width if width is not None else round((height or 1) * now.width / now.height)
     down = height if height is not None else round(across * now.height / now.width)
     size = max(across, 1) if width is None else across, max(down, 1) if height is None else down

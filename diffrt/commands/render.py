@@ -13,6 +13,7 @@ from diffrt.commands.options import (
     Scale,
     SceneFile,
     Threads,
+    Tolerance,
     Width,
     check_output,
     gain_of,
@@ -30,6 +31,7 @@ def render(
     scale: Scale = 1,
     cells: Cells = 1,
     edges: Edges = "exact",
+    tolerance: Tolerance = None,
     engine: EngineName = None,
     threads: Threads = None,
 ) -> None:
@@ -44,7 +46,13 @@ def render(
     from diffrt.scene import load_scene
     from diffrt.tracer import render
 
-    sampling: dict[str, Any] = {"cells": cells, "edges": edges, "engine": engine, "threads": threads}
+    sampling: dict[str, Any] = {
+        "cells": cells,
+        "edges": edges,
+        "tolerance": tolerance,
+        "engine": engine,
+        "threads": threads,
+    }
     image = render(of_size(load_scene(scene), width, height), **sampling)
     report: Any = image.report
     picture = Image(image * gain).enlarged(scale)

@@ -280,7 +280,11 @@ class Recorder:
         return Node(self, "result", (), (region, index), home, boolean, True)
 
     def make(self, name: str, *given: Any) -> Node:
-        """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one."""
+        """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one; what else is
+        abstract knows itself what to make of nodes."""
+        for x in given:
+            if isinstance(x, Abstract) and x.precedence:
+                return x.combined(TABLE[name], given)  # type: ignore[return-value]
         nodes = [x if isinstance(x, Node) else self.constant(x) for x in given]
         if name == "alias":  # the transforms' way to tell variables apart
             return nodes[0]

@@ -13,9 +13,12 @@ from diffrt.errors import InputError, listed, printable, shown
 from diffrt.explaining.diagram import dot_of, picture, svg_of
 from diffrt.explaining.graph import Graph, Node
 from diffrt.explaining.html import html_of
-from diffrt.explaining.latex import explain_latex
+from diffrt.explaining.latex import explain_latex, explain_slides
 from diffrt.explaining.path import Paths, find_paths
+from diffrt.explaining.symbolic import Formula
+from diffrt.explaining.symbols import NoFormula
 from diffrt.explaining.text import explain_text
+from diffrt.explaining.totals import formula
 from diffrt.explaining.trace import source_of, trace
 from diffrt.files import expect_path, write_whole
 from diffrt.scene import Scene
@@ -65,6 +68,26 @@ class Explanation:
         found = self.paths.derivative.ravel()
         return float(found[0]) if found.size == 1 else found
 
+    def formula(self, entry: int | None = None, plugged_in: bool = False) -> Formula:
+        """The derivative in symbols.
+
+        entry: of a vector, 0 to 2, if not one number of it is explained. plugged_in: whether down to the parameters;
+        else in the words of the named steps. Raises NoFormula where there is none, such as through an edge of the
+        image.
+        """
+        keep = () if plugged_in else [n.name for n in self.steps.nodes if n.given]
+        return formula(self.whole, self.source, self.entry if entry is None else entry, keep=keep)
+
+    @property
+    def derivation(self) -> str:
+        """The derivative in symbols, for each number of the parameter: from the chain rule in the words of the named
+        steps to the formula. Raises InputError where there is none."""
+        try:
+            found = [self.formula(k) for k in (range(self.source.size) if self.entry is None else [self.entry])]
+        except NoFormula as why:
+            raise InputError(f"{self.title}: {why}") from None
+        return "\n\n".join(f"{each.name}\n{each.derivation}" for each in found)
+
     @property
     def title(self) -> str:
         """What is explained, in a line."""
@@ -73,11 +96,15 @@ class Explanation:
     @cached_property
     def text(self) -> str:
         """For a terminal: the steps, the paths, and what moving edges adds."""
-        return explain_text(self.steps, self.source, self.entry, self.most)
+        return explain_text(self.steps, self.source, self.entry, self.most, self.whole)
 
     def latex(self) -> str:
-        """A whole document; needs amsmath and longtable."""
-        return explain_latex(self.steps, self.source, self.entry, self.most)
+        """A whole document; needs amsmath, array, geometry, graphicx and longtable."""
+        return explain_latex(self.steps, self.source, self.entry, self.most, self.whole)
+
+    def beamer(self) -> str:
+        """Slides in LaTeX: the steps, a frame for each arrow as the backward pass goes, the paths and their sum."""
+        return explain_slides(self.steps, self.source, self.entry, self.most, self.whole)
 
     def dot(self) -> str:
         """The diagram in the DOT language."""

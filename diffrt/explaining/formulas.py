@@ -17,6 +17,7 @@ import numpy as np
 from diffrt.autograd.variable import Var
 from diffrt.errors import printable
 from diffrt.explaining.graph import Edge, Graph, Node
+from diffrt.explaining.symbols import MOVES
 from diffrt.explaining.wording import shortened, tidy, written
 
 SUM, PRODUCT, POWER, ATOM = range(4)
@@ -44,22 +45,28 @@ class Text(NamedTuple):
 
 
 ONE, ZERO, MORE = Text("1"), Text("0"), Text("…")
-MOVES = ("reshape", "broadcast_to", "transpose", "index", "place", "stack", "concatenate", "take", "scatter_add")
-"""Ops that only move entries: the local derivative has ones and zeros."""
 
 
-def formula_of(node: Node, single: bool = False) -> str:
+def _name(node: Node) -> str:
+    return node.name
+
+
+def formula_of(node: Node, single: bool = False, called: Callable[[Node], str] = _name) -> str:
     """How a node was made, in the names of the named steps before it; empty for a leaf.
 
-    single: whether in the names of its op's own inputs instead, named or not.
+    single: whether in the names of its op's own inputs instead, named or not. called: what a node is called.
     What would be too long names only what it is made of: "f(camera.position, camera.fov)".
     """
     if node.var is None or node.var.op is None or node.leaf:
         return ""
-    names = {x.var.serial: Text(x.name) for x in node.inputs if x.var is not None} if single else _names(node)
+    before = node.inputs if single else _before(node)
+    names = {x.var.serial: Text(called(x)) for x in before if x.var is not None}
     text = _shortest(lambda depth: _made(node.var, names, depth))
     if text is None:
-        sources = list(dict.fromkeys(n.name for n in _before(node)))
+        sources = list(dict.fromkeys(called(n) for n in _before(node)))
+        alike = {source.partition(" (")[0] for source in sources}
+        if len(alike) == 1 < len(sources):
+            return printable(f"f(all {len(sources)} {shortened(alike.pop())})")
         more = [f"{len(sources) - 2} more"] if len(sources) > 3 else sources[2:]
         text = f"f({', '.join([*map(shortened, sources[:2]), *more])})" if sources else shortened(node.operation)
     return printable(text)
@@ -181,12 +188,8 @@ def _partial(var: Var, position: int, names: Mapping[int, Text], depth: int) -> 
         return Text("-(dg/dp) / (dg/ds)", PRODUCT)
     if op.partials is None:
         return MORE
-    rule = op.partials[position]
-    if op.name == "tanh":  # the core's own has e^x twice, for its digits
-
-        def rule(out: Any, x: Any) -> Any:
-            return 1.0 - out * out
-
+    # That of a choice says which side was taken; others are read as a textbook has them.
+    rule = (op.textbook if op.textbook and op.spelled is None else op.partials)[position]
     if not callable(rule):
         return ONE if rule is None else _read(rule, names, depth)
     stands: dict[int, Text] = {}
@@ -280,6 +283,7 @@ def _made(x: Any, names: Mapping[int, Text], depth: int) -> Text:
             return Text(f"e^{parts[0].within(ATOM)}", POWER)
         case "matmul":
             gap = " " if all(p.text.isalnum() for p in parts) else " @ "
+            gap = " · " if all(np.ndim(_value(y)) == 1 for y in x.inputs) else gap
             return Text(gap.join(p.within(PRODUCT if k == 0 else POWER) for k, p in enumerate(parts)), PRODUCT)
         case "abs":
             return Text(f"abs({parts[0].text})" if "|" in parts[0].text else f"|{parts[0].text}|")

@@ -23,6 +23,7 @@ from diffrt.explaining.layout import lay_out
 from diffrt.explaining.passes import LARGEST, backward_steps, layouts_of
 from diffrt.explaining.path import count_paths, is_crossing
 from diffrt.explaining.reasons import why_zero
+from diffrt.explaining.totals import short_formulas
 from diffrt.explaining.wording import component, counted, derivative, runs_along, shortened, tidy
 
 MANY, FEWEST = 60, 6
@@ -107,6 +108,11 @@ class _Page:
             {"node": f"n{step.node.number}", "rule": printable(step.rule), "gains": [self.gain(g) for g in step.gains]}
             for step in backward_steps(graph)
         ]  # fmt: skip
+        if not long:
+            named = [n for n in graph.nodes if (n.given or n.leaf) and n.adjoint is not None and n is not graph.output]
+            wanted = [(n, 0) for n in named if n.size == 1]
+            for (number, _), made in short_formulas(self.whole or graph, graph, wanted).items():
+                self.nodes[f"n{number}"]["total"] = printable(made.text)
         order = [name for name in level["nodes"] if self.nodes[name]["kind"] != "constant"]
         output = f"n{graph.output.number}"
         inputs = [name for name, node in of.items() if node.leaf and not node.constant]

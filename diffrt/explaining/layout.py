@@ -6,7 +6,7 @@ what is kept is the order with the fewest crossings; then boxes move towards the
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -37,18 +37,21 @@ def lay_out(
     upwards: bool = True,
     groups: Sequence[Sequence[str]] = (),
     graphviz: bool = True,
+    first: Collection[str] = (),
+    between: float = BETWEEN_LAYERS,
 ) -> Layout:
     """Place boxes so that all arrows run upwards, or to the right.
 
     boxes: width and height of each. edges: without a cycle. groups: boxes that stand together, for Graphviz; one inside
-    another comes after it. graphviz: whether to use it where it is installed.
+    another comes after it. graphviz: whether to use it where it is installed. first: boxes that nothing leads to, which
+    stand in the first layer however late they are used, and between, pixels from layer to layer, are for layers.
     """
     if graphviz and boxes:
         try:
             return _by_graphviz(boxes, edges, upwards, groups)
         except ImportError:
             pass
-    return _in_layers(boxes, edges, upwards)
+    return _in_layers(boxes, edges, upwards, first, between)
 
 
 def _by_graphviz(
@@ -92,9 +95,12 @@ def _cluster(groups: Sequence[Sequence[str]], number: Mapping[str, int]) -> str:
     return text + "}" * len(open_groups)
 
 
-def _in_layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upwards: bool) -> Layout:
+def _in_layers(
+    boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upwards: bool, first: Collection[str],
+    between: float,
+) -> Layout:  # fmt: skip
     along, across = (1, 0) if upwards else (0, 1)
-    layer = _layers(boxes, edges)
+    layer = _layers(boxes, edges, first)
     # A bend is a box without a size, named by its edge and layer.
     width: dict[Any, float] = {b: size[across] for b, size in boxes.items()}
     where: dict[Any, int] = dict(layer)
@@ -117,7 +123,7 @@ def _in_layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upw
     for depth, above, below in zip(thickness, order, [*order[1:], []], strict=True):
         # Where many arrows cross between two layers, they need room.
         busy = sum(len(after[x]) for x in above) if below else 0
-        start.append(start[-1] + depth + BETWEEN_LAYERS + min(60.0, 1.5 * busy))
+        start.append(start[-1] + depth + between + min(60.0, 1.5 * busy))
     middle = [s + d / 2 for s, d in zip(start, thickness, strict=False)]
     last = max((s + d for s, d in zip(start, thickness, strict=False)), default=0.0)
     lowest = min((place[x] - width[x] / 2 for x in place), default=0.0)
@@ -147,8 +153,9 @@ def _in_layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upw
     return Layout((across_size, last) if upwards else (last, across_size), centers, arrows)
 
 
-def _layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """The longest way to each box; then what nothing leads to stands close to what it is used for."""
+def _layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], first: Collection[str]) -> dict[str, int]:
+    """The longest way to each box; then what nothing leads to stands close to what it is used for, but for those in
+    `first`, before which nothing else stands."""
     into: dict[str, list[str]] = {b: [] for b in boxes}
     out: dict[str, list[str]] = {b: [] for b in boxes}
     for a, b in edges:
@@ -156,7 +163,7 @@ def _layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]]) -> dic
         out[a].append(b)
     left = {b: len(into[b]) for b in boxes}
     ready = [b for b in boxes if not left[b]]
-    layer = dict.fromkeys(boxes, 0)
+    layer = {b: 0 if b in first or not first else 1 for b in boxes}
     for a in ready:
         for b in out[a]:
             layer[b] = max(layer[b], layer[a] + 1)
@@ -164,7 +171,7 @@ def _layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]]) -> dic
             if not left[b]:
                 ready.append(b)
     for a in reversed(ready):
-        if out[a] and len(into[a]) <= 1:
+        if out[a] and len(into[a]) <= 1 and a not in first:
             latest = min(layer[b] for b in out[a]) - 1
             # A box with one input may move: its arrows become as long in all.
             layer[a] = latest if not into[a] or len(out[a]) > 1 else layer[a]

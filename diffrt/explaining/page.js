@@ -264,6 +264,7 @@ function show(id) {
   line(list, "value", node.value, "number");
   line(list, "shape", node.shape);
   line(list, node.d || "", node.gradient, "number gradient");
+  line(list, "the same in symbols", node.total && joined(node.total), "formula");
   line(list, "shape of the gradient", node.layouts);
   const edges = Object.keys(data.edges), into = edges.filter(e => data.edges[e].to === id && !data.edges[e].constant);
   const out = edges.filter(e => data.edges[e].from === id && !data.edges[e].constant);

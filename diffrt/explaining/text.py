@@ -3,19 +3,21 @@
 from diffrt.errors import printable
 from diffrt.explaining.graph import Graph, Node
 from diffrt.explaining.path import find_paths, is_crossing, through_crossings
+from diffrt.explaining.totals import short_formulas
 from diffrt.explaining.wording import component, counted, tidy
 
 
-def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10) -> str:
+def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10, whole: Graph | None = None) -> str:
     """The derivative of a graph's output, a number, by a leaf or one entry of it.
 
     graph: of named steps, or of all operations. entry: of the source, in C order, None for all. most: how many paths
-    are listed.
+    are listed. whole: all operations, if `graph` is of named steps.
     """
     if entry is None and source.size == 1:
         entry = 0
     entries = range(source.size) if entry is None else [entry]
     used = graph.restricted([source])
+    formulas = short_formulas(whole or graph, graph, [(source, k) for k in entries])
     lines = [f"{graph.output.name} = {tidy(graph.output.value, 6)}", "", "steps"]
     width = max(len(n.name) for n in used.nodes)
     for node in used.nodes:
@@ -29,6 +31,8 @@ def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10) 
         paths = find_paths(used, source, k, most)
         slope = float(paths.derivative.item())
         lines += ["", f"d {graph.output.name} / d {name} = {tidy(slope, 6)}"]
+        if (source.number, k) in formulas:
+            lines.append(f"  = {formulas[source.number, k].text}")
         if any(is_crossing(n) for n in used.nodes):
             still, moving = through_crossings(used, source, k)
             lines.append(f"  with the edges of the image held still {tidy(still.item(), 6)}, "

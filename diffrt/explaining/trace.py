@@ -6,10 +6,10 @@ of the shapes and lights as leaves. So each vector is one node, and no formula s
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
@@ -21,12 +21,14 @@ from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene
 from diffrt.scene.scene import each_of
 from diffrt.scene.schema import textures_in
+from diffrt.tracer.camera import cropped
+from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, TILE, Crossings, crossing_row
-from diffrt.tracer.regions import Cut, region
-from diffrt.tracer.renderer import Settings, Topology, find_topology
+from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
+from diffrt.tracer.renderer import Settings, find_topology
 from diffrt.tracer.shading import LightPath, Samples, Scenery, light_path, weighted_radiance
-from diffrt.tracer.switching import CrossingRow, Place, switching
-from diffrt.tracer.tables import Hit, Tables, build_tables
+from diffrt.tracer.switching import CrossingRow, Place, Segment, switching
+from diffrt.tracer.tables import Hit, Kinds, Tables, build_tables
 from diffrt.tracer.texturing import Point, places
 from diffrt.tracer.visibility import Signatures, Visibility
 from diffrt.types import Channel, Edges
@@ -50,8 +52,11 @@ def trace(
     if not isinstance(channel, str) or channel not in CHANNELS:
         raise InputError(f"channel: found {shown(channel)}, allowed: {', '.join(CHANNELS)}")
     settings = Settings(cells, edges)
+    whole, (left, top) = scene, scene.camera.crop[:2] or (0, 0)
+    if scene.camera.crop:  # the pixel is the same one in the whole picture
+        whole = scene.replace(crop=())
     with watch_scopes() as scopes, np.errstate(all="ignore"):
-        out = Tracer(scene).pixel(x, y, channel, settings)
+        out = Tracer(whole).pixel(x + left, y + top, channel, settings)
     if not isinstance(out, Var):
         why = "no surface is seen there" if scene.lights else "the scene has no lights"
         raise InputError(f"pixel {x},{y} is black and depends on no parameter: {why}")
@@ -60,7 +65,7 @@ def trace(
 
 def checked_pixel(scene: Scene, pixel: Sequence[int]) -> tuple[int, int]:
     """x and y of a pixel of the image. Raises InputError for others."""
-    width, height = scene.camera.width, scene.camera.height
+    width, height = scene.camera.size
     numbers = each_of(pixel)
     if len(numbers) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in numbers):
         raise InputError(f"pixel: found {shown(pixel)}, needed: two whole numbers x,y")
@@ -104,14 +109,15 @@ class Tracer:
 
     @property
     def camera(self) -> Any:
-        """The camera's vectors, (3, 6, 1)."""
+        """The camera's vectors, (3, 6, 1), or (3, 8, 1) with a lens."""
         if self._camera is None:
             view = self.scene.camera
             kind = CAMERAS[view.type]
             with scope("camera"):
-                names = kind.quantities()
-                values = {n: variable(self.scene[f"camera.{n}"], f"camera.{n}") for n in names}
-                vectors = kind(**values).vectors(*view.size)
+                stated = {p.path for p in self.scene.parameters()}
+                values = {n: self.scene[f"camera.{n}"] for n in kind.quantities()}
+                values = {n: variable(v, f"camera.{n}") if f"camera.{n}" in stated else v for n, v in values.items()}
+                vectors = cropped(kind(**values).vectors(view.width, view.height), view.crop)
                 self._camera = named(reshape(vectors, (*vectors.shape, 1)), "camera")
         return self._camera
 
@@ -221,14 +227,14 @@ class Tracer:
 
     def _cells(self, x: int, y: int, settings: Settings) -> Any:
         """The samples of exact edges, by signature."""
-        scene, camera = self.scene, self.scene.camera
-        only = np.zeros((camera.height, camera.width), bool)
+        scene, (width, height) = self.scene, self.scene.camera.size
+        only = np.zeros((height, width), bool)
         only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
-        topology = find_topology(self.tables, scene, scene.camera.size, settings, REFERENCE, only)
+        topology = find_topology(self.tables, scene, (width, height), settings, REFERENCE, only)
         cells, signatures = topology.cells, topology.crossings.signatures
-        side, number = settings.cells, y * camera.width + x
+        side, number = settings.cells, y * width + x
         grid = np.flatnonzero(cells.grid >= 0)
-        row, column = np.divmod(grid, camera.width * side)
+        row, column = np.divmod(grid, width * side)
         mine = (row // side == y) & (column // side == x)
         grid, row, column = grid[mine], row[mine], column[mine]
         small = np.flatnonzero(cells.pixel == number)
@@ -238,9 +244,9 @@ class Tracer:
             np.append((row + 0.5) / side, cells.y[small]),
             np.append(np.full(len(grid), 1.0 / side**2), cells.size[small] ** 2),
         ]
-        cut = np.flatnonzero(cells.mixed_pixel[topology.regions.cell] == number)
-        places = self._places(topology, cut) if cut.size else None
-        cut_label = topology.regions.label[cut]
+        cells = cells.with_mixed(np.flatnonzero(cells.mixed_pixel == number))
+        regions = find_regions(cells)
+        places, cut_label = self._places(cells, regions) if regions.cell.size else None, regions.label
         for one in np.unique(np.append(label, cut_label)):
             sample: list[Any] = [values[label == one] for values in whole]
             those = np.flatnonzero(cut_label == one)
@@ -252,47 +258,49 @@ class Tracer:
                     named(values, f"{name} of samples")
             yield signatures[[one]], *sample
 
-    def _places(self, topology: Topology, which: NDArray[np.intp]) -> Any:
-        """x, y and area of some regions, each (n,)."""
-        cells, regions = topology.cells, topology.regions
-        sides = regions.side[:, which]
-        there = sides < len(regions.begin)
-        asked, at = np.unique(sides[there], return_inverse=True)
-        place = np.full(sides.shape, len(asked))
-        place[there] = at.ravel()
-        corner = cells.at[0, regions.cell[which]]
+    def _places(self, cells: Cells, regions: Regions) -> Any:
+        """x, y and area of the regions of cells, each (n,)."""
+        crossings = cells.crossings
         with scope("cuts"):
-            s = concatenate([*self._crossings(topology.crossings, asked), [0.5]])
-            return region(None, None, None, Cut(
-                tuple(take(s, p) for p in place), there, regions.member[:, which], cells.corners.x[corner],
-                cells.corners.y[corner], cells.mixed_size[regions.cell[which]],
-            ))  # fmt: skip
+            s = concatenate([self._crossing(crossings[[number]]) for number in range(len(crossings.s))])
 
-    def _crossings(self, crossings: Crossings, which: NDArray[np.intp]) -> list[Any]:
-        """The positions of some crossings, in order, each (1,)."""
-        found = []
-        for number in which.tolist():
-            switches = crossings.switches[[number]]
-            if not switches.found.item():
-                found.append(crossings.s[[number]])
-                continue
-            signature = crossings.signatures[crossings.path[[number]]]
-            row, place = self._row(signature, switches), Place(None, crossings.segments[[number]].segment)
-            tile = row.tile.numbers if row.tile else None
-            objects = [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape, tile]
-            fields = [value for thing in objects for value in _values(thing)]
+            def bends(across: Segment) -> Any:
+                parts = (Segment(*(take(part, [i]) for part in across)) for i in range(len(cells.bent)))
+                return concatenate([self._crossing(cells.bends[[i]], part) for i, part in enumerate(parts)])
 
-            def g(s: Any, camera: Any, *fields: Any, row: CrossingRow = row, place: Place = place) -> Any:
-                values = iter(fields)
-                surfaces = tuple(hit._replace(shape=_filled(hit.shape, values)) for hit in row.ray.surfaces)
-                ray = row.ray._replace(surfaces=surfaces, light=_filled(row.ray.light, values))
-                shape, other = (m._replace(shape=_filled(m.shape, values)) for m in (row.shape, row.other))
-                tile = row.tile and row.tile._replace(numbers=_filled(row.tile.numbers, values))
-                moved = CrossingRow(ray, row.function, shape, other, tile)
-                return switching(self.tables.kinds, camera, moved, place._replace(s=s))
+            def meetings() -> list[Any]:
+                return [
+                    concatenate(
+                        [
+                            self._function(crossings[[number]]).at(np.zeros(1), Segment(x, y, 0.0 * x, 0.0 * y))
+                            for number, x, y in zip(
+                                own, cells.meeting_x[:, None], cells.meeting_y[:, None], strict=True
+                            )
+                        ]
+                    )
+                    for own in cells.meeting_pair
+                ]
 
-            found.append(named(root(g, crossings.s[[number]], self.camera, *fields), self._what(switches)))
-        return found
+            joints = place_joints(cells, s, bends, meetings, None)
+            return place_regions(cells, regions, s, joints, None)
+
+    def _crossing(self, crossing: Crossings, segment: Segment | None = None) -> Any:
+        """The position of one crossing on its side, or on a segment that moves with the scene, (1,)."""
+        if not crossing.switches.found.item():
+            return crossing.s
+        segment = segment or crossing.segments.segment
+        function = self._function(crossing)
+
+        def g(s: Any, x: Any, y: Any, dx: Any, dy: Any, camera: Any, *fields: Any) -> Any:
+            return function.holding(camera, fields).at(s, Segment(x, y, dx, dy))
+
+        found = root(g, crossing.s, *segment, self.camera, *function.leaves)
+        return named(found, self._what(crossing.switches))
+
+    def _function(self, crossing: Crossings) -> "_Function":
+        """The switching function of a crossing, of places on segments."""
+        signature = crossing.signatures[crossing.path]
+        return _Function(self.tables.kinds, self._row(signature, crossing.switches), self.camera)
 
     def _row(self, signature: Signatures, switches: Any) -> CrossingRow:
         """The row of a crossing with leaves in place of numbers."""
@@ -331,6 +339,40 @@ class Tracer:
         else:
             what = f"{'outline' if switches.function[0] == INSIDE else 'border'} of {shape}"
         return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.lights[light][0]}"
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A switching function with leaves in place of numbers."""
+
+    kinds: Kinds
+    row: CrossingRow
+    camera: Any
+
+    def at(self, s: Any, segment: Segment) -> Any:
+        """What it is at positions s on a segment, (1,)."""
+        return switching(self.kinds, self.camera, self.row, Place(s, segment))
+
+    @property
+    def _objects(self) -> list[Any]:
+        row, tile = self.row, self.row.tile.numbers if self.row.tile else None
+        return [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape, tile]
+
+    @property
+    def leaves(self) -> list[Any]:
+        """The leaves that it depends on besides the camera."""
+        return [value for thing in self._objects for value in _values(thing)]
+
+    def holding(self, camera: Any, leaves: Any) -> "_Function":
+        """The same function of other leaves."""
+        values, row = iter(leaves), self.row
+        *surfaces, light, shape, other, tile = [_filled(thing, values) for thing in self._objects]
+        hits = tuple(hit._replace(shape=own) for hit, own in zip(row.ray.surfaces, surfaces, strict=True))
+        moved = CrossingRow(
+            row.ray._replace(surfaces=hits, light=light), row.function, row.shape._replace(shape=shape),
+            row.other._replace(shape=other), row.tile and row.tile._replace(numbers=tile),
+        )  # fmt: skip
+        return _Function(self.kinds, moved, camera)
 
 
 def _values(thing: Any) -> list[Any]:

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 AXES = ("x", "y", "z")
 
+GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+          "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
+          "τ": "tau", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta",
+          "Λ": "Lambda", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"}  # fmt: skip
+"""Letters, by their names in LaTeX."""
+
+_SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#",
+            "$": r"\$", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}",
+            "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}"}  # fmt: skip
+
 
 def tidy(value: Any, digits: int = 4) -> str:
     """A number or an array in few characters."""
@@ -33,6 +43,11 @@ def tidy(value: Any, digits: int = 4) -> str:
 def shortened(name: str) -> str:
     """A name for one line."""
     return printable(name if len(name) <= 60 else f"{name[:57]}...")
+
+
+def in_latex(text: str) -> str:
+    r"""Text for LaTeX outside of math mode. At the start of a row [ and * would belong to the \\ before it."""
+    return "".join(rf"\ensuremath{{\{GREEK[c]}}}" if c in GREEK else _SPECIAL.get(c, c) for c in printable(text))
 
 
 def counted(number: int) -> str:
@@ -91,12 +106,17 @@ def _differential(name: str) -> str:
 
 def component(node: "Node", place: int) -> str:
     """The name of one entry of a node: ball.center.x, y[2]; the node's own name if it has one entry."""
-    if node.size == 1:
-        return node.name
-    shape = [n for n in node.shape if n != 1]
-    if shape == [3] and "." in node.name:
-        return f"{node.name}.{AXES[place]}"
-    return f"{node.name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
+    return entry_name(node.name, node.shape, place)
+
+
+def entry_name(name: str, shape: Sequence[int], place: int) -> str:
+    """The name of one entry, in C order, of an array of this name and shape."""
+    shape = [n for n in shape if n != 1]
+    if not shape:
+        return name
+    if shape == [3] and "." in name:
+        return f"{name}.{AXES[place]}"
+    return f"{name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
 
 
 _COLOURS = {"albedo", "intensity", "irradiance", "radiance", "pixel", "color", "emission"}
@@ -121,7 +141,7 @@ def runs_along(node: "Node", traced: bool) -> str:
         told += ["red, green, blue"] if words & _COLOURS else ["x, y, z"] if words & _SPATIAL else ["3 components"]
         rest = rest[1:]
     if node.name == "camera":
-        told, rest = ["x, y, z", "the camera's 6 vectors"], ()
+        told, rest = ["x, y, z", f"the camera's {rest[1]} vectors"], ()
     if rest and rest[-1] > 1:
         told.append(f"{rest[-1]} samples")
     return f"{shape}, {' by '.join(told)}" if told else f"{shape}, a number"

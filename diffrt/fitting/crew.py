@@ -8,7 +8,7 @@ not depend on who was first, in not one bit.
 
 import io
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +17,11 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.fitting.evaluation import Part
+from diffrt.fitting.evaluation import Objective, Part
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.residual import sights
+from diffrt.fitting.scatter import Field
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.triangle import Fold
 from diffrt.fitting.variables import Variables
@@ -52,18 +53,37 @@ class Crew:
 
     def folds(self, level: Level, settings: Settings, u: Array) -> Iterator[Fold]:
         """Every view at a level, folded at u (k,), in their order."""
+        return self._each(_folded, lambda view: (level, settings, u[self._at(view)]))
+
+    def fields(self, settings: Settings, u: Array) -> tuple[tuple[Field, ...], int]:
+        """What each view leaves behind at u (k,), as `Objective.fields`."""
+        whole = Objective(self.problem.variables, sights(self.problem.views, Level(), settings))
+        block, groups = whole.block, whole.groups
+        names = [view.name for view in self.problem.views]
+        found = self._each(
+            _left_behind, lambda view: (settings, u[self._at(view)], block, groups[names[view]], self._at(view))
+        )
+        return tuple(found), block
+
+    def _at(self, view: int) -> NDArray[np.intp]:
+        """Where the coordinates are that a view depends on."""
+        return self.problem.variables.seen_by(self.problem.views[view].name)[1]
+
+    def _each(self, function: Callable[..., Any], arguments: Callable[[int], tuple[Any, ...]]) -> Iterator[Any]:
+        """What a function gives for each view, in their order."""
         slots: Sequence[Executor] = getattr(self.executor, "slots", None) or (self.executor,)
         ahead = AHEAD if hasattr(self.executor, "slots") else UNKNOWN
         left = dict.fromkeys(range(len(self.problem.views)))
         running: dict[Future[Any], tuple[int, int]] = {}
         load = [0] * len(slots)
-        found: dict[int, Fold] = {}
+        found: dict[int, Any] = {}
 
         def give(slot: int, view: int, whole: bool) -> None:
-            variables, at = self.problem.variables.seen_by(self.problem.views[view].name)
-            data = pickle.dumps((self.problem.views[view], variables), pickle.HIGHEST_PROTOCOL) if whole else None
-            future = slots[slot].submit(_folded, (self._name, view), data, level, settings, u[at])
-            running[future] = slot, view
+            own = self.problem.views[view]
+            data = None
+            if whole:
+                data = pickle.dumps((own.counted, self.problem.variables.seen_by(own.name)[0]), pickle.HIGHEST_PROTOCOL)
+            running[slots[slot].submit(function, (self._name, view), data, *arguments(view))] = slot, view
             self._holder[view] = slot
             load[slot] += 1
 
@@ -78,11 +98,11 @@ class Crew:
                     for done in wait(running, return_when=FIRST_COMPLETED).done:
                         slot, view = running.pop(done)
                         load[slot] -= 1
-                        fold = done.result()
-                        if fold is None:
+                        answer = done.result()
+                        if answer is None:
                             give(slot, view, True)
                         else:
-                            found[view] = fold
+                            found[view] = answer
                 yield found.pop(next_view)
         finally:
             for future in running:
@@ -96,7 +116,24 @@ class Crew:
 
 
 def _folded(key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, u: Array) -> Fold | None:
-    """A view folded by a worker, which keeps it; None if it does not have it."""
+    """A view folded by a worker; None if it does not have it."""
+    part = _part(key, data, level, settings, np.arange(len(u)))
+    return part.fold(u) if part else None
+
+
+def _left_behind(
+    key: tuple[str, int], data: bytes | None, settings: Settings, u: Array, block: int, group: int,
+    at: NDArray[np.intp],
+) -> Field | None:  # fmt: skip
+    """What a view leaves behind, found by a worker; None if it does not have it."""
+    part = _part(key, data, Level(), settings, at)
+    return part.field(u, block, group) if part else None
+
+
+def _part(
+    key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, at: NDArray[np.intp]
+) -> Part | None:
+    """A view, which a worker keeps once it was sent it; None if it does not have it."""
     if data is not None:
         for other in [name for name in _kept if name[0] != key[0]]:
             del _kept[other]  # of a fit that has ended
@@ -105,7 +142,7 @@ def _folded(key: tuple[str, int], data: bytes | None, level: Level, settings: Se
         return None
     view, variables = _kept[key]
     (sight,) = sights((view,), level, settings)
-    return Part(sight, variables, np.arange(len(u))).fold(u)
+    return Part(sight, variables, at)
 
 
 def can_travel(problem: Problem) -> bool:

@@ -73,7 +73,11 @@ class Part:
             counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
         both, count = np.concatenate(sums), np.concatenate(counts)
         moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
-        return Field(both[..., -1], both[..., moving], count / block**2, self.at[moving], group, np.concatenate(pixels))
+        column, row = self.sight.view.scene.camera.crop[:2] or (0, 0)
+        return Field(
+            both[..., -1], both[..., moving], count / block**2, self.at[moving], group, (row, column),
+            np.concatenate(pixels),
+        )  # fmt: skip
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The loss at u, and its derivative, in reverse mode."""
@@ -128,11 +132,15 @@ class Objective:
 
     def fields(self, u: Array) -> tuple[tuple[Field, ...], int]:
         """What each view leaves behind at u, and how many pixels a side of it are held as one."""
+        block, groups = self.block, self.groups
+        return tuple(part.field(u[part.at], block, groups[part.sight.view.name]) for part in self.parts), block
+
+    @property
+    def block(self) -> int:
+        """How many pixels a side of the views are held as one at the end, so that all have room."""
         sizes = [part.sight.target.size * (len(part.at) + 1) for part in self.parts]
         many = max(max(sizes) / HELD, np.sum(sizes) / HELD_TOGETHER)
-        block = int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
-        groups = self.groups
-        return tuple(part.field(u[part.at], block, groups[part.sight.view.name]) for part in self.parts), block
+        return int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
 
     @property
     def groups(self) -> dict[str, int]:

@@ -8,12 +8,11 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike
 
 from diffrt.fitting.problem import is_several, make_problem, named_views
-from diffrt.fitting.reading import read_mask
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Progress
 from diffrt.fitting.settings import Loss, Method, Settings, Space, Start
 from diffrt.fitting.solver import solve, solve_into
-from diffrt.photograph import Photograph, read_photograph
+from diffrt.photograph import Photograph, read_mask, read_photograph
 from diffrt.scene import Scene, load_scene
 from diffrt.types import Encoding, Names, Pixels
 

@@ -55,5 +55,5 @@ def seconds_left(durations: Sequence[float], here: int, left: int, later: Sequen
     durations: of the evaluations on this level so far. here: the work of one. left: so many are to come. later: the
     work of one on each level after this.
     """
-    rate = sorted(durations)[(len(durations) - 1) // 2] / here
+    rate = min(durations) / here  # the others have compiled something, or waited
     return rate * (here * left + FINER * sum(later))

@@ -122,14 +122,20 @@ def for_each_view(
 def known_parameters(scene: Scene, views: Sequence[View], named: Collection[str] = ()) -> dict[str, Known]:
     """All parameters of a fit by their paths, vectors as a whole; those of a view alone under its name.
 
-    named: the names that are free or tied. What a view has its own values of, which are known, is free by its name
-    only.
+    named: the names that are free or tied. By its name alone is free what a view has its own values of, which are
+    known, and what is rare and the scene does not state, such as the distortion of a lens.
     """
-    shared = [p.path for p in scene.parameters() if not views or not all(view.has_own(p.path) for view in views)]
+    stated = [p.path for p in scene.parameters()]
+    rare = [
+        scene.whole(name).path for name in named if name.partition(".")[0] in ("camera", *scene.names) and name in scene
+    ]
+    paths = dict.fromkeys([*stated, *rare])
+    shared = [path for path in paths if not views or not all(view.has_own(path) for view in views)]
     found = {path: _known(scene, path) for path in shared}
     for view in views:
         mine = [p.path for p in view.scene.parameters() if p.path.startswith("camera.")] if view.own_camera else []
-        for path in dict.fromkeys([*mine, *(path for path in sorted(view.own) if view.path(path) in named)]):
+        own = [path for path in sorted(view.own) if view.path(path) in named]
+        for path in dict.fromkeys([*mine, *own]):
             found[view.path(path)] = _known(view.scene, path, view)
         for gain, letters in (("exposure", ""), ("white_balance", "rb")):
             path = view.path(gain)

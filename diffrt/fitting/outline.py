@@ -313,8 +313,8 @@ def _refined(q: Array, normal: Array, weight: Array, circle: Array) -> Array | N
 
 
 def _strength(q: Array, normal: Array, weight: Array, of: NDArray[np.intp], circle: Array) -> Array:
-    """The weight of the edges on each of some arcs of a circle, (arcs,): the mean over a fifth of the photographs, those
-    in which it is largest."""
+    """The weight of the edges on each of some arcs of a circle, (arcs,): the mean over a fifth of the photographs,
+    those in which it is largest."""
     distance, aligned = _about(q, normal, circle[:2])
     near = aligned & (np.abs(distance - circle[2]) < NEAR)
     arcs = int(np.clip(2.0 * np.pi * circle[2] / 3.0, 12, 90))

@@ -59,9 +59,10 @@ def pictures_of(result: Result, view: int) -> tuple[dict[str, Image], dict[str, 
 
     The difference is result - target as the fit counts it, the mean of the channels from blue to red: where a pixel is
     masked, or clipped and its bound holds, it is 0. If the model does not explain the image, "unexplained" is where.
+    Pictures show the part of a view that its mask leaves.
     """
     sight = _linear(result, Level(), view)
-    target = np.asarray(result.problem.views[view].photograph.image)
+    target = np.asarray(sight.view.photograph.image)
     start, end = (_image(result, sight, numbers) for numbers in (result.start, result.values))
     values = result.problem.variables.assign(result.found.u)
     difference, largest = diverging(np.asarray(sight.off(values)).mean(-1))
@@ -77,7 +78,7 @@ def animation_of(result: Result) -> bytes:
     """The course of the search as an animated WebP: the first view beside its target, at up to FRAMES best points."""
     from PIL import Image as pillow
 
-    width, height = result.problem.views[0].scene.camera.size
+    width, height = result.problem.views[0].counted.scene.camera.size
     factor = 1
     while width // factor > WIDE and width % (2 * factor) == height % (2 * factor) == 0:
         factor *= 2

@@ -54,12 +54,12 @@ class Problem:
         """From coarse to fine."""
         blurs = self.settings.levels
         if blurs is None:
-            blurs = automatic_blurs(min(min(view.scene.camera.size) for view in self.views))
+            blurs = automatic_blurs(min(min(view.counted.scene.camera.size) for view in self.views))
         return (*map(self.level, blurs), Level())
 
     def level(self, blur: float) -> Level:
         """The level of a blur in pixels."""
-        sizes = [view.scene.camera.size for view in self.views]
+        sizes = [view.counted.scene.camera.size for view in self.views]
         # A factor must suit every view.
         return level_of(blur, int(np.gcd.reduce([w for w, _ in sizes])), int(np.gcd.reduce([h for _, h in sizes])))
 
@@ -262,10 +262,13 @@ def _view(name: Any, scene: Scene, given: Any, known: Mapping[str, Any]) -> View
     used = used.astype(bool)
     if not used.any():
         raise InputError(f"{where}mask: leaves no pixel")
+    used = used & photograph.opaque
+    if not used.any():
+        raise InputError(f"{where}target: is transparent wherever it counts; nothing can be recovered from it")
     if not np.asarray(photograph.image)[used].any():
         raise InputError(f"{where}target: every pixel is black; nothing can be recovered from it")
-    if photograph.bright[used].all():
-        raise InputError(f"{where}target: every pixel that counts is overexposed; give one with a shorter exposure")
+    if (photograph.dark | photograph.bright)[used].all():
+        raise InputError(f"{where}target: every pixel is clipped, and says only that there is more or less light")
     return View(name, scene, photograph, used, camera is not None, frozenset(own_paths))
 
 

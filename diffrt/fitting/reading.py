@@ -3,13 +3,15 @@
 A fit file is TOML, and paths in it are relative to the file:
 
     scene = "../../scenes/still_life.toml"
-    target = "target.png"          # .png, .jpg, .npy or .exr
+    target = "target.png"          # .png, .jpg, .tif, .webp, .tga, .npy or .exr; transparent pixels do not count
     free = ["lamp.position"]       # names or patterns such as "ball.*"
 
 All of the rest is optional:
 
-    encoding = "srgb"              # of the target: "srgb" (.png, .jpg) or "linear" (.npy, .exr)
-    mask = "mask.png"              # pixels that are white count
+    encoding = "srgb"              # of the target: "srgb", or "linear" (the default for .npy, .exr and floats)
+    bits = 12                      # that a file of 16 bits holds
+    mask = "mask.png"              # pixels that are white count; of a mask with transparency, those that are opaque
+    fov = "exif"                   # of the camera: from the focal length that the photograph says
     exposure = true                # free: a factor of the image
     white_balance = true           # free: factors of red and blue
     cells = 1                      # and the other settings: method, loss, scale, space, iterations, levels, starts,
@@ -27,7 +29,7 @@ All of the rest is optional:
     target = "front.png"
     lights = ["lamp"]              # that shine in this view; all if left out
     values = { "lamp.intensity" = 3.0 }                 # known of this view alone
-    camera = { position = [0, 2, 6], target = [0, 0, 0], fov = 45, width = 64, height = 48 }
+    camera = { position = [0, 2, 6], target = [0, 0, 0], fov = 45 }  # width and height are the photograph's
 
 For many photographs by one camera a pattern may stand for the target, or a list of files. Their order is that of the
 numbers in their names, and the views have the names of the files, without the ending:
@@ -45,23 +47,21 @@ numbers in their names, and the views have the names of the files, without the e
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from glob import glob
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import MOST_PROBLEMS, InputError, did_you_mean, shown
 from diffrt.files import read_toml
 from diffrt.fitting.problem import MOST_VIEWS, Problem, make_problem, named_views
 from diffrt.fitting.settings import SETTINGS
 from diffrt.fitting.tables import known_values
-from diffrt.photograph import ENCODINGS, Photograph, read_photograph
+from diffrt.photograph import BITS, ENCODINGS, Photograph, read_mask, read_photograph
 from diffrt.scene import Scene, load_scene
 from diffrt.scene.checking import check_camera
 
-_SHOT = ("target", "encoding", "mask", "exposure", "white_balance")
+_SHOT = ("target", "encoding", "bits", "mask", "fov", "exposure", "white_balance")
 _KEYS = ("scene", "free", "each", "values", "ties", "views", *_SHOT, *SETTINGS)
 _VIEW_KEYS = (*_SHOT, "camera", "lights", "values")
 
@@ -118,6 +118,8 @@ def read_problem(path: str | Path, settings: Mapping[str, Any] | None = None) ->
     else:
         alone = _shot(data, folder)
         target = alone.pop("target")
+        if "fov" in data:
+            scene, target = with_view_of(scene, target, folder / data["target"])
     if "values" in data:
         alone["values"] = known_values(data["values"], folder, files)
     try:
@@ -154,7 +156,7 @@ def read_views(data: Mapping[str, Any], folder: Path, scene: Scene) -> tuple[dic
     for number, file in enumerate(files):
         table = {**data, "target": str(file)} | ({"mask": str(masks[number])} if masks else {})
         table = table if masks else {key: value for key, value in table.items() if key != "mask"}
-        shot = _shot(table, Path())
+        shot = _with_camera("", table, _shot(table, Path()), scene, Path())
         shots.append(shot if masks else {**shot, "mask": shared})
     return named_views(shots, scene, files), files
 
@@ -175,15 +177,26 @@ def _numbered(path: Path) -> list[tuple[int, int, str]]:
     return [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts]
 
 
-def read_mask(path: str | Path) -> NDArray[np.bool_]:
-    """The mask in an image file, (height, width): True where it is at least half white. Errors: as `read_image`."""
-    found: NDArray[np.bool_] = np.asarray(read_photograph(path, "linear").image).mean(-1) >= 0.5
-    return found
+def with_view_of(scene: Scene, photograph: Photograph, path: str | Path) -> tuple[Scene, Photograph]:
+    """The scene with the field of view that a photograph says, which notes it. path: of the photograph.
+
+    Raises InputError if it says none, and if the camera has a crop: then the photograph is a part of what was taken.
+    """
+    if photograph.view is None:
+        raise InputError(f'{path}: found fov = "exif", but the file says no focal length, or it was cut to another '
+                         "shape; give fov in degrees")  # fmt: skip
+    if "fov" not in scene.camera.fields:
+        raise InputError(f'{path}: found fov = "exif" and a camera of the type {scene.camera.type}, which has no fov')
+    if scene.camera.crop:
+        raise InputError(f'{path}: found fov = "exif" and a camera with a crop; give fov in degrees, of all of it')
+    fov, source = photograph.view
+    note = f"{path}: fov = {fov:.5g} degrees, from {source}"
+    return scene.replace({"camera.fov": fov}), replace(photograph, notes=(*photograph.notes, note))
 
 
 def _shot(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A photograph with its mask, and what of it is free."""
-    target: Photograph = read_photograph(folder / table["target"], table.get("encoding"))
+    target: Photograph = read_photograph(folder / table["target"], table.get("encoding"), bits=table.get("bits"))
     mask = read_mask(folder / table["mask"]) if "mask" in table else None
     return {"target": target, "mask": mask, "exposure": table.get("exposure", False),
             "white_balance": table.get("white_balance", False)}  # fmt: skip
@@ -192,7 +205,7 @@ def _shot(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def _view(name: str, view: Mapping[str, Any], folder: Path, scene: Scene) -> dict[str, Any]:
     """A view of a table."""
     more = {key: view[key] for key in ("lights", "values") if key in view}
-    return {**_shot(view, folder), **_camera(name, view, scene), **more}
+    return {**_with_camera(name, view, _shot(view, folder), scene, folder), **more}
 
 
 def _shot_problems(where: str, table: Mapping[str, Any]) -> list[str]:
@@ -205,20 +218,36 @@ def _shot_problems(where: str, table: Mapping[str, Any]) -> list[str]:
         problems.append(f"{where}mask: {_found(table, 'mask')}; needed: the path of an image")
     if table.get("encoding", "srgb") not in ENCODINGS:
         problems.append(f'{where}encoding: {_found(table, "encoding")}; allowed: "srgb" or "linear"')
+    if "bits" in table and (isinstance(table["bits"], bool) or table["bits"] not in BITS):
+        problems.append(f"{where}bits: {_found(table, 'bits')}; allowed: a whole number from {BITS[0]} to {BITS[-1]}")
+    if table.get("fov", "exif") != "exif":
+        problems.append(f'{where}fov: {_found(table, "fov")}; allowed: "exif"; degrees belong into the camera')
     for key in ("exposure", "white_balance"):
         if not isinstance(table.get(key, False), bool):
             problems.append(f"{where}{key}: {_found(table, key)}; allowed: true or false")
     return problems
 
 
-def _camera(name: str, view: Mapping[str, Any], scene: Scene) -> dict[str, Scene]:
-    """The scene with a view's own camera, if it has one."""
-    if "camera" not in view:
-        return {}
-    camera, problems = check_camera(f"views.{name}.camera", view["camera"])
-    if problems:
-        raise InputError(*problems)
-    return {"camera": Scene.of(scene.document.model_copy(update={"camera": camera}))}
+def _with_camera(
+    name: str, view: Mapping[str, Any], shot: dict[str, Any], scene: Scene, folder: Path
+) -> dict[str, Any]:
+    """A view's photograph, with its own camera if it has one: what the table leaves out is the photograph's."""
+    own = "camera" in view
+    if own:
+        table = view["camera"]
+        if isinstance(table, Mapping):
+            height, width = shot["target"].image.shape[:2]
+            size = {} if "crop" in table else {"width": width, "height": height}
+            from_exif = {"fov": 45.0} if "fov" in view and "fov" not in table else {}  # until the file is asked
+            table = {**size, **from_exif, **table}
+        camera, problems = check_camera(f"views.{name}.camera", table)
+        if problems:
+            raise InputError(*problems)
+        scene = Scene.of(scene.document.model_copy(update={"camera": camera}))
+    if "fov" in view:
+        own = True
+        scene, shot["target"] = with_view_of(scene, shot["target"], folder / view["target"])
+    return {**shot, "camera": scene} if own else shot
 
 
 def _found(data: Mapping[str, Any], key: str) -> str:

@@ -31,13 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, absolute, maximum, power, reshape, sign, sqrt, transpose, where
+from diffrt.compiler import choose_engine
 from diffrt.errors import InputError
 from diffrt.fitting.level import Level, gaussian, mean_of_blocks
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
-from diffrt.scene import Scene
-from diffrt.tracer.renderer import render
+from diffrt.tracer.renderer import Part, render_part
+from diffrt.tracer.renderer import Settings as Sampling
 
 Array = NDArray[np.float64]
 
@@ -46,13 +47,13 @@ Array = NDArray[np.float64]
 class Sight:
     """A view at a level.
 
-    view: it. scene: its own, with the camera of the level's size. settings: of the fit. target: (height, width, 3), in
-    its space, with the bounds where a pixel is clipped. dark, bright: where it is. used: (height, width). blur:
-    matrices for rows and columns, or None.
+    view: it, cut to the pixels that count. factor: pixels of it per side that are one. settings: of the fit. target:
+    (height, width, 3), in its space, with the bounds where a pixel is clipped. dark, bright: where it is. used:
+    (height, width). blur: matrices for rows and columns, or None.
     """
 
     view: View
-    scene: Scene
+    factor: int
     settings: Settings
     target: Array
     dark: NDArray[np.bool_]
@@ -60,11 +61,13 @@ class Sight:
     used: Array
     blur: tuple[Array, Array] | None
 
-    def image(self, values: Mapping[str, Any], rows: tuple[int, int] | None = None) -> Any:
-        """The image with the view's gain, in the space of the fit: rows of (height, width, 3)."""
-        moved = self.view.placed(values)
-        width, height = self.scene.camera.size
-        image = render(moved.replace(width=width, height=height), cells=self.settings.cells, rows=rows)
+    def image(
+        self, values: Mapping[str, Any], rows: tuple[int, int] | None = None, pixels: NDArray[np.bool_] | None = None
+    ) -> Any:
+        """The image with the view's gain, in the space of the fit: rows of (height, width, 3). pixels: which are
+        needed, (height, width); all if None."""
+        part = Part(self.factor, rows, pixels)
+        image: Any = render_part(self.view.placed(values), part, Sampling(self.settings.cells), choose_engine())
         if not isinstance(image, Var):
             image = np.asarray(image)
         gain = self.view.gain(values)
@@ -76,7 +79,7 @@ class Sight:
         """The residual of some rows, all if None: (height, width, 3), an array or a Var. A blurred one has all."""
         which = slice(*(rows or (None,)))
         dark, bright, used = self.dark[which], self.bright[which], self.used[which]
-        off = self.image(values, rows) - self.target[which]
+        off = self.image(values, rows, self.used > 0.0) - self.target[which]
         plain = off.value if isinstance(off, Var) else off
         kept = (dark & (plain <= 0.0)) | (bright & (plain >= 0.0))
         if kept.any():
@@ -120,10 +123,11 @@ class Sight:
 
 
 def sights(views: tuple[View, ...], level: Level, settings: Settings) -> tuple[Sight, ...]:
-    """Every view at a level. The loss is robust on the full image only, and once its scale is known."""
+    """Every view at a level, cut to the pixels that count. The loss is robust on the full image only, and once its
+    scale is known."""
     if not level.is_full or settings.scale is None:
         settings = replace(settings, loss="squared")
-    return tuple(_sight(view, level, settings) for view in views)
+    return tuple(_sight(view.counted, level, settings) for view in views)
 
 
 def robustify(loss: str, scale: float, d: Any) -> Any:
@@ -202,8 +206,7 @@ def _sight(view: View, level: Level, settings: Settings) -> Sight:
     blur = None
     if level.blur > 0.0:
         blur = gaussian(height, level.blur / factor), gaussian(width, level.blur / factor)
-    resized = view.scene.replace(width=width, height=height)
-    return Sight(view, resized, settings, target, dark, bright, used, blur)
+    return Sight(view, factor, settings, target, dark, bright, used, blur)
 
 
 def _blurred(off: Any, blur: tuple[Array, Array]) -> Any:

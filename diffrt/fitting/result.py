@@ -31,7 +31,7 @@ class Result:
     """What a fit found.
 
     problem: what was asked. found: where the search ended. seconds: wall-clock time. starts: for a fit from many, the
-    loss that each search ended with, by the number of its point.
+    loss that each search ended with, by the number of its point. fields: what each view leaves behind, if it is known.
     Printing it gives a table.
     """
 
@@ -39,6 +39,7 @@ class Result:
     found: Found
     seconds: float
     starts: dict[int, float]
+    fields: tuple[tuple[Field, ...], int] | None = None
 
     @cached_property
     def scene(self) -> Scene:
@@ -86,9 +87,10 @@ class Result:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the image cannot tell, in words."""
+        """What was noticed in the files, and what the image cannot tell, in words."""
+        of_files = (note for view in self.problem.views for note in view.photograph.notes)
         return (
-            *self.problem.notes, *self.misfit.words, *self._scale_words(), *self.found.notes,
+            *of_files, *self.problem.notes, *self.misfit.words, *self._scale_words(), *self.found.notes,
             *self.uncertainty.warnings,
         )  # fmt: skip
 
@@ -128,7 +130,7 @@ class Result:
 
     @cached_property
     def _fields(self) -> tuple[tuple[Field, ...], int]:
-        return self._objective.fields(self.found.u)
+        return self.fields or self._objective.fields(self.found.u)
 
     @property
     def residuals(self) -> tuple[Array, ...]:
@@ -152,16 +154,18 @@ class Result:
 
     @property
     def _light(self) -> list[Array]:
-        return [np.asarray(view.photograph.image) for view in self.problem.views]
+        return [np.asarray(view.counted.photograph.image) for view in self.problem.views]
 
     @cached_property
     def misfit(self) -> Misfit:
         """How the residuals compare with the noise of the camera."""
         sure = self.uncertainty
         assert sure.scatter is not None
+        brightness = np.sqrt(np.mean([np.mean(light**2) for light in self._light]))
         return misfit(
-            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u)
-        )
+            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u),
+            float(brightness),
+        )  # fmt: skip
 
     @property
     def state(self) -> str:

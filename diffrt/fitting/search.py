@@ -58,6 +58,10 @@ ROUGHLY = 0.1
 """The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
 ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
 
+PASSED_ON = 0.03
+"""A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
+the next level finds it anyway."""
+
 SETTLED_MESSAGE = f"the steps left to go are under {SETTLED:g} standard errors"
 
 TUNED = 1.345
@@ -252,11 +256,8 @@ class Search:
         here_took = [each for level, each in took if level == self.number]
         levels = [level for level in self.problem.levels if not level.is_full and level.blur < (self.level.blur or 0.0)]
         later = [*levels, *([] if self.level.is_full else [Level()])]
-        ahead = self._ahead(here, u)
-        left = evaluations_left(
-            len(here_took), self.number == 0, self.level.is_full, self.problem.settings.loss != "squared", ahead,
-            ahead**2 / max(here.count, 1),
-        )  # fmt: skip
+        robust = self.problem.settings.loss != "squared"
+        left = evaluations_left(len(here_took), self.number == 0, self.level.is_full, robust, *self._ahead(here, u))
         return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later])
 
     def _work(self, level: Level) -> int:
@@ -319,10 +320,12 @@ class Search:
             nonlocal ahead
             before = ahead
             if lower:
-                ahead = self._ahead(here, u)
+                ahead, explained = self._ahead(here, u)
             # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
             rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
             small = rest < (ROUGHLY if self.stage.hasty else SETTLED) if lower else ahead < ROUGHLY
+            if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
+                small = small or explained < PASSED_ON
             return SETTLED_MESSAGE if small else None
 
         with np.errstate(all="ignore"):
@@ -332,19 +335,18 @@ class Search:
             )  # fmt: skip
         return done.converged, done.message
 
-    def _ahead(self, here: Triangle, u: Array) -> float:
-        """The next step, as a Gauss-Newton one, in standard errors.
+    def _ahead(self, here: Triangle, u: Array) -> tuple[float, float]:
+        """The next step, as a Gauss-Newton one, in standard errors, and the part of the loss that it explains.
 
-        With J = Q R and residuals of variance s^2, a step p is sqrt(p^T J^T J p) / s standard errors long, at most, in
-        any number. A coordinate that a bound holds does not move.
+        With J = Q R and residuals of variance s^2, a step p is |R p| / s standard errors long, at most, in any number;
+        in those of a view |T_v p_v + S_v p_s| / s, given the shared ones. What a bound holds does not move.
         """
         lower, upper = self.problem.variables.bounds
         held = ((u <= lower) & (here.slope > 0.0)) | ((u >= upper) & (here.slope < 0.0))
         free = here.without(held)
         step = free.damped(np.where(held | (free.lengths == 0.0), 1.0, np.sqrt(LEAST) * free.lengths)).step
-        changed = free.after(step).residual - free.residual
-        more = max(here.count - len(u), 1)
-        return float(np.sqrt(changed @ changed / max(here.cost / more, 1e-300)))
+        change, cost = free.change(step), max(here.cost, 1e-300)
+        return float(change.max() * np.sqrt(max(here.count - len(u), 1) / cost)), float(change @ change / cost)
 
     def _folded(self, u: Array) -> Triangle:
         found = self.objective.triangle(u, self._ask)

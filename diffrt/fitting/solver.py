@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -43,13 +44,16 @@ def solve(
     begin = perf_counter()
     journal = open_journal(problem, folder, resume)
     before = journal.entries[-1].seconds if journal.entries else 0.0
+    fields = None
     if problem.settings.starts > 1:
         found = search_many(problem, journal, executor, told, stop)
     else:
         with _crew(problem, executor) as crew:
             found = Search(problem, journal, progress, stop, crew).run(problem.variables.start)
+            if crew and found.finished:
+                fields = crew.fields(replace(problem.settings, scale=found.scale), found.u)
     starts = {number: ended["loss"] for number, ended in journal.ended.items()}
-    return Result(problem, found, before + perf_counter() - begin, starts)
+    return Result(problem, found, before + perf_counter() - begin, starts, fields)
 
 
 @contextmanager

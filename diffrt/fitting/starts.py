@@ -107,7 +107,8 @@ def search_many(
     best = journal.ended[min(journal.ended, key=lambda n: (journal.ended[n]["loss"], n))]
     steps = tuple(Step(**{**step, "values": np.array(step["values"])}) for step in best["steps"])
     message = "interrupted" if asked else best["message"]
-    return Found(np.array(best["u"]), best["loss"], not asked, best["converged"] and not asked, message, steps, ())
+    converged = best["converged"] and not asked
+    return Found(np.array(best["u"]), best["loss"], not asked, converged, message, steps, (), scale=best["scale"])
 
 
 def _refined(problem: Problem, start: Array) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _refined(problem: Problem, start: Array) -> dict[str, Any]:
     found = Search(problem, Journal()).run(start)
     steps = [{**vars(step), "values": step.values.tolist()} for step in found.steps]
     return {"u": found.u.tolist(), "loss": found.loss, "converged": found.converged, "message": found.message,
-            "steps": steps}  # fmt: skip
+            "steps": steps, "scale": found.scale}  # fmt: skip
 
 
 def _least(journal: Journal) -> float:

@@ -167,6 +167,12 @@ class Triangle:
         shared[:, -1] += shared[:, :-1] @ step[self.layout.shared]
         return replace(self, own=tuple(own), shared=shared)
 
+    def change(self, step: Array) -> Array:
+        """How much a step p (k,) changes the residuals: |J p| of the rows of each view, and of the shared ones."""
+        there = self.after(step)
+        views = [np.linalg.norm((b - a)[..., -1], axis=1) for a, b in zip(self.own, there.own, strict=True)]
+        return np.concatenate([*views, [np.linalg.norm((there.shared - self.shared)[:, -1])]])
+
     def without(self, which: NDArray[np.bool_]) -> "Triangle":
         """With zeros in the columns of some coordinates, (k,)."""
         own, shared = [], self.shared.copy()

@@ -5,13 +5,15 @@ or free, of some parameters of the scene, and perhaps fewer lights. All else it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import stack
+from diffrt.fitting.level import SMALLEST
+from diffrt.image import Image
 from diffrt.photograph import Photograph
 from diffrt.scene import Scene
 
@@ -35,6 +37,30 @@ class View:
     used: NDArray[np.bool_]
     own_camera: bool = False
     own: frozenset[str] = frozenset()
+
+    @property
+    def counted(self) -> "View":
+        """The view cut to the pixels that count: masked ones around them cost nothing.
+
+        Its sides are multiples of a power of two, where the picture has room, so that they can be made smaller by whole
+        factors."""
+        rows, columns = (np.flatnonzero(self.used.any(axis)) for axis in (1, 0))
+        shorter = min(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+        step = 1 << max(int(shorter // SMALLEST).bit_length() - 1, 0)
+        (top, height), (left, width) = (
+            _cut(counted, step, side) for counted, side in zip((rows, columns), self.used.shape, strict=True)
+        )
+        if (height, width) == self.used.shape:
+            return self
+        part = slice(top, top + height), slice(left, left + width)
+        x, y = self.scene.camera.crop[:2] or (0, 0)
+        photograph = replace(
+            self.photograph, image=Image(self.photograph.image[part]), dark=self.photograph.dark[part],
+            bright=self.photograph.bright[part],
+            alpha=None if self.photograph.alpha is None else self.photograph.alpha[part],
+        )  # fmt: skip
+        scene = self.scene.replace(crop=(x + left, y + top, width, height))
+        return replace(self, scene=scene, photograph=photograph, used=self.used[part])
 
     def path(self, own: str) -> str:
         """The path, in the fit, of what is this view's own, such as "exposure"."""
@@ -72,3 +98,10 @@ class View:
 
     def _is_shared(self, path: str) -> bool:
         return path.partition(".")[0] in ("camera", *self.scene.names) and not self.has_own(path)
+
+
+def _cut(counted: NDArray[np.integer], step: int, side: int) -> tuple[int, int]:
+    """Where the rows or columns that count begin, and how many they are, a multiple of `step` if the side has room."""
+    first, last = int(counted[0]), int(counted[-1]) + 1
+    length = min(-(-(last - first) // step) * step, side)
+    return min(first, side - length), length

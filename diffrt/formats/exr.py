@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
 from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
+from diffrt.formats.pixels import Pixels, pixels_of
 from diffrt.image import check_finite
 from diffrt.quiet import quiet
 
@@ -44,8 +45,8 @@ class _Channel:
     sampling: tuple[int, int]
 
 
-def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
-    """The values (height, width, 3). Raises InputError."""
+def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
+    """The values. Raises InputError."""
     data = read_bytes(path, limit=MAX_BYTES + MIB)
     try:
         import OpenEXR
@@ -64,18 +65,17 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
             if not file.parts:  # it has said so on stderr alone
                 raise Damaged(reason)
             found = {name: channel.pixels for name, channel in file.channels().items()}
-        values = np.empty((*found[color[0]].shape, 3))
+        kept = (*color, "A") if "A" in found else color
+        values = np.empty((*found[color[0]].shape, len(kept)))
         with np.errstate(all="ignore"):
-            for i, name in enumerate(color):
+            for i, name in enumerate(kept):
                 values[..., i] = found[name]
     except InputError:
         raise
     except Exception as fault:  # what is read here may be anything, and the package names no list
         raise InputError(f"{path}: not an OpenEXR file, or damaged: {damage(fault, reason)}") from None
-    if "A" in found and found["A"].min() < 1.0:
-        raise InputError(f"{path}: is transparent in places; an opaque image is needed")
     check_finite(values, str(path))
-    return values
+    return pixels_of(values)
 
 
 def encode(values: NDArray[np.float64]) -> bytes:

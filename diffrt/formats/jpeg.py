@@ -1,8 +1,8 @@
 """JPEG files, decoded and encoded by Pillow. What a decoder would have to do is found from the file's segments first.
 
 A progressive picture comes in scans, and every scan goes over the whole picture, be it of two bytes: so the scans are
-counted. Segments of applications (profiles, thumbnails, further pictures) do not reach the decoder; of them only the
-camera's orientation is read.
+counted. Segments of applications (profiles, thumbnails, further pictures) do not reach the decoder; of them only what
+the camera says (Exif) is read.
 
 Source: ITU-T T.81 (1992), annex B.
 """
@@ -13,14 +13,15 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
+from diffrt.formats.exif import orientation_of, upright
 from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
+from diffrt.formats.pixels import Pixels
 
 MAX_SCANS = 64
 """Programs that write progressive pictures use 6 to 20."""
@@ -33,20 +34,14 @@ _AFTER_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")  # data of a scan hold 
 _START, _END, _SCAN, _EXIF, _ADOBE = 0xD8, 0xD9, 0xDA, 0xE1, 0xEE
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive, Huffman-coded
 _OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
-_UPRIGHT: dict[int, Any] = {
-    2: lambda x: x[:, ::-1], 3: lambda x: x[::-1, ::-1], 4: lambda x: x[::-1], 5: lambda x: x.swapaxes(0, 1),
-    6: lambda x: x[::-1].swapaxes(0, 1), 7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
-    8: lambda x: x[:, ::-1].swapaxes(0, 1),
-}  # fmt: skip
-"""What an orientation asks for (Exif 2.3, section 4.6.4, tag 274); 1 asks for nothing."""
 
 
-def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
-    """The levels (height, width, 3) of 8 bits, turned as the file's orientation says. Raises InputError."""
+def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
+    """The levels of 8 bits, turned as the file's orientation says. Raises InputError."""
     from PIL import Image as pillow  # slow to import
 
     data = read_bytes(path, limit=64 * MIB)
-    picture, orientation, scans = bytearray(b"\xff\xd8"), 1, 0
+    picture, exif, scans = bytearray(b"\xff\xd8"), b"", 0
     size: tuple[int, int] | None = None
     try:
         for number, (kind, segment) in enumerate(_segments(data)):
@@ -58,8 +53,8 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
                 size = struct.unpack_from(">HH", segment, 5)
                 check_size(path, *size, most)
             scans += kind == _SCAN
-            if kind == _EXIF:
-                orientation = _orientation(segment[4:]) or orientation
+            if kind == _EXIF and bytes(segment[4:10]) == b"Exif\0\0":
+                exif = exif or bytes(segment[10:])
             if not (0xE0 < kind < 0xF0 or kind == 0xFE) or kind == _ADOBE:  # Adobe's says how colors are coded
                 picture += segment
     except (ValueError, struct.error) as fault:
@@ -83,7 +78,7 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
         raise
     except Exception as fault:  # Pillow names no list
         raise InputError(f"{path}: damaged JPEG: {damage(fault, 'its picture cannot be unpacked')}") from None
-    return np.ascontiguousarray(_UPRIGHT[orientation](levels)) if orientation in _UPRIGHT else levels
+    return Pixels(upright(levels, orientation_of(exif)), exif=exif)
 
 
 def encode(values: NDArray[np.float64]) -> bytes:
@@ -125,19 +120,3 @@ def _segments(data: bytes) -> Iterator[tuple[int, memoryview]]:
             end = after.start() if after else len(data)
         yield kind, whole[start:end]
         start = end
-
-
-def _orientation(exif: bytes | memoryview) -> int | None:
-    """How the camera was held, 1 to 8, from a segment of Exif: a TIFF file whose first table has it as entry 274."""
-    try:
-        body = bytes(exif[6:])
-        order = {b"II": "<", b"MM": ">"}[body[:2]]
-        (table,) = struct.unpack_from(f"{order}I", body, 4)
-        (count,) = struct.unpack_from(f"{order}H", body, table)
-        for place in range(table + 2, table + 2 + 12 * count, 12):
-            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", body, place)
-            if tag == 274 and kind == 3:
-                return int(value)
-    except (KeyError, struct.error):
-        pass
-    return None

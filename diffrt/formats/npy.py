@@ -1,4 +1,4 @@
-"""numpy's .npy files of floats."""
+"""numpy's .npy files: floats, or the levels of a camera as whole numbers of 8 or 16 bits."""
 
 import io
 import math
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
 from diffrt.formats.limits import MAX_PIXELS, check_size
+from diffrt.formats.pixels import Pixels
 from diffrt.image import check_finite
 
 
-def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
-    """The values (height, width, 3)."""
+def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
+    """The values: numbers of floats, levels of whole numbers. Raises InputError."""
     data = read_bytes(path, limit=MAX_PIXELS * 3 * 8 + MIB)
     file = io.BytesIO(data)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -25,8 +26,9 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
             shape, column_first, dtype = readers[np.lib.format.read_magic(file)](file)
     except Exception:  # the header is a Python literal: it can be wrong in as many ways as a program
         raise InputError(f"{path}: not a .npy file, or its header is damaged") from None
-    if not (dtype.kind == "f" and np.can_cast(dtype, np.float64)):
-        raise InputError(f"{path}: holds {dtype} values; float64, float32 or float16 is needed")
+    levels = dtype.kind == "u" and dtype.itemsize <= 2
+    if not levels and not (dtype.kind == "f" and np.can_cast(dtype, np.float64)):
+        raise InputError(f"{path}: holds {dtype} values; float64, float32, float16, uint16 or uint8 is needed")
     if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
         raise InputError(f"{path}: has the shape {shape}; (height, width, 3) or (height, width) is needed")
     check_size(path, *shape[:2], most)
@@ -34,9 +36,10 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[np.float64]:
     if promised != found:
         raise InputError(f"{path}: damaged .npy: {promised} bytes of values are announced, {found} follow")
     values = np.frombuffer(data, dtype, offset=file.tell())
-    values = values.reshape(shape, order="F" if column_first else "C").astype(float)
+    values = values.reshape(shape, order="F" if column_first else "C")
+    values = values.astype(dtype.newbyteorder("=") if levels else float)
     check_finite(values, str(path))
-    return values if values.ndim == 3 else np.stack([values] * 3, axis=-1)
+    return Pixels(values if values.ndim == 3 else np.stack([values] * 3, axis=-1))
 
 
 def encode(values: NDArray[np.float64]) -> bytes:

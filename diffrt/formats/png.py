@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
+from diffrt.formats.exif import orientation_of, upright
 from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
+from diffrt.formats.pixels import Pixels, pixels_of
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of every color type: gray, RGB, palette, both with alpha
@@ -24,8 +26,8 @@ _PNG_PIECE = 16384  # compressed bytes, which are at most 17 MB of rows
 _PILLOW_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of 8 bits, by the number of channels
 
 
-def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
-    """The levels (height, width, 3), of 8 or 16 bits."""
+def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
+    """The levels of 8 or 16 bits."""
     data = read_bytes(path, limit=112 * MIB)  # MAX_PIXELS of RGB noise of 16 bits take a little over 96 MiB
     if not data.startswith(_PNG_SIGNATURE):
         raise InputError(f"{path}: not a PNG file")
@@ -51,12 +53,11 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> NDArray[Any]:
     try:
         _check_rows(chunks[b"IDAT"], height * (1 + width * channels * depth // 8))  # each begins with its filter
         levels = _png_levels(bytes(chunks[b"IDAT"]), (width, height), channels, depth)
-        see_through = _see_through(levels, chunks[b"tRNS"])
+        levels = _with_alpha(levels, chunks[b"tRNS"])
     except Exception as fault:  # Pillow names no list; on damaged files it raises a dozen kinds
         raise InputError(f"{path}: damaged PNG: {damage(fault, 'its rows cannot be unpacked')}") from None
-    if see_through:
-        raise InputError(f"{path}: is transparent in places; an opaque PNG is needed")
-    return levels[..., :3] if channels > 2 else np.repeat(levels[..., :1], 3, -1)
+    exif = bytes(chunks[b"eXIf"])
+    return pixels_of(upright(levels, orientation_of(exif)), exif)
 
 
 def _check_rows(compressed: bytes | bytearray, size: int) -> None:
@@ -92,24 +93,25 @@ def _png_levels(compressed: bytes, size: tuple[int, int], channels: int, depth: 
     return levels
 
 
-def _see_through(levels: NDArray[Any], key: bytes | bytearray) -> bool:
-    """Whether a pixel is transparent: its alpha is less than full, or it has the one color that is. key: that color, of
-    16 bits per channel (Portable Network Graphics Specification, W3C 2003, section 11.3.2.1). Raises Damaged."""
-    if levels.shape[-1] in (2, 4):
-        return bool(levels[..., -1].min() < np.iinfo(levels.dtype).max)
-    if key and len(key) != 2 * levels.shape[-1]:
+def _with_alpha(levels: NDArray[Any], key: bytes | bytearray) -> NDArray[Any]:
+    """The levels with an alpha channel if there is something transparent. key: the one color that is, of 16 bits per
+    channel (Portable Network Graphics Specification, W3C 2003, section 11.3.2.1). Raises Damaged."""
+    if levels.shape[-1] in (2, 4) or not key:
+        return levels
+    if len(key) != 2 * levels.shape[-1]:
         raise Damaged("its transparent color is wrong")
-    return bool(key) and bool((levels == np.frombuffer(key, ">u2")).all(-1).any())
+    seen = (levels != np.frombuffer(key, ">u2")).any(-1, keepdims=True)
+    return np.concatenate([levels, seen * np.array(np.iinfo(levels.dtype).max, levels.dtype)], -1)
 
 
 def _png_chunks(data: bytes) -> dict[bytes, bytearray]:
-    """What the chunks of a PNG hold that count: its header, its compressed rows, its transparent color and the control
-    of an animation.
+    """What the chunks of a PNG hold that count: its header, its compressed rows, its transparent color, the control of
+    an animation, and what the camera says.
 
     Layout: Portable Network Graphics Specification, W3C 2003, sections 5.3, 11.2.2 and 11.2.4.
     Raises Damaged if the file ends early or a checksum is wrong.
     """
-    chunks = {kind: bytearray() for kind in (b"IHDR", b"IDAT", b"tRNS", b"acTL")}
+    chunks = {kind: bytearray() for kind in (b"IHDR", b"IDAT", b"tRNS", b"acTL", b"eXIf")}
     kind, start = b"", len(_PNG_SIGNATURE)
     while kind != b"IEND":
         end = start + 8 + int.from_bytes(data[start : start + 4])

@@ -229,6 +229,44 @@ def pixels(words: str, default: Any = None) -> Any:
     return Field(words, Rule("a whole number from 1 to 16384"), check, default)
 
 
+def ratio(words: str, default: Any = None) -> Any:
+    """A number over 0 without unit, of two lengths that do not differ by much."""
+    check = Annotated[_Finite, Within(ge=0.01, le=100.0)]
+    return Field(words, Quantity("a number from 0.01 to 100", minimum=0.01, maximum=100.0), check, default, rare=True)
+
+
+def coefficient(words: str) -> Any:
+    """A number without unit, of something that is 0 if it is not stated."""
+    check = Annotated[_Finite, Within(ge=-100.0, le=100.0)]
+    return Field(words, Quantity("a number from -100 to 100", minimum=-100.0, maximum=100.0), check, 0.0, rare=True)
+
+
+def offset(words: str) -> Any:
+    """Two numbers along x and y of the image, (2,), of something that is (0, 0) if it is not stated."""
+    number = Annotated[_Finite, Within(ge=-10.0, le=10.0)]
+    check = Annotated[tuple[number, number], BeforeValidator(_in_order)]
+    rule = Quantity("two numbers [x, y], each within -10 and 10", "xy", minimum=-10.0, maximum=10.0,
+                    unit="heights of the picture")  # fmt: skip
+    return Field(words, rule, check, (0.0, 0.0), rare=True)
+
+
+def part_of_picture(words: str) -> Any:
+    """A rectangle of pixels: x and y of its top left corner, width and height; () for the whole picture."""
+    allowed = "four whole numbers [x, y, width, height], x and y from 0, width and height from 1 to 16384"
+    return Field(words, Rule(allowed), Annotated[Any, AfterValidator(_rectangle)], (), rare=True)
+
+
+def _rectangle(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("no sequence")
+    if not value:
+        return ()
+    whole = len(value) == 4 and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+    if not whole or min(value[:2]) < 0 or min(value[2:]) < 1 or max(value) > 16384:
+        raise ValueError("no rectangle")
+    return tuple(value)
+
+
 def pair(words: str, default: Any = None) -> Any:
     """Two numbers along the texture coordinates u and v, (2,)."""
     return Field(words, Quantity("two numbers [u, v], each within -1e9 and 1e9", "uv"), _Pair, default)

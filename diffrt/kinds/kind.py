@@ -208,6 +208,11 @@ class Shape(Kind):
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         raise NotImplementedError
 
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        """The numbers (N,) of which `inside` is the least, one for each border of the face: where two borders meet, the
+        face has a corner."""
+        return (self.intersect(o, d, side)[1],)
+
     def normal_at(self, p: Any, side: Any) -> Any:
         raise NotImplementedError
 
@@ -333,6 +338,10 @@ class Light(Kind):
         (3, N) in W/m^2 on a surface that faces it."""
         raise NotImplementedError
 
+    def origin(self) -> Any:
+        """The point (3, N) that all of it comes from; None if there is none. It helps to prove what is in the light."""
+        return None
+
     def shines(self, p: Any) -> Any:
         """A continuous function (N,) of points p (3, N) that is positive where the light shines, and passes through
         zero at its border."""
@@ -350,16 +359,28 @@ class Background(Kind):
 
 
 class Camera(Kind):
-    """From image coordinates to rays: see `View`, in `cameras`, for the fields that all cameras have."""
+    """From image coordinates to rays: see `View`, in `cameras`, for the fields that all cameras have.
+
+    crop: the part of the picture that is the image, as x, y, width and height in pixels; empty for all of it.
+    """
 
     group = "cameras"
+    crop: Any = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.fields = dict(sorted(cls.fields.items(), key=lambda field: field[1].rare))  # what is rare comes last
+        cls.__signature__ = _signature(cls)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the image in pixels."""
-        return self.width, self.height
+        return (self.crop[2], self.crop[3]) if self.crop else (self.width, self.height)
 
     def vectors(self, width: int, height: int) -> Any:
         """The vectors o0, ox, oy, d0, dx, dy as (3, 6), scene units: image coordinates x, y have the ray with the
-        origin o0 + x ox + y oy and the direction of d0 + x dx + y dy."""
+        origin o0 + x ox + y oy and the direction of d0 + x dx + y dy. width, height: of the whole picture, in pixels.
+
+        With the distortion of a lens two more, (3, 8): the unit vector f along the axis, of which d0 + x dx + y dy - f
+        is at a right angle, and (k1, k2, 0); see `cameras/lens.py`."""
         raise NotImplementedError

@@ -11,7 +11,7 @@ import numpy as np
 from diffrt.errors import InputError
 from diffrt.marking.formula import Formula
 from diffrt.marking.quantities import Quantities
-from diffrt.marking.spelling import plain_letters
+from diffrt.marking.spelling import plain_letters, spelled
 from diffrt.marking.work import Overworked
 
 LETTERS = "ijkmn"
@@ -106,14 +106,14 @@ def _check_edge(q: Quantities, name: str, of: str, where: str) -> None:
 
 
 def _known(side: str, q: Quantities) -> bool:
-    return side.partition("[")[0].strip() in {n.replace(" ", "_") for n in q.vars}
+    return side.partition("[")[0].strip() in {spelled(n) for n in q.vars}
 
 
 def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...]]:
     """The quantity and the indices of one side, such as y[0] or ball.center.x."""
     name, bracket, rest = side.partition("[")
     name = name.strip()
-    by_underscore = {n.replace(" ", "_"): n for n in q.vars}
+    by_underscore = {spelled(n): n for n in q.vars}
     indices: tuple[Any, ...] = ()
     if bracket:
         parts = [p.strip() for p in rest.rstrip().removesuffix("]").split(",")]

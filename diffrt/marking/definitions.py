@@ -41,7 +41,7 @@ class Implicit:
 
     def __init__(self, name: str, text: str, between: tuple[float, float], where: str) -> None:
         left, equals, right = text.replace("==", "=").partition("=")
-        self.name, self.between, self.where = name, between, where
+        self.name, self.text, self.between, self.where = name, text, between, where
         self.equation = Formula(f"({left}) - ({right})" if equals else text, where)
         if name not in self.equation.names:
             raise InputError(f'{where}: {name} is not in the equation; needed: one such as "{name}^3 + {name} = x"')

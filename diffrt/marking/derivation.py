@@ -35,6 +35,7 @@ from diffrt.marking.formula import Formula
 from diffrt.marking.kinks import Sides, infinite_slopes, is_tied, sides_of
 from diffrt.marking.marks import Line, Marked
 from diffrt.marking.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.marking.spelling import spelled
 from diffrt.marking.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.marking.work import MOST, MOST_OF_A_LINE, MOST_OF_A_SEARCH, MOST_SLOPES, Overworked, at_most
 
@@ -62,7 +63,8 @@ class Derivation:
     gradient the effects are measured by; the last quantity if empty. readings: other ways to compute, by name.
     short: abbreviations, formulas by name. draw: a random point, in place of one from the domains; no others are looked
     for then. define: from a quantity's name and the values of the others to its value; without it a computation is
-    replayed, in which a choice that was made by comparing stays as it was. layout: in which
+    replayed, in which a choice that was made by comparing stays as it was. formulas: the definitions in the order of
+    computation, where they are formulas. layout: in which
     derivatives of and by arrays are written, "numerator" or "denominator"; empty for the one of files.
     """
 
@@ -77,6 +79,7 @@ class Derivation:
     short: Mapping[str, Formula] = field(default_factory=dict)
     draw: Callable[[np.random.Generator], Mapping[str, Any]] | None = None
     define: Callable[[str, Mapping[str, Any]], Any] | None = None
+    formulas: Mapping[str, Any] = field(default_factory=dict)
     layout: str = ""
     seed: int = 0
 
@@ -95,9 +98,7 @@ class Derivation:
         return marked
 
     def _marked(self) -> tuple[Marked, list[Tried]]:
-        rng = np.random.default_rng(self.seed)
-        domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
-        survey = self._survey(domains, rng)
+        survey, domains = self.surveyed()
         marks: list[Line] = []
         tried: list[Tried] = []
         others = {}
@@ -111,7 +112,7 @@ class Derivation:
             for text, formula in given.items():
                 try:
                     with at_most(MOST_OF_A_LINE, "the line"):
-                        tried.append(self._marks_of(kind, text, formula, survey, others))
+                        tried.append(self.marks_of(kind, text, formula, survey, others))
                         marks += tried[-1][0]
                 except InputError as fault:
                     marks.append(_unread(kind, text, fault))
@@ -121,9 +122,15 @@ class Derivation:
         slope = None
         with suppress(Overworked):
             slope = self._taylor(survey.drawn[-1].q)
-        return Marked(marks, slope, self._where(domains)), tried
+        return Marked(marks, slope, self.where(domains)), tried
 
-    def _marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
+    def surveyed(self) -> tuple[Survey, Mapping[str, Domain]]:
+        """The points at which claims are compared, and the domains that they are drawn from."""
+        rng = np.random.default_rng(self.seed)
+        domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
+        return self._survey(domains, rng), domains
+
+    def marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
         """The marks of one line, one for each claim that it stands for, and the trials of all of them."""
         if not isinstance(text, str):
             raise InputError(f"found {shown(text)}, needed: text such as y / x")
@@ -154,7 +161,7 @@ class Derivation:
     def _plain(self, trial: Trial) -> Mapping[str, Any]:
         """The values of the names that a claim's formula may use."""
         q = trial.look.q
-        given: dict[str, Any] = {n.replace(" ", "_"): q.value(n) for n in q.vars}
+        given: dict[str, Any] = {spelled(n): q.value(n) for n in q.vars}
         given |= {n: q.value(n) for n in q.vars}
         for name, formula in self._abbreviations(trial.claim):
             given[name] = formula(given, trial.claim.letters)
@@ -162,7 +169,7 @@ class Derivation:
 
     # Points.
 
-    def _quantities(self, build: Build, point: Mapping[str, Any]) -> Quantities:
+    def quantities(self, build: Build, point: Mapping[str, Any]) -> Quantities:
         leaves = {}
         for name, value in point.items():
             if name not in self.inputs:
@@ -188,7 +195,7 @@ class Derivation:
 
     def _look(self, point: Mapping[str, Any]) -> Look:
         with comparisons() as seen:
-            q = self._quantities(self.build, point)
+            q = self.quantities(self.build, point)
         return Look(dict(point), q, () if self.draw else forks_of(q.vars.values(), seen))
 
     def _look_or_none(self, point: Mapping[str, Any]) -> Look | None:
@@ -249,7 +256,7 @@ class Derivation:
         found = [*beside, *new_cells(known, [*corners, *wider], POINTS)]
         return [self._trial(claim, self._look(k.point)) for k in found]
 
-    def _where(self, domains: Mapping[str, Domain]) -> str:
+    def where(self, domains: Mapping[str, Domain]) -> str:
         """The domains in words."""
         if self.draw:
             return ""
@@ -265,7 +272,7 @@ class Derivation:
     def _claimed(self, claim: Claim, look: Look) -> tuple[Any, Look]:
         """What the claim says at a point, a Var or a number, and a Look at its own forks."""
         q = look.q
-        given: dict[str, Any] = {n.replace(" ", "_"): v for n, v in q.values.items()}
+        given: dict[str, Any] = {spelled(n): v for n, v in q.values.items()}
         given = {**given, **q.values}
         since = variable(0.0).serial
         with comparisons() as seen, np.errstate(all="ignore"):
@@ -331,10 +338,10 @@ class Derivation:
         for k, trial in enumerate(trials):
             if not trial.defined:
                 continue
-            at_kink = k < given and claim.kind != "path" and self._is_kink(claim, trial.look)
+            at_kink = k < given and claim.kind != "path" and self.is_kink(claim, trial.look)
             if at_kink:
                 entries = [_at(claim.entry, i) for i in range(len(trial.mine))]
-                sides = [self._sides(claim, trial.look, entry, list(trial.said(entry))) for entry in entries]
+                sides = [self.sides(claim, trial.look, entry, list(trial.said(entry))) for entry in entries]
                 jumps += any(s.jumps for s in sides)
                 if all(s.jumps or s.mix_to(row) for s, row in zip(sides, trial.mine, strict=True)):
                     kinked += trial.differs
@@ -345,7 +352,7 @@ class Derivation:
         if not wrong:
             doubt = f"yours is not a number at {undefined} of {len(trials)} points" if undefined else ""
             doubt = doubt or (f"{claim.name} jumps at a given point: it has no derivative there" if jumps else "")
-            doubt = doubt or ("" if claim.kind == "path" else self._confirm(claim, trials[given].look.q))
+            doubt = doubt or ("" if claim.kind == "path" else self.confirm(claim, trials[given].look.q))
             turned = any(t.turned for t in trials)
             doubt = doubt or ("" if turned else blurred(trials))
             if doubt:
@@ -359,7 +366,7 @@ class Derivation:
             told = ["a subgradient at a kink"] if kinked else []
             unseen = not_reached(trials, given)
             return Line(claim, "right", "; ".join(told + ([f"not reached: {', '.join(unseen)}"] if unseen else [])))
-        if doubt := "" if claim.kind == "path" else self._confirm(claim, trials[given].look.q):
+        if doubt := "" if claim.kind == "path" else self.confirm(claim, trials[given].look.q):
             return Line(claim, "cannot tell", doubt)
         worst = max(wrong, key=lambda k: trials[k].off)
         line = Line(claim, "wrong", point=dict(trials[worst].look.point))
@@ -369,7 +376,7 @@ class Derivation:
         line.yours, line.right = plain(trials[worst].mine), plain(trials[worst].right)
         return line
 
-    def _confirm(self, claim: Claim, q: Quantities) -> str:
+    def confirm(self, claim: Claim, q: Quantities) -> str:
         """Why the right value cannot be trusted at a point; empty if numbers confirm it."""
         right = self._right(claim, q)
         for i, j in list(np.ndindex(*right.shape))[:16]:
@@ -399,7 +406,7 @@ class Derivation:
         """Raises InputError for another reading of the definitions that is defined nowhere, or has other shapes."""
         for k, look in enumerate(looks):
             try:
-                there = self._quantities(build, look.point)
+                there = self.quantities(build, look.point)
             except Undefined:
                 if k == len(looks) - 1:
                     raise
@@ -413,20 +420,20 @@ class Derivation:
         """The other reading of the definitions for which a claim is right."""
         for name, build in readings.items():
             with suppress(InputError):  # the claim has no meaning in that reading
-                looks = [Look(t.look.point, self._quantities(build, t.look.point), ()) for t in trials]
+                looks = [Look(t.look.point, self.quantities(build, t.look.point), ()) for t in trials]
                 if not any(t.differs or not t.defined for t in (self._trial(claim, look) for look in looks)):
                     return name
         return ""
 
     # Kinks.
 
-    def _is_kink(self, claim: Claim, look: Look) -> bool:
+    def is_kink(self, claim: Claim, look: Look) -> bool:
         """Whether at a point the claim's quantity is on a border."""
         serials = [f.serial for f in look.forks if is_tied(f)]
         serials += [v.serial for v in infinite_slopes([look.q.vars[claim.name]])]
         return any(matters(claim, look, s) for s in serials)
 
-    def _sides(self, claim: Claim, look: Look, entry: int, wanted: Sequence[tuple[str, int]]) -> Sides:
+    def sides(self, claim: Claim, look: Look, entry: int, wanted: Sequence[tuple[str, int]]) -> Sides:
         """The derivatives around a point of one entry of the claim's quantity, by entries of others."""
         q = look.q
         local = claim.kind == "partial"
@@ -465,7 +472,7 @@ class Derivation:
             claim = lines[0].claim
             try:
                 for look in given if len(lines) > 1 else ():
-                    for entry in range(look.q.vars[claim.name].size) if self._is_kink(claim, look) else ():
+                    for entry in range(look.q.vars[claim.name].size) if self.is_kink(claim, look) else ():
                         self._one_subgradient(lines, look, entry)
             except Overworked as fault:
                 for mark in lines:
@@ -476,7 +483,7 @@ class Derivation:
         """Mark the right claims about an entry of one quantity as wrong if together they are no subgradient."""
         trials = [self._trial(m.claim, look) if m.claim.entry in (None, entry) else None for m in lines]
         said = {k: v for t in trials if t is not None for k, v in t.said(entry).items()}
-        sides = self._sides(lines[0].claim, look, entry, list(said))
+        sides = self.sides(lines[0].claim, look, entry, list(said))
         if sides.jumps or sides.mix_to(np.array(list(said.values()))):
             return
         for mark, trial in zip(lines, trials, strict=True):
@@ -511,7 +518,7 @@ class Derivation:
         shows."""
         wrong = [m for m in marks if m.verdict == "wrong" and m.claim.kind == "partial"]
         for mark in wrong:
-            q = self._quantities(self.build, mark.point)
+            q = self.quantities(self.build, mark.point)
             output = self.output or list(q.vars)[-1]
             inputs = [n for n in self.inputs if n in q.vars]
             if q.vars[output].size ** 2 > MOST_SLOPES:

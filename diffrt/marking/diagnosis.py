@@ -26,10 +26,11 @@ from diffrt.errors import InputError
 from diffrt.marking.claims import needed
 from diffrt.marking.factors import CLOSE, EXACT, Diagnosis, factor_of, number, same
 from diffrt.marking.formula import Formula
-from diffrt.marking.phrases import inside, spelled
+from diffrt.marking.phrases import inside
 from diffrt.marking.quantities import plain
 from diffrt.marking.repairs import Given, Written, constant_repairs, repairs
 from diffrt.marking.samples import Samples, samples_of
+from diffrt.marking.spelling import spelled
 from diffrt.marking.terms import links, terms
 from diffrt.marking.trials import Trial
 from diffrt.marking.work import Overworked, spend
@@ -155,7 +156,9 @@ class _Case:
             yield Diagnosis("case", "the right one is 0 there, yours is not")
         elif not s.mine.any():
             yield Diagnosis("case", "yours is 0, the right one is not")
-        elif self.partly and (s.entries != s.places).all():
+        elif np.abs(s.right).max() <= 1e-13 * np.abs(s.mine).max():
+            yield Diagnosis("case", "the right one is 0, yours is not")
+        elif self.partly and s.points[0].vars[s.claim.name].size > 1 and (s.entries != s.places).all():
             own = s.each(
                 lambda q: np.diag((q.local if s.claim.kind == "partial" else q.total)(s.claim.name, s.claim.of))
             )

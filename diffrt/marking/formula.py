@@ -101,7 +101,7 @@ _COMPARE: dict[type, Callable[..., Any]] = {
     ast.NotEq: ag.not_equal,
 }  # fmt: skip
 
-_SPELLED = "a number, a name, x[0], + - * / ** @, a comparison, or a function"
+SPELLED = "a number, a name, x[0], + - * / ** @, a comparison, or a function"
 
 
 def _shape(x: Any) -> tuple[int, ...]:
@@ -141,7 +141,7 @@ def _entries(what: str, given: Sequence[Any]) -> int:
 
 
 @cache
-def _count_of_arguments(function: Callable[..., Any]) -> tuple[int, float]:
+def count_of_arguments(function: Callable[..., Any]) -> tuple[int, float]:
     """How many arguments a function takes: at least, at most. Those with a default, such as axes, stay at it."""
     kinds = inspect.signature(function).parameters.values()
     least = sum(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in kinds)
@@ -203,7 +203,7 @@ class Formula:
         return ast.unparse(node).replace(" ** ", "^").replace(KEPT, "")
 
     def _refuse(self, what: str) -> InputError:
-        return InputError(f"{self.where}: {what} is not allowed in a formula; allowed: {_SPELLED}")
+        return InputError(f"{self.where}: {what} is not allowed in a formula; allowed: {SPELLED}")
 
     def _said(self, node: ast.AST) -> str:
         """A part of the formula, for a message."""
@@ -264,7 +264,7 @@ class Formula:
                 self.names.add(name.replace(KEPT, ""))
                 return
             raise InputError(f"{self.where}: there is no function {name}; {_meant(name)}")
-        least, most = _count_of_arguments(FUNCTIONS[name])
+        least, most = count_of_arguments(FUNCTIONS[name])
         over = name in _OVER and count in (2, 4) and isinstance(node.args[0], ast.Name)
         if not least <= count <= most and not over:
             needed = f"{least} or more" if most > least else str(least)
@@ -480,7 +480,7 @@ def _choice(node: Any) -> tuple[ast.AST, ast.AST, ast.AST] | None:
     return None
 
 
-_OTHER_NAMES = {"tg": "tan", "arctg": "arctan", "sgn": "sign", "sigma": "sigmoid", "lg": "log(x) / log(10)",
+OTHER_NAMES = {"tg": "tan", "arctg": "arctan", "sgn": "sign", "sigma": "sigmoid", "lg": "log(x) / log(10)",
                 "log10": "log(x) / log(10)", "log2": "log(x) / log(2)", "cot": "1 / tan(x)", "sec": "1 / cos(x)",
                 "csc": "1 / sin(x)", "inverse": "inv", "tr": "trace", "Tr": "trace", "I": "eye(3)",
                 "abs_value": "abs", "ReLU": "relu", "heaviside": "where(x > 0, 1, 0)"}  # fmt: skip
@@ -488,8 +488,8 @@ _OTHER_NAMES = {"tg": "tan", "arctg": "arctan", "sgn": "sign", "sigma": "sigmoid
 
 def _meant(name: str) -> str:
     """The end of a message about an unknown function."""
-    if name in _OTHER_NAMES:
-        return f"write {_OTHER_NAMES[name]}"
+    if name in OTHER_NAMES:
+        return f"write {OTHER_NAMES[name]}"
     return did_you_mean(name, sorted(FUNCTIONS)).replace("known: ", "there are ").replace("'", "")
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var
 from diffrt.marking.formula import FUNCTIONS
 from diffrt.marking.quantities import Quantities
+from diffrt.marking.spelling import spelled
 
 # How tightly the parts of a formula hold together.
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(1, 6)
@@ -32,11 +33,6 @@ class _Phrase:
 
     def entry(self, label: str) -> "_Phrase":
         return _Phrase(f"{self.text}[{label}]") if self.whole and label else self
-
-
-def spelled(name: str) -> str:
-    """The name of a quantity as formulas have it."""
-    return name.replace(" ", "_")
 
 
 def inside(
@@ -108,6 +104,9 @@ def _operand(x: Any, phrases: Mapping[int, _Phrase], label: str) -> _Phrase:
 
 def _phrase(node: Any, phrases: Mapping[int, _Phrase], label: str) -> _Phrase:
     """What a node computes, in the names of quantities. Long ones are given up, so that shared parts cannot double."""
+    if node.op.name == "matmul" and node.size == 1:
+        vectors = [phrases.get(x.serial, _Phrase()) if isinstance(x, Var) else _Phrase() for x in node.inputs]
+        return _Phrase(f"dot({vectors[0].text}, {vectors[1].text})") if all(v.whole for v in vectors) else _Phrase()
     parts = [_operand(x, phrases, label) for x in node.inputs]
     if not all(p.text for p in parts) or sum(len(p.text) for p in parts) > 40:
         return _Phrase()

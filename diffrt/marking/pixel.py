@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd.backward import reachable
-from diffrt.errors import InputError
+from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.explaining.trace import trace
 from diffrt.marking.definitions import Domain
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.quantities import plain
+from diffrt.marking.spelling import spelled
 from diffrt.scene import Scene
 from diffrt.types import Channel, Edges
 
@@ -20,13 +21,16 @@ NEAR = 1e-3
 
 def pixel_derivation(
     scene: Scene, pixel: Sequence[int], channel: Channel = "luminance", cells: int = 1, edges: Edges = "ignore",
-    **claims: Any,
+    output: str = "", **claims: Any,
 ) -> Derivation:  # fmt: skip
-    """The derivation of a pixel; claims: as for Derivation.
+    """The derivation of a pixel. output: the pixel itself, or a named step before it; claims: as for Derivation.
 
     The points are the scene itself, and others nearby at which the pixel sees the same.
     """
     graph = trace(scene, pixel, channel, cells, edges)
+    names = {spelled(n.name): n.name for n in graph.nodes if n.var is not None and (n.given or n.leaf)}
+    if output and output not in {*names, *names.values()}:
+        raise InputError(f"output: there is no quantity {shown(output)}; {did_you_mean(output, list(names))}")
     used = [n.name for n in graph.inputs]
     start = {name: plain(np.array(scene[name])) for name in used}
     steps = _steps(graph.output.var)
@@ -54,8 +58,9 @@ def pixel_derivation(
                 continue
         raise InputError("scene: the pixel sees something else at the least change of the scene")
 
-    inputs = {n: Domain(np.shape(v), -np.inf, np.inf) for n, v in start.items()}
-    return Derivation(build, inputs, [start], draw=draw, **claims)
+    limits = {n: (scene.parameter(n).minimum, scene.parameter(n).maximum) for n in start}
+    inputs = {n: Domain(np.shape(v), *map(float, limits[n])) for n, v in start.items()}
+    return Derivation(build, inputs, [start], draw=draw, output=names.get(output, output), **claims)
 
 
 def _steps(output: Any) -> list[str]:

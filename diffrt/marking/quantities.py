@@ -59,6 +59,7 @@ class Quantities:
         self.vars = dict(named)
         self.calls = calls
         self.nodes = reachable(self.vars.values())
+        self._recorded: tuple[Any, Mapping[int, Any]] | None = None
         self._names: dict[int, str] = {}
         for name, var in self.vars.items():
             self._names.setdefault(var.serial, name)
@@ -157,11 +158,19 @@ class Quantities:
     def rounding(self, name: str, entry: int, of: str, place: int, local: bool) -> float:
         """How far rounding may put an entry of a derivative off: the sum over the steps of its computation of what one
         unit in the last place of each would change (Linnainmaa, 1976). That computation is a graph too."""
-        var, source = self.vars[name], self.vars[of]
-        kept = set(self._names) - {var.serial} if local else {source.serial}
+        source = self.vars[of]
+        # One sweep does for all inputs, and for all quantities just before; those of one are asked for in succession.
+        key = name, entry, "" if local else of if source.op else None
+        if self._recorded is None or self._recorded[0] != key:
+            self._recorded = key, self._recorded_sweep(name, entry, source, local)
+        return rounding_of(self._recorded[1].get(source.serial), place)
+
+    def _recorded_sweep(self, name: str, entry: int, source: Var, local: bool) -> Mapping[int, Any]:
+        """The adjoints of an entry at the quantities before it, as Vars of their own computation."""
+        var = self.vars[name]
+        kept = set(self._names) - {var.serial} if local else {source.serial} if source.op else set()
         spend(8.0 * self._sweep)
-        found = pull_back(self.nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
-        return rounding_of(found.get(source.serial), place)
+        return pull_back(self.nodes, {var.serial: Var(unit_entry(var, entry))}, recorded=True, kept=kept)
 
     def slopes(
         self,

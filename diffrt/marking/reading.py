@@ -33,7 +33,7 @@ import numpy as np
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.files import MIB, read_toml
 from diffrt.marking.claims import LAYOUTS
-from diffrt.marking.definitions import FARTHEST, Build, Domain, Implicit, by_formulas
+from diffrt.marking.definitions import FARTHEST, Build, Domain, Implicit, by_formulas, definitions_in_order
 from diffrt.marking.derivation import LONGEST, Derivation
 from diffrt.marking.formula import CONSTANTS, FUNCTIONS, Formula
 from diffrt.marking.spelling import plain_letters
@@ -55,14 +55,23 @@ MOST_LINES = 1_000
 
 def load_derivation(path: str | Path) -> Derivation:
     """The derivation in a file. Raises InputError, a line for each mistake."""
+    return load_exercise(path, claims=True)[0]
+
+
+def load_exercise(path: str | Path, claims: bool = False) -> tuple[Derivation, dict[str, Any]]:
+    """The derivation in a file, which may have no claims yet, and its tables as they are read.
+
+    claims: whether it must have some. Raises InputError, a line for each mistake.
+    """
+    given = read_toml(path, LARGEST)
     try:
-        return parse_derivation(read_toml(path, LARGEST), Path(path).parent)
+        return parse_derivation(given, Path(path).parent, claims), given
     except InputError as fault:
         raise InputError(*(p if p.startswith(str(path)) else f"{path}: {p}" for p in fault.problems)) from None
 
 
-def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivation:
-    """The derivation that a table says. Raises InputError, a line for each mistake.
+def parse_derivation(given: Mapping[str, Any], folder: Path = Path(), claims: bool = True) -> Derivation:
+    """The derivation that a table says; claims: whether it must have some. Raises InputError, a line for each mistake.
 
     Mistakes in a line of partials, paths or totals are no mistakes of the table: that line's mark tells them.
     """
@@ -79,7 +88,7 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
         problems.append("points: needed: [[points]] with a value for each input")
     elif len(points) > MOST_LINES:
         problems.append(f"points: there are {len(points):,}, allowed: {MOST_LINES:,}")
-    if not any(given.get(t) for t in ("partials", "paths", "totals")):
+    if claims and not any(given.get(t) for t in ("partials", "paths", "totals")):
         problems.append("there is nothing to check: partials, paths and totals are empty")
     if (layout := given.get("layout", "")) not in ("", *LAYOUTS):
         problems.append(f"layout: found {shown(layout)}, needed: {' or '.join(LAYOUTS)}")
@@ -92,12 +101,12 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
         raise InputError(*problems)
     given = _plain(given)
     points, output = given.get("points", []), given.get("output", "")
-    claims = {t: given.get(t, {}) for t in ("partials", "paths", "totals")}
+    lines = {t: given.get(t, {}) for t in ("partials", "paths", "totals")}
     if "scene" in given:
         short, problems = _formulas("short", given.get("short", {}), ())
         if problems:
             raise InputError(*problems)
-        return _of_scene(given["scene"], folder, output=output, short=short, layout=layout, **claims)
+        return _of_scene(given["scene"], folder, output=output, short=short, layout=layout, **lines)
 
     inputs, problems = _inputs(given.get("inputs", {}))
     names = tuple(given.get("inputs", {}))
@@ -128,7 +137,8 @@ def parse_derivation(given: Mapping[str, Any], folder: Path = Path()) -> Derivat
     readings: dict[str, Build] = {name: by_formulas({**formulas, **other}) for name, other in others.items()}
     return Derivation(
         by_formulas(formulas), inputs, at, output=output, readings=readings,
-        define=lambda name, values: formulas[name](values), short=short, layout=layout, **claims,
+        define=lambda name, values: formulas[name](values), short=short, layout=layout,
+        formulas={name: formulas[name] for name in definitions_in_order(formulas)}, **lines,
     )  # fmt: skip
 
 

@@ -5,13 +5,15 @@ most of their parts, so that two values tell: with m(c) the formula with c E in 
 
     c = 1 + (right - m(1)) / (m(2) - m(1))    if m(3) - m(2) = m(2) - m(1)
 
+In what stands below a fraction bar the reciprocal is linear, and the same is asked of it.
+
 If c is -1 at all samples, the sign of E is wrong; if it is 2, a factor is missing; if it is x^2, it is x^2; and if
 (c - 1) E is one number, or a quantity, that was forgotten in a sum. Besides, a few common slips are tried: the sine for
 the cosine, an exponent off by one, the letters of an index swapped.
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,7 +66,7 @@ def repairs(written: "Written", named: Mapping[str, Numbers]) -> Iterator[Diagno
     s, formula, parts = written.s, written.formula, list(written.multiples)
     named = {text: written.at(values, written.few) for text, values in named.items()}
     for node in parts:
-        for new in _slips(node, s):
+        for new in _slips(node, s, _running(formula)):
             if written.right_with(node, new):
                 yield _instead(formula, node, new)
     for node, c in written.multiples.items():
@@ -116,8 +118,15 @@ def _forgotten(difference: Numbers, named: Mapping[str, Numbers]) -> Iterator[st
                 yield f"{'+' if sign > 0 else '-'} {text}"
 
 
-def _slips(node: Any, s: Samples) -> Iterator[ast.AST]:
-    """Common slips undone."""
+def _running(formula: Formula) -> list[str]:
+    """The letters that sums and the like of a formula run over."""
+    calls = [n for n in formula.parts() if isinstance(n, ast.Call) and len(n.args) in (2, 4)]
+    names = [n.args[0].id for n in calls if isinstance(n.args[0], ast.Name)]
+    return [name for name in dict.fromkeys(names) if len(name) == 1]
+
+
+def _slips(node: Any, s: Samples, running: Sequence[str]) -> Iterator[ast.AST]:
+    """Common slips undone. running: letters that sums run over."""
     if isinstance(node, ast.Name | ast.Subscript | ast.Call):
         square = ast.BinOp(node, ast.Pow(), ast.Constant(2))
         yield square
@@ -142,9 +151,15 @@ def _slips(node: Any, s: Samples) -> Iterator[ast.AST]:
         if len(parts) == 2:
             yield ast.Subscript(node.value, ast.Tuple(parts[::-1]))
         for k, part in enumerate(parts):
-            for letter in s.claim.letters if isinstance(part, ast.Name) else ():
-                if letter != part.id:  # type: ignore[attr-defined]
-                    changed = [*parts[:k], ast.Name(letter), *parts[k + 1 :]]
+            for letter in (*s.claim.letters, *running) if isinstance(part, ast.Name) else ():
+                if letter == part.id:  # type: ignore[attr-defined]
+                    continue
+                # Another letter, and a window that stands still: x[k] for x[i + k].
+                indices: list[ast.expr] = [ast.Name(letter)]
+                if running:
+                    indices.append(ast.BinOp(ast.Name(letter), ast.Add(), part))
+                for index in indices:
+                    changed = [*parts[:k], index, *parts[k + 1 :]]
                     yield ast.Subscript(node.value, ast.Tuple(changed) if len(parts) > 1 else changed[0])
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
         yield ast.BinOp(node.right, ast.MatMult(), node.left)
@@ -218,11 +233,17 @@ class Written:
         values = [self.along(tree, self.few, {_C: c}) for c in (1.0, 2.0, 3.0)]
         if any(v is None for v in values):
             return None
-        one, two, three = (np.asarray(v) for v in values)
-        step, size = two - one, np.abs(one) + np.abs(two)
-        if (np.abs(step) <= 1e-9 * size).any() or not same(three - two, step, size):
-            return None
-        return np.asarray(1.0 + (self.at(self.s.right, self.few) - one) / step)
+        right = self.at(self.s.right, self.few)
+        # A formula that is one part over another is linear in the parts above, and its reciprocal in those below.
+        for turned in (False, True):
+            if turned and not all(np.asarray(v).all() for v in (right, *values)):
+                return None
+            with np.errstate(all="ignore"):
+                one, two, three, whole = (1.0 / np.asarray(v) if turned else np.asarray(v) for v in (*values, right))
+            step, size = two - one, np.abs(one) + np.abs(two)
+            if (np.abs(step) > 1e-9 * size).all() and same(three - two, step, size):
+                return np.asarray(1.0 + (whole - one) / step)
+        return None
 
     def values(self, node: ast.AST) -> Numbers | None:
         """The part itself at a few samples, if it is a number there, or one for each entry."""

@@ -17,13 +17,13 @@ _TOKEN = re.compile(
     r"|(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)|(?P<sign>\*\*|<=|>=|==|!=|/(?!/)|[-+*^@(),<>\[\]:.])|\s+|(?P<other>.)"
 )
 
-_SIGNS = str.maketrans({
+SIGNS = str.maketrans({
     "·": "*", "×": "*", "⋅": "*", "∙": "*", "∗": "*", "−": "-", "–": "-", "÷": "/", "≤": "<=", "≥": ">=", "≠": "!=",
     "∂": "d", "∑": "sum", "∏": "prod", "ᵀ": ".T", "ᵢ": "_i", "ⱼ": "_j", "ₖ": "_k",
     **{c: f"^{k}" for k, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}, **{c: f"_{k}" for k, c in enumerate("₀₁₂₃₄₅₆₇₈₉")},
 })  # fmt: skip
 
-_HINTS = {
+HINTS = {
     "=": "write only what stands on the right of it", "|": "write abs(x)", "{": "write x[i] for an index",
     "'": "write A.T for a transposed matrix, and y / x on the left side for a derivative",
     "√": "write sqrt(x)", "/": "write one /",
@@ -31,14 +31,20 @@ _HINTS = {
     "_": "write x[i] for an index",
 }  # fmt: skip
 
-_OPERATORS = ("+", "-", "*", "/", "**", "@", "<", ">", "<=", ">=", "==", "!=", "and", "or", "not")
+OPERATORS = ("+", "-", "*", "/", "**", "@", "<", ">", "<=", ">=", "==", "!=", "and", "or", "not")
 
-_WORDS = ("and", "or", "not", "if", "else")
+WORDS = ("and", "or", "not", "if", "else")
 
 
 def plain_letters(text: str) -> str:
     """A text with Greek letters by their names, and the signs of a keyboard for those of print."""
-    return "".join(_letter(c) for c in text.translate(_SIGNS))
+    return "".join(_letter(c) for c in text.translate(SIGNS))
+
+
+def spelled(name: str) -> str:
+    """The name of a quantity as formulas have it: t_ball for t (ball), crossing_outline_of_ball_2 for crossing, outline
+    of ball (2)."""
+    return re.sub(r"[^\w.]+", "_", re.sub(r"[^\w.]+$", "", name))
 
 
 def _letter(c: str) -> str:
@@ -58,7 +64,7 @@ def python_of(text: str, functions: Container[str]) -> str:
     reader = _Reader(_tokens(plain_letters(" ".join(text.split()))), functions)
     while reader.left():
         reader.step()
-    if reader.out and reader.out[-1] in _OPERATORS:
+    if reader.out and reader.out[-1] in OPERATORS:
         raise ValueError(f"something is missing at the end, after {reader.out[-1].replace('**', '^')}")
     return " ".join(reader.out)
 
@@ -69,16 +75,16 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         kind, piece = match.lastgroup, match.group()
         if kind == "other":
             what = piece if piece.isprintable() else f"the character U+{ord(piece):04X}"
-            raise ValueError(f"{what} is not allowed in a formula; {_HINTS.get(piece, 'leave it out')}")
+            raise ValueError(f"{what} is not allowed in a formula; {HINTS.get(piece, 'leave it out')}")
         if kind is None:
             # x^2 y is a product, e^2x is not clear.
             if len(found) > 1 and found[-1][0] == "number" and found[-2][1] in ("^", "**"):
                 found.append(("pause", ""))
             continue
         if kind == "name" and keyword.iskeyword(piece):
-            if piece not in (*_WORDS, "lambda"):
+            if piece not in (*WORDS, "lambda"):
                 raise ValueError(f"{piece} is not allowed in a formula")
-            kind = "word" if piece in _WORDS else "name"
+            kind = "word" if piece in WORDS else "name"
         found.append((kind, piece))
     return found
 

@@ -18,7 +18,7 @@ A scene never changes; `replace` and `unpack` make a new one:
     scene = scene.unpack(["ball.center", "ball.radius"], scene.pack(["ball.center", "ball.radius"]) + step)
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, product
 from os import PathLike
@@ -307,6 +307,7 @@ class Scene:
         *,
         width: int | None = None,
         height: int | None = None,
+        crop: Sequence[int] | None = None,
         **parts: Any,
     ) -> "Scene":
         """A scene in which something is different: numbers, materials, the size of the image, or whole parts.
@@ -317,17 +318,18 @@ class Scene:
         values: by path: for a parameter what a Scene may be made with: a number, a sequence or array (3,), or a Var of
         the parameter's shape; for a shape, a light, the camera or a material, another object in its place. What stands
         for a pattern holds for all that it matches, but for those that have a value by their own name. width, height:
-        of the image in pixels. parts: what a Scene is made of, by its name there.
+        of the whole picture in pixels. crop: the part of it that is the image: x, y, width and height, or () for all.
+        parts: what a Scene is made of, by its name there.
         Raises InputError, one line per mistake, for an unknown path, two paths that overlap, and values that a scene
         file could not hold either.
         """
         if not isinstance(values, Mapping):
             raise InputError(f'replace: found {shown(values)}, needed: values by path, such as {{"ball.radius": 2.0}}')
         if parts:
-            known = dict.fromkeys(("width", "height", *self.parts, *Document.model_fields))
+            known = dict.fromkeys(("width", "height", "crop", *self.parts, *Document.model_fields))
             if unknown := [name for name in parts if name not in known]:
                 raise InputError(*(f"replace: {name}: unknown; {did_you_mean(name, known)}" for name in unknown))
-            return Scene(**{**self.parts, **parts}).replace(values, width=width, height=height)
+            return Scene(**{**self.parts, **parts}).replace(values, width=width, height=height, crop=crop)
         things = {
             path: value for path, value in values.items()
             if isinstance(value, Kind | Mapping) or path in self._textures
@@ -363,6 +365,8 @@ class Scene:
         for name, number in (("width", width), ("height", height)):
             if number is not None:
                 self._put(changed, f"camera.{name}", number)
+        if crop is not None:
+            changed.setdefault("camera", self._given("camera", self._tables["camera"]))["crop"] = crop
         return self._with(changed, problems)
 
     def _put(self, changed: dict[str, Any], path: str, value: Any, index: int | None = None) -> bool:

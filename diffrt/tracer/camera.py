@@ -1,24 +1,56 @@
-"""From image coordinates to rays, for any camera: it is six vectors (`Camera.vectors`)."""
+"""From image coordinates to rays, for any camera: it is six vectors, or eight with a lens (`Camera.vectors`)."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from diffrt.autograd import stack
-from diffrt.kinds.vectors import normalize
+from diffrt.kinds.cameras.lens import undistort
+from diffrt.kinds.vectors import dot, normalize
 
 
-def from_row(camera: Any, row: int) -> Any:
-    """The vectors of a camera whose image begins at a row: it is the same one, with y counted from there.
+def part_of(camera: Any, x: float, y: float, factor: int = 1) -> Any:
+    """The vectors of a camera whose image is a part of another's: image coordinates begin at (x, y) of that one, and a
+    pixel is `factor` of its pixels wide and high.
 
-    camera: an array or a Var (3, 6).
+    camera: an array or a Var (3, 6) or (3, 8).
     """
-    o0, ox, oy, d0, dx, dy = (camera[:, i] for i in range(6))
-    return stack([o0 + float(row) * oy, ox, oy, d0 + float(row) * dy, dx, dy], 1)
+    o0, ox, oy, d0, dx, dy, *lens = (camera[:, i] for i in range(camera.shape[1]))
+    o0, d0 = o0 + float(x) * ox + float(y) * oy, d0 + float(x) * dx + float(y) * dy
+    return stack([o0, float(factor) * ox, float(factor) * oy, d0, float(factor) * dx, float(factor) * dy, *lens], 1)
+
+
+def cropped(camera: Any, crop: Sequence[int]) -> Any:
+    """The vectors of a camera whose image is a crop of the picture, as it is given in scenes; empty for no crop."""
+    return part_of(camera, crop[0], crop[1]) if crop else camera
 
 
 def rays(camera: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """Origins and unit directions (3, N) of the rays through image points.
 
-    camera: the vectors, (3, 6, 1). x, y: image coordinates (N,), in pixels.
+    camera: the vectors, (3, 6, 1) or (3, 8, 1). x, y: image coordinates (N,), in pixels.
     """
-    o0, ox, oy, d0, dx, dy = (camera[:, i] for i in range(6))
-    return o0 + x * ox + y * oy, normalize(d0 + x * dx + y * dy)
+    o0, ox, oy, d0, dx, dy, *lens = (camera[:, i] for i in range(camera.shape[1]))
+    o, d = o0 + x * ox + y * oy, d0 + x * dx + y * dy
+    if lens:
+        axis, coefficients = lens
+        aside = d - axis
+        square = dot(aside, aside)
+        d = axis + undistort(coefficients[0] * square, coefficients[1] * square * square) * aside
+    return o, normalize(d)
+
+
+def through_lens(camera: Any, d: Any) -> tuple[Any, Any, Any]:
+    """Where a camera with a lens shows the directions d (3, N), whose part along the axis is 1: image coordinates (N,),
+    nan beyond what it shows, and how many times more a pixel covers there than without the lens, at the most.
+
+    camera: an array (3, 8).
+    """
+    _, _, _, d0, dx, dy, axis, (k1, k2, _) = camera.T
+    aside = d - axis[:, None]
+    square = np.sum(aside * aside, 0)
+    grows, slope = 1.0 + square * (k1 + k2 * square), 1.0 + square * (3.0 * k1 + 5.0 * k2 * square)
+    x, y, _ = np.linalg.solve(np.stack([dx, dy, axis], 1), (axis - d0)[:, None] + grows * aside)
+    shown = slope > 0.0
+    return np.where(shown, x, np.nan), np.where(shown, y, np.nan), 1.0 / np.minimum(grows, slope)

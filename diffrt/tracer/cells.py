@@ -18,12 +18,14 @@ cell and those around it are divided down to `junction_depth`.
 Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so that their places are integers.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.tracer.camera import through_lens
+from diffrt.tracer.crossings import Crossings, Sides, find_crossings
 from diffrt.tracer.tables import Tables
 from diffrt.tracer.visibility import Labels, Visibility
 
@@ -218,14 +220,20 @@ class _Level:
 class Cells:
     """The cells that the image is made of.
 
-    corners: what is known at the lattice points. grid: the labels of the cells of the grid, row by row, -1 for those
-    that are divided or mixed. The smaller cells that are not mixed: x, y of the middle, size of the side, in pixels,
-    label, pixel, key (which names a cell), (n,) each. The mixed ones: at, the ids of the corners, clockwise from the
-    top left, (4, m), and mixed_size, mixed_pixel, mixed_key, (m,). unresolved: the number of shapes in view that are
-    too small for the smallest cells. per_pixel: cells of the grid per pixel side.
+    grid: the labels of the cells of the grid, row by row, -1 for those that are divided or mixed.
+    The smaller cells that are not mixed: x, y of the middle, size of the side, in pixels, label, pixel, key (which
+    names a cell), (n,) each. The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise
+    from there, (4, m), mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none,
+    (4, m). crossings: those. per_pixel: cells of the grid per pixel side. unresolved: the number of shapes in view that
+    are too small for the smallest cells.
+
+    Where the edges of a mixed cell join (`regions.py`): bent, the cells through which one edge goes, its two crossings
+    (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
+    crossing of each (2, number), where they do, and what x and y move by for each switching function, xx, xy, yx, yy,
+    (4, number); loose: the others.
+    unproved: the area, in pixels, in which more may be seen; None if no proof was asked for.
     """
 
-    corners: Corners
     grid: Labels
     x: Floats
     y: Floats
@@ -233,12 +241,46 @@ class Cells:
     label: Labels
     pixel: Integers
     key: Integers
-    at: NDArray[np.int32]
+    corner_x: Floats
+    corner_y: Floats
+    corner_label: Labels
     mixed_size: Floats
     mixed_pixel: Integers
     mixed_key: Integers
-    unresolved: int
+    side: Integers
+    crossings: Crossings
     per_pixel: int
+    loose: Integers
+    bent: Integers
+    chord: Integers
+    bends: Crossings
+    meeting: Integers
+    meeting_pair: Integers
+    meeting_x: Floats
+    meeting_y: Floats
+    meeting_inverse: Floats
+    unresolved: int = 0
+    unproved: float | None = None
+
+    def with_mixed(self, which: Integers) -> "Cells":
+        """The same with some of the mixed cells only."""
+        side = self.side[:, which]
+        used = np.unique(side[side >= 0])
+        number = np.full(len(self.crossings.s) + 1, -1)  # -1 stays
+        number[used] = np.arange(len(used))
+        place = np.full(len(self.mixed_size), -1)
+        place[which] = np.arange(len(which))
+        bent, meeting = (np.flatnonzero(place[cells] >= 0) for cells in (self.bent, self.meeting))
+        loose = place[self.loose]
+        return replace(
+            self, corner_x=self.corner_x[which], corner_y=self.corner_y[which],
+            corner_label=self.corner_label[:, which],
+            mixed_size=self.mixed_size[which], mixed_pixel=self.mixed_pixel[which], mixed_key=self.mixed_key[which],
+            side=number[side], crossings=self.crossings[used], loose=loose[loose >= 0], bent=place[self.bent[bent]],
+            chord=number[self.chord[:, bent]], bends=self.bends[bent], meeting=place[self.meeting[meeting]],
+            meeting_pair=number[self.meeting_pair[:, meeting]], meeting_x=self.meeting_x[meeting],
+            meeting_y=self.meeting_y[meeting], meeting_inverse=self.meeting_inverse[:, meeting],
+        )  # fmt: skip
 
 
 def divide(
@@ -297,10 +339,30 @@ def divide(
     at, cut = np.concatenate(ats, 1), np.concatenate(mixed)
     whole = ~cut
     first, half = at[0, whole], 0.5 * side[whole]
+    crossings, number = _cross(view, corners, at[:, cut])
+    corner, none = at[0, cut], np.zeros(0, np.int64)
     return Cells(
-        corners, labels, corners.x[first] + half, corners.y[first] + half, side[whole], corners.label[first],
-        pixel[whole], key[whole], at[:, cut], side[cut], pixel[cut], key[cut], unresolved, cells,
+        labels, corners.x[first] + half, corners.y[first] + half, side[whole], corners.label[first], pixel[whole],
+        key[whole], corners.x[corner], corners.y[corner], corners.label[at[:, cut]], side[cut], pixel[cut], key[cut],
+        number, crossings, cells, np.arange(len(corner)), none, np.zeros((2, 0), np.int64), crossings[none], none,
+        np.zeros((2, 0), np.int64), np.zeros(0), np.zeros(0), np.zeros((4, 0)), unresolved,
     )  # fmt: skip
+
+
+def _cross(view: Visibility, corners: Corners, at: NDArray[np.int32]) -> tuple[Crossings, Integers]:
+    """The crossings on the sides of mixed cells, of which at holds the ids of the corners, (4, n), and which of them
+    each side has, -1 for none, (4, n). A side that two cells share has one crossing."""
+    ends = at.astype(np.int64)[SIDES]
+    label = corners.label[ends]
+    crossed = label[:, 0] != label[:, 1]
+    total = len(corners.x)
+    names, number = np.unique((ends[:, 0] * total + ends[:, 1])[crossed], return_inverse=True)
+    side = np.full(crossed.shape, -1)
+    side[crossed] = number.ravel()
+    begin, end = names // total, names % total
+    x, y = corners.x[begin], corners.y[begin]
+    segments = Sides(x, y, corners.x[end] - x, corners.y[end] - y)
+    return find_crossings(view, segments, corners.label[begin], corners.label[end]), side
 
 
 def _level(corners: Corners, keys: Integers, at: Integers) -> _Level:
@@ -438,7 +500,7 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
     With o + z d the ray of (x, y), both linear in x and y, p solves (ox | oy | d0) (x, y, z) = p - o0 for an
     orthographic camera, and (dx | dy | d0) (z x, z y, z) = p - o0 for a perspective one.
     """
-    o0, ox, oy, d0, dx, dy = camera.T
+    o0, ox, oy, d0, dx, dy, *lens = camera.T
     if dx.any():
         x, y, z = np.linalg.solve(np.stack([dx, dy, d0], 1), p - o0[:, None])
         z = np.where(z > 0.0, z, np.nan)
@@ -448,6 +510,9 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
         x, y, z = np.linalg.solve(np.stack([ox, oy, d0], 1), p - o0[:, None])
         step = np.linalg.norm(ox) + 0.0 * z
     d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
+    if lens:
+        x, y, larger = through_lens(camera, d)
+        step = step * larger
     return x, y, step, d / np.linalg.norm(d, axis=0)
 
 

@@ -24,7 +24,7 @@ digits or more in all scenes that we know, and one that is rounding is another n
 slope is counted as one without a switching function, and so is one of two faces in the same place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -34,29 +34,26 @@ from numpy.typing import NDArray
 from diffrt.autograd import add_at, root, take
 from diffrt.compiler import Engine, Segments, kernel, search
 from diffrt.compiler.structures import put_together, take_apart
-from diffrt.tracer.cells import Corners
 from diffrt.tracer.switching import (
-    BORDER,
-    DISTANCE,
-    INSIDE,
-    START,
-    TILE,
+    NEAR,
     BlockerSetting,
     CrossingRow,
     Met,
     Piece,
     Place,
+    Point,
     RayRow,
     Segment,
     blockers,
     casting,
+    meet,
     solve,
     switching,
 )
 from diffrt.tracer.tables import Columns, Tables, Tile
-from diffrt.tracer.visibility import Labels, Signatures, Visibility, alike
+from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labels, Signatures, Visibility, alike
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
 BISECTIONS = 2
@@ -84,6 +81,7 @@ class Switches(Columns):
     shape: Integers
     other: Integers
     side: Floats
+    border: Integers
     found: NDArray[np.bool_]
     steady: NDArray[np.bool_]
 
@@ -108,7 +106,7 @@ class Sides(Columns):
 
 
 @dataclass(frozen=True)
-class Crossings:
+class Crossings(Columns):
     """N crossings: the sides that they are on, their positions there (N,), the labels of the signatures that hold the
     path up to the ray that changes, all signatures, and the switching functions."""
 
@@ -118,20 +116,30 @@ class Crossings:
     signatures: Signatures
     switches: Switches
 
+    def __getitem__(self, which: Any) -> "Crossings":
+        """Some of them."""
+        return Crossings(self.segments[which], self.s[which], self.path[which], self.signatures, self.switches[which])
 
-def find_crossings(view: Visibility, corners: Corners, begin: Integers, end: Integers) -> Crossings:
+
+def joined(view: Visibility, parts: Sequence[Crossings]) -> Crossings:
+    """Crossings that were found one after another."""
+    parts = [find_crossings(view, Sides(*np.zeros((4, 0))), *np.zeros((2, 0), np.int32)), *parts]
+    return Crossings(
+        _joined([part.segments for part in parts]), np.concatenate([part.s for part in parts]),
+        np.concatenate([part.path for part in parts]), view.signatures, _joined([part.switches for part in parts]),
+    )  # fmt: skip
+
+
+def find_crossings(view: Visibility, segments: Sides, before: Labels, after: Labels) -> Crossings:
     """The crossings on sides whose ends differ.
 
-    begin, end: ids of the corners of the sides, (N,). A crossing whose switching function is not found stays where
-    bisection has it.
+    before, after: the labels of the ends (N,). A crossing whose switching function is not found stays where bisection
+    has it.
     """
-    segments = Sides(
-        corners.x[begin], corners.y[begin], corners.x[end] - corners.x[begin], corners.y[end] - corners.y[begin]
-    )
-    before, after = corners.label[begin], corners.label[end]
-    low, high = np.zeros(len(begin)), np.ones(len(begin))
-    s, switches = np.full(len(begin), 0.5), _no_switches(len(begin))
-    pending = np.arange(len(begin))
+    after = after.copy()
+    low, high = np.zeros(len(before)), np.ones(len(before))
+    s, switches = np.full(len(before), 0.5), _no_switches(len(before))
+    pending = np.arange(len(before))
     for round in range(ROUNDS):
         if not pending.size:
             break
@@ -173,7 +181,7 @@ class _Pieces(Columns):
 def _no_switches(size: int) -> Switches:
     bounce, light, function, shape, other = np.zeros((5, size), np.int64)
     no = np.zeros(size, bool)
-    return Switches(bounce, light, function, shape, other, np.ones((2, size)), no, no.copy())
+    return Switches(bounce, light, function, shape, other, np.ones((2, size)), other - 1, no, no.copy())
 
 
 def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers, Integers]:
@@ -252,7 +260,7 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
         kind = np.full(len(columns), function)
         asked = asked & ((shape >= 0) | (function == BORDER))
-        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), asked, asked)
+        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), none, asked, asked)
 
     ray = np.where(path, bounce, 0)
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
@@ -276,9 +284,10 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
     ]
 
 
-def _joined(parts: list[Switches]) -> Switches:
+def _joined(parts: Sequence[Any]) -> Any:
     """The columns of all parts, one after the other."""
-    return Switches(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Switches)))
+    kind = type(parts[0])
+    return kind(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(kind)))
 
 
 @dataclass(frozen=True)
@@ -293,7 +302,14 @@ def _group(tables: Tables, signatures: Signatures, path: Labels, switches: Switc
     """Crossings by row. path: the labels of the signatures that hold the paths."""
     sides = (switches.side > 0).astype(np.int64)
     first, which = alike(
-        path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, *sides
+        path,
+        switches.bounce,
+        switches.light,
+        switches.function,
+        switches.shape,
+        switches.other,
+        switches.border,
+        *sides,
     )
     return _Group(crossing_row(tables, signatures[path[first]], switches[first]), Segments(which, len(first)))
 
@@ -319,7 +335,7 @@ def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> Cross
     )  # fmt: skip
     compared = np.where(switches.function == DISTANCE, switches.other, -1)
     shape, other = (
-        _met(tables, f, side, start, start_side)
+        _met(tables, f, side, start, start_side, switches.border)
         for f, side in zip((switches.shape, compared), switches.side, strict=True)
     )
     return CrossingRow(ray, switches.function.astype(float), shape, other, _tile(tables, switches))
@@ -340,7 +356,7 @@ def _tile(tables: Tables, switches: Switches) -> Tile | None:
     return Tile(kind, numbers)
 
 
-def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats) -> Met:
+def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats, border: Integers) -> Met:
     """Faces that rays may meet; face: -1 for none."""
     kind, shape = tables.face(face)
     starts = (face >= 0) & (face == start)
@@ -348,7 +364,7 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
     meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
     back = np.array([*(f.back for f in tables.kinds.faces), 0])[kind.astype(int)]
     meets &= (back == 0) | (face + back != start)
-    return Met(kind, shape, side, starts.astype(float), meets.astype(float))
+    return Met(kind, shape, side, starts.astype(float), meets.astype(float), border.astype(float))
 
 
 def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
@@ -358,10 +374,11 @@ def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Float
     tables = view.tables
     group = _group(tables, view.signatures, pieces.before, switches)
     piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
-    roots, changes, *side, steady = search(
+    roots, changes, *side, steady, border = search(
         solve, tables.kinds, tables.camera, group.row, piece, None, view.engine, group.segments
     )
-    return roots, changes > 0.5, replace(switches, side=np.array(side), steady=steady > 0.5)
+    found = replace(switches, side=np.array(side), border=border.astype(np.int64), steady=steady > 0.5)
+    return roots, changes > 0.5, found
 
 
 def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Integers]:
@@ -370,7 +387,7 @@ def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Intege
     asked = np.flatnonzero(light >= 0)
     none = np.zeros(len(asked), np.int64)
     plain = Switches(
-        none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none == 0, none == 0
+        none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none - 1, none == 0, none == 0
     )
     tables = view.tables
     group = _group(tables, view.signatures, pieces.before[asked], plain)
@@ -382,10 +399,66 @@ def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Intege
     return list(found)
 
 
-def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
+def functions_of(crossings: Crossings) -> Integers:
+    """A number for each crossing, the same for those of one switching function, (N,)."""
+    switches, signatures = crossings.switches, crossings.signatures
+    bounces = np.arange(len(signatures.face))[:, None]
+    face, side = signatures.face[:, crossings.path], signatures.side[:, crossings.path]
+    before = (bounces < switches.bounce) | (switches.light >= 0)
+    # Which distance is compared with which depends on the end that the side begins at.
+    apart = switches.function == DISTANCE
+    pair = np.sort([switches.shape, switches.other], 0)
+    shape, other = np.where(apart & (switches.other >= 0), pair, [switches.shape, switches.other])
+    columns = (switches.bounce, switches.light, switches.function, shape, other, switches.border)
+    return alike(*columns, *np.where(before, face, -1), *np.where(before, side, 0))[1]
+
+
+def chord_normal(px: Any, py: Any, qx: Any, qy: Any) -> tuple[Segment, Any, Any]:
+    """A segment across the middle of the chord from (px, py) to (qx, qy), half of it long on either side, at right
+    angles; and the middle."""
+    mx, my = 0.5 * (px + qx), 0.5 * (py + qy)
+    nx, ny = 0.5 * (py - qy), 0.5 * (qx - px)
+    return Segment(mx - nx, my - ny, 2.0 * nx, 2.0 * ny), mx, my
+
+
+def find_bends(view: Visibility, crossings: Crossings, segments: Sides) -> tuple[Crossings, NDArray[np.bool_]]:
+    """Where the edges of crossings cross other segments, and whether they do."""
+    size = len(crossings.s)
+    pieces = _Pieces(segments, np.zeros(size), np.ones(size), crossings.path, crossings.path)
+    s, there, switches = _roots(view, pieces, crossings.switches)
+    return Crossings(segments, s, crossings.path, view.signatures, switches), there & switches.steady
+
+
+def find_meetings(
+    view: Visibility, first: Crossings, second: Crossings, x: Floats, y: Floats
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Where the edges of two crossings meet: x, y near the given points (N,), what they move by for each of the
+    switching functions, (4, N), and whether they meet."""
+    if not len(x):
+        return x, y, np.zeros((4, 0)), np.zeros(0, bool)
+    tables = view.tables
+    rows = tuple(crossing_row(tables, view.signatures[each.path], each.switches) for each in (first, second))
+    segments = Segments(np.arange(len(x)), len(x))
+    x, y, *inverse, step, same = search(
+        meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments
+    )
+    return x, y, np.array(inverse), (step <= NEAR) & (same > 0.5)
+
+
+def at_points(tables: Tables, crossings: Crossings, x: Floats, y: Floats, engine: Engine) -> Any:
+    """The switching functions of crossings at points of the image, (N,); a Var if the scene holds one."""
+    if not len(x):
+        return np.zeros(0)
+    group = _group(tables, crossings.signatures, crossings.path, crossings.switches)
+    zero = np.zeros(len(x))
+    place = Place(zero, Segment(x, y, zero, zero))
+    return kernel(switching, tables.kinds, tables.camera, group.row, place, engine, group.segments)
+
+
+def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment: Segment | None = None) -> Any:
     """The positions of the crossings on their sides as functions of the scene, (N,); a Var if the scene holds one.
 
-    A crossing without a switching function does not move.
+    segment: the sides, if they move with the scene too. A crossing without a switching function does not move.
     """
     known = np.flatnonzero(crossings.switches.found)
     if not known.size:
@@ -393,16 +466,17 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine) -> Any:
     group = _group(tables, crossings.signatures, crossings.path[known], crossings.switches[known])
     rows = np.full(len(crossings.s), -1)
     rows[known] = group.segments.rows
-    segments, segment = Segments(rows, group.segments.count), crossings.segments.segment
-    skeleton, fields = take_apart(group.row)
+    segments = Segments(rows, group.segments.count)
+    skeleton, fields = take_apart((segment or crossings.segments.segment, tables.camera, group.row))
 
-    def g(s: Any, camera: Any, *fields: Any) -> Any:
-        row = put_together(skeleton, fields)
+    def g(s: Any, *fields: Any) -> Any:
+        segment, camera, row = put_together(skeleton, fields)
         return kernel(switching, tables.kinds, camera, row, Place(s, segment), engine, segments)
 
     # Where there is no switching function the slope of g is zero, and the root does not move.
-    return root(g, crossings.s, tables.camera, *fields)
+    return root(g, crossings.s, *fields)
 
 
-__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "crossing_row",
-           "differentiable", "find_crossings"]  # fmt: skip
+__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "at_points",
+           "chord_normal", "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings",
+           "functions_of", "joined"]  # fmt: skip

@@ -33,7 +33,7 @@ from diffrt.compiler import choose_engine
 from diffrt.errors import InputError
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
-from diffrt.tracer.renderer import Settings, by_regions, find_topology, jacobian, require_memory_for
+from diffrt.tracer.renderer import Part, Settings, by_regions, find_topology, jacobian, require_memory_for, window_of
 from diffrt.tracer.tables import build_tables
 
 STEP = 1e-3
@@ -303,11 +303,15 @@ def _kinks(one_sided: dict[float, _OneSided], scale: float) -> Any:
 def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None) -> _Rendered:
     """The image of a scene, or some pixels of it, and the topology of its pixels as numbers (height, width)."""
     with np.errstate(all="ignore"):
-        tables = build_tables(scene)
-        engine = choose_engine()
-        topology = find_topology(tables, scene, scene.camera.size, settings, engine, only)
-        image = np.asarray(by_regions(tables, topology, scene.camera.size, settings.cells, engine))
-    return image, topology.fingerprint(image.shape[1]).reshape(image.shape[:2])
+        window, engine = window_of(scene, Part()), choose_engine()
+        tables = window.seen(build_tables(scene))
+        if only is not None:
+            around = [(s.start, n - s.stop) for s, n in zip(window.inner, window.size[::-1], strict=True)]
+            only = np.pad(only, around, mode="edge")
+        topology = find_topology(tables, scene, window.size, settings, engine, only)
+        image = np.asarray(by_regions(tables, topology, window.size, settings.cells, engine))
+    fingerprint = topology.fingerprint(image.shape[1]).reshape(image.shape[:2])
+    return image[window.inner], fingerprint[window.inner]
 
 
 def _ratio(part: float, whole: float) -> float:

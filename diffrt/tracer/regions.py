@@ -1,19 +1,28 @@
 """Regions: a cell with an edge in it is cut, one sample for each signature at its corners.
 
-Let J be the mean of the cell's crossings, weighted by w = s (1 - s) + 1e-12, s the position of each on its side.
-Each corner owns the quadrilateral of itself, a point on the next side, J, and a point on the side before; the point
-is the crossing of that side if it has one, else its middle.
+The cell has a *joint* J, and each corner owns the quadrilateral of itself, a point on the next side, J, and a point on
+the side before; the point is the crossing of that side if it has one, else its middle.
 
          corner -- next ----.        The quadrilaterals of corners with equal signatures are one region: their
            |          \\     |        areas and moments add up, and the sample is at the centroid. The areas of the
         previous ----- J    |        regions sum to that of the cell, and one rule serves every case: one edge, a
-           |                |        cut corner, a junction, a saddle. The weights keep J, and the merging keeps the
-           '----------------'        centroid, continuous when a crossing passes a corner.
+           |                |        cut corner, a junction, a saddle.
+           '----------------'
+
+Where the joint is:
+
+- An edge that goes through a cell, from P to Q, passes the middle M of its chord at a distance, the *bend*; the area
+  between a parabola and its chord is 2/3 of chord times bend, that of the triangle P, J, Q if J is 4/3 of the bend from
+  M.
+- Where two edges meet in a cell, J is there: both of their switching functions are zero.
+- Elsewhere, in cells that are not halved any more, J is the mean of the crossings, weighted by s (1 - s) + 1e-12, s the
+  position of each on its side. The weights keep J continuous when a crossing passes a corner.
 
 A centroid integrates a linear function over its region exactly. All of it is arithmetic on the crossings, which
 move with the scene.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +31,9 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import concatenate, detach, greater, less, stack, take, where
 from diffrt.compiler import Engine, kernel
-from diffrt.tracer.cells import SIDES, Cells
+from diffrt.tracer.cells import Cells
+from diffrt.tracer.crossings import chord_normal
+from diffrt.tracer.switching import Segment
 from diffrt.tracer.visibility import Labels
 
 AT_CORNERS = 1e-8
@@ -35,14 +46,10 @@ Integers = NDArray[np.int64]
 class Regions:
     """The regions of all mixed cells, n in number, without their geometry.
 
-    begin, end: ids of the corners at the ends of the m sides with a crossing, (m,). cell: the mixed cell that a region
-    is of, (n,).
-    side: the crossings on the four sides of the cell, m for none, (4, n). member: whether the region holds each
-    corner, (4, n). label: of its signature, (n,).
+    cell: the mixed cell that a region is of, (n,). side: the crossings on the four sides of the cell, -1 for none,
+    (4, n). member: whether the region holds each corner, (4, n). label: of its signature, (n,).
     """
 
-    begin: Integers
-    end: Integers
     cell: Integers
     side: Integers
     member: NDArray[np.bool_]
@@ -50,53 +57,112 @@ class Regions:
 
 
 def find_regions(cells: Cells) -> Regions:
-    """The regions of the mixed cells. A side that two cells share has one crossing."""
-    at = cells.at.astype(np.int64)
-    label = cells.corners.label[at]
-    ends = at[SIDES]
-    crossed = label[SIDES][:, 0] != label[SIDES][:, 1]
-    total = len(cells.corners.x)
-    names = ends[:, 0] * total + ends[:, 1]
-    sides, number = np.unique(names[crossed], return_inverse=True)
-    side = np.full(crossed.shape, len(sides))
-    side[crossed] = number.ravel()
+    """The regions of the mixed cells."""
+    label = cells.corner_label
     # A corner starts a region if no corner before it has the same signature.
     first = np.array([~(label[:k] == label[k]).any(0) for k in range(4)])
     start, place = np.nonzero(first)
-    return Regions(
-        sides // total, sides % total, place, side[:, place], label[:, place] == label[start, place],
-        label[start, place],
-    )  # fmt: skip
+    return Regions(place, cells.side[:, place], label[:, place] == label[start, place], label[start, place])
 
 
-def place_regions(cells: Cells, regions: Regions, s: Any, engine: Engine) -> Any:
+def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: Engine | None) -> Any:
     """Centroid and area of the regions, x, y and area as (3, n), in pixels.
 
-    s: the position of each crossing on its side, (m,).
+    s: the position of each crossing on its side, (m,). joints: of the mixed cells, x and y in pixels, (2, mixed).
+    engine: None for a graph of every op.
     """
-    corner = cells.at[0, regions.cell]
     padded = concatenate([s, [0.5]])
     cut = Cut(
-        tuple(take(padded, side) for side in regions.side),
-        regions.side < len(regions.begin),
+        tuple(take(padded, np.where(side < 0, len(padded) - 1, side)) for side in regions.side),
         regions.member,
-        cells.corners.x[corner],
-        cells.corners.y[corner],
+        tuple(take(joints[axis], regions.cell) for axis in range(2)),
+        cells.corner_x[regions.cell],
+        cells.corner_y[regions.cell],
         cells.mixed_size[regions.cell],
     )
-    return kernel(region, None, None, None, cut, engine)
+    return _mapped(region, cut, engine)
+
+
+def place_joints(
+    cells: Cells, s: Any, bends: Callable[[Segment], Any], meetings: Callable[[], Any], engine: Engine | None
+) -> Any:
+    """The joints of the mixed cells, x and y in pixels, (2, mixed).
+
+    s: the position of each crossing on its side, (m,). bends: from segments across edges to the positions of the edges
+    on them. meetings: gives the switching functions of the two edges at each meeting, (2, number).
+    """
+    found, places = [], []
+    if cells.loose.size:
+        padded, side = concatenate([s, [0.5]]), cells.side[:, cells.loose]
+        ends = Ends(
+            tuple(take(padded, np.where(own < 0, len(padded) - 1, own)) for own in side), side >= 0,
+            cells.corner_x[cells.loose], cells.corner_y[cells.loose], cells.mixed_size[cells.loose],
+        )  # fmt: skip
+        found.append(_mapped(mean_crossing, ends, engine))
+        places.append(cells.loose)
+    if cells.bent.size:
+        px, py, qx, qy = (part for own in cells.chord for part in _at(cells, s, own))
+        across, mx, my = chord_normal(px, py, qx, qy)
+        bend = (2.0 * bends(across) - 1.0) * (4.0 / 3.0)
+        found.append(stack([mx + 0.5 * bend * across.dx, my + 0.5 * bend * across.dy]))
+        places.append(cells.bent)
+    if cells.meeting.size:
+        first, second = meetings()
+        xx, xy, yx, yy = cells.meeting_inverse
+        found.append(
+            stack([cells.meeting_x - (xx * first + xy * second), cells.meeting_y - (yx * first + yy * second)])
+        )
+        places.append(cells.meeting)
+    order = np.argsort(np.concatenate(places))
+    return take(concatenate(found, 1), order, 1)
+
+
+def _mapped(function: Callable[..., Any], samples: Any, engine: Engine | None) -> Any:
+    """A kernel without setting, uniforms and rows; without an engine its ops stand in the graph one by one."""
+    if engine is None:
+        return function(None, None, None, samples)
+    return kernel(function, None, None, None, samples, engine)
+
+
+def _at(cells: Cells, s: Any, which: Integers) -> tuple[Any, Any]:
+    """Where some crossings are."""
+    return cells.crossings.segments[which].at(take(s, which))
+
+
+class Ends(NamedTuple):
+    """The crossings of a mixed cell, as in `Cut`, and which sides have one, (4, n)."""
+
+    crossings: tuple[Any, ...]
+    crossed: Any
+    x: Any
+    y: Any
+    size: Any
+
+
+def mean_crossing(setting: None, uniforms: None, rows: None, ends: Ends) -> Any:
+    """The weighted mean of the crossings of cells, (2, n)."""
+    (top, right, bottom, left), crossed, x, y, size = ends
+    weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate((top, right, bottom, left))]
+    # Where all crossings are at corners, as in a symmetric scene, their weights are rounding: J goes with the
+    # crossings alone.
+    at_corners = less(weights[0] + weights[1] + weights[2] + weights[3], AT_CORNERS)
+    weights = [where(at_corners, detach(w), w) for w in weights]
+    total = weights[0] + weights[1] + weights[2] + weights[3]
+    jx = (weights[0] * top + weights[1] + weights[2] * bottom) / total
+    jy = (weights[1] * right + weights[2] + weights[3] * left) / total
+    return stack([x + size * jx, y + size * jy])
 
 
 class Cut(NamedTuple):
     """One region of each of n cells.
 
-    crossings: the positions of those on the top, right, bottom and left side, (n,) each. crossed, member: whether these
-    sides have a crossing, and whether the region holds the corners, (4, n). x, y: of the top left corner; size: (n,).
+    crossings: the positions of those on the top, right, bottom and left side, 0.5 where there is none, (n,) each.
+    member: whether the region holds the corners, (4, n). joint: x and y; x, y: of the top left corner; size: (n,).
     """
 
     crossings: tuple[Any, ...]
-    crossed: Any
     member: Any
+    joint: tuple[Any, ...]
     x: Any
     y: Any
     size: Any
@@ -109,15 +175,8 @@ def region(setting: None, uniforms: None, rows: None, cut: Cut) -> Any:
     at (j, k). The quadrilateral is two triangles at the corner, of areas a k / 2 and b j / 2, whose moments are these
     areas times (a + j, k) / 3 and (j, k + b) / 3.
     """
-    (top, right, bottom, left), crossed, member, x, y, size = cut
-    weights = [where(crossed[i], s * (1.0 - s) + 1e-12, 0.0) for i, s in enumerate((top, right, bottom, left))]
-    # Where all crossings are at corners, as in a symmetric scene, their weights are rounding: J goes with the
-    # crossings alone.
-    at_corners = less(weights[0] + weights[1] + weights[2] + weights[3], AT_CORNERS)
-    weights = [where(at_corners, detach(w), w) for w in weights]
-    total = weights[0] + weights[1] + weights[2] + weights[3]
-    jx = (weights[0] * top + weights[1] + weights[2] * bottom) / total
-    jy = (weights[1] * right + weights[2] + weights[3] * left) / total
+    (top, right, bottom, left), member, joint, x, y, size = cut
+    jx, jy = (joint[0] - x) / size, (joint[1] - y) / size
     area = moment_x = moment_y = 0.0
     for i, (a, b, j, k) in enumerate((
         (top, left, jx, jy),

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, pushforward, stack
 from diffrt.compiler import Engine, choose_engine
 from diffrt.errors import InputError, shown
-from diffrt.image import Image
+from diffrt.image import Image, figure_html
 from diffrt.memory import require_memory
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
-from diffrt.tracer.camera import from_row
+from diffrt.tracer.blocks import divide_by_proof
+from diffrt.tracer.camera import part_of
 from diffrt.tracer.cells import SMALLEST, Cells, divide
-from diffrt.tracer.crossings import Crossings, differentiable, find_crossings
+from diffrt.tracer.crossings import Crossings, at_points, differentiable
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
-from diffrt.tracer.regions import Regions, find_regions, place_regions
+from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
 from diffrt.tracer.shading import Samples, shade
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
@@ -28,6 +29,8 @@ from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
 AROUND = 4
 """Rows of pixels above and below a strip of an image that are looked at too."""
 
+FINEST = 4.0**-SMALLEST
+"""The least tolerance, the area of the smallest cell."""
 
 BYTES_PER_PIXEL = 24
 BYTES_PER_CELL = {"exact": 90, "ignore": 40}
@@ -43,6 +46,8 @@ class Settings:
     cells: per pixel side, 1 to 64. edges: "exact": cells are cut at edges, and the cuts move with the scene;
     "ignore": each cell is a point, so the derivative has no part from the motion of silhouettes and shadow borders.
     edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    tolerance: if given, cells are halved until it is proved what is seen in them, and these depths are not used; what
+    may be wrong in a cell, as an area in pixels, 2^-16 to 1.
     Raises InputError for other settings.
     """
 
@@ -50,6 +55,7 @@ class Settings:
     edges: Edges = "exact"
     edge_depth: int = 2
     junction_depth: int = 4
+    tolerance: float | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -57,6 +63,11 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
                 problems.append(f"{name}: found {shown(value)}, allowed: a whole number from {least} to {most}")
+        number = isinstance(self.tolerance, int | float | np.floating) and not isinstance(self.tolerance, bool)
+        if self.tolerance is not None and not (number and FINEST <= self.tolerance <= 1.0):
+            problems.append(
+                f"tolerance: found {shown(self.tolerance)}, allowed: an area in pixels, from {FINEST:.2g} to 1"
+            )
         if not isinstance(self.edges, str) or self.edges not in ("exact", "ignore"):
             problems.append(f'edges: found {shown(self.edges)}, allowed: "exact" or "ignore"')
         if problems:
@@ -87,7 +98,8 @@ class Report:
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
     function was not found or has no slope, which do not move. unresolved: shapes that are too small for the smallest
     cells. engine: that ran. edges: "exact", or "ignore": a derivative lacks what moving edges change. black: why the
-    whole image is black, empty if it is not.
+    whole image is black, empty if it is not. unproved: the area, in pixels, in which more may be seen than was found;
+    None if no tolerance was given.
     """
 
     samples: int
@@ -97,11 +109,14 @@ class Report:
     engine: str = "llvm"
     edges: Edges = "exact"
     black: str = ""
+    unproved: float | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
         """What one may miss in the image, a line each."""
         lines = [f"shapes too small to be resolved: {self.unresolved}"] if self.unresolved else []
+        if self.unproved:
+            lines.append(f"not proved that nothing else is seen: {self.unproved:.2g} pixels in all")
         return (*lines, f"the image is black: {self.black}") if self.black else tuple(lines)
 
     @property
@@ -110,6 +125,12 @@ class Report:
         if self.edges == "ignore":
             return "edges are ignored: what moving silhouettes, shadow borders and mirror images change is missing"
         return f"edges without a derivative: {self.without_derivative}"
+
+    def html_of(self, values: Any) -> str:
+        """The image, or empty for what is none, for a notebook that shows a Var."""
+        if np.ndim(values) != 3 or np.shape(values)[2] != 3 or not np.size(values) or not np.isfinite(values).all():
+            return ""
+        return figure_html(values)
 
     def __str__(self) -> str:
         first = f"{self.samples} samples, {self.crossings} crossings, engine {self.engine}"
@@ -122,13 +143,18 @@ class Topology:
 
     cells: Cells
     regions: Regions
-    crossings: Crossings
+
+    @property
+    def crossings(self) -> Crossings:
+        """The crossings of edges with the sides of cells."""
+        return self.cells.crossings
 
     def report(self, engine: Engine) -> Report:
         """What went into the image."""
         found = self.crossings.switches.found
         samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
-        return Report(samples, len(found), int((~found).sum()), self.cells.unresolved, engine.name)
+        cells = self.cells
+        return Report(samples, len(found), int((~found).sum()), cells.unresolved, engine.name, unproved=cells.unproved)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
         """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
@@ -144,7 +170,7 @@ class Topology:
         total: NDArray[np.uint64] = grid.reshape(-1, side, width, side).sum((1, 3)).ravel()
         alone = _mixed(cells.key, name[cells.label])
         what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
-        sides = np.append(what, np.uint64(0))[regions.side]
+        sides = np.append(what, np.uint64(0))[regions.side]  # the last one at -1
         members = regions.member.T @ np.array([1, 2, 4, 8])
         cut = _mixed(cells.mixed_key[regions.cell], members, name[regions.label], *sides)
         np.add.at(total, np.concatenate([cells.pixel, cells.mixed_pixel[regions.cell]]), np.append(alone, cut))
@@ -169,6 +195,7 @@ def render(
     edges: Edges = "exact",
     edge_depth: int = 2,
     junction_depth: int = 4,
+    tolerance: float | None = None,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -185,6 +212,9 @@ def render(
     edges: "exact": cells are cut at edges, and the cuts move with the scene; "ignore": each cell is a point, so a
     derivative has no part from the motion of silhouettes and shadow borders.
     edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
+    tolerance: if given, cells are halved until it is proved that nothing else is seen in them, and what is wrong there
+    is less than this, as an area in pixels, such as 0.004; the depths are not used then. `report.unproved` is the area
+    that is left.
     engine: "llvm" or "numpy"; the first if None, where it can be loaded.
     threads: at the same time, all processors if None; the image does not depend on it.
     dtype: of shading, "float64" or "float32".
@@ -195,31 +225,110 @@ def render(
     Raises InputError for settings that are not allowed, and for an image that takes more memory than there is.
     """
     expect_scene(scene, "render")
-    settings = Settings(cells, edges, edge_depth, junction_depth)
+    settings = Settings(cells, edges, edge_depth, junction_depth, tolerance)
     chosen = choose_engine(engine, threads, dtype)
-    width, height = scene.camera.width, scene.camera.height
+    height = scene.camera.size[1]
     first, last = (0, height) if rows is None else _pair(rows)
     if not 0 <= first < last <= height:
         raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
-    # A cell is divided because of edges near it, so the cells around a strip are looked at too.
-    above, below = max(first - AROUND, 0), min(last + AROUND, height)
-    size = width, below - above
-    require_memory_for(size, settings)
+    return render_part(scene, Part(rows=None if rows is None else (first, last)), settings, chosen)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of an image is computed.
+
+    factor: pixels of the image per side that are one; it divides width and height. rows: of these larger ones, the
+    first and the one after the last; all if None. pixels: which of them are computed, (height, width), all if None; the
+    others may hold anything.
+    """
+
+    factor: int = 1
+    rows: tuple[int, int] | None = None
+    pixels: NDArray[np.bool_] | None = None
+
+
+def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine) -> Rendered:
+    """A part of the image of a scene, the rows of (height, width, 3); else as `render`."""
+    window = window_of(scene, part)
+    require_memory_for(window.size, settings)
     with np.errstate(all="ignore"):
-        tables = build_tables(scene)
-        if rows is not None:
-            tables = replace(tables, camera=from_row(tables.camera, above))
+        tables = window.seen(build_tables(scene))
         if settings.edges == "ignore":
-            image, report = _by_points(tables, scene, size, settings.cells, chosen)
+            image, report = _by_points(tables, scene, window.size, settings.cells, engine)
         else:
-            topology = find_topology(tables.plain(), scene, size, settings, chosen)
-            image, report = by_regions(tables, topology, size, settings.cells, chosen), topology.report(chosen)
-    if rows is not None:
-        image = image[first - above : last - above]
+            topology = find_topology(tables.plain(), scene, window.size, settings, engine, window.pixels)
+            image, report = by_regions(tables, topology, window.size, settings.cells, engine), topology.report(engine)
+    if window.has_margin:
+        image = image[window.inner]
     if not isinstance(image, Var):
         image = Image(image)
     image.report = replace(report, black=_why_black(scene, image))
     return image
+
+
+@dataclass(frozen=True)
+class Window:
+    """The pixels that are looked at for a part of an image.
+
+    A cell is divided because of edges near it. So the pixels around the part are looked at too, as far as the picture
+    goes, and a pixel is the same in every part.
+
+    left, top: pixels before the image begins, negative or 0, or of the image before the part begins. size: width and
+    height. factor: of the part. inner: the rows and columns that are the part. pixels: which are computed.
+    """
+
+    left: int
+    top: int
+    size: tuple[int, int]
+    factor: int
+    inner: tuple[slice, slice]
+    pixels: NDArray[np.bool_] | None
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether it is larger than the part."""
+        return any(i != slice(0, n) for i, n in zip(self.inner, self.size[::-1], strict=True))
+
+    def seen(self, tables: Tables) -> Tables:
+        """The tables of a scene, whose camera is that of the window."""
+        if (self.left, self.top, self.factor) == (0, 0, 1):
+            return tables
+        camera = part_of(tables.camera, self.factor * self.left, self.factor * self.top, self.factor)
+        return replace(tables, camera=camera)
+
+
+def window_of(scene: Scene, part: Part) -> Window:
+    """What is looked at for a part of the image of a scene."""
+    camera, factor = scene.camera, part.factor
+    width, height = (side // factor for side in camera.size)
+    first, last = part.rows or (0, height)
+    x, y = camera.crop[:2] or (0, 0)
+    left, top = -min(x // factor, AROUND), max(first - AROUND, -(y // factor))
+    right = width + min((camera.width - x) // factor - width, AROUND)
+    bottom = min(last + AROUND, (camera.height - y) // factor)
+    inner = slice(first - top, last - top), slice(-left, width - left)
+    pixels = None
+    if part.pixels is not None and not part.pixels.all():
+        pixels = np.zeros((bottom - top, right - left), bool)
+        # Above and below a strip there are pixels of the image, and around that there may be more.
+        held = slice(max(top, 0), min(bottom, height))
+        pixels[held.start - top : held.stop - top, inner[1]] = part.pixels[held]
+        pixels = _widened(pixels)
+    return Window(left, top, (right - left, bottom - top), factor, inner, pixels)
+
+
+def _widened(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels with those around them, AROUND to each side."""
+    for axis in (0, 1):
+        wider = pixels.copy()
+        for step in range(1, min(AROUND, pixels.shape[axis] - 1) + 1):
+            ahead, behind = [slice(None)] * 2, [slice(None)] * 2
+            ahead[axis], behind[axis] = slice(step, None), slice(None, -step)
+            wider[tuple(ahead)] |= pixels[tuple(behind)]
+            wider[tuple(behind)] |= pixels[tuple(ahead)]
+        pixels = wider
+    return pixels
 
 
 def jacobian(
@@ -231,6 +340,7 @@ def jacobian(
     edges: Edges = "exact",
     edge_depth: int = 2,
     junction_depth: int = 4,
+    tolerance: float | None = None,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -244,7 +354,7 @@ def jacobian(
     direction: along which the derivative is taken, in one pass: how fast each number moves, (n,), or a mapping from
     some of the names to that of each (three numbers, or one); then the others rest, and `names` may be left out. Its
     length counts: twice the direction is twice the derivative.
-    cells, edges, edge_depth, junction_depth, engine, threads, dtype: as for `render`.
+    cells, edges, edge_depth, junction_depth, tolerance, engine, threads, dtype: as for `render`.
 
     Returns an array (height, width, 3, n), radiance per unit of each number, whose `names` are those numbers; along a
     direction (height, width, 3). Its `report` says what went into the image. If the scene holds Vars it is a Var with
@@ -261,14 +371,14 @@ def jacobian(
     along = None if direction is None else direction_of(scene, components, direction)
     at = scene.pack(components)
     tangents = list(np.eye(len(at))) if along is None else [along]
-    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth), len(tangents))
+    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth, tolerance), len(tangents))
     report = None
 
     def image(v: Any) -> Any:
         nonlocal report
         rendered = render(
             scene.unpack(components, v), cells=cells, edges=edges, edge_depth=edge_depth,
-            junction_depth=junction_depth, engine=engine, threads=threads, dtype=dtype,
+            junction_depth=junction_depth, tolerance=tolerance, engine=engine, threads=threads, dtype=dtype,
         )  # fmt: skip
         report = rendered.report
         return rendered
@@ -313,10 +423,11 @@ def find_topology(
     look at, (height, width)."""
     with np.errstate(all="ignore"):
         view = Visibility(tables, engine)
-        cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
-        regions = find_regions(cells)
-        crossings = find_crossings(view, cells.corners, regions.begin, regions.end)
-    return Topology(cells, regions, crossings)
+        if settings.tolerance is None:
+            cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
+        else:
+            cells = divide_by_proof(view, size, settings.cells, settings.tolerance, only)
+    return Topology(cells, find_regions(cells))
 
 
 def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_per_side: int, engine: Engine) -> Any:
@@ -327,7 +438,15 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     grid = shade(tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
     others = [(cells.pixel, shade(tables, signatures, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
     if regions.cell.size:
-        x, y, area = place_regions(cells, regions, differentiable(tables, topology.crossings, engine), engine)
+        s = differentiable(tables, cells.crossings, engine)
+        joints = place_joints(
+            cells, s, lambda across: differentiable(tables, cells.bends, engine, across),
+            lambda: [
+                at_points(tables, cells.crossings[own], cells.meeting_x, cells.meeting_y, engine)
+                for own in cells.meeting_pair
+            ], engine,
+        )  # fmt: skip
+        x, y, area = place_regions(cells, regions, s, joints, engine)
         others.append(
             (cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine))
         )

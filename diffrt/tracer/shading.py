@@ -20,9 +20,12 @@ from diffrt.tracer.texturing import EMISSION, Blended, blend
 from diffrt.tracer.visibility import Labels, Signatures
 from diffrt.tracer.walk import walk
 
+CORNER = 0.9
+"""How far from the middle towards the corners of a block radiance is looked at, to see whether it is flat."""
+
 
 class Scenery(NamedTuple):
-    """What is the same for all samples: the camera's vectors (3, 6), and the numbers of each light."""
+    """What is the same for all samples: the camera's vectors (3, 6) or (3, 8), and the numbers of each light."""
 
     camera: Any
     lights: tuple[Any, ...]
@@ -67,6 +70,22 @@ def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Sampl
         textured, values = blend(tables, signatures[used], path.surfaces, samples.x, samples.y, rows[labels], engine)
         path, samples = path._replace(textured=textured), samples._replace(textures=values)
     return kernel(weighted_radiance, tables.kinds, scenery, path, samples, engine, segments, shading=True)
+
+
+def curvature(tables: Tables, signatures: Signatures, labels: Labels, x: Any, y: Any, side: float,
+              engine: Engine) -> Any:  # fmt: skip
+    """By how much the mean radiance of blocks is not that of their middles, (N,), from five points of each.
+
+    tables: plain. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. A square
+    function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of half the side in the mean. So near to
+    the corners the points show kinks and limbs too.
+    """
+    away = CORNER * 0.5 * side
+    one = np.ones(5 * len(x))
+    xs = np.concatenate([x, x - away, x + away, x - away, x + away])
+    ys = np.concatenate([y, y - away, y - away, y + away, y + away])
+    radiance = shade(tables, signatures, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
+    return np.max(np.abs(radiance[:, 1:].mean(1) - radiance[:, 0]), 0) / (3.0 * CORNER**2)
 
 
 def light_path(tables: Tables, signatures: Signatures) -> LightPath:

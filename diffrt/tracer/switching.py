@@ -14,7 +14,9 @@ from diffrt.autograd import (
     divide,
     equal,
     greater,
+    greater_equal,
     less,
+    less_equal,
     logical_and,
     logical_not,
     logical_or,
@@ -31,10 +33,16 @@ from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import Hit, Kinds, Tile
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
+    BORDER,
+    DISTANCE,
+    INSIDE,
+    START,
+    TILE,
     SearchSetting,
     SearchTables,
     border_of,
     coordinates,
+    has_borders,
     inside_from,
     meet_from,
     occludes,
@@ -45,17 +53,24 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import walk
 
-INSIDE, DISTANCE, START, BORDER, TILE = 0, 1, 2, 3, 4
-"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; of no face, how far
-the start of a ray to a light is within the light's own border; and the border of a texture at the point that the ray
-starts from."""
-
 EPSILON = 2.0**-43
 """How narrow the piece around a root gets, in sides; the root itself is better, as the last steps are quadratic."""
 
 STEPS = 100
 """The most evaluations that a root takes; one that converges takes about eight."""
 
+
+NEWTON = 12
+"""The most steps to where two edges meet."""
+
+BESIDE = 1e-4
+"""How far from where two edges meet their slopes are compared, in pixels."""
+
+SAME = 0.2
+"""By how much they may differ there, relatively."""
+
+NEAR = 1e-13
+"""How short the last of them is, in pixels."""
 
 STEADY = 1e-3
 """By how much a slope may change, relatively, when the scene changes in its last place: three digits of it are known.
@@ -85,13 +100,15 @@ class RayRow(NamedTuple):
 
 class Met(NamedTuple):
     """A face that a ray may meet, as a row: the number of its kind, that behind the last one if there is none; the
-    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all."""
+    numbers of its shape; the side on which the ray starts; whether the ray starts on it, and can meet it at all; and
+    the number of the border of the face that counts, -1 for all."""
 
     face: Any
     shape: Any
     side: Any
     starts: Any
     meets: Any
+    border: Any
 
 
 class CrossingRow(NamedTuple):
@@ -126,6 +143,13 @@ class Place(NamedTuple):
     segment: Segment
 
 
+class Point(NamedTuple):
+    """A point of the image."""
+
+    x: Any
+    y: Any
+
+
 class Piece(NamedTuple):
     """A part of the side of a cell, between two positions."""
 
@@ -144,7 +168,7 @@ def _function(kinds: Kinds, row: CrossingRow, o: Any, d: Any, limit: Any, side: 
     """The switching functions for rays from o along d (3, n) that start on these sides; limit: distance to the
     light."""
     measures = [*(_measure(kinds, face) for face in kinds.faces), _nothing(kinds)]
-    given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side]
+    given = [o, d, side, row.shape.shape, row.shape.starts, row.ray.start_side, row.shape.border]
     t, inside, start, *uv = choose(row.shape.face, measures, given)
     branches = [*(_distance(kinds, face) for face in kinds.faces), _given]
     (other,) = choose(row.other.face, branches, [o, d, other_side, row.other.shape, limit])
@@ -165,9 +189,11 @@ def _unbordered(o: Any, light: Any) -> list[Any]:
 
 
 def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
-    def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any) -> list[Any]:
+    def measure(o: Any, d: Any, side: Any, shape: Any, starts: Any, start_side: Any, border: Any) -> list[Any]:
         face = kinds.shape(kind, shape)
         t, inside = face.intersect(o, d, side)
+        for number, margin in enumerate(face.margins(o, d, side) if has_borders(kind) else ()):
+            inside = where(equal(border, float(number)), margin, inside)
         uv = coordinates(face, o, start_side) if kinds.tiles else []
         return [t, inside_from(face, o, d, greater(starts, 0.5), start_side, inside), face.side(o), *uv]
 
@@ -175,7 +201,7 @@ def _measure(kinds: Kinds, kind: type[Shape]) -> Any:
 
 
 def _nothing(kinds: Kinds) -> Any:
-    return lambda o, d, side, shape, starts, start_side: [0.0 * side] * (5 if kinds.tiles else 3)
+    return lambda o, d, side, shape, starts, start_side, border: [0.0 * side] * (5 if kinds.tiles else 3)
 
 
 def _distance(kinds: Kinds, kind: type[Shape]) -> Any:
@@ -213,7 +239,7 @@ def casting(kinds: Kinds) -> tuple[type[Light], ...]:
 
 def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any) -> list[Any]:
     """Roots of switching functions in pieces: root, 1 if there is one, the sides of shape and other, 1 if the slope
-    at the root is more than rounding, (n,).
+    at the root is more than rounding, and the border of the shape that counts there, (n,).
 
     The sides in rows are not used but found at the first position.
 
@@ -271,7 +297,88 @@ def solve(kinds: Kinds, camera: Any, row: CrossingRow, piece: Piece, tables: Any
         asked = logical_or(asked, equal(row.function, TILE))
     found = while_loop(STEPS, step, [asked, zero, low, high, low, zero, zero, high, one, one, zero])
     s, side, other_side, there = found[7:]
-    return [s, there, side, other_side, _steady(kinds, camera, row, Place(s, segment), side, other_side, there)]
+    steady = _steady(kinds, camera, row, Place(s, segment), side, other_side, there)
+    return [s, there, side, other_side, steady, _border_at(kinds, camera, row, Place(s, segment), side)]
+
+
+def _border_at(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any) -> Any:
+    """The number of the border of the shape whose margin is the least, where it is `inside` that is zero; else -1."""
+
+    def none(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+        return [0.0 * side - 1.0]
+
+    def of(kind: type[Shape]) -> Any:
+        def least(o: Any, d: Any, side: Any, shape: Any) -> list[Any]:
+            first, *others = kind.unpack(shape).margins(o, d, side)
+            found, smallest = 0.0 * side, first
+            for number, margin in enumerate(others, 1):
+                found = where(less(margin, smallest), float(number), found)
+                smallest = minimum(margin, smallest)
+            return [found]
+
+        return least if has_borders(kind) else none
+
+    if not any(has_borders(kind) for kind in kinds.faces):
+        return 0.0 * side - 1.0
+    o, d, _ = ray(kinds, camera, row.ray, *place.segment.at(place.s))
+    (found,) = choose(row.shape.face, [*map(of, kinds.faces), none], [o, d, side, row.shape.shape])
+    counts = logical_and(equal(row.function, INSIDE), less(row.shape.starts, 0.5))
+    return where(counts, found, -1.0)
+
+
+def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point: Point, tables: None) -> list[Any]:
+    """Where two edges meet: image points at which two switching functions are zero, by Newton's method from points near
+    by. x, y; the inverse of the matrix of their slopes (xx, xy, yx, yy: what x and y move by for each function); how
+    far the last step went; and 1 if the slopes are the same beside the point, (n,).
+
+    They are not where one of the edges is the outline of a ball and the other a shadow on that ball: what the shadow's
+    function depends on goes like the root of the distance from the outline.
+    """
+    one, zero = np.full(point.x.shape, 1.0), np.full(point.x.shape, 0.0)
+
+    def look(x: Any, y: Any) -> tuple[list[Any], tuple[Any, ...]]:
+        """The values of the functions, and the inverse of the matrix of their slopes."""
+        values, slopes = [], []
+        for row in rows:
+
+            def g(x: Any, y: Any, row: CrossingRow = row) -> Any:
+                o, d, limit = ray(kinds, camera, row.ray, x, y)
+                return _function(kinds, row, o, d, limit, row.shape.side, row.other.side)
+
+            value, own = pushforward(g, [x, y], [[one, zero], [zero, one]])
+            values.append(value)
+            slopes.append(own)
+        (a, b), (c, d) = slopes
+        determinant = a * d - b * c
+        return values, tuple(divide(part, determinant) for part in (d, -b, -c, a))
+
+    def step(active: Any, turn: Any, x: Any, y: Any, xx: Any, xy: Any, yx: Any, yy: Any, length: Any,
+             alike: Any) -> list[Any]:  # fmt: skip
+        # Newton's steps come first; the last four turns look at the slopes on all sides of both edges.
+        beside = turn - float(NEWTON)
+        looks = greater_equal(beside, 0.0)
+        first = where(less(beside, 2.0), 1.0, -1.0)
+        second = where(logical_or(equal(beside, 0.0), equal(beside, 2.0)), 1.0, -1.0)
+        sizes = [divide(BESIDE, absolute(p) + absolute(q)) for p, q in ((xx, yx), (xy, yy))]
+        mx, my = (first * sizes[0] * p + second * sizes[1] * q for p, q in ((xx, xy), (yx, yy)))
+        values, found = look(x + where(looks, mx, 0.0), y + where(looks, my, 0.0))
+        dx, dy = (found[k] * values[0] + found[k + 1] * values[1] for k in (0, 2))
+        went = absolute(dx) + absolute(dy)
+        old = (xx, xy, yx, yy)
+        size, change = (absolute(a) + absolute(b) + absolute(c) + absolute(d) for a, b, c, d in
+                        (old, tuple(new - kept for new, kept in zip(found, old, strict=True))))  # fmt: skip
+        same = where(less(change, SAME * size), alike, 0.0)
+        arrived = less_equal(went, NEAR)
+        following = where(looks, turn + 1.0, where(arrived, float(NEWTON), turn + 1.0))
+        still = where(looks, less(beside, 3.0), logical_or(arrived, less(turn, NEWTON - 1.0)))
+        kept = [where(looks, kept, new) for kept, new in zip(old, found, strict=True)]
+        return [
+            still, following, where(looks, x, x - dx), where(looks, y, y - dy), *kept, where(looks, length, went),
+            where(looks, same, alike),
+        ]  # fmt: skip
+
+    start = [equal(zero, 0.0), zero, point.x, point.y, zero, zero, zero, zero, one, one]
+    return while_loop(NEWTON + 5, step, start)[2:]
 
 
 def _steady(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any, other_side: Any, there: Any) -> Any:

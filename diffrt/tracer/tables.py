@@ -4,8 +4,8 @@ A column holds the numbers of the fields of its kind in order, and nothing below
 parameter in it is one, so that derivatives find their way to it through a gather.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -30,6 +30,7 @@ from diffrt.kinds.fields import Quantity
 from diffrt.kinds.kind import REFLECT
 from diffrt.scene import Scene
 from diffrt.scene.schema import textures_in
+from diffrt.tracer.camera import cropped
 
 Integers = NDArray[np.int64]
 
@@ -177,15 +178,20 @@ class Tables:
 class Columns:
     """Of dataclasses whose fields are arrays (..., N), or Columns themselves: one column for each of N things."""
 
+    @property
+    def _names(self) -> Iterable[str]:
+        """The names of the fields; `dataclasses.fields` takes longer than copying a small column."""
+        return self.__dataclass_fields__  # type: ignore[attr-defined,no-any-return]
+
     def __getitem__(self, which: Any) -> Self:
         """Some of the columns, as a copy if `which` holds integers or booleans."""
-        parts = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        parts = (getattr(self, name) for name in self._names)
         return type(self)(*(part[which] if isinstance(part, Columns) else part[..., which] for part in parts))
 
     def put(self, which: Any, columns: Self) -> None:
         """Write columns over some of these, in place."""
-        for field in fields(self):  # type: ignore[arg-type]
-            mine, part = getattr(self, field.name), getattr(columns, field.name)
+        for name in self._names:
+            mine, part = getattr(self, name), getattr(columns, name)
             if isinstance(mine, Columns):
                 mine.put(which, part)
             else:
@@ -235,7 +241,7 @@ def build_tables(scene: Scene) -> Tables:
 
     return Tables(
         kinds,
-        view.vectors(scene.camera.width, scene.camera.height),
+        cropped(view.vectors(scene.camera.width, scene.camera.height), scene.camera.crop),
         _table(scene, shapes),
         _table(scene, [*pieces, ("background", background or Background)], [*given, {}]),
         emission if emits else np.zeros((0, len(pieces))),

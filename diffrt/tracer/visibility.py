@@ -9,6 +9,7 @@ side of its surface where that is a face of its own, unless its kind says that a
 sphere it is the far root that counts, which is another point.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
@@ -46,10 +47,15 @@ TOUCH = 1e-12
 on the one does not shade itself by the other. A shape that is met within this part of the way from the light does not
 block it: the light is on it."""
 
+INSIDE, DISTANCE, START, BORDER, TILE = 0, 1, 2, 3, 4
+"""Switching functions: `inside`, a distance against another one, the side that the ray starts on; of no face, how far
+the start of a ray to a light is within the light's own border; and the border of a texture at the point that the ray
+starts from."""
+
 WORD = 32
 """Lights whose bits share a column of what the search returns."""
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.int32]
 
 
@@ -87,9 +93,11 @@ class Face(NamedTuple):
 
 
 class LightRow(NamedTuple):
-    """A row of the table of lights. kind: its number among the kinds of lights. word, bit: where its answer goes."""
+    """A row of the table of lights. kind: its number among the kinds of lights. number: its own. word, bit: where its
+    answer goes."""
 
     kind: Any
+    number: Any
     word: Any
     bit: Any
     light: Any
@@ -143,6 +151,7 @@ class Visibility:
         number = np.arange(count)
         lights = LightRow(
             np.array([light_kinds.index(kind) for kind in kinds.lights], float),
+            number.astype(float),
             (number // WORD).astype(float),
             2.0 ** (number % WORD),
             tables.lights[:, :count],
@@ -158,6 +167,10 @@ class Visibility:
         columns = search(
             signature, self.setting, self.tables.camera, None, (x, y), self.scene, self.engine, optimise=True
         )
+        return self.ids_of(columns)
+
+    def ids_of(self, columns: Sequence[Floats]) -> Labels:
+        """The labels of signatures in the columns that the search gives, (N,) each, N > 0."""
         change = columns[0][1:] != columns[0][:-1]
         for column in columns[1:]:
             change |= column[1:] != column[:-1]
@@ -171,7 +184,7 @@ class Visibility:
             ],
             np.int32,
         )
-        return np.repeat(names[which], np.diff(np.append(starts, len(x))))
+        return np.repeat(names[which], np.diff(np.append(starts, len(columns[0]))))
 
     @property
     def signatures(self) -> Signatures:
@@ -490,6 +503,11 @@ def meet_from(face: Shape, number: Any, o: Any, d: Any, start: Any, start_side: 
     if face.back:
         inside = where(equal(start, number + float(face.back)), -1.0, inside)
     return t, inside, side
+
+
+def has_borders(kind: type[Shape]) -> bool:
+    """Whether a face says its borders one by one."""
+    return kind.margins is not Shape.margins
 
 
 def inside_from(face: Shape, o: Any, d: Any, starts: Any, start_side: Any, inside: Any) -> Any:

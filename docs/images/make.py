@@ -10,7 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import diffrt
+from diffrt.compiler import choose_engine
 from diffrt.image import LUMINANCE, srgb_levels
+from diffrt.tracer.renderer import Settings, find_topology
+from diffrt.tracer.tables import build_tables
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -85,6 +88,30 @@ def edges() -> Image.Image:
     })  # fmt: skip
 
 
+def blocks() -> Image.Image:
+    """The cells of the still life that are not cells of the grid, and the blocks above them, drawn over its picture."""
+    scale, tolerance = 12, 2.0**-8
+    scene = diffrt.load_scene(ROOT / "scenes" / "still_life.toml")
+    cells = find_topology(
+        build_tables(scene).plain(), scene, scene.camera.size, Settings(tolerance=tolerance), choose_engine()
+    ).cells
+    picture = diffrt.render(scene, tolerance=tolerance)
+    large = Image.fromarray(srgb_levels(np.asarray(picture).repeat(scale, 0).repeat(scale, 1)))
+    draw = ImageDraw.Draw(large)
+
+    def outline(x: float, y: float, side: float, colour: str) -> None:
+        draw.rectangle((scale * x, scale * y, scale * (x + side), scale * (y + side)), outline=colour)
+
+    width = scene.camera.width
+    for place in np.flatnonzero(cells.grid >= 0):
+        outline(place % width, place // width, 1.0, "#5a6a7a")
+    for x, y, side in zip(cells.x, cells.y, cells.size, strict=True):
+        outline(x - 0.5 * side, y - 0.5 * side, side, "#8fb4d8")
+    for x, y, side in zip(cells.corner_x, cells.corner_y, cells.mixed_size, strict=True):
+        outline(x, y, side, "#ff9d2e")
+    return large
+
+
 def first_scene() -> dict[str, Image.Image]:
     """The pictures of first_scene.md: what its commands make."""
     starter = (ROOT / "diffrt/commands/starter/scene.toml").read_text(encoding="utf-8")
@@ -98,7 +125,7 @@ def first_scene() -> dict[str, Image.Image]:
 
 
 def main() -> None:
-    for name, picture in {"gallery": gallery(), "edges": edges(), **first_scene()}.items():
+    for name, picture in {"gallery": gallery(), "edges": edges(), "blocks": blocks(), **first_scene()}.items():
         picture.save(HERE / f"{name}.png", optimize=True)
 
 

@@ -117,10 +117,51 @@ def jpegs():
 
 def npys():
     files = []
-    for shape, kind in (((5, 6, 3), "f8"), ((5, 6), "f4"), ((1, 2, 3), ">f2")):
+    for shape, kind in (((5, 6, 3), "f8"), ((5, 6), "f4"), ((1, 2, 3), ">f2"), ((4, 7, 3), "u1"), ((5, 6), ">u2")):
         file = io.BytesIO()
-        np.save(file, (_levels(shape) / 255).astype(kind))
+        np.save(file, (_levels(shape) / (1 if "u" in kind else 255)).astype(kind))
         files.append(file.getvalue())
+    return files
+
+
+def tiffs():
+    """Gray, RGB and RGBA of 8 bits, gray of 16 and of floats, in all compressions; one with what a camera says."""
+    exif = pillow.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 35
+    exif[0x0112] = 6
+    files = []
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+        for levels in (_levels((9, 7)).astype(np.uint8), _levels((9, 7, 3)).astype(np.uint8),
+                       _levels((9, 7)).astype(np.uint16), _levels((9, 7)).astype(np.float32)):  # fmt: skip
+            file = io.BytesIO()
+            # libtiff, which compresses, writes no table of a camera's.
+            more = {"exif": exif.tobytes()} if compression == "raw" else {}
+            pillow.fromarray(levels).save(file, "TIFF", compression=compression, **more)
+            files.append(file.getvalue())
+    file = io.BytesIO()
+    opaque = np.dstack([_levels((9, 7, 3)), np.full((9, 7), 255)]).astype(np.uint8)
+    pillow.fromarray(opaque).save(file, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
+    return [*files, file.getvalue()]
+
+
+def webps():
+    """With loss and without, opaque and not."""
+    files = []
+    for channels, more in ((3, {}), (3, {"lossless": True}), (4, {}), (4, {"lossless": True})):
+        file = io.BytesIO()
+        pillow.fromarray(_levels((13, 18, channels)).astype(np.uint8)).save(file, "WEBP", **more)
+        files.append(file.getvalue())
+    return files
+
+
+def tgas():
+    """Gray, RGB and RGBA, plain and in runs."""
+    files = []
+    for shape in ((9, 7), (9, 7, 3), (9, 7, 4)):
+        for compression in (None, "tga_rle"):
+            file = io.BytesIO()
+            pillow.fromarray(_levels(shape).astype(np.uint8)).save(file, "TGA", compression=compression)
+            files.append(file.getvalue())
     return files
 
 

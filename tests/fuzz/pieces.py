@@ -127,6 +127,23 @@ def join_npy(parts):
     return first + struct.pack("<H", min(len(header), 65535)) + header + b"".join(rest)
 
 
+def split_webp(data):
+    """The chunks: the name and what it holds."""
+    parts, start = [], 12
+    while start + 8 <= len(data):
+        size = int.from_bytes(data[start + 4 : start + 8], "little")
+        parts.append(data[start : start + 4] + data[start + 8 : start + 8 + size])
+        start += 8 + size + size % 2
+    return parts
+
+
+def join_webp(parts):
+    body = b"".join(
+        part[:4].ljust(4) + struct.pack("<I", max(len(part) - 4, 0)) + part[4:] + bytes(len(part) % 2) for part in parts
+    )
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
 def split_exr(data):
     """The beginning; the attributes: name, type and value; the chunks. The first letter says which."""
     parts, place = [b"V" + data[:8]], 8

@@ -9,7 +9,7 @@ from diffrt.errors import InputError
 
 from . import runner
 
-NAMES = ("scene", "fit", "derivation", "png8", "png16", "jpeg", "npy", "exr", "journal", "cache")
+NAMES = ("scene", "fit", "derivation", "png8", "png16", "jpeg", "tiff", "webp", "tga", "npy", "exr", "journal", "cache")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_many_altered_files_are_read_or_refused_in_a_few_words(fuzzers, name):
 
 def test_some_altered_files_are_still_right_and_most_are_not(fuzzers):
     """Otherwise only the first check of a reader would ever be seen."""
-    for name in ("scene", "fit", "png8", "png16", "jpeg", "npy"):
+    for name in ("scene", "fit", "png8", "png16", "jpeg", "tiff", "webp", "tga", "npy"):
         fuzzer, taken = fuzzers[name], []
         for number in range(40):
             format, file, data = fuzzer.input(number)

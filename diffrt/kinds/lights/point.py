@@ -18,6 +18,9 @@ class PointLight(Light):
     position = point("where it is")
     intensity = intensity("how strong it is")
 
+    def origin(self) -> Any:
+        return self.position
+
     def incident(self, p: Any) -> tuple[Any, Any, Any]:
         v = self.position - p
         # At the light itself there is no direction to it; this keeps the numbers finite.

@@ -41,6 +41,9 @@ class SpotLight(Light):
 
     bordered = True
 
+    def origin(self) -> Any:
+        return self.position
+
     def incident(self, p: Any) -> tuple[Any, Any, Any]:
         to_light, distance, full = PointLight(self.position, self.intensity).incident(p)
         width = maximum((self.outer - self.inner) * (pi / 180.0), NARROWEST)

@@ -66,6 +66,9 @@ class Outside(Pointed):
         t, square, before = self._meet(o, d, side)
         return t, minimum(square, before)
 
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self._meet(o, d, side)[1:]
+
     def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any]:
         """The distance t, s^2, and a number that is positive between apex and base, (N,)."""
         axis, v = self.base - self.apex, o - self.apex

@@ -57,11 +57,14 @@ class Outside(Round):
         return magnitude(o) + magnitude(self.bottom) + magnitude(self.top) + self.radius
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        t, square, between = self._meet(o, d, side)
-        return t, minimum(square, between)
+        t, square, over, under = self._meet(o, d, side)
+        return t, minimum(square, minimum(over, under))
 
-    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any]:
-        """The distance t, s^2, and a number that is positive between the ends, (N,)."""
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self._meet(o, d, side)[1:]
+
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any, Any]:
+        """The distance t, s^2, and two numbers that are positive on the near side of each end, (N,)."""
         axis, v = self.top - self.bottom, o - self.bottom
         w = normalize(axis)
         n, dw = cross(d, w), dot(d, w)
@@ -71,7 +74,7 @@ class Outside(Round):
         t = (-b - side * where(greater(square, 0.0), sqrt(square), 0.0)) / maximum(steep, STEEPEST)
         a, c = steep * dot(v, w) - b * dw, side * dw
         over = exceeds(c, square, a - steep * length(axis), self.radius)
-        return t, square, minimum(over, -exceeds(c, square, a, self.radius))
+        return t, square, over, -exceeds(c, square, a, self.radius)
 
     def normal_at(self, p: Any, side: Any) -> Any:
         w, q = normalize(self.top - self.bottom), p - self.bottom
@@ -108,7 +111,7 @@ class Lining(Outside):
 
     def again(self, o: Any, d: Any, side: Any) -> Any:
         # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
-        return minimum(dot(d, self.normal_at(o, side)), self._meet(o, d, side)[2])
+        return minimum(dot(d, self.normal_at(o, side)), minimum(*self._meet(o, d, side)[2:]))
 
     def middle(self) -> Any:
         return None  # where the wall is small, the outside is found

@@ -1,6 +1,7 @@
 """The disk of radius r around the point c in the plane with normal n.
 
-The ray meets the plane at p; it meets the disk if r^2 - |p - c|^2 > 0. Its texture coordinates are those of the square
+The ray meets the plane at p; it meets the disk if r^2 - |p - c|^2 > 0, which is multiplied by
+the square of the ray's descent. Its texture coordinates are those of the square
 around it, with the axes of a plane.
 """
 
@@ -9,7 +10,7 @@ from typing import Any
 from diffrt.autograd import absolute, maximum, minimum, sqrt
 from diffrt.kinds.fields import direction, extent, point
 from diffrt.kinds.kind import Shape
-from diffrt.kinds.shapes.plane import axes_of, meet
+from diffrt.kinds.shapes.plane import axes_of, meet_in
 from diffrt.kinds.vectors import dot, magnitude, normalize
 
 
@@ -35,9 +36,9 @@ class Disk(Shape):
         return (magnitude(o) + magnitude(self.center)) * magnitude(self.normal)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        t, descent = meet(self.center, normalize(self.normal), o, d, side)
-        q = o + t * d - self.center
-        return t, minimum(self.radius * self.radius - dot(q, q), descent)
+        t, descent, q = meet_in(self.center, normalize(self.normal), o, d, side)
+        reach = self.radius * descent
+        return t, minimum(reach * reach - dot(q, q), descent)
 
     def normal_at(self, p: Any, side: Any) -> Any:
         return normalize(self.normal) * side

@@ -20,6 +20,9 @@ class Part(Shape):
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         return self.same().intersect(o, d, side)
 
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self.same().margins(o, d, side)
+
     def normal_at(self, p: Any, side: Any) -> Any:
         return self.same().normal_at(p, side)
 

@@ -27,6 +27,14 @@ def meet(a: Any, n: Any, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
     return height / maximum(descent, SHALLOWEST), descent
 
 
+def meet_in(a: Any, n: Any, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any]:
+    """The same, and the vector (3, N) from a to the point that is met, times the descent: it is finite and smooth where
+    the ray runs along the plane, so whether the point is within a part of the plane is said by it."""
+    t, descent = meet(a, n, o, d, side)
+    v = o - a
+    return t, descent, descent * v + (side * dot(v, n)) * d
+
+
 def axes_of(n: Any) -> tuple[Any, Any]:
     """Two unit vectors (3, N) at right angles to the unit normal n and to each other, to the right and upward.
 

@@ -2,8 +2,9 @@
 
 `up` is made orthogonal to n: v = up - (up . n) n, normalised, points to the middle of the upper side, and
 u = v x n to that of the right side as seen from in front. With q = p - c, where p is the point in the plane,
-the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides. The texture
-coordinates are 1/2 + q . u / width and 1/2 + q . v / height: 0, 0 at the lower left corner and 1, 1 at the upper right.
+the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides. Both are
+multiplied by the ray's descent, which must be positive too. The texture coordinates are 1/2 + q . u / width and
+1/2 + q . v / height: 0, 0 at the lower left corner and 1, 1 at the upper right.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from diffrt.autograd import absolute, minimum
 from diffrt.kinds.fields import Relation, direction, extent, point, sine
 from diffrt.kinds.kind import Shape
-from diffrt.kinds.shapes.plane import meet
+from diffrt.kinds.shapes.plane import meet_in
 from diffrt.kinds.vectors import cross, dot, magnitude, normalize
 
 
@@ -40,11 +41,17 @@ class Rectangle(Shape):
         return (magnitude(o) + magnitude(self.center)) * magnitude(self.normal)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        t, margins = self._meet(o, d, side)
+        return t, minimum(*margins)
+
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self._meet(o, d, side)[1]
+
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, tuple[Any, ...]]:
         u, v = self._axes()
-        t, descent = meet(self.center, normalize(self.normal), o, d, side)
-        q = o + t * d - self.center
-        margin = minimum(0.5 * self.width - absolute(dot(q, u)), 0.5 * self.height - absolute(dot(q, v)))
-        return t, minimum(margin, descent)
+        t, descent, q = meet_in(self.center, normalize(self.normal), o, d, side)
+        across, upward = absolute(dot(q, u)), absolute(dot(q, v))
+        return t, (0.5 * self.width * descent - across, 0.5 * self.height * descent - upward)
 
     def _axes(self) -> tuple[Any, Any]:
         n = normalize(self.normal)

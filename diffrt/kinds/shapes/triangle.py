@@ -5,8 +5,8 @@ p = a + q of the plane has the barycentric coordinates (Moeller and Trumbore, 19
 
     beta = (q x f) . m / m . m,    gamma = (e x q) . m / m . m,    alpha = 1 - beta - gamma
 
-and is in the triangle if the smallest of the three is positive. beta and gamma are its texture coordinates too: 0, 0 at
-a, 1, 0 at b and 0, 1 at c.
+and is in the triangle if the smallest of the three is positive; all are multiplied by the ray's descent. beta and gamma
+are its texture coordinates too: 0, 0 at a, 1, 0 at b and 0, 1 at c.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from diffrt.autograd import absolute, maximum, minimum
 from diffrt.kinds.fields import Relation, point, sine
 from diffrt.kinds.kind import Shape
-from diffrt.kinds.shapes.plane import meet
+from diffrt.kinds.shapes.plane import meet_in
 from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
 
@@ -43,16 +43,26 @@ class Triangle(Shape):
         return (magnitude(o) + magnitude(self.a)) * magnitude(cross(self.b - self.a, self.c - self.a))
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        m = cross(self.b - self.a, self.c - self.a)
-        t, descent = meet(self.a, normalize(m), o, d, side)
-        beta, gamma = self.uv(o + t * d, side)
-        return t, minimum(minimum(minimum(beta, gamma), 1.0 - beta - gamma), descent)
+        t, (beta, gamma, alpha) = self._meet(o, d, side)
+        return t, minimum(minimum(beta, gamma), alpha)
 
-    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
-        e, f, q = self.b - self.a, self.c - self.a, p - self.a
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self._meet(o, d, side)[1]
+
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, tuple[Any, ...]]:
+        m = cross(self.b - self.a, self.c - self.a)
+        t, descent, q = meet_in(self.a, normalize(m), o, d, side)
+        beta, gamma = self._barycentric(q)
+        return t, (beta, gamma, descent - beta - gamma)
+
+    def _barycentric(self, q: Any) -> tuple[Any, Any]:
+        e, f = self.b - self.a, self.c - self.a
         m = cross(e, f)
         square = dot(m, m)
-        return dot(cross(q, f), m) / square, dot(cross(e, q), m) / square
+        return dot(q, cross(f, m)) / square, dot(q, cross(m, e)) / square
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        return self._barycentric(p - self.a)
 
     def normal_at(self, p: Any, side: Any) -> Any:
         return normalize(cross(self.b - self.a, self.c - self.a)) * side

@@ -27,7 +27,9 @@ class Bitmap(Texture):
     """Texels from a file or from the scene, blended from one to the next."""
 
     type = "bitmap"
-    file = picture_file("the image that holds the texels, in place of texels: .png, .jpg, .npy or .exr")
+    file = picture_file(
+        "the image that holds the texels, in place of texels: .png, .jpg, .tif, .webp, .tga, .npy or .exr"
+    )
     encoding = one_of(
         "how the numbers of the file are meant, as for any image; of a colour in .png and .jpg srgb if it is not said, "
         "else linear",

@@ -1,0 +1,402 @@
+"""Blocks: cells by proof.
+
+Blocks of the image are asked for a proof (`proof.py`) that all of their points have one signature, from large to small.
+Where there is none, a block is halved on, past the cells of the grid, until what can be wrong in it is under the
+tolerance, which is an area in pixels:
+
+- A cell of which all is proved is one sample, if radiance is flat enough over it.
+- A cell whose corners differ in signature has an edge in it, or two that meet. It is cut there (`regions.py`) if the
+  edges are where they are taken to be, to a small part of the tolerance, and if it is proved, on each assumption about
+  the signs of their switching functions, that nothing else is seen in the cell.
+- A cell whose own area is under the tolerance is taken as it is.
+
+What is not proved in the end is counted. A block asks nothing of its neighbours.
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil, log2
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffrt.tracer.cells import SIDES, SMALLEST, Cells
+from diffrt.tracer.crossings import (
+    Crossings,
+    Sides,
+    chord_normal,
+    find_bends,
+    find_crossings,
+    find_meetings,
+    functions_of,
+    joined,
+)
+from diffrt.tracer.proof import Assumed, proved_ids
+from diffrt.tracer.shading import Samples, curvature, shade
+from diffrt.tracer.tables import Columns
+from diffrt.tracer.visibility import Labels, Visibility
+
+LARGEST = 5
+"""Blocks have at most 2^LARGEST cells of the grid on a side."""
+
+STRAIGHT = 2.0**-5
+"""What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is
+a jump of the image of up to so much."""
+
+BEND = 0.15
+"""The largest bend of an edge within a cell, in parts of its chord."""
+
+AGAIN = 2
+"""How often a cell is halved in which other edges may hide beside the ones that are known."""
+
+STEEP = 0.1
+"""The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
+
+FLAT = 0.125
+"""What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
+
+LOOKED_AT = 3
+"""Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
+"""
+
+PROBES = 16
+"""The mean radiance is that of so many by so many points."""
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+
+_BITS = 31
+_ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
+_CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
+
+_RIGHT, _DOWN = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+
+
+def divide_by_proof(
+    view: Visibility, size: tuple[int, int], cells: int, tolerance: float, only: NDArray[np.bool_] | None = None
+) -> Cells:
+    """The cells of an image.
+
+    size: width and height of the image in pixels. cells: per pixel side. tolerance: what may be wrong in a cell, as an
+    area in pixels. only: the pixels that have cells at all, (height, width).
+    """
+    columns, rows = size[0] * cells, size[1] * cells
+    wanted = np.ones((rows, columns), bool) if only is None else only.repeat(cells, 0).repeat(cells, 1)
+    flat = _Flatness(view, size, tolerance * FLAT)
+    grid, rough = _blocks(view, flat, wanted, cells)
+    row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
+    keys = column + _ROW * row
+    row, column = np.divmod(np.flatnonzero(rough), columns)
+    rough_keys, rough_labels = column + _ROW * row, grid[rough]
+    grid[rough] = -1
+    parts = _Parts()
+    last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
+    for level in range(last + 1):
+        if keys.size:
+            keys = _cut(view, flat, parts, keys, level, cells, level == last, tolerance * STRAIGHT)
+        if level == last:
+            break
+        side = 0.5 / (cells << level)
+        children = _children(rough_keys)
+        labels = np.tile(rough_labels, 4)
+        if keys.size:
+            new = _children(keys)
+            found = proved_ids(view, *_middles(new, side), side)
+            keys = new[found < 0]
+            children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
+        smooth = flat.are(labels, *_middles(children, side), side, side) | (level + 1 == last)
+        parts.add_whole(children[smooth], labels[smooth], True, level + 1)
+        rough_keys, rough_labels = children[~smooth], labels[~smooth]
+    return parts.cells(view, grid.ravel(), size, cells)
+
+
+def _cut(
+    view: Visibility, flat: "_Flatness", parts: "_Parts", keys: Integers, level: int, cells: int, last: bool,
+    allowed: float
+) -> Integers:  # fmt: skip
+    """Of the cells of a level that are not proved, cut those that can be; the others are returned, to be halved."""
+    spacing = 1.0 / (cells << level)
+    points, at = np.unique(keys + _CORNERS, return_inverse=True)
+    at = at.reshape(4, -1)
+    x, y = (points & (_ROW - 1)) * spacing, (points >> _BITS) * spacing
+    known = view.signature_ids(x, y)
+    label = known[at]
+    crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
+    number = crossed.sum(0)
+    if last:
+        some = np.flatnonzero(number)
+        left = np.flatnonzero(number == 0)
+        parts.add_whole(keys[left], label[0, left], False, level)
+    else:
+        some = np.flatnonzero(number)
+        middles = _middles(keys[some], spacing)
+        for corner in label:
+            smooth = flat.are(corner[some], *middles, spacing, spacing)
+            some, middles = some[smooth], (middles[0][smooth], middles[1][smooth])
+    if not some.size:
+        return keys if not last else keys[:0]
+    crossed, label, at = crossed[:, some], label[:, some], at[:, some]
+    begin, end = (at[SIDES[:, k]][crossed] for k in (0, 1))
+    names, which = np.unique(begin * len(points) + end, return_inverse=True)
+    begin, end = np.divmod(names, len(points))
+    segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
+    crossings = find_crossings(view, segments, known[begin], known[end])
+    side = np.full(crossed.shape, -1)
+    side[crossed] = which.ravel()
+    joints = _joints(view, crossings, side, label, keys[some], spacing, allowed)
+    if not last:
+        used = joints.found & (joints.proved | (level >= AGAIN))
+        joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
+    parts.add_mixed(keys[some], label, side, crossings, joints, level)
+    rest = np.ones(len(keys), bool)
+    rest[some] = False
+    return keys[rest] if not last else keys[:0]
+
+
+@dataclass(frozen=True)
+class _Joints(Columns):
+    """Where the edges of n mixed cells join (`regions.py`).
+
+    found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
+    meets: whether two edges meet, else one edge
+    goes through. pair: the crossings of the two edges, or the two of one, (2, n). x, y, inverse: of a meeting. s: of a
+    bend, bend: how far. All but pair and inverse, (4, n), are (n,).
+    """
+
+    found: NDArray[np.bool_]
+    proved: NDArray[np.bool_]
+    meets: NDArray[np.bool_]
+    pair: Integers
+    x: Floats
+    y: Floats
+    inverse: Floats
+    bend: Crossings
+
+
+def _nothing_else(
+    view: Visibility, crossings: Crossings, pair: Integers, meets: NDArray[np.bool_], label: Labels, x: Floats,
+    y: Floats, size: float, ok: NDArray[np.bool_]
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Whether no more is seen in the cells that are `ok` than at their corners: it is proved what is on either side of
+    their edges, of which pair has a crossing of each."""
+    proved = ok.copy()
+    cell = np.flatnonzero(ok)
+    signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
+    cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
+    asked = np.concatenate(cells)
+    sign = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
+    assumed = []
+    for number, own in enumerate(pair[:, asked]):
+        switches = crossings.switches[own]
+        fields = [switches.function, switches.bounce, switches.light, switches.shape, switches.other, switches.border]
+        function, bounce, light, shape, other, border = (field.astype(float) for field in fields)
+        function = np.where(number and ~meets[asked], -1.0, function)
+        assumed.append(Assumed(function, bounce, light, shape, other, border, sign[number]))
+    found = proved_ids(view, x[asked], y[asked], size, assumed)
+    proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
+    return proved
+
+
+def _joints(
+    view: Visibility, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
+) -> _Joints:
+    """The joints of mixed cells of one size, looked for from their crossings.
+
+    One is found if what is then cut off is right but for an allowed area, in pixels: on both sides of each edge,
+    half-way to the joint, are the signatures of the corners beside it.
+
+    side: the crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
+    """
+    there = side >= 0
+    function = np.append(functions_of(crossings), -1)[side]
+    least = np.where(there, function, np.iinfo(np.int64).max).min(0)
+    most = function.max(0)
+    known = np.append(crossings.switches.found, True)[side].all(0)
+    of_two = ((function == least) | (function == most) | ~there).all(0)
+    meets = known & of_two & (least != most)
+    bends = known & (least == most) & (there.sum(0) == 2)
+    # One crossing of each of the two edges, or both of the one.
+    columns = np.arange(len(keys))
+    first = side[np.argmax(function == least, 0), columns]
+    last = side[3 - np.argmax(np.where(there, function == most, False)[::-1], 0), columns]
+    pair = np.stack([first, last])
+    px, py = (c[side] for c in crossings.segments.at(crossings.s))
+    left, top = (keys & (_ROW - 1)) * size, (keys >> _BITS) * size
+    x, y, inverse = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros((4, len(keys)))
+    m = np.flatnonzero(meets)
+    count = there[:, m].sum(0)
+    start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
+    x[m], y[m], inverse[:, m], meet = find_meetings(view, crossings[first[m]], crossings[last[m]], *start)
+    inside = (np.abs(x[m] - left[m] - 0.5 * size) <= 0.5 * size) & (np.abs(y[m] - top[m] - 0.5 * size) <= 0.5 * size)
+    xx, xy, yx, yy = inverse[:, m]
+    sine = np.abs(xx * yy - xy * yx) / np.maximum(np.hypot(xx, yx) * np.hypot(xy, yy), 1e-300)
+    meets[m] = meet & inside & (sine >= STEEP)
+    across, mx, my = chord_normal(*(c for end in pair for c in (crossings.segments[end].at(crossings.s[end]))))
+    b = np.flatnonzero(bends)
+    bend = crossings[first]
+    found, crossed = find_bends(view, crossings[first[b]], Sides(*across)[b])
+    s, switches = np.full(len(keys), 0.5), bend.switches
+    s[b] = found.s
+    switches.put(b, found.switches)
+    bend = Crossings(Sides(*across), s, bend.path, view.signatures, switches)
+    bends[b] = crossed & (np.abs(found.s - 0.5) <= BEND)
+    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
+    shift = 0.75 * (s - 0.5)
+    ok = meets | bends
+    which, cell = np.nonzero(there & ok)
+    ox, oy = px[which, cell], py[which, cell]
+    jx, jy = np.where(meets, x, mx)[cell], np.where(meets, y, my)[cell]
+    dx, dy = jx - ox, jy - oy
+    length = np.maximum(np.hypot(dx, dy), 1e-300)
+    bx, by = (np.where(meets, 0.0, shift * d)[cell] for d in (across.dx, across.dy))
+    off = np.minimum(1.5 * allowed / length, 0.25 * length)
+    nx, ny = -dy / length * off, dx / length * off
+    qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
+    begin, end = label[SIDES[which, 0], cell], label[SIDES[which, 1], cell]
+    corner = SIDES[which, 0]
+    cx, cy = left[cell] + size * _RIGHT[corner], top[cell] + size * _DOWN[corner]
+    turned = (cx - ox) * nx + (cy - oy) * ny < 0.0
+    one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
+    fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
+    # Where edges meet they are as straight up to there: the tangents at the joint point to the crossings.
+    own = np.where(function[which, cell] == least[cell], 1, 0)
+    tx, ty = inverse[own, cell], inverse[2 + own, cell]
+    aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
+    fits &= ~meets[cell] | (aside <= 4.0 * off)
+    ok[cell[~fits]] = False
+    proved = _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
+    return _Joints(ok, proved, meets & ok, pair, x, y, inverse, bend)
+
+
+class _Flatness:
+    """Whether the radiance of cells is so near to a linear function of the place that one sample is enough."""
+
+    def __init__(self, view: Visibility, size: tuple[int, int], tolerance: float) -> None:
+        """tolerance: what may be wrong in a cell, in pixels of the mean radiance."""
+        self.view = view
+        x, y = (((np.arange(PROBES) + 0.5) / PROBES) * n for n in size)
+        x, y = np.tile(x, PROBES), np.repeat(y, PROBES)
+        labels = view.signature_ids(x, y)
+        radiance = shade(view.tables, view.signatures, labels, Samples(x, y, np.ones(x.shape)), view.engine)
+        self.allowed = tolerance * float(np.mean(np.max(radiance, 0)))
+
+    def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
+        """Whether cells of side `cell` within blocks of these sides, with these signatures, are flat. x, y: the middles
+        of the blocks."""
+        if not len(labels):
+            return np.zeros(0, bool)
+        error = curvature(self.view.tables, self.view.signatures, labels, x, y, side, self.view.engine)
+        # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
+        found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed)
+        return found
+
+
+class _Parts:
+    """The cells found so far that are smaller than those of the grid, or cut."""
+
+    def __init__(self) -> None:
+        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
+        self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
+        self.crossings: list[Crossings] = []
+        self.joints: list[_Joints] = []
+        self.count = 0
+
+    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int) -> None:
+        self.whole.append((keys, labels, np.full(len(keys), proved), level))
+
+    def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
+                  level: int) -> None:  # fmt: skip
+        """side: numbers of the crossings on the sides of the cells, -1 for none."""
+        used = np.unique(side[side >= 0])
+        numbers = np.full(len(crossings.s) + 1, -1)
+        numbers[used] = np.arange(len(used)) + self.count
+        self.count += len(used)
+        self.crossings.append(crossings[used])
+        self.mixed.append((keys, labels, numbers[side], level))
+        self.joints.append(replace(joints, pair=numbers[joints.pair]))
+
+    def cells(self, view: Visibility, grid: Labels, size: tuple[int, int], cells: int) -> Cells:
+        """All together."""
+
+        def column(values: list[Any], dtype: Any, *shape: int) -> Any:
+            return np.concatenate([np.zeros((*shape, 0), dtype), *values], -1)
+
+        def places(keys_and_levels: list[tuple[Integers, int]]) -> tuple[Any, ...]:
+            """Of the top left corner x, y; the side; the pixel and the name."""
+            rows = [(keys >> _BITS, keys & (_ROW - 1), keys, level) for keys, level in keys_and_levels]
+            return (
+                column([c / (cells << n) for _, c, _, n in rows], float),
+                column([r / (cells << n) for r, _, _, n in rows], float),
+                column([np.full(len(k), 1.0 / (cells << n)) for *_, k, n in rows], float),
+                column([(r >> n) // cells * size[0] + (c >> n) // cells for r, c, _, n in rows], np.int64),
+                column([k * (SMALLEST + 1) + n for *_, k, n in rows], np.int64),
+            )
+
+        x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
+        mixed = places([(keys, level) for keys, *_, level in self.mixed])
+        proved = column([proved for *_, proved, _ in self.whole], bool)
+        mixed_proved = column([joints.proved for joints in self.joints], bool)
+        unproved = (side[~proved] ** 2).sum() + (mixed[2][~mixed_proved] ** 2).sum()
+        loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, inverse = self._joined(view)
+        return Cells(
+            grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
+            pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
+            mixed[2], mixed[3], mixed[4],
+            column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, inverse, 0, float(unproved),
+        )  # fmt: skip
+
+    def _joined(self, view: Visibility) -> tuple[Any, ...]:
+        """The joints of the mixed cells, by kind."""
+
+        def column(name: str) -> Any:
+            return np.concatenate([getattr(joints, name) for joints in self.joints], -1)
+
+        if not self.joints:
+            none = np.zeros(0, np.int64)
+            nothing, two = np.zeros(0), np.zeros((2, 0), np.int64)
+            return none, none, two, joined(view, []), none, two, nothing, nothing, np.zeros((4, 0))
+        found, meets, pair = column("found"), column("meets"), column("pair")
+        loose, bent, meeting = (np.flatnonzero(which) for which in (~found, found & ~meets, meets))
+        bends = joined(view, [joints.bend for joints in self.joints])[bent]
+        return (loose, bent, pair[:, bent], bends, meeting, pair[:, meeting], column("x")[meeting],
+                column("y")[meeting], column("inverse")[:, meeting])  # fmt: skip
+
+
+def _children(keys: Integers) -> Integers:
+    """The keys of the quarters of cells, one level down, all first quarters first."""
+    parents = ((keys >> _BITS) << (_BITS + 1)) + ((keys & (_ROW - 1)) << 1)
+    found: Integers = (parents + _CORNERS).ravel()
+    return found
+
+
+def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
+    """The middles of cells of this side, x and y in pixels."""
+    return ((keys & (_ROW - 1)) + 0.5) * side, ((keys >> _BITS) + 0.5) * side
+
+
+def _blocks(
+    view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], cells: int
+) -> tuple[Labels, NDArray[np.bool_]]:
+    """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
+    wanted; and which of the proved ones are not flat."""
+    rows, columns = wanted.shape
+    top = min(max(ceil(log2(max(rows, columns) / 4)), 0), LARGEST)
+    whole = 1 << top
+    # Which blocks hold cells that are wanted, from small to large.
+    needed = [np.pad(wanted, ((0, -rows % whole), (0, -columns % whole)))]
+    for _ in range(top):
+        last = needed[-1]
+        needed.append(last[::2, ::2] | last[1::2, ::2] | last[::2, 1::2] | last[1::2, 1::2])
+    found = np.full(needed[-1].shape, -1, np.int32)
+    smooth = np.zeros(found.shape, bool)
+    for level in range(top, -1, -1):
+        side = (1 << level) / cells
+        open_ = np.nonzero((found < 0) & needed[level])
+        found[open_] = proved_ids(view, (open_[1] + 0.5) * side, (open_[0] + 0.5) * side, side)
+        row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
+        smooth[row, column] = flat.are(found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells)
+        if level:
+            found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
+    found = np.ascontiguousarray(found[:rows, :columns])
+    return found, (found >= 0) & ~smooth[:rows, :columns]
