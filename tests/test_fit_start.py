@@ -221,6 +221,11 @@ def test_a_given_start_is_kept(tmp_path):
     free = {"ball.center.x": {"start": -0.7}, "ball.radius": {}}
     found = started(make_problem(truth.replace(ELSEWHERE), photograph(truth, tmp_path), free, start="image"))
     assert found["ball.center.x"] == -0.7 and found["ball.radius"] != 0.5
+    # A light is told by the ball where that is given.
+    elsewhere = truth.replace(ELSEWHERE)
+    free = {"ball.center": {"start": truth["ball.center"]}, "ball.radius": {"start": 1.0}, "sun.direction": {}}
+    found = started(make_problem(elsewhere, photograph(truth, tmp_path), free, start="image"))
+    assert degrees(found["sun.direction"], SUN["direction"]) < 0.5
 
 
 def test_an_exposure_that_nobody_told_is_read_too(tmp_path):
