@@ -147,7 +147,7 @@ def test_a_tie_that_cannot_be(ties, words):
         ({"target": 0.0 * TARGET}, "every pixel is black; nothing can be recovered from it"),
         (
             {"target": Photograph(Image(TARGET), TARGET < 0.0, TARGET > -1.0)},
-            "target: every pixel that counts is overexposed; give one with a shorter exposure",
+            "target: every pixel is clipped, and says only that there is more or less light",
         ),
         ({"target": np.nan * TARGET}, "holds values that are not finite"),
         ({"mask": np.ones((2, 2))}, "mask: found 2 x 2 pixels, needed: 4 x 3"),

@@ -259,8 +259,6 @@ def _view(name: Any, scene: Scene, given: Any, known: Mapping[str, Any]) -> View
         raise InputError(f"{where}target: is transparent wherever it counts; nothing can be recovered from it")
     if not np.asarray(photograph.image)[used].any():
         raise InputError(f"{where}target: every pixel is black; nothing can be recovered from it")
-    if photograph.bright[used].all():
-        raise InputError(f"{where}target: every pixel that counts is overexposed; give one with a shorter exposure")
     if (photograph.dark | photograph.bright)[used].all():
         raise InputError(f"{where}target: every pixel is clipped, and says only that there is more or less light")
     return View(name, scene, photograph, used, camera is not None, frozenset(own_paths))
