@@ -93,6 +93,11 @@ def test_a_scale_that_does_nothing_is_told():
     assert "scale" not in notes(loss="huber", scale=0.005) and "scale" not in notes(loss="huber")
 
 
+def test_what_rounding_leaves_is_no_misfit():
+    found = diffrt.fit(BALL, np.asarray(diffrt.render(BALL)), START)
+    assert far_off(found) < 1e-9 and found.state == "converged" and found.warnings == ()
+
+
 def test_searches_from_many_starts_find_a_scale_too():
     free = {"ball.center.x": {"lower": -0.2, "upper": 0.2}, "ball.radius": {"lower": 0.8, "upper": 1.2}}
     with ThreadPoolExecutor(1) as executor:

@@ -105,6 +105,40 @@ def test_what_all_views_share_does_not_become_less_with_more_of_them():
     assert error(9, False) < 0.5 * error(1, False)
 
 
+def test_views_with_masks_of_their_own_are_laid_over_each_other():
+    """Two of the same pattern, cut to different parts of the image, say what the whole ones with masks say."""
+    rng = np.random.default_rng(6)
+    windows = np.lib.stride_tricks.sliding_window_view(rng.normal(size=(43, 43, 3)), (4, 4), (0, 1))
+    pattern, column = np.asarray(4.0 * windows.mean((-1, -2))), np.ones((40, 40, 3, 1))
+    boxes = [(slice(0, 30), slice(4, 40)), (slice(8, 40), slice(0, 33))]
+    whole, cut = [], []
+    for box in boxes:
+        counted = np.zeros((40, 40, 3))
+        counted[box] = 1.0
+        one = Field(pattern * counted, column * counted[..., None], counted, np.arange(1))
+        whole.append(one)
+        corner = (box[0].start, box[1].start)
+        cut.append(Field(one.residual[box], one.jacobian[box], counted[box], one.at, corner=corner))
+    bread = np.array([[float(sum(f.counted.sum() for f in whole))]])
+    one, other = (scatter.scatter(left, 1.0 / bread, bread) for left in (whole, cut))
+    assert other.meat == pytest.approx(one.meat, rel=1e-9) and other.patches == pytest.approx(one.patches, rel=1e-9)
+
+
+def test_views_with_masks_of_their_own_are_fitted_together():
+    model, true, noise = bench_errors.white(np.random.default_rng(7))
+    target = np.asarray(diffrt.render(true)) + noise
+    left, low = np.ones((48, 48), bool), np.ones((48, 48), bool)
+    left[:, 30:], low[:17] = False, False
+    found = diffrt.fit(
+        model,
+        {"a": {"target": target, "mask": left}, "b": {"target": target, "mask": low}},
+        ["ball.center.x"],
+        levels=(),
+    )
+    assert found._fields[0][0].corner == (0, 0) and found._fields[0][1].corner[0] > 8
+    assert np.isfinite(found.stderr["ball.center.x"])
+
+
 def test_blocks_of_pixels_give_the_errors_of_single_ones(monkeypatch):
     """A Jacobian that is too large to be held is looked at in blocks."""
     rng = np.random.default_rng(3)

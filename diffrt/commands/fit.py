@@ -35,6 +35,9 @@ def fit(
     cells: Annotated[int | None, typer.Option(help="Cells per pixel side.", min=1, max=64)] = None,
     loss: Annotated[str | None, typer.Option(help="squared, huber or soft_l1.")] = None,
     space: Annotated[str | None, typer.Option(help="What is compared: linear or srgb values.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Where to start from: scene, or image, for balls and the lights on them.")
+    ] = None,
     starts: Annotated[int | None, typer.Option(help="Points in the bounds that are tried.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Of these points.", min=0)] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster for starts and views.")] = None,
@@ -57,7 +60,8 @@ def fit(
     from diffrt.photograph import read_mask, read_photograph
     from diffrt.scene import load_scene
 
-    given = {"method": method, "cells": cells, "loss": loss, "space": space, "starts": starts, "seed": seed}
+    given = {"method": method, "cells": cells, "loss": loss, "space": space, "start": start,
+             "starts": starts, "seed": seed}  # fmt: skip
     settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if target is None and not free:
         if encoding or mask or bits is not None or each or values:
@@ -78,6 +82,9 @@ def fit(
         counted = read_mask(mask) if mask else None
         photograph = read_photograph(target, encoding, bits=bits)
         problem = make_problem(load_scene(source), photograph, free, mask=counted, **settings)
+    if not quiet:
+        for note in problem.notes:
+            say(note, error=True)
     with signals() as stopped, progress_lines(quiet) as (progress, told), cluster(dask) as executor:
         result, written = solve_into(
             problem, output, progress, resume=resume, stop=lambda: bool(stopped), executor=executor, told=told

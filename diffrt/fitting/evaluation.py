@@ -73,7 +73,11 @@ class Part:
             counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
         both, count = np.concatenate(sums), np.concatenate(counts)
         moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
-        return Field(both[..., -1], both[..., moving], count / block**2, self.at[moving], group, np.concatenate(pixels))
+        column, row = self.sight.view.scene.camera.crop[:2] or (0, 0)
+        return Field(
+            both[..., -1], both[..., moving], count / block**2, self.at[moving], group, (row, column),
+            np.concatenate(pixels),
+        )  # fmt: skip
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The loss at u, and its derivative, in reverse mode."""

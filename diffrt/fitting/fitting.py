@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from diffrt.fitting.problem import is_several, make_problem, named_views
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Progress
-from diffrt.fitting.settings import Loss, Method, Settings, Space
+from diffrt.fitting.settings import Loss, Method, Settings, Space, Start
 from diffrt.fitting.solver import solve, solve_into
 from diffrt.photograph import Photograph, read_mask, read_photograph
 from diffrt.scene import Scene, load_scene
@@ -38,6 +38,7 @@ def fit(
     space: Space = Settings.space,
     iterations: int = Settings.iterations,
     levels: Sequence[float] | None = Settings.levels,
+    start: Start = Settings.start,
     starts: int = Settings.starts,
     refine: int = Settings.refine,
     seed: int = Settings.seed,
@@ -76,6 +77,8 @@ def fit(
     space: what is compared, "linear" values or "srgb" encoded ones.
     iterations: the most evaluations (least_squares) or iterations (others) at each level.
     levels: blurs in pixels from coarse to fine, before the full image; () for none, None for automatic.
+    start: "image" reads starts from the images themselves, for balls by their outlines and for lights by what they do
+    to a ball; what has a start in `free` keeps it. "scene": all start as the scene has them.
     starts, refine, seed: how many points in the bounds are tried, how many of them are searched from, and the seed of
     these points.
     noise: of the camera, its read noise (a standard deviation) and shot noise (a variance for each unit of brightness),
@@ -91,7 +94,7 @@ def fit(
     """
     settings: dict[str, Any] = {
         "cells": cells, "method": method, "loss": loss, "scale": scale, "space": space, "iterations": iterations,
-        "levels": levels, "starts": starts, "refine": refine, "seed": seed, "noise": noise,
+        "levels": levels, "start": start, "starts": starts, "refine": refine, "seed": seed, "noise": noise,
     }  # fmt: skip
     if isinstance(scene, str | Path):
         scene = load_scene(scene)

@@ -22,6 +22,9 @@ file smooths is smooth over fewer."""
 LARGE_BESIDE_GIVEN, SMOOTH_BESIDE_GIVEN = 1.3, 2.0
 """The same, where the noise is not read off the residuals but was given."""
 
+EXACT = 1e-8
+"""Residuals that are a smaller part of the image are what the search and rounding leave of none."""
+
 WIDE = 1.2
 """Errors that are so many times those of independent residuals are worth a word."""
 
@@ -66,12 +69,19 @@ class Misfit:
 
 
 def misfit(
-    residuals: Sequence[Array], noise: Sequence[Array], given: bool, scatter: Scatter, widened: float, numbers: int
+    residuals: Sequence[Array],
+    noise: Sequence[Array],
+    given: bool,
+    scatter: Scatter,
+    widened: float,
+    numbers: int,
+    brightness: float = 1.0,
 ) -> Misfit:
     """How residuals compare with noise.
 
     residuals: of each view, (height, width, 3), nan where they do not count. noise: its variance there. given: whether
-    that is known, and not read off the residuals. numbers: how many are free.
+    that is known, and not read off the residuals. numbers: how many are free. brightness: root mean square of the
+    pixels.
     """
     squares, expected, count = 0.0, 0.0, 0
     for off, variance in zip(residuals, noise, strict=True):
@@ -82,6 +92,8 @@ def misfit(
     size = float(np.sqrt(squares / max(count, 1)))
     ratio = float(np.sqrt(squares / expected)) if expected > 0.0 else (np.inf if squares > 0.0 else 1.0)
     large, smooth = (LARGE_BESIDE_GIVEN, SMOOTH_BESIDE_GIVEN) if given else (LARGE, SMOOTH)
+    if size <= EXACT * brightness:
+        return Misfit(size, ratio, scatter.length, scatter.patches, 1.0, True, True)
     unexplained = ratio >= large and scatter.length >= smooth and widened >= WIDE
     told = scatter.patches >= FEW * numbers
     return Misfit(size, ratio, scatter.length, scatter.patches, widened, not unexplained, told)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import MOST_PROBLEMS, InputError, did_you_mean, shown
 from diffrt.fitting.freeing import choose_free, for_each_view, known_parameters
+from diffrt.fitting.image_start import start_from_image
 from diffrt.fitting.level import Level, automatic_blurs, level_of
 from diffrt.fitting.settings import SETTINGS, Settings
 from diffrt.fitting.variables import Variables
@@ -38,13 +39,15 @@ BRIGHTEST = 1e100
 class Problem:
     """A checked fit.
 
-    scene: with its start values. views: one or more. variables: the free parameters. settings: how to search.
+    scene: with its start values. views: one or more. variables: the free parameters. settings: how to search. notes:
+    what was read from the images before the search, in words.
     """
 
     scene: Scene
     views: tuple[View, ...]
     variables: Variables
     settings: Settings = field(default_factory=Settings)
+    notes: tuple[str, ...] = ()
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -121,6 +124,7 @@ def make_problem(
     if not wanted and not gains and not every:
         problems.append("free: found no parameter, needed: at least one, such as lamp.position")
     variables = Variables(())
+    given = {view.path(path) for view in views for path in view.own}
     try:
         views, entries, tied = for_each_view(every, wanted, ties or {}, scene, views)
         entries |= {gain: {**gains[gain], **entries.get(gain, {})} for gain in gains}
@@ -130,6 +134,10 @@ def make_problem(
         problems += fault.problems
     if problems:
         raise InputError(*problems)
+    notes: tuple[str, ...] = ()
+    if chosen.start == "image":
+        given |= {name for name, entry in entries.items() if "start" in entry}
+        variables, notes = start_from_image(views, variables, given)
     moved = variables.assign(variables.start)
     try:
         views = [replace(view, scene=view.placed(moved)) for view in views]
@@ -139,7 +147,7 @@ def make_problem(
     if numbers > count:
         raise InputError(f"free: found {numbers} numbers, but the target has {count}; free fewer of them")
     start = scene.replace({path: value for path, value in moved.items() if path in scene})
-    return Problem(start, tuple(views), variables, chosen)
+    return Problem(start, tuple(views), variables, chosen, notes)
 
 
 def is_several(target: Any) -> bool:

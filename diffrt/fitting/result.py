@@ -89,7 +89,10 @@ class Result:
     def warnings(self) -> tuple[str, ...]:
         """What was noticed in the files, and what the image cannot tell, in words."""
         of_files = (note for view in self.problem.views for note in view.photograph.notes)
-        return (*of_files, *self.misfit.words, *self._scale_words(), *self.found.notes, *self.uncertainty.warnings)
+        return (
+            *of_files, *self.problem.notes, *self.misfit.words, *self._scale_words(), *self.found.notes,
+            *self.uncertainty.warnings,
+        )  # fmt: skip
 
     @property
     def loss(self) -> float:
@@ -158,9 +161,11 @@ class Result:
         """How the residuals compare with the noise of the camera."""
         sure = self.uncertainty
         assert sure.scatter is not None
+        brightness = np.sqrt(np.mean([np.mean(light**2) for light in self._light]))
         return misfit(
-            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u)
-        )
+            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u),
+            float(brightness),
+        )  # fmt: skip
 
     @property
     def state(self) -> str:

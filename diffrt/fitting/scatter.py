@@ -21,7 +21,7 @@ GMM estimation with cross sectional dependence, 1999).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,9 @@ class Field:
     """What a view leaves behind at the end of a fit.
 
     residual: (height, width, 3), 0 where it does not count. jacobian: by the coordinates `at`, (height, width, 3, n).
-    counted: how much of it does,
-    (height, width, 3). at: (n,). group: views of equal group see the same with the same camera.
-    pixels: the residual of single pixels, if the others are those of blocks, nan where it does not count.
+    counted: how much of it does, (height, width, 3). at: (n,). group: views of equal group see the same with the same
+    camera. corner: the row and the column of its first pixel in the image of that camera. pixels: the residual of
+    single pixels, if the others are those of blocks, nan where it does not count.
     """
 
     residual: Array
@@ -57,6 +57,7 @@ class Field:
     counted: Array
     at: NDArray[np.intp]
     group: int = 0
+    corner: tuple[int, int] = (0, 0)
     pixels: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
 
 
@@ -89,6 +90,7 @@ def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int
     size = len(covariance)
     if mean == 0.0 or not size:
         return Scatter(np.zeros((size, size)), 0.0, 1.0, weight, 1.0)
+    fields = _aligned(fields, block)
     tallest = max(max(f.counted.shape[:2]) for f in fields)
     levels = max(int(np.log2(tallest)), 1)
     views = [_weighted(f, mean, levels) for f in fields]
@@ -168,6 +170,24 @@ class _Component:
     def side(self) -> int:
         """In pixels."""
         return int(2**self.level)
+
+
+def _aligned(fields: Sequence[Field], block: int) -> list[Field]:
+    """With views of a group on the same part of the image. block: pixels a side of what the fields hold as one."""
+    found = []
+    for one in fields:
+        group = [f for f in fields if f.group == one.group]
+        first = [min(f.corner[axis] for f in group) for axis in (0, 1)]
+        before = [(one.corner[axis] - first[axis]) // block for axis in (0, 1)]
+        shape = [max((f.corner[axis] - first[axis]) // block + f.counted.shape[axis] for f in group) for axis in (0, 1)]
+        room = [(b, s - b - n) for b, s, n in zip(before, shape, one.counted.shape[:2], strict=True)]
+        if any(map(any, room)):
+            one = replace(
+                one, residual=np.pad(one.residual, (*room, (0, 0))), counted=np.pad(one.counted, (*room, (0, 0))),
+                jacobian=np.pad(one.jacobian, (*room, (0, 0), (0, 0))), corner=(first[0], first[1]),
+            )  # fmt: skip
+        found.append(one)
+    return found
 
 
 def _weighted(field: Field, mean: float, levels: int) -> _View:

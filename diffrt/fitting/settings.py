@@ -10,19 +10,20 @@ from diffrt.errors import InputError, did_you_mean, shown
 
 Loss: TypeAlias = Literal["squared", "huber", "soft_l1"]
 Space: TypeAlias = Literal["linear", "srgb"]
+Start: TypeAlias = Literal["scene", "image"]
 Method: TypeAlias = Literal[
     "least_squares", "L-BFGS-B", "TNC", "SLSQP", "trust-constr", "BFGS", "CG", "Newton-CG"
 ]  # fmt: skip
 """Our least squares, and the methods of scipy's minimize that work with a gradient."""
 
-LOSSES, SPACES, METHODS = get_args(Loss), get_args(Space), get_args(Method)
+LOSSES, SPACES, METHODS, BEGINNINGS = get_args(Loss), get_args(Space), get_args(Method), get_args(Start)
 
 BOUNDED = METHODS[:5]
 """Methods that keep bounds by themselves."""
 
 _WHOLE = {"cells": (1, 64), "iterations": (1, 100_000), "starts": (1, 4096), "refine": (1, 1024),
           "seed": (0, 2**63 - 1)}  # fmt: skip
-_WORDS = {"method": METHODS, "loss": LOSSES, "space": SPACES}
+_WORDS = {"method": METHODS, "loss": LOSSES, "space": SPACES, "start": BEGINNINGS}
 
 MOST_LEVELS = 32
 _BLURS = (0.1, 1e4)  # in pixels; a Gaussian of a tenth of a pixel leaves an image as it is, to rounding
@@ -37,9 +38,10 @@ class Settings:
     1e-9 to 1e9, None for 1.345 times the spread of the differences. space: what is compared, "linear" values or "srgb"
     encoded ones. iterations: the most evaluations (least_squares) or iterations (others) at each level. levels: blurs
     from coarse to fine, before the full image, at most MOST_LEVELS of 0.1 to 10,000 pixels; () for none, None for
-    automatic. starts: how many points in the bounds are tried; 1 is the start that is given. refine: how many of them,
-    the best, are searched from. seed: of these points. noise: of the camera, its read noise (a standard deviation) and
-    its shot noise (a variance for each unit of brightness), both in linear values; None if it is to be estimated.
+    automatic. start: where to start from, the values of the "scene", or the "image" itself (see `image_start.py`).
+    starts: how many points in the bounds are tried; 1 is the start that is given. refine: how many of them, the best,
+    are searched from. seed: of these points. noise: of the camera, its read noise (a standard deviation) and its shot
+    noise (a variance for each unit of brightness), both in linear values; None if it is to be estimated.
     Raises InputError, one line per mistake.
     """
 
@@ -50,6 +52,7 @@ class Settings:
     space: Space = "linear"
     iterations: int = 200
     levels: tuple[float, ...] | None = None
+    start: Start = "scene"
     starts: int = 1
     refine: int = 4
     seed: int = 0

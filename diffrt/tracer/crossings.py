@@ -439,8 +439,10 @@ def find_meetings(
     tables = view.tables
     rows = tuple(crossing_row(tables, view.signatures[each.path], each.switches) for each in (first, second))
     segments = Segments(np.arange(len(x)), len(x))
-    x, y, *inverse, step = search(meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments)
-    return x, y, np.array(inverse), step <= NEAR
+    x, y, *inverse, step, same = search(
+        meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments
+    )
+    return x, y, np.array(inverse), (step <= NEAR) & (same > 0.5)
 
 
 def at_points(tables: Tables, crossings: Crossings, x: Floats, y: Floats, engine: Engine) -> Any:

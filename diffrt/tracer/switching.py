@@ -14,7 +14,9 @@ from diffrt.autograd import (
     divide,
     equal,
     greater,
+    greater_equal,
     less,
+    less_equal,
     logical_and,
     logical_not,
     logical_or,
@@ -60,6 +62,12 @@ STEPS = 100
 
 NEWTON = 12
 """The most steps to where two edges meet."""
+
+BESIDE = 1e-4
+"""How far from where two edges meet their slopes are compared, in pixels."""
+
+SAME = 0.2
+"""By how much they may differ there, relatively."""
 
 NEAR = 1e-13
 """How short the last of them is, in pixels."""
@@ -320,11 +328,16 @@ def _border_at(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: 
 
 def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point: Point, tables: None) -> list[Any]:
     """Where two edges meet: image points at which two switching functions are zero, by Newton's method from points near
-    by. x, y; the inverse of the matrix of their slopes (xx, xy, yx, yy: what x and y move by for each function); and
-    how far the last step went, (n,)."""
+    by. x, y; the inverse of the matrix of their slopes (xx, xy, yx, yy: what x and y move by for each function); how
+    far the last step went; and 1 if the slopes are the same beside the point, (n,).
+
+    They are not where one of the edges is the outline of a ball and the other a shadow on that ball: what the shadow's
+    function depends on goes like the root of the distance from the outline.
+    """
     one, zero = np.full(point.x.shape, 1.0), np.full(point.x.shape, 0.0)
 
-    def step(active: Any, x: Any, y: Any, *old: Any) -> list[Any]:
+    def look(x: Any, y: Any) -> tuple[list[Any], tuple[Any, ...]]:
+        """The values of the functions, and the inverse of the matrix of their slopes."""
         values, slopes = [], []
         for row in rows:
 
@@ -337,13 +350,35 @@ def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point
             slopes.append(own)
         (a, b), (c, d) = slopes
         determinant = a * d - b * c
-        xx, xy, yx, yy = (divide(part, determinant) for part in (d, -b, -c, a))
-        dx, dy = xx * values[0] + xy * values[1], yx * values[0] + yy * values[1]
-        length = absolute(dx) + absolute(dy)
-        return [greater(length, NEAR), x - dx, y - dy, xx, xy, yx, yy, length]
+        return values, tuple(divide(part, determinant) for part in (d, -b, -c, a))
 
-    start = [equal(zero, 0.0), point.x, point.y, zero, zero, zero, zero, one]
-    return while_loop(NEWTON, step, start)[1:]
+    def step(active: Any, turn: Any, x: Any, y: Any, xx: Any, xy: Any, yx: Any, yy: Any, length: Any,
+             alike: Any) -> list[Any]:  # fmt: skip
+        # Newton's steps come first; the last four turns look at the slopes on all sides of both edges.
+        beside = turn - float(NEWTON)
+        looks = greater_equal(beside, 0.0)
+        first = where(less(beside, 2.0), 1.0, -1.0)
+        second = where(logical_or(equal(beside, 0.0), equal(beside, 2.0)), 1.0, -1.0)
+        sizes = [divide(BESIDE, absolute(p) + absolute(q)) for p, q in ((xx, yx), (xy, yy))]
+        mx, my = (first * sizes[0] * p + second * sizes[1] * q for p, q in ((xx, xy), (yx, yy)))
+        values, found = look(x + where(looks, mx, 0.0), y + where(looks, my, 0.0))
+        dx, dy = (found[k] * values[0] + found[k + 1] * values[1] for k in (0, 2))
+        went = absolute(dx) + absolute(dy)
+        old = (xx, xy, yx, yy)
+        size, change = (absolute(a) + absolute(b) + absolute(c) + absolute(d) for a, b, c, d in
+                        (old, tuple(new - kept for new, kept in zip(found, old, strict=True))))  # fmt: skip
+        same = where(less(change, SAME * size), alike, 0.0)
+        arrived = less_equal(went, NEAR)
+        following = where(looks, turn + 1.0, where(arrived, float(NEWTON), turn + 1.0))
+        still = where(looks, less(beside, 3.0), logical_or(arrived, less(turn, NEWTON - 1.0)))
+        kept = [where(looks, kept, new) for kept, new in zip(old, found, strict=True)]
+        return [
+            still, following, where(looks, x, x - dx), where(looks, y, y - dy), *kept, where(looks, length, went),
+            where(looks, same, alike),
+        ]  # fmt: skip
+
+    start = [equal(zero, 0.0), zero, point.x, point.y, zero, zero, zero, zero, one, one]
+    return while_loop(NEWTON + 5, step, start)[2:]
 
 
 def _steady(kinds: Kinds, camera: Any, row: CrossingRow, place: Place, side: Any, other_side: Any, there: Any) -> Any:
