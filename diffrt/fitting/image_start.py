@@ -39,10 +39,11 @@ def start_from_image(
     outline or a light is not to be found.
     """
     search = _Search(views, tuple(f for f in variables.free if f.name not in given))
+    search.take(tuple(f for f in variables.free if f.name in given))
     search.find_balls()
     search.find_lights()
     search.find_lamps()
-    if not search.found:
+    if not search.lines:
         raise InputError(
             "start: an image tells where a ball is, by its outline, and a directional or point light on it, by its "
             f"shading; free is only {', '.join(f.name for f in variables.free[:4])}"
@@ -64,6 +65,15 @@ class _Search:
     found: dict[tuple[str, str], Array] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
+    def take(self, given: Sequence[Free]) -> None:
+        """Note the starts that are given."""
+        for f in given:
+            for number, (key, index) in zip(f.start, self._places(f), strict=True):
+                scene = next(v for v in self.views if key[0] in ("", v.name)).scene
+                if key[1] in scene:
+                    before = np.array(np.atleast_1d(scene.pack([key[1]])), float)
+                    self.found.setdefault(key, before)[index] = number
+
     def find_balls(self) -> None:
         """Place the free balls by their outlines."""
         for views, owner in self._owners():
@@ -81,7 +91,7 @@ class _Search:
                         f"start: no outline of {name} is to be seen in the image; give {name}.center and {name}.radius "
                         "a start"
                     )
-                before = _ball(scene, name)
+                before = self._now(views[0], name)
                 center, radius = (self._mask(owner, f"{name}.{part}") for part in ("center", "radius"))
                 placed = _placed(before, np.append(center, radius), own)
                 self.found[owner, f"{name}.center"] = placed[:3]
@@ -181,7 +191,7 @@ class _Search:
     def _outlines_of(self, views: Sequence[View], balls: Sequence[str], owner: str) -> dict[str, Outline]:
         """The outlines of free balls in photographs by one camera."""
         scene = views[0].scene
-        known = [_ball(scene, n) for n in _balls(scene) if n not in balls and not _shines(scene, n)]
+        known = [self._now(views[0], n) for n in _balls(scene) if n not in balls and not _shines(scene, n)]
         candidates = find_outlines(views, len(balls) + len(known) + 2)
         candidates = [
             one for one in candidates

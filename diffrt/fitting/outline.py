@@ -190,7 +190,7 @@ def _edges(view: View) -> tuple[Array, ...]:
     found = [_edges_of(np.asarray(shown), used > 0.0, 1.0)]
     if not view.used.all():
         # A mask may be drawn along the ball; the image's own edges count more.
-        found.append(_edges_of(used[..., None], np.ones_like(used, bool), 0.5))
+        found.append(_edges_of(used[..., None], np.ones_like(used, bool), 0.2))
     x, y, across, down, weight = (np.concatenate(column) for column in zip(*found, strict=True))
     return x * factor, y * factor, across, down, weight
 

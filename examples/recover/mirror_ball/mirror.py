@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 import diffrt
 from diffrt.errors import InputError
-from diffrt.fitting import Result, make_problem
+from diffrt.fitting import Result
 from diffrt.image import Image
 from diffrt.photograph import Photograph
 
@@ -30,7 +30,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 
 from calibration import Light, compare, read_lights, write_lights  # noqa: E402
 from photographs import FULL_WELL, READ_NOISE, camera, lights  # noqa: E402
-from stereo import BALL, around_ball, read  # noqa: E402
+from stereo import BALL, first_look, read  # noqa: E402
 
 SIDE, FOV = 96, 12.0
 MIDDLE, RADIUS = (-1.7, 2.4, 0.0), 36.2
@@ -89,10 +89,10 @@ def fit(
     height, width = next(iter(targets.values())).image.shape[:2]
     start = scene(width, height, fov, lamp, distance)
     views = {name: {"target": target} for name, target in targets.items()}
-    around = around_ball(make_problem(start, views, BALL, start="image"))
+    circle, around = first_look(start, views)
     views = {name: {"target": target, "mask": around} for name, target in targets.items()}
     options: Any = {"loss": "huber", "start": "image", "levels": (), **settings}
-    free = [*BALL, "background.zenith", "background.nadir"]
+    free = {**circle, "background.zenith": {}, "background.nadir": {}}
     return diffrt.fit(start, views, free, each=["lamp.center"], **options)
 
 

@@ -66,8 +66,8 @@ def photograph(
     """A photograph, linear and clipped, with the noise of a camera.
 
     way: to the light, (3,). ambient: the radiance that comes from everywhere. background: that of a cloth behind the
-    ball, which has folds and gets brighter towards the light. vignetting: how much darker the corners are. gamma: of
-    the camera's curve, if that is not sRGB's. noise: of the camera, times.
+    ball, which has folds and is brighter the more the light faces it. vignetting: how much darker the corners are.
+    gamma: of the camera's curve, if that is not sRGB's. noise: of the camera, times.
     """
     shape = {"type": "sphere", "center": ball, "radius": radius}
     scene = diffrt.Scene(
@@ -82,12 +82,12 @@ def photograph(
     mask = np.asarray(diffrt.render(scene.replace({"ball.material": black}), cells=3))
     place = (np.arange(side) + 0.5) / side - 0.5
     x, y = place[None, :], -place[:, None]
-    cloth = background * (1.0 + 0.3 * (x * way[0] + y * way[1]) + 0.05 * np.sin(31.0 * x + 9.0 * np.sin(5.0 * y)))
+    folds = 1.0 + 0.1 * (x + 0.6 * y) + 0.03 * np.sin(31.0 * x + 9.0 * np.sin(5.0 * y))
+    cloth = background * (0.5 + way[2]) * folds
     linear = np.asarray(diffrt.render(scene, cells=3)) + (1.0 - mask) * cloth[..., None]
     linear = linear * (1.0 - 2.0 * vignetting * (x * x + y * y))[..., None]
-    electrons = (
-        generator.poisson(np.clip(linear, 0.0, None) * FULL_WELL / max(noise, 1e-9) ** 2) * max(noise, 1e-9) ** 2
-    )
+    gain = noise**2 / FULL_WELL  # of the brightness of an electron, all else equal
+    electrons = noise**2 * generator.poisson(np.clip(linear, 0.0, None) / gain)
     seen = np.clip((electrons + noise * READ_NOISE * generator.normal(size=linear.shape)) / FULL_WELL, 0.0, 1.0)
     if gamma is not None:  # a reader takes it for sRGB
         seen = np.asarray(diffrt.image.srgb_decode(seen ** (1.0 / gamma)))

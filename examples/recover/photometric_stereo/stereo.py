@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 import diffrt
 from diffrt.errors import InputError
-from diffrt.fitting import Problem, Result, make_problem
+from diffrt.fitting import Result, make_problem
 from diffrt.fitting.reading import read_mask
 from diffrt.photograph import Photograph, read_photograph
 
@@ -78,22 +78,27 @@ def fit(
     height, width = next(iter(targets.values())).image.shape[:2]
     start = scene(width, height, fov, surface)
     views = {name: {"target": target, "mask": mask} for name, target in targets.items()}
-    around = around_ball(make_problem(start, views, BALL, start="image"))
+    circle, around = first_look(start, views)
     used = around if mask is None else around & mask
     each = ["sun.direction", "sun.irradiance"]
     if mask is None:  # what is behind the ball is lit by the lamp as well
         each.append("background.radiance")
     views = {name: {"target": target, "mask": used} for name, target in targets.items()}
     options: Any = {"loss": "huber", "start": "image", "levels": (), **settings}
-    return diffrt.fit(start, views, [*BALL, *SURFACES[surface][1], "room.radiance"], each=each, **options)
+    free = {**circle, **{name: {} for name in (*SURFACES[surface][1], "room.radiance")}}
+    return diffrt.fit(start, views, free, each=each, **options)
 
 
-def around_ball(problem: Problem) -> NDArray[np.bool_]:
-    """The pixels of the ball at the start of a fit, and a rim of background around it, (height, width)."""
-    x, y, radius = problem.variables.numbers(problem.variables.start)
+def first_look(start: diffrt.Scene, views: Any) -> tuple[dict[str, dict[str, float]], NDArray[np.bool_]]:
+    """Where the ball is in the photographs, as the start of a fit; and its pixels with a rim of background around it,
+    (height, width)."""
+    problem = make_problem(start, views, BALL, start="image")
+    print(*problem.notes, sep="\n")
+    x, y, radius = problem.variables.numbers(problem.variables.start).tolist()
     height, width = problem.views[0].used.shape
     across, down = np.arange(width) + 0.5 - 0.5 * width, np.arange(height) + 0.5 - 0.5 * height
-    return np.asarray(np.hypot(across[None, :] - x, down[:, None] + y) < (1.0 + RIM) * radius)
+    around = np.hypot(across[None, :] - x, down[:, None] + y) < (1.0 + RIM) * radius
+    return {path: {"start": value} for path, value in zip(BALL, (x, y, radius), strict=True)}, around
 
 
 def lights_of(found: Result, names: Sequence[str]) -> dict[str, Light]:
