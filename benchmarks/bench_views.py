@@ -3,7 +3,7 @@
     python benchmarks/bench_views.py views [N] [SIZE]   # N views (100) of SIZE x SIZE (160): time, memory, errors
     python benchmarks/bench_views.py linear [N] [SIZE]  # 10 N views (N = 20) beside N: time and memory, as ratios
     python benchmarks/bench_views.py workers [N]        # two processes beside this one, by turns
-    python benchmarks/bench_views.py dense [N]          # an optimiser's own work: blocks beside scipy on all of J
+    python benchmarks/bench_views.py dense [N]          # an optimiser alone: on blocks, and scipy's on the whole J
 
 The last one measures what is done beside images and Jacobians, for which both get the same.
 """
@@ -140,7 +140,7 @@ def dense(count: int = 100) -> None:
         times.append(time.process_time() - begin)
     print(
         f"{count} views, {layout.size} numbers: scipy on the whole Jacobian takes {times[1] / times[0]:.0f} times as "
-        f"long ({times[1]:.2f} s beside {times[0]:.3f} s); they differ by {np.abs(found[0] - found[1]).max():.0e}"
+        f"long, {times[1]:.2f} s beside {times[0]:.3f} s; they differ by {np.abs(found[0] - found[1]).max():.0e}"
     )
 
 

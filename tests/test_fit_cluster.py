@@ -11,6 +11,7 @@ import pytest
 
 import diffrt
 from diffrt import load_scene, render
+from diffrt.fitting.cluster import cluster as connected
 
 ROOT = Path(__file__).parents[1]
 TINY = load_scene(ROOT / "scenes/tiny.toml")
@@ -57,3 +58,22 @@ def test_the_command_line_uses_a_cluster(cluster, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "2 starts were searched from" in done.stdout and "start 2 of 2: least loss" in done.stderr
+
+
+@pytest.mark.slow
+def test_views_are_folded_by_a_cluster_and_a_killed_worker_costs_its_views_only(cluster):
+    targets = [np.asarray(render(TINY.replace({"lamp.intensity": s}))) for s in (20.0, 30.0, 40.0, 25.0)]
+    problem = diffrt.fitting.make_problem(TINY, targets, ["ball.center.x"], each=["lamp.intensity"])
+    here = diffrt.fitting.solve(problem)
+    killed = []
+    with connected(cluster.scheduler_address) as executor, distributed.Client(cluster) as client:
+        workers = client.run(os.getpid)
+
+        def kill(step):
+            if step.count == 2:
+                killed.append(next(iter(workers.values())))
+                os.kill(killed[0], signal.SIGKILL)
+
+        found = diffrt.fitting.solve(problem, kill, executor=executor)
+        assert killed and killed[0] not in client.run(os.getpid).values()
+    assert found.values.tolist() == here.values.tolist() and found.evaluations == here.evaluations

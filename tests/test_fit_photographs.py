@@ -26,8 +26,8 @@ def triangle(problem, level=None):
     found = Objective(problem.variables, sights(problem.views, level or Level(), problem.settings)).triangle(
         problem.variables.start
     )
-    signs = np.sign(np.diag(found.folded))
-    return found.folded * signs[:, None], found.count
+    folded = np.column_stack([found.jacobian, found.residual])
+    return folded * np.sign(np.diag(folded))[:, None], found.count
 
 
 def test_a_masked_fit_sees_what_the_whole_image_has_in_its_mask():
