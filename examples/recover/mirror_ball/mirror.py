@@ -89,7 +89,7 @@ def fit(
     height, width = next(iter(targets.values())).image.shape[:2]
     start = scene(width, height, fov, lamp, distance)
     views = {name: {"target": target} for name, target in targets.items()}
-    circle, around = first_look(start, views)
+    circle, around, _ = first_look(start, views)
     views = {name: {"target": target, "mask": around} for name, target in targets.items()}
     options: Any = {"loss": "huber", "start": "image", "levels": (), **settings}
     free = {**circle, "background.zenith": {}, "background.nadir": {}}

@@ -36,6 +36,8 @@ RIM = 0.12
 
 BALL = ("ball.center.x", "ball.center.y", "ball.radius")
 
+Mask = NDArray[np.bool_]
+
 SURFACES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "matte": ({"type": "lambert", "albedo": [0.5] * 3}, ()),
     "glossy": (
@@ -74,31 +76,32 @@ def scene(width: int, height: int, fov: float | None, surface: str) -> diffrt.Sc
 def fit(
     targets: dict[str, Photograph], surface: str, fov: float | None = None, mask: Any = None, **settings: Any
 ) -> Result:
-    """The ball and the lights of photographs, by their names. mask: (height, width), True where pixels count."""
+    """The ball and the lights of photographs, by their names. mask: (height, width), True on the ball, but where it is
+    dirty, say; what is around the ball counts all the same, as it tells the outline."""
     height, width = next(iter(targets.values())).image.shape[:2]
     start = scene(width, height, fov, surface)
     views = {name: {"target": target, "mask": mask} for name, target in targets.items()}
-    circle, around = first_look(start, views)
-    used = around if mask is None else around & mask
-    each = ["sun.direction", "sun.irradiance"]
-    if mask is None:  # what is behind the ball is lit by the lamp as well
-        each.append("background.radiance")
+    circle, around, within = first_look(start, views)
+    used = around if mask is None else around & (mask | ~within)
+    # What is behind the ball is lit by the lamp as well.
+    each = ["sun.direction", "sun.irradiance", "background.radiance"]
     views = {name: {"target": target, "mask": used} for name, target in targets.items()}
     options: Any = {"loss": "huber", "start": "image", "levels": (), **settings}
     free = {**circle, **{name: {} for name in (*SURFACES[surface][1], "room.radiance")}}
     return diffrt.fit(start, views, free, each=each, **options)
 
 
-def first_look(start: diffrt.Scene, views: Any) -> tuple[dict[str, dict[str, float]], NDArray[np.bool_]]:
-    """Where the ball is in the photographs, as the start of a fit; and its pixels with a rim of background around it,
-    (height, width)."""
+def first_look(start: diffrt.Scene, views: Any) -> tuple[dict[str, dict[str, float]], Mask, Mask]:
+    """Where the ball is in the photographs, as the start of a fit; its pixels with a rim of background around it, and
+    those well within it, (height, width) each."""
     problem = make_problem(start, views, BALL, start="image")
     print(*problem.notes, sep="\n")
     x, y, radius = problem.variables.numbers(problem.variables.start).tolist()
     height, width = problem.views[0].used.shape
     across, down = np.arange(width) + 0.5 - 0.5 * width, np.arange(height) + 0.5 - 0.5 * height
-    around = np.hypot(across[None, :] - x, down[:, None] + y) < (1.0 + RIM) * radius
-    return {path: {"start": value} for path, value in zip(BALL, (x, y, radius), strict=True)}, around
+    away = np.hypot(across[None, :] - x, down[:, None] + y) / radius
+    circle = {path: {"start": value} for path, value in zip(BALL, (x, y, radius), strict=True)}
+    return circle, away < 1.0 + RIM, away < 1.0 - 0.5 * RIM
 
 
 def lights_of(found: Result, names: Sequence[str]) -> dict[str, Light]:
@@ -141,7 +144,7 @@ def fit_command(
     surface: Annotated[str, typer.Option(help="Of the ball: matte, glossy or chrome.")] = "glossy",
     fov: Annotated[float | None, typer.Option(help="The camera's vertical field of view, in degrees.")] = None,
     lights: Annotated[str | None, typer.Option(help="A table of known lights, to compare with.")] = None,
-    mask: Annotated[str | None, typer.Option(help="An image that is white where pixels count.")] = None,
+    mask: Annotated[str | None, typer.Option(help="An image that is white on the ball.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the photographs: srgb or linear.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="The table of lights to write.")] = "found.csv",
 ) -> None:
