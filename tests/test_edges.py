@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from test_render import LARGE, ROOT, SCENES, shipped
 
 import diffrt.autograd as ag
-from diffrt.compiler import REFERENCE
+from diffrt.compiler import Engine
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import jacobian, render
 from diffrt.tracer.cells import SMALLEST
 from diffrt.tracer.differences import compare, compare_along
-from diffrt.tracer.regions import place_regions
-from diffrt.tracer.renderer import Settings, find_topology
+from diffrt.tracer.renderer import Settings, find_topology, places_of
 from diffrt.tracer.tables import build_tables
 
 LAMP = '[lights.lamp]\ntype = "point"\nposition = [2, 4, 3]\nintensity = 24\n'
@@ -170,13 +169,14 @@ def test_a_ball_too_small_for_the_smallest_cells_is_counted():
     assert render(scene).report.unresolved == 1
 
 
-@pytest.mark.parametrize("cells", [1, 3])
-def test_the_areas_of_each_pixel_sum_to_one(cells):
-    scene = shipped("gallery", 24, 18)
-    topology = find_topology(build_tables(scene), scene, scene.camera.size, Settings(cells), REFERENCE)
+@pytest.mark.parametrize(("cells", "tolerance"), [(1, None), (3, None), (1, 0.01)])
+def test_the_areas_of_each_pixel_sum_to_one(cells, tolerance):
+    scene, tables = shipped("gallery", 24, 18), build_tables(shipped("gallery", 24, 18))
+    settings = Settings(cells, tolerance=tolerance)
+    topology = find_topology(tables, scene, scene.camera.size, settings, Engine())
     grid = (topology.cells.grid >= 0).reshape(18, cells, 24, cells).sum((1, 3)).ravel() / cells**2
     area = grid + np.bincount(topology.cells.pixel, topology.cells.size**2, 24 * 18)
-    x, y, cut = place_regions(topology.cells, topology.regions, topology.crossings.s, REFERENCE)
+    x, y, cut = places_of(tables, topology, Engine())
     pixel = topology.cells.mixed_pixel[topology.regions.cell]
     assert area + np.bincount(pixel, cut, 24 * 18) == pytest.approx(np.ones(24 * 18), rel=1e-12)
     assert (cut >= 0.0).all()

@@ -22,6 +22,7 @@ from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
 from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
 from diffrt.tracer.shading import Samples, shade
+from diffrt.tracer.switching import Segment
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
 from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
@@ -438,19 +439,27 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     grid = shade(tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
     others = [(cells.pixel, shade(tables, signatures, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
     if regions.cell.size:
-        s = differentiable(tables, cells.crossings, engine)
-        joints = place_joints(
-            cells, s, lambda across: differentiable(tables, cells.bends, engine, across),
-            lambda: [
-                at_points(tables, cells.crossings[own], cells.meeting_x, cells.meeting_y, engine)
-                for own in cells.meeting_pair
-            ], engine,
-        )  # fmt: skip
-        x, y, area = place_regions(cells, regions, s, joints, engine)
+        x, y, area = places_of(tables, topology, engine)
         others.append(
             (cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine))
         )
     return develop(grid, others, height, width, cells_per_side)
+
+
+def places_of(tables: Tables, topology: Topology, engine: Engine) -> Any:
+    """Centroid and area of the regions of all mixed cells, x, y and area as (3, n), in pixels."""
+    cells = topology.cells
+    s = differentiable(tables, cells.crossings, engine)
+
+    def bends(across: Segment) -> Any:
+        return differentiable(tables, cells.bends, engine, across)
+
+    def meetings() -> list[Any]:
+        pairs = (cells.crossings[own] for own in cells.meeting_pair)
+        return [at_points(tables, pair, cells.meeting_x, cells.meeting_y, engine) for pair in pairs]
+
+    joints = place_joints(cells, s, bends, meetings, engine)
+    return place_regions(cells, topology.regions, s, joints, engine)
 
 
 def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
