@@ -101,7 +101,9 @@ def test_derivative_by_every_parameter_agrees_with_differences_where_no_edge_mov
     assert seen > 0.4 * len(paths)
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "stage" else ()) for name in SCENES]
+)
 def test_reverse_mode_agrees_with_forward_mode(name):
     scene = shipped(name) if name == "tiny" else shipped(name, 40, 30)
     paths = scene.components([p.path for p in scene.parameters()])

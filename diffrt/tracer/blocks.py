@@ -46,6 +46,9 @@ a jump of the image of up to so much."""
 BEND = 0.15
 """The largest bend of an edge within a cell, in parts of its chord."""
 
+ROUNDS = 3
+"""How often switching functions are looked for in cells that can be halved."""
+
 AGAIN = 2
 """How often a cell is halved in which other edges may hide beside the ones that are known."""
 
@@ -140,7 +143,8 @@ def _cut(
     names, which = np.unique(begin * len(points) + end, return_inverse=True)
     begin, end = np.divmod(names, len(points))
     segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
-    crossings = find_crossings(view, segments, known[begin], known[end])
+    # Where more rounds would be needed, the cell is halved, but for the last.
+    crossings = find_crossings(view, segments, known[begin], known[end], *([] if last else [ROUNDS]))
     side = np.full(crossed.shape, -1)
     side[crossed] = which.ravel()
     joints = _joints(view, crossings, side, label, keys[some], spacing, allowed)

@@ -130,17 +130,17 @@ def joined(view: Visibility, parts: Sequence[Crossings]) -> Crossings:
     )  # fmt: skip
 
 
-def find_crossings(view: Visibility, segments: Sides, before: Labels, after: Labels) -> Crossings:
+def find_crossings(view: Visibility, segments: Sides, before: Labels, after: Labels, rounds: int = ROUNDS) -> Crossings:
     """The crossings on sides whose ends differ.
 
-    before, after: the labels of the ends (N,). A crossing whose switching function is not found stays where bisection
-    has it.
+    before, after: the labels of the ends (N,). rounds: how often their switching functions are looked for. A crossing
+    whose switching function is not found stays where bisection has it.
     """
     after = after.copy()
     low, high = np.zeros(len(before)), np.ones(len(before))
     s, switches = np.full(len(before), 0.5), _no_switches(len(before))
     pending = np.arange(len(before))
-    for round in range(ROUNDS):
+    for round in range(rounds):
         if not pending.size:
             break
         pieces = _Pieces(segments[pending], low[pending], high[pending], before[pending], after[pending])
@@ -437,8 +437,12 @@ def find_meetings(
     if not len(x):
         return x, y, np.zeros((4, 0)), np.zeros(0, bool)
     tables = view.tables
-    rows = tuple(crossing_row(tables, view.signatures[each.path], each.switches) for each in (first, second))
-    segments = Segments(np.arange(len(x)), len(x))
+    groups = (_group(tables, view.signatures, each.path, each.switches).segments.rows for each in (first, second))
+    some, which = alike(*groups)
+    rows = tuple(
+        crossing_row(tables, view.signatures[each.path[some]], each.switches[some]) for each in (first, second)
+    )
+    segments = Segments(which, len(some))
     x, y, *inverse, step, same = search(
         meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments
     )
