@@ -45,6 +45,7 @@ numbers in their names, and the views have the names of the files, without the e
     "sun.direction" = "directions.npy"
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -132,7 +133,7 @@ def is_pattern_of_files(target: Any, folder: Path) -> bool:
     """Whether a target stands for several files: a list, or a pattern that is not the name of one."""
     if isinstance(target, list):
         return True
-    return any(letter in target for letter in "*?[") and not (folder / target).exists()
+    return any(letter in target for letter in "*?[") and not os.path.exists(folder / target)
 
 
 def read_views(data: Mapping[str, Any], folder: Path, scene: Scene) -> tuple[dict[str, Any], list[Path]]:

@@ -54,7 +54,7 @@ def uncertainty_by_view(
     across = _inverse(solved.shared[:, :-1])
     own = {view: variables.places.get(view, np.zeros(0, int)) for view in views}
     gives = {view: -_pseudo(solved.rows_of(view)[:, : len(own[view])]) @ solved.rows_of(view)[:, len(own[view]) : -1]
-             for view in views}  # fmt: skip
+             if len(own[view]) else np.zeros((0, len(shared))) for view in views}  # fmt: skip
     local = {view: _placed(f, np.concatenate([own[view], shared])) for view, f in zip(views, fields, strict=True)}
     reduced = [
         replace(f, jacobian=f.jacobian[..., len(own[view]) :] + f.jacobian[..., : len(own[view])] @ gives[view],

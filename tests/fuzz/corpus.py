@@ -62,7 +62,8 @@ def derivations():
         inputs = {"x": {"shape": shape, **domain}}
         return {"inputs": inputs, "definitions": {"y": formula}, "partials": {"y / x": claim}}
 
-    files = shipped("examples/lecture/*.toml")
+    # One that takes ten seconds to mark would leave no time for others.
+    files = shipped("examples/lecture/[!p]*.toml") + shipped("examples/lecture/pixel_by_hand.toml")
     for tree in files:
         if "scene" in tree:
             tree["scene"]["file"] = "tiny.toml"
