@@ -52,9 +52,11 @@ def uncertainty_by_view(
     shared = triangle.layout.shared
     solved = triangle.without(held).damped(held.astype(float))
     across = _inverse(solved.shared[:, :-1])
-    own = {view: variables.places.get(view, np.zeros(0, int)) for view in views}
+    # Under the name of no view are the coordinates that all share.
+    none = np.zeros(0, np.intp)
+    own = {view: variables.places.get(view, none) if view else none for view in views}
     gives = {view: -_pseudo(solved.rows_of(view)[:, : len(own[view])]) @ solved.rows_of(view)[:, len(own[view]) : -1]
-             if len(own[view]) else np.zeros((0, len(shared))) for view in views}  # fmt: skip
+             for view in views}  # fmt: skip
     local = {view: _placed(f, np.concatenate([own[view], shared])) for view, f in zip(views, fields, strict=True)}
     reduced = [
         replace(f, jacobian=f.jacobian[..., len(own[view]) :] + f.jacobian[..., : len(own[view])] @ gives[view],
