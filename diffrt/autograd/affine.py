@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from .operators import Operators
 from .variable import TABLE, Abstract, Op, apply
 
 ROUNDING = 2.0**-49
@@ -75,7 +76,7 @@ class Unknown(Abstract):
         raise TypeError("float() of a value of which only bounds are known")
 
 
-class Form(Unknown):
+class Form(Operators, Unknown):
     """A number as an affine form: centre, slopes, one for each direction of the box, and error."""
 
     __slots__ = ("centre", "error", "slopes")
@@ -106,55 +107,6 @@ class Form(Unknown):
         if any(isinstance(x, np.ndarray) for x in operands):  # numpy asks again, entry by entry
             return NotImplemented
         return self.combined(TABLE[name], operands)
-
-    # numpy does arithmetic on arrays of forms through these.
-    def __add__(self, other: Any) -> Any:
-        return self._with("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._with("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._with("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._with("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._with("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._with("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._with("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._with("divide", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._with("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self._with("power", other, self)
-
-    def __neg__(self) -> Any:
-        return self._with("negative", self)
-
-    def __abs__(self) -> Any:
-        return self._with("abs", self)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._with("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._with("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._with("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._with("greater_equal", self, other)
 
 
 class Truth(Unknown):

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from diffrt.autograd.operators import Operators
 from diffrt.autograd.variable import TABLE, Abstract, Array, Op, apply
 from diffrt.compiler.structures import Skeleton, put_together
 
@@ -108,7 +109,7 @@ class NoMachineCode(Exception):
         self.op = op
 
 
-class Node(Abstract):
+class Node(Operators, Abstract):
     """One number of a program.
 
     op: a name of the op table, or "constant", "input", "carried", "result". operands: nodes. setting: the value of a
@@ -147,67 +148,8 @@ class Node(Abstract):
             raise AttributeError(name)
         return partial(self.recorder.make, name, self)
 
-    # numpy does arithmetic on arrays of nodes through these.
-    def __add__(self, other: Any) -> Any:
-        return self.recorder.make("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.recorder.make("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.recorder.make("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.recorder.make("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.recorder.make("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.recorder.make("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.recorder.make("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.recorder.make("divide", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return self.recorder.make("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self.recorder.make("power", other, self)
-
-    def __neg__(self) -> Any:
-        return self.recorder.make("negative", self)
-
-    def __abs__(self) -> Any:
-        return self.recorder.make("abs", self)
-
-    def __lt__(self, other: Any) -> Any:
-        return self.recorder.make("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self.recorder.make("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self.recorder.make("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self.recorder.make("greater_equal", self, other)
-
-    def __and__(self, other: Any) -> Any:
-        return self.recorder.make("logical_and", self, other)
-
-    __rand__ = __and__
-
-    def __or__(self, other: Any) -> Any:
-        return self.recorder.make("logical_or", self, other)
-
-    __ror__ = __or__
-
-    def __invert__(self) -> Any:
-        return self.recorder.make("logical_not", self)
+    def _with(self, name: str, *operands: Any) -> Any:
+        return self.recorder.make(name, *operands)
 
     def __bool__(self) -> bool:
         raise TypeError(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from diffrt.autograd.operators import Operators
 from diffrt.autograd.variable import TABLE, Abstract, Op, Var, apply, is_abstract
 from diffrt.explaining.wording import entry_name
 
@@ -30,7 +31,7 @@ class NoFormula(ValueError):
     """Why there is no formula, in a line."""
 
 
-class Symbol(Abstract):
+class Symbol(Operators, Abstract):
     """One number, or one truth. op: of the table; None for what is given, and for constants. value: at the point at
     which the computation was recorded. number: in the order of recording. name: of what is given."""
 
@@ -64,68 +65,6 @@ class Symbol(Abstract):
         if row is None or row.partials is None:
             raise AttributeError(name)
         return lambda *more: self.record.make(row, (self, *more))
-
-    # numpy does arithmetic on arrays of symbols through these.
-    def __add__(self, other: Any) -> Any:
-        return self._with("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._with("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._with("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._with("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._with("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._with("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._with("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._with("divide", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._with("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self._with("power", other, self)
-
-    def __neg__(self) -> Any:
-        return self._with("negative", self)
-
-    def __abs__(self) -> Any:
-        return self._with("abs", self)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._with("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._with("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._with("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._with("greater_equal", self, other)
-
-    def __and__(self, other: Any) -> Any:
-        return self._with("logical_and", self, other)
-
-    __rand__ = __and__
-
-    def __or__(self, other: Any) -> Any:
-        return self._with("logical_or", self, other)
-
-    __ror__ = __or__
-
-    def __invert__(self) -> Any:
-        return self._with("logical_not", self)
 
     def __bool__(self) -> bool:
         """A program may branch: it goes on as at the point of recording, and what it asked is remembered."""

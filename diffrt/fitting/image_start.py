@@ -17,7 +17,7 @@ from diffrt.fitting.outline import Outline, find_outlines, seen
 from diffrt.fitting.shading import Lit, light_on
 from diffrt.fitting.variables import Free, Variables
 from diffrt.fitting.view import View
-from diffrt.kinds import REFLECT, AmbientLight, DirectionalLight, PointLight, Sphere
+from diffrt.kinds import REFLECT
 from diffrt.scene import Scene
 
 Array = NDArray[np.float64]
@@ -114,7 +114,7 @@ class _Search:
             to_light = mean / max(float(np.linalg.norm(mean)), 1e-300)
             strengths = [one.strength for _, _, one in several if one.strength is not None]
             strength = np.mean(strengths, axis=0) if strengths else None
-            if isinstance(view.scene.lights[name], DirectionalLight):
+            if view.scene.lights[name].shown_by_a_ball == "direction":
                 length = float(np.linalg.norm(view.scene[f"{name}.direction"]))
                 self.found[owner, f"{name}.direction"] = -length * to_light
                 path = f"{name}.irradiance"
@@ -130,7 +130,7 @@ class _Search:
 
     def _lit(self, view: View, name: str) -> tuple[str, Lit]:
         """The ball that tells of a light in a view, and what it tells. Raises InputError."""
-        others = [n for n, other in view.scene.lights.items() if n != name and not isinstance(other, AmbientLight)]
+        others = [n for n, other in view.scene.lights.items() if n != name and not other.everywhere]
         if others:
             raise InputError(
                 f"start: {name} and {others[0]} shine together, and their light on a ball is not told apart; "
@@ -216,8 +216,8 @@ class _Search:
         return any((owner, f"{ball}.{part}") in self.wanted for part in ("center", "radius"))
 
     def _frees_light(self, owner: str, name: str, light: Any) -> bool:
-        part = {DirectionalLight: "direction", PointLight: "position"}.get(type(light))
-        return part is not None and (owner, f"{name}.{part}") in self.wanted
+        part = light.shown_by_a_ball
+        return bool(part) and (owner, f"{name}.{part}") in self.wanted
 
     def _mask(self, owner: str, path: str) -> Array:
         """Which numbers of a parameter are free."""
@@ -267,7 +267,7 @@ class _Search:
 
 
 def _balls(scene: Scene) -> list[str]:
-    return [name for name, shape in scene.shapes.items() if isinstance(shape, Sphere)]
+    return [name for name, shape in scene.shapes.items() if shape.is_ball]
 
 
 def _shines(scene: Scene, ball: str) -> bool:

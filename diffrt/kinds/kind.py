@@ -181,6 +181,7 @@ class Shape(Kind):
     that is the same everywhere. back: the way from a face to the other side of its surface in the list of faces, +1 or
     -1; 0 for a face that can be met from both sides. A ray that leaves one of the two does not meet the other.
     goes_around: whether u, and whether v, comes from 1 back to 0 around the face, so that both are one line on it.
+    is_ball: whether it is all points at the distance `radius` from `center`, which a start from an image knows to find.
     """
 
     group = "shapes"
@@ -189,6 +190,7 @@ class Shape(Kind):
     faces_if: ClassVar[Mapping[str, tuple[type["Shape"], ...]]] = {}
     meets_itself: ClassVar[tuple[float, ...]] = ()
     goes_around: ClassVar[tuple[bool, bool]] = (False, False)
+    is_ball: ClassVar[bool] = False
     back: ClassVar[int] = 0
 
     @classmethod
@@ -326,12 +328,14 @@ class Light(Kind):
 
     everywhere: whether it comes evenly from all directions and casts no shadow; such a light has a field `radiance`,
     and no formula. bordered: whether there is a border behind which it does not shine at all; it is an edge of the
-    image, and the light has the formula `shines`.
+    image, and the light has the formula `shines`. shown_by_a_ball: the field that the shading of a ball tells,
+    "direction" for the way that the light travels, "position" for a point on the way to it; empty if neither.
     """
 
     group = "lights"
     everywhere: ClassVar[bool] = False
     bordered: ClassVar[bool] = False
+    shown_by_a_ball: ClassVar[str] = ""
 
     def incident(self, p: Any) -> tuple[Any, Any, Any]:
         """The unit direction (3, N) from points p (3, N) to the light, the distance to it (N,), and the irradiance

@@ -15,5 +15,7 @@ class DirectionalLight(Light):
     direction = direction("the way that it travels")
     irradiance = irradiance("on a surface that faces it")
 
+    shown_by_a_ball = "direction"
+
     def incident(self, p: Any) -> tuple[Any, Any, Any]:
         return -normalize(self.direction), inf, self.irradiance

@@ -18,6 +18,8 @@ class PointLight(Light):
     position = point("where it is")
     intensity = intensity("how strong it is")
 
+    shown_by_a_ball = "position"
+
     def origin(self) -> Any:
         return self.position
 

@@ -34,6 +34,7 @@ class Sphere(Shape):
 
     meets_itself = (-1.0,)  # from inside the far root counts, which is another point
     goes_around = (True, False)
+    is_ball = True
 
     def side(self, o: Any) -> Any:
         v = o - self.center
