@@ -35,6 +35,7 @@ from diffrt.compiler import choose_engine
 from diffrt.errors import InputError
 from diffrt.fitting.level import Level, gaussian, mean_of_blocks
 from diffrt.fitting.settings import Settings
+from diffrt.fitting.spread import sizes_of, spread_of_all
 from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
 from diffrt.tracer.renderer import Part, render_part
@@ -108,6 +109,14 @@ class Sight:
         t = slope(self.settings.loss, self.scale, rows[..., -1:])
         return np.concatenate([rows[..., :-1] / t, rows[..., -1:] * t], -1)
 
+    def differences(self, off: Array) -> Array:
+        """What the loss made residuals of."""
+        return difference(self.settings.loss, self.scale, off)
+
+    def scaled(self, scale: float) -> "Sight":
+        """With another scale of the loss."""
+        return replace(self, settings=replace(self.settings, scale=scale))
+
     @property
     def sum_of_squares(self) -> Array:
         """The squares of the target where it counts, (height, width, 3), blurred before."""
@@ -164,22 +173,26 @@ def slope(loss: str, scale: float, off: Array) -> Array:
     return np.asarray(np.sqrt(0.5 * (w + 1.0)) / w)
 
 
-def spread_of(sights: tuple[Sight, ...], values: Mapping[str, Any]) -> float:
-    """The standard deviation that most differences suggest: 1.48 times the median of their sizes (Rousseeuw and Croux,
-    Alternatives to the median absolute deviation, 1993).
+def difference(loss: str, scale: float, off: Array) -> Array:
+    """The inverse of `robustify`: differences of any shape."""
+    if loss == "huber":
+        far = np.abs(off) > scale
+        return np.where(far, 0.5 * np.sign(off) * scale * ((off / scale) ** 2 + 1.0), off)
+    if loss == "soft_l1":
+        return np.asarray(off * np.sqrt(1.0 + 0.25 * (off / scale) ** 2))
+    return off
 
-    Those that are zero, as of a black background, say nothing. It is 0 if all are, infinite if there is no scene.
-    """
+
+def spread_of(sights: tuple[Sight, ...], values: Mapping[str, Any]) -> float:
+    """The standard deviation that most differences suggest, infinite if there is no scene."""
     found = []
     for sight in sights:
         plain = replace(sight, settings=replace(sight.settings, loss="squared"))
         try:
-            off = np.abs(np.asarray(plain.off(values)))
+            found.append(sizes_of(np.asarray(plain.off(values))))
         except InputError:
             return np.inf
-        found.append(off[off > 0.0])
-    sizes = np.concatenate(found)
-    return float(np.median(sizes)) / 0.6745 if len(sizes) else 0.0
+    return spread_of_all(found)
 
 
 def encode(linear: Any) -> Any:

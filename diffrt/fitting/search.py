@@ -71,11 +71,14 @@ more noise than squares would (Huber, Robust statistics, 1981)."""
 FINEST_SCALE = 1e-6
 """It is at least this part of the target's root mean square."""
 
-STEADY = 0.8
-"""It has settled if the differences at the end suggest no smaller one than so many times itself."""
+WIDE = 10.0
+"""At first it is so many times wider. With 3 or 30 some fits took twice as many evaluations."""
+
+STEADY = 0.95
+"""It has settled if the differences suggest no smaller one than so many times itself."""
 
 RESCALED = 6
-"""So many times it is looked at, at most."""
+"""So many times a search that has ended goes on with a smaller one, at most."""
 
 TRIES = 20
 """Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
@@ -177,15 +180,16 @@ class Search:
                 converged, message = (self._finish if level.is_full else self._search)(level, self.at)
         except _Stopped:
             steps = tuple(self.steps)
-            return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.stage.scale)
+            return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.scale)
         return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle,
-                     self.stage.scale)  # fmt: skip
+                     self.scale)  # fmt: skip
 
     def _finish(self, level: Level, start: Array) -> tuple[bool, str]:
         """Search on the full image, to the end of the fit.
 
-        The scale of a robust loss, if nobody gave it, follows the spread of the differences: far from the end they are
-        large all over.
+        The scale of a robust loss follows the spread of the differences down: far from the end they are large all over.
+        At first it is wide. Where a silhouette is off by part of a pixel its differences are as large as those of
+        outliers, and a loss that takes no notice of them does not put it right.
         """
         settings, variables = self.problem.settings, self.problem.variables
         if settings.loss == "squared":
@@ -193,21 +197,30 @@ class Search:
         seen = sights(self.problem.views, level, replace(settings, scale=None))
         # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
         start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
-        if settings.scale is not None:
-            return self._search(level, start)
-        least = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
-
-        def suggested(u: Array) -> float:
-            return float(np.clip(TUNED * spread_of(seen, variables.assign(u)), least, SCALES[1]))
-
-        scale = suggested(start)
-        ended = self._search(level, start, _Stage(scale, hasty=True))
-        for attempt in range(RESCALED):
-            before, scale = scale, min(scale, suggested(self.at))
-            if attempt and scale > STEADY * before:
+        self.least_scale = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
+        first = self._suggested(WIDE * spread_of(seen, variables.assign(start)))
+        # The steps of least squares tell the spread at their ends; those of a gradient method do not.
+        hasty = settings.method != "least_squares"
+        ended = self._search(level, start, _Stage(max(first, settings.scale or 0.0), hasty))
+        for _ in range(RESCALED):
+            spread = self.triangle.spread if self.triangle else spread_of(seen, variables.assign(self.at))
+            scale = self._scale_after(spread)
+            if scale == self.scale and not self.stage.hasty:
                 break
             ended = self._search(level, self.at, _Stage(scale, hasty=False, first=1.0))
         return ended
+
+    def _suggested(self, spread: float) -> float:
+        """The scale of a robust loss for differences of such a spread."""
+        return float(np.clip(TUNED * spread, self.least_scale, SCALES[1]))
+
+    def _scale_after(self, spread: float) -> float | None:
+        """The scale of a robust loss after a point with such a spread of the differences."""
+        given = self.problem.settings.scale
+        if self.scale is None or given is not None:
+            return given
+        suggested = self._suggested(spread)
+        return suggested if suggested < STEADY * self.scale else self.scale
 
     def _search(self, level: Level, start: Array, stage: "_Stage | None" = None) -> tuple[bool, str]:
         """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
@@ -215,7 +228,7 @@ class Search:
         self.stage = stage or _Stage(settings.scale, hasty=not level.is_full)
         settings = replace(settings, scale=self.stage.scale)
         self.level, self.number = level, self.number + 1
-        self.best, self.at = np.inf, start
+        self.best, self.at, self.scale = np.inf, start, self.stage.scale
         self.triangle: Triangle | None = None
         self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
         others = partial(self.crew.folds, level, settings) if self.crew else None
@@ -230,12 +243,13 @@ class Search:
         if self.best > best:
             self.best, self.at = best, at
 
-    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False, here: Triangle | None = None) -> None:
-        """Note an evaluation. here: what is at u. Ends the search if that is asked."""
+    def _tell(self, u: Array, loss: float, seconds: float, better: bool, here: Triangle | None = None) -> None:
+        """Note an evaluation. better: than all before on this level. here: what is at u. Ends the search if that is
+        asked."""
         variables = self.problem.variables
         values, before = variables.numbers(u), variables.numbers(self.at)
         change = np.abs(values - before)
-        if loss < self.best and not refused:
+        if better:
             self.best, self.at = loss, np.array(u)
         step = Step(
             len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
@@ -293,12 +307,16 @@ class Search:
             key = u.tobytes()
             if key not in kept:
                 kept.clear()
-                answer, seconds = self._answer(u, lambda: self._folded(u).packed)
+                scale = self._scale_after(self.triangle.spread) if self.triangle else self.scale
+                scales = (scale, self.scale) if scale is not None and self.scale is not None else None
+                answer, seconds = self._answer(u, lambda: self._folded(u, scales).packed)
                 found = Triangle.unpacked(layout, answer)
-                kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
-                if found.cost / self.objective.size < self.best and not kept[key][1]:
-                    self.triangle = found
-                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1], found)
+                refused = bool((moving & (self._influence(found) == 0.0)).any())
+                kept[key] = found, refused
+                better = (found.cost + found.rescaled) / self.objective.size < self.best and not refused
+                if better:
+                    self.triangle, self.scale = found, scale
+                self._tell(u, found.cost / self.objective.size, seconds, better, found)
             return kept[key]
 
         first, _ = triangle(start)
@@ -324,6 +342,8 @@ class Search:
             # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
             rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
             small = rest < (ROUGHLY if self.stage.hasty else SETTLED) if lower else ahead < ROUGHLY
+            if self.triangle and self._scale_after(self.triangle.spread) != self.scale:
+                return None
             if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
                 small = small or explained < PASSED_ON
             return SETTLED_MESSAGE if small else None
@@ -348,8 +368,8 @@ class Search:
         change, cost = free.change(step), max(here.cost, 1e-300)
         return float(change.max() * np.sqrt(max(here.count - len(u), 1) / cost)), float(change @ change / cost)
 
-    def _folded(self, u: Array) -> Triangle:
-        found = self.objective.triangle(u, self._ask)
+    def _folded(self, u: Array, scales: tuple[float, float] | None) -> Triangle:
+        found = self.objective.triangle(u, self._ask, scales)
         if not self.steps:
             check_influence(self.problem, found)
         return found
@@ -381,7 +401,8 @@ class Search:
             if key not in kept:
                 kept.clear()
                 kept[key], seconds = self._answer(u, lambda: np.append(*self.objective.gradient(u)[::-1]))
-                self._tell(u, float(kept[key][-1]), seconds)
+                value = float(kept[key][-1])
+                self._tell(u, value, seconds, value < self.best)
             return float(kept[key][-1]), kept[key][:-1]
 
         # Relative to the start, so that the tolerances of every method mean the same for every target.

@@ -65,9 +65,11 @@ def least_squares(
     """Search for the least squares from `start` (k,).
 
     evaluate: the triangle at a point, given the point and the one that the step began at; None if the step is refused,
-    and a shorter one is to be tried. bounds: of the coordinates, (k,) each, around the start. radius: of the first
-    region, in units of the residual. limit: evaluations, the first among them. settled: called after each evaluation
-    with the best point, what is there, and whether it is a new one; if it returns words, the search ends with them.
+    and a shorter one is to be tried. The loss may be another one than before, whose scale became smaller: a step is
+    judged by the one that it was made for. bounds: of the coordinates, (k,) each, around the start. radius: of the
+    first region, in units of the residual. limit: evaluations, the first among them. settled: called after each
+    evaluation with the best point, what is there, and whether it is a new one; if it returns words, the search ends
+    with them.
     """
     lower, upper = bounds
     u, here = start, evaluate(start, start)
@@ -92,7 +94,7 @@ def least_squares(
         if found is None:
             radius = 0.25 * length
             continue
-        gained = here.cost - found.cost
+        gained = here.cost - (found.cost + found.rescaled)
         kept = gained / promised if promised > 0.0 else 0.0
         moved, far = np.linalg.norm(there - u), np.linalg.norm(u - start)
         words = None
