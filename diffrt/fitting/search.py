@@ -230,6 +230,7 @@ class Search:
         self.level, self.number = level, self.number + 1
         self.best, self.at, self.scale = np.inf, start, self.stage.scale
         self.triangle: Triangle | None = None
+        self.aheads: list[float] = []
         self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
         others = partial(self.crew.folds, level, settings) if self.crew else None
         self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
@@ -251,18 +252,21 @@ class Search:
         change = np.abs(values - before)
         if better:
             self.best, self.at = loss, np.array(u)
+            if here is not None:
+                ahead, self.explained = self._ahead(here, u)
+                self.aheads.append(ahead)
         step = Step(
             len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
-            variables.components[int(change.argmax())], values, seconds, self._left(u, seconds, here),
+            variables.components[int(change.argmax())], values, seconds, self._left(seconds),
         )  # fmt: skip
         self.steps.append(step)
         if self.progress:
             self.progress(step)
         self._ask()
 
-    def _left(self, u: Array, seconds: float, here: Triangle | None) -> float:
-        """How long the search still takes, in seconds. here: what is at u, found so many seconds after the begin."""
-        if here is None or len(self.steps) + 1 < FIRST_TOLD:
+    def _left(self, seconds: float) -> float:
+        """How long the search still takes, in seconds, so many after it began; nan if that is not known."""
+        if not self.aheads or len(self.steps) + 1 < FIRST_TOLD:
             return np.nan
         past = [(step.level, step.seconds) for step in self.steps] + [(self.number, seconds)]
         took = [(level, at - before) for (_, before), (level, at) in itertools.pairwise(past)]
@@ -270,9 +274,16 @@ class Search:
         here_took = [each for level, each in took if level == self.number]
         levels = [level for level in self.problem.levels if not level.is_full and level.blur < (self.level.blur or 0.0)]
         later = [*levels, *([] if self.level.is_full else [Level()])]
-        robust = self.problem.settings.loss != "squared"
-        left = evaluations_left(len(here_took), self.number == 0, self.level.is_full, robust, *self._ahead(here, u))
-        return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later])
+        robust, full = self.problem.settings.loss != "squared", self.level.is_full
+        left = evaluations_left(
+            len(here_took), self.number == 0, full, robust and full, self.aheads, self.explained, self._enough
+        )
+        return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later], robust)
+
+    @property
+    def _enough(self) -> float:
+        """So many standard errors ahead are few enough to end with."""
+        return ROUGHLY if self.stage.hasty else SETTLED
 
     def _work(self, level: Level) -> int:
         """What an evaluation on a level takes, in pixels."""
@@ -299,8 +310,6 @@ class Search:
         kept: dict[bytes, tuple[Triangle, bool]] = {}
         moving = np.zeros(len(self.problem.variables.free), bool)
         layout, reach = self.objective.layout, self.problem.variables.reach
-
-        ahead = np.inf
 
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
@@ -335,17 +344,14 @@ class Search:
 
         def settled(u: Array, here: Triangle, lower: bool) -> str | None:
             """Words to end with, if what is ahead is small. lower: whether the last step led to u, and down."""
-            nonlocal ahead
-            before = ahead
-            if lower:
-                ahead, explained = self._ahead(here, u)
+            *_, before, ahead = np.inf, *self.aheads
             # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
             rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
-            small = rest < (ROUGHLY if self.stage.hasty else SETTLED) if lower else ahead < ROUGHLY
+            small = rest < self._enough if lower else ahead < ROUGHLY
             if self.triangle and self._scale_after(self.triangle.spread) != self.scale:
                 return None
             if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
-                small = small or explained < PASSED_ON
+                small = small or self.explained < PASSED_ON
             return SETTLED_MESSAGE if small else None
 
         with np.errstate(all="ignore"):

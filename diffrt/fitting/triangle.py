@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 NOTHING = 1e-13
 """A column of J that is shorter than this part of the longest is what rounding leaves of zero."""
 
+FLAT = 1e-7
+"""With columns of length one, a singular value is zero if it is smaller than this part of the largest."""
+
 ROWS = 2048
 """Rows that are folded at a time: as many as the processor's cache holds."""
 

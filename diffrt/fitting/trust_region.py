@@ -19,12 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.fitting.triangle import Triangle
+from diffrt.fitting.triangle import FLAT, Triangle
 
 Array = NDArray[np.float64]
 
-LEAST = 1e-20
-"""Damping that no region asks for: it decides between steps that do the same to the image."""
+LEAST = FLAT**2
+"""Damping that no region asks for: along what the image does not determine no step is made. Where the column of a
+triangle is zero but for rounding, e, the residual c of its row asks for a step of e c / (e^2 + LEAST), which with less
+would be long: it would use up the region, and change the image to second order."""
 
 NEAR = 0.01
 """A step ends on the border of the region if it is as near to it, relatively."""
