@@ -146,6 +146,22 @@ def test_a_ball_tells_the_lights_of_its_photographs(surface, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("wrong", [{"vignetting": 0.3}, {"gamma": 1.9}])
+def test_darker_corners_and_a_wrong_curve_are_found_with_the_lights(wrong, tmp_path):
+    ball, radius = (1.6, -1.1, 0.0), 23.4
+    truth = simulation.simulate(
+        tmp_path, 6, seed=5, material=simulation.MATTE, side=64, ball=ball, radius=radius, **wrong
+    )
+    photographs = stereo.read(f"{tmp_path}/*.png")
+    plain, found = (
+        stereo.fit(photographs, "matte", 12.0, vignetting=free, response=free) for free in (False, True)
+    )  # fmt: skip
+    off = [degrees_off(stereo.lights_of(f, list(truth)), truth).mean() for f in (plain, found)]
+    assert off[1] < 0.4 and off[1] < 0.25 * off[0]
+    assert found.parameters["vignetting"] == pytest.approx(wrong.get("vignetting", 0.0), abs=0.03)
+
+
+@pytest.mark.slow
 def test_a_chrome_ball_tells_where_lamps_are(tmp_path):
     truth = mirror.simulate(tmp_path, 3, seed=2)
     found = mirror.fit(stereo.read(f"{tmp_path}/*.png"), mirror.FOV)

@@ -1,9 +1,10 @@
 """The residual of a fit: what the image is off by, written once in the arithmetic of the autograd core.
 
-    residual = blur(used * robustify(bound(encode(gain * image) - target)))
+    residual = blur(used * robustify(bound(encode(developed(image)) - target)))
 
-encode is the sRGB curve if the fit compares encoded values. bound takes a clipped pixel for what it is: where the
-target is at its lowest level, an image below is not off at all; likewise above the highest. blur is that of the level.
+developed is what the camera makes of light: exposure, vignetting and the like. encode is the sRGB curve if the fit
+compares encoded values. bound takes a clipped pixel for what it is: where the target is at its lowest level, an image
+below is not off at all; likewise above the highest. blur is that of the level.
 The loss is the sum of the squares. robustify makes it a robust one: with z = (d / scale)^2, the square of what it makes
 of a difference d is scale^2 rho(z), and
 
@@ -65,15 +66,14 @@ class Sight:
     def image(
         self, values: Mapping[str, Any], rows: tuple[int, int] | None = None, pixels: NDArray[np.bool_] | None = None
     ) -> Any:
-        """The image with the view's gain, in the space of the fit: rows of (height, width, 3). pixels: which are
+        """The image as the camera develops it, in the space of the fit: rows of (height, width, 3). pixels: which are
         needed, (height, width); all if None."""
         part = Part(self.factor, rows, pixels)
         image: Any = render_part(self.view.placed(values), part, Sampling(self.settings.cells), choose_engine())
         if not isinstance(image, Var):
             image = np.asarray(image)
-        gain = self.view.gain(values)
-        if gain is not None:
-            image = image * gain
+        away = self.view.away(self.factor)
+        image = self.view.developed(image, values, away if rows is None else away[slice(*rows)])
         return encode(image) if self.settings.space == "srgb" else image
 
     def off(self, values: Mapping[str, Any], rows: tuple[int, int] | None = None) -> Any:

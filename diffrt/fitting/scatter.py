@@ -354,7 +354,7 @@ def _solved(expected: Array, found: Array, count: Array) -> Array:
 
 
 def _with_larger(share: Array, sure: NDArray[np.bool_], parts: Sequence[_Component]) -> Array:
-    """The variances of all parts, (c,), of which the first ones are measured. sure: which of these are a smooth misfit's.
+    """The variances of all parts, (c,), of which the first ones are measured. sure: which are those of a smooth misfit.
 
     Larger patches have that of the largest, if they hold more of the residuals than these do.
     """
