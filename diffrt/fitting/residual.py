@@ -39,8 +39,9 @@ from diffrt.fitting.settings import Settings
 from diffrt.fitting.spread import sizes_of, spread_of_all
 from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
-from diffrt.tracer.renderer import Part, render_part
 from diffrt.tracer.renderer import Settings as Sampling
+from diffrt.tracer.renderer import render_part
+from diffrt.tracer.window import Part
 
 Array = NDArray[np.float64]
 

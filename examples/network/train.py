@@ -30,7 +30,7 @@ def render(places: torch.Tensor) -> torch.Tensor:
     """The images (n, 3, 18, 24) of places (n, 5)."""
     images = [
         diffrt.torch.render(
-            SCENE, {"ball.center.x": x, "ball.center.z": z, "lamp.position": lamp}, edge_depth=1, junction_depth=2
+            SCENE, {"ball.center.x": x, "ball.center.z": z, "lamp.position": lamp}, tolerance=0.06
         )
         for x, z, lamp in zip(places[:, 0], places[:, 1], places[:, 2:], strict=True)
     ]
