@@ -55,8 +55,10 @@ SETTLED = 1e-2
 residuals, and it goes on."""
 
 ROUGHLY = 0.1
-"""The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
-ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
+"""The same on coarse levels, after which the search goes on anyway."""
+
+STUCK = 0.2
+"""A search also ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
 
 PASSED_ON = 0.03
 """A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
@@ -347,7 +349,7 @@ class Search:
             *_, before, ahead = np.inf, *self.aheads
             # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
             rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
-            small = rest < self._enough if lower else ahead < ROUGHLY
+            small = rest < self._enough if lower else ahead < STUCK
             if self.triangle and self._scale_after(self.triangle.spread) != self.scale:
                 return None
             if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
