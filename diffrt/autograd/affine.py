@@ -187,7 +187,12 @@ def _number(x: Any) -> Any:
 
 
 def _call(name: str, *x: Any) -> Any:
-    found = apply(TABLE[name], x)
+    # On the components of many boxes at once most of the time would go into `apply`.
+    plain = [type(part) is np.ndarray and part.dtype.char != "O" for part in x]
+    if any(plain) and all(p or type(part) is float for p, part in zip(plain, x, strict=True)):
+        found = TABLE[name].forward(*x)
+    else:
+        found = apply(TABLE[name], x)
     return found.item() if isinstance(found, np.ndarray) and not found.ndim else found
 
 

@@ -29,3 +29,6 @@ class PointLight(Light):
         square = maximum(dot(v, v), CLOSEST)
         distance = named(sqrt(square), "distance")
         return v / distance, distance, self.intensity * named(1.0 / square, "falloff")
+
+    def at_most(self, distance: Any) -> Any:
+        return self.intensity / maximum(distance * distance, CLOSEST)

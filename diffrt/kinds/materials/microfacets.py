@@ -46,6 +46,19 @@ def lobe(alpha: Any, n: Any, v: Any, l: Any) -> tuple[Any, Any]:  # noqa: E741
     return a2 * ratio * ratio / (pi * _masked(a2, to_v) * _masked(a2, to_l)), 0.5 * sqrt(s)
 
 
+def strongest(alpha: Any) -> Any:
+    """No less than `lobe` times the cosine of the light, (N,) in 1/sr.
+
+    As q >= a^2 s, the ratio s / q is 1 / a^2 at most; the cosine over its 2 cosine / G1 is 1 / 2 at most, and the other
+    2 cosine / G1 a at least.
+    """
+    return 1.0 / (2.0 * pi * alpha * alpha * alpha)
+
+
+ALL = 1.0 + 2.0**-6
+"""No less than the share of even light that microfacets mirror by the rules below, which may be wrong by 0.013."""
+
+
 def _masked(a2: Any, cosine: Any) -> Any:
     """2 cosine / G1."""
     return cosine + sqrt(a2 + (1.0 - a2) * cosine * cosine)
