@@ -53,6 +53,9 @@ TOGETHER = 1 << 14
 SLACK = 2.0**-40
 """For the rounding of what is computed here from forms, relatively. The forms themselves have theirs."""
 
+LEAST = 2.0**-30
+"""What may stay unknown of a pixel in any case, in parts of the most radiance that can be seen."""
+
 NAMES_OF_KINDS = frozenset({"face", "event", "ending", "light_kind", "kind"})
 """Fields of rows that `choose` goes by: they stay plain numbers."""
 
@@ -87,6 +90,7 @@ def enclose(
     stay unknown of a pixel without more work. only: the pixels to look at, (height, width).
     """
     most = Most(view)
+    enough = max(enough, LEAST * float(np.max(np.where(np.isfinite(most.anywhere), most.anywhere, 0.0))))
     count = size[0] * size[1]
     sums = np.zeros((2, 3, count))
     with np.errstate(all="ignore"):
