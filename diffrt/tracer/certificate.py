@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import take
-from diffrt.compiler.forms import PARTS, as_forms, form, forms, lanes, parts_of
+from diffrt.compiler.forms import PARTS, form, forms, holds_forms, lanes, length_of, parts_of
+from diffrt.kinds import Material
 from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import Crossings, crossing_row, functions_of
 from diffrt.tracer.proof import INNER, Assumed, proved_ids
@@ -55,6 +56,9 @@ SLACK = 2.0**-40
 
 LEAST = 2.0**-30
 """What may stay unknown of a pixel in any case, in parts of the most radiance that can be seen."""
+
+HUGE = 1e300
+"""More than any number of a scene, and finite."""
 
 NAMES_OF_KINDS = frozenset({"face", "event", "ending", "light_kind", "kind"})
 """Fields of rows that `choose` goes by: they stay plain numbers."""
@@ -91,6 +95,10 @@ def enclose(
     """
     most = Most(view)
     enough = max(enough, LEAST * float(np.max(np.where(np.isfinite(most.anywhere), most.anywhere, 0.0))))
+    # The proof leaves out the border of blocks. What it adds at most is added here, or if that is much, the proof is
+    # asked of blocks that are larger by it.
+    border = 4.0 * most.anywhere[:, None] * (1.0 - INNER)
+    part = 1.0 if border.max() <= SHARE * enough else INNER
     count = size[0] * size[1]
     sums = np.zeros((2, 3, count))
     with np.errstate(all="ignore"):
@@ -99,7 +107,7 @@ def enclose(
         limit = MORE * len(blocks.x)
         for halving in range(HALVINGS + 1):
             parts = [
-                _ranges(view, cells.crossings, blocks[start : start + TOGETHER], most)
+                _ranges(view, cells.crossings, blocks[start : start + TOGETHER], most, part)
                 for start in range(0, len(blocks.x), TOGETHER)
             ]
             ranges = np.concatenate([np.zeros((2, 3, 0)), *parts], -1) * (2.0 * blocks.half) ** 2
@@ -116,9 +124,7 @@ def enclose(
                 total += np.bincount(pixel, own[done], count)
             blocks = _quarters(blocks[np.sort(worst)])
         low, high = sums
-        # The border of blocks that the proof leaves out.
-        border = 2.0 * most.anywhere[:, None] * (2.0 - 2.0 * INNER) if most.is_finite else 0.0
-        slack = SLACK * np.maximum(np.abs(low), np.abs(high)) + border
+        slack = SLACK * np.maximum(np.abs(low), np.abs(high)) + (border if part == 1.0 else 0.0)
         low, high = low - slack, high + slack
     shape = (3, size[1], size[0])
     nothing = ~(np.isfinite(low) & np.isfinite(high))
@@ -166,8 +172,10 @@ def _quarters(blocks: Blocks) -> Blocks:
     )  # fmt: skip
 
 
-def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most") -> tuple[Floats, Floats]:
-    """Between what the mean radiance over blocks is, (3, N) twice."""
+def _ranges(
+    view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most", part: float
+) -> tuple[Floats, Floats]:
+    """Between what the mean radiance over blocks is, (3, N) twice. part: they are of those that are looked at, in sides."""
     count = len(blocks.x)
     functions = [_edge_forms(view, crossings, blocks, edge) for edge in blocks.edges]  # (4, N) each
     # Of each the sign, 0 where it is not known; 1 of none.
@@ -175,7 +183,7 @@ def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most"
     possible = ((signs[:, None] == 0.0) | (signs[:, None] == _SIGNS[..., None])).all(0)
     labels = np.full((4, count), -1, np.int32)
     which, block = np.nonzero(possible)
-    labels[which, block] = _labels(view, crossings, blocks[block], _SIGNS[:, which], most)
+    labels[which, block] = _labels(view, crossings, blocks[block], _SIGNS[:, which], part)
     shaded = np.zeros((3, PARTS, 4, count))
     shown = labels[which, block] >= 0
     which, block = which[shown], block[shown]
@@ -258,7 +266,7 @@ def half_plane(c: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]
     return whole / 4.0, mu / 4.0, mv / 4.0
 
 
-def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats, most: "Most") -> Labels:
+def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats, part: float) -> Labels:
     """The labels of the signatures that blocks are proved to have where their edges have these signs, (2, N), -1 where
     nothing is proved.
 
@@ -270,7 +278,7 @@ def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Float
         if not asked.size:
             break
         own = blocks[asked]
-        label = _proved(view, crossings, own, signs[:, asked], most)
+        label = _proved(view, crossings, own, signs[:, asked], part)
         astray = np.stack([_is_astray(view, crossings, edge, label) for edge in own.edges])
         again = astray.any(0)
         found[asked] = np.where(again, np.int32(-1), label)
@@ -281,10 +289,10 @@ def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Float
     return found
 
 
-def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats, most: "Most") -> Labels:
+def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats, part: float) -> Labels:
     """What is proved if the switching functions of the edges have these signs, (2, N)."""
     found = np.full(len(blocks.x), -1, np.int32)
-    side = 2.0 * blocks.half / (1.0 if most.is_finite else INNER)
+    side = 2.0 * blocks.half / part
     assumed = []
     for edge, sign in zip(blocks.edges, signs, strict=True):
         own = crossings.switches[edge] if len(crossings.s) else None
@@ -353,8 +361,9 @@ def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") ->
         textured, textures = _blend(tables, signatures[used], path, x, y, which)
         path = path._replace(textured=textured)
     lights = tuple(tables.lights[:, number, None] for number in range(len(tables.kinds.lights)))
+    kinds = tables.kinds._replace(scattering=tuple(map(_held, tables.kinds.scattering)))
     value = weighted_radiance(
-        tables.kinds, Scenery(tables.camera[..., None], lights), _lanes(path, which), Samples(x, y, 1.0, textures)
+        kinds, Scenery(tables.camera[..., None], lights), _lanes(path, which), Samples(x, y, 1.0, textures)
     )
     found[..., some] = np.array(parts_of(value, zero)).reshape(3, PARTS, -1)
     # What is not known, or less well than what the materials can send at most.
@@ -364,6 +373,44 @@ def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") ->
     zeros = np.zeros(box.shape)
     found[..., some] = np.where(loose[:, None], np.stack([box, zeros, zeros, box], 1), parts)
     return found
+
+
+def _held(kind: type[Material]) -> Any:
+    """A kind of material whose formulas on forms say no more than what it can send, where they are loose."""
+
+    class Held:
+        """An object of it."""
+
+        def __init__(self, material: Material) -> None:
+            self.material = material
+
+        @classmethod
+        def unpack(cls, row: Any) -> "Held":
+            return cls(kind.unpack(row))
+
+        def brdf(self, n: Any, to_eye: Any, to_light: Any) -> Any:
+            # It is finite, so that it is nothing where no light comes.
+            return _limited(self.material.brdf(n, to_eye, to_light), HUGE)
+
+        def ambient(self, n: Any, to_eye: Any) -> Any:
+            return _limited(self.material.ambient(n, to_eye), _upper(self.material.at_most()[1]))
+
+    return Held
+
+
+def _limited(values: Any, most: Any) -> Any:
+    """Forms (k, 1) of numbers that are between 0 and others, (k, N)."""
+    if not holds_forms(values):
+        return values
+    zero = np.zeros(np.broadcast_shapes(np.shape(most)[-1:], (length_of(values),)))
+    parts = np.array(parts_of(values, zero)).reshape(*np.shape(values)[:-1], PARTS, -1)
+    half = np.where(np.isfinite(most), 0.5 * np.asarray(most), np.inf)
+    half = np.broadcast_to(half, np.shape(parts[..., 0, :]))
+    loose = ~np.isfinite(parts).all(-2) | (np.abs(parts[..., 1:, :]).sum(-2) > half)
+    nothing = np.zeros(half.shape)
+    box = np.stack([np.where(np.isfinite(half), half, 0.0), nothing, nothing, half], -2)
+    found = np.where(loose[..., None, :], box, parts)
+    return forms(found.reshape(-1, found.shape[-1])).reshape(np.shape(values))
 
 
 def _blend(
@@ -448,7 +495,7 @@ def _lanes(row: Any, which: Integers, name: str = "") -> Any:
 class Most:
     """The most radiance that can be seen: of any path, and of one with a given signature.
 
-    anywhere: (3,). is_finite: whether that is known at all.
+    anywhere: (3,), inf where that is not known.
     """
 
     def __init__(self, view: Visibility) -> None:
@@ -459,7 +506,8 @@ class Most:
         shape = np.searchsorted(tables.first_piece, np.arange(pieces), "right") - 1
         # Of each piece: of the light that reaches it, of that from everywhere, and what it emits.
         self.direct, self.around = np.zeros((2, 3, pieces))
-        self.emission = _upper(_emission(tables)) if kinds.emitting else np.zeros((3, pieces))
+        glow = _emission(tables) if kinds.emitting else np.zeros((3, pieces))
+        self.emission = np.concatenate([_upper(glow[:, piece, None]) for piece in range(pieces)] or [glow], 1)
         for number, kind in enumerate(kinds.scattering):
             mine = np.flatnonzero(tables.scatters[shape] == number)
             for piece in mine:
@@ -490,9 +538,7 @@ class Most:
         for face_number, number in enumerate(tables.shape_of):
             own_pieces = np.flatnonzero(shape == number)
             ends.append(self._sent(np.full(own_pieces.shape, face_number), own_pieces, None).max(1))
-        glow = self.emission.max(1) * kinds.bounces if pieces else np.zeros(3)
-        self.anywhere = np.max(ends, 0) + glow
-        self.is_finite = bool(np.isfinite(self.anywhere).all())
+        self.anywhere = np.max(ends, 0) + self.emission.max(1, initial=0.0) * kinds.bounces
         self.anywhere = np.where(np.isfinite(self.anywhere), self.anywhere, np.inf)
 
     def _sent(self, face: Integers, piece: Integers, lit: NDArray[np.bool_] | None) -> Floats:
@@ -554,13 +600,13 @@ def _put_range(table: Any, tables: Tables, each: Blend) -> None:
 
 
 def _upper(x: Any) -> Floats:
-    """The largest that numbers and forms can be."""
+    """The largest that numbers and forms can be, of forms (..., N) in place of (..., 1)."""
     x = np.asarray(x)
-    if x.dtype.char != "O":
-        return x * (1.0 + SLACK)
-    parts = np.array([np.ravel(part)[0] for part in parts_of(x, np.zeros(1))]).reshape(-1, PARTS)
-    most = (parts[:, 0] + np.abs(parts[:, 1:]).sum(1)) * (1.0 + SLACK)
-    return np.where(np.isnan(most), np.inf, most).reshape(x.shape)
+    if not holds_forms(x):
+        return np.asarray(x, float) * (1.0 + SLACK)
+    parts = np.array(parts_of(x, np.zeros(length_of(x)))).reshape(*x.shape[:-1], PARTS, -1)
+    most = (parts[..., 0, :] + np.abs(parts[..., 1:, :]).sum(-2)) * (1.0 + SLACK)
+    return np.where(np.isnan(most), np.inf, most)
 
 
-__all__ = ["Blocks", "Most", "as_forms", "enclose", "half_plane"]
+__all__ = ["Blocks", "Most", "enclose", "half_plane"]
