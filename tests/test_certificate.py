@@ -113,7 +113,7 @@ def random_scene(seed: int) -> Scene:
         text += f'radius = {number(0.1, 0.5)}\ncapped = false\nmaterial = {{ type = "lambert", albedo = 0.5 }}\n'
         text += f'[shapes.crate]\ntype = "box"\ncenter = {near(0, 0.8, 0)}\nfront = {near(0, 0, 1.5)}\n'
         text += f'width = {number(0.2, 1.0)}\nheight = {number(0.2, 1.0)}\ndepth = {number(0.2, 1.0)}\n'
-        text += 'material = { type = "rough_metal", reflectance = 0.7, alpha = 0.5 }\n'
+        text += 'material = { type = "blinn_phong", albedo = 0.5, specular = 0.1, shininess = 20 }\n'
         place, outer = near(1, 3.5, 3), number(12.0, 25.0)
         text += f'[lights.spot]\ntype = "spot"\nposition = {place}\ndirection = {[-c for c in near(*place, spread=0.5)]}\n'
         text += f"intensity = 40\nouter = {outer}\ninner = {number(0.2 * outer, outer)}\n"

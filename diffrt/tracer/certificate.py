@@ -291,20 +291,14 @@ def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Float
 
 def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats, part: float) -> Labels:
     """What is proved if the switching functions of the edges have these signs, (2, N)."""
-    found = np.full(len(blocks.x), -1, np.int32)
-    side = 2.0 * blocks.half / part
     assumed = []
     for edge, sign in zip(blocks.edges, signs, strict=True):
         own = crossings.switches[edge] if len(crossings.s) else None
         if own is not None:
             function = np.where(edge >= 0, own.function, -1)
             fields = (function, own.bounce, own.light, own.shape, own.other, own.border)
-            assumed.append([*(field.astype(float) for field in fields), sign])
-    for each in np.unique(side):
-        mine = np.flatnonzero(side == each)
-        some = [Assumed(*(field[mine] for field in own)) for own in assumed]
-        found[mine] = proved_ids(view, blocks.x[mine], blocks.y[mine], float(each), some)
-    return found
+            assumed.append(Assumed(*(field.astype(float) for field in fields), sign))
+    return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half / part, assumed)
 
 
 def _is_astray(view: Visibility, crossings: Crossings, edge: Integers, label: Labels) -> NDArray[np.bool_]:
