@@ -39,7 +39,7 @@ def render(
         typer.Option(
             "--bound",
             help="Prove how far each pixel can be from the exact one, and write a map of that beside the picture, as "
-            "NAME.bound.png: white is the largest bound, black a ten-thousandth of it, and even steps of grey even factors.",
+            "NAME.bound.png: white is the largest bound, black 10,000 times less, and even steps of gray even factors.",
         ),
     ] = False,
     engine: EngineName = None,
@@ -75,6 +75,7 @@ def render(
         say(line)
     if bound:
         place = Path(output).with_suffix(".bound.png")
-        picture, least, most = bound_map(image.bound)
-        picture.enlarged(scale).save(place)
-        say(f"{place}: black where the error is at most {least:.2g}, white at {most:.2g}, magenta where it has no bound")
+        bounds: Any = image.bound
+        drawn, least, most = bound_map(bounds)
+        drawn.enlarged(scale).save(place)
+        say(f"{place}: the bound of the error, black to {least:.2g}, white {most:.2g}, magenta where there is none")

@@ -1,8 +1,8 @@
 """The certificate: between what the exact image is, so that the error of a computed one has a bound.
 
 The exact value of a pixel is the mean of radiance over its square. Here it is enclosed, block by block of the image, in
-affine forms c + a u + b v + e w of the place (u, v) in the block (`diffrt.autograd.affine`), from the same formulas that
-the image is computed with:
+affine forms c + a u + b v + e w of the place (u, v) in the block (`diffrt.autograd.affine`), from the same formulas as
+those of the image:
 
 - A block of which it is proved (`proof.py`) that all of it has one signature: of the form of its radiance the linear
   part has the mean 0, so the mean is within e of c.
@@ -13,10 +13,10 @@ the image is computed with:
 - A block in which two edges meet, or of which nothing is proved: the range of what may be seen there, which is between
   no light and the most that the materials can send of all lights (`Most`).
 
-Blocks begin as the cells of the image and are quartered while what is not known of them is worth it: the edges part, the
-strips get narrower, less is unproved. Nothing of how the image was computed is taken on trust, but for the switching
-functions that it found, of which any can be asked: so the difference of the image from the enclosure bounds its error,
-whatever the cells and the precision of the image are.
+Blocks begin as the cells of the image, and are quartered while much of them is not known: the edges part, the strips
+get narrower, less is unproved. All is proved anew. Of the image only the switching functions are used, which say where
+a block may be cut, and cannot make a proof wrong. So the difference of the image from the enclosure bounds its error,
+whatever its cells and its precision are.
 
 It runs on numpy: compiling the bounds of shading takes longer than they do.
 """
@@ -172,12 +172,10 @@ def _quarters(blocks: Blocks) -> Blocks:
     )  # fmt: skip
 
 
-def _ranges(
-    view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most", part: float
-) -> tuple[Floats, Floats]:
-    """Between what the mean radiance over blocks is, (3, N) twice. part: they are of those that are looked at, in sides."""
+def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most", part: float) -> tuple[Floats, Floats]:
+    """Between what the mean radiance over blocks is, (3, N) twice. part: of the sides that a proof looks at."""
     count = len(blocks.x)
-    functions = [_edge_forms(view, crossings, blocks, edge) for edge in blocks.edges]  # (4, N) each
+    functions = _edge_forms(view, crossings, blocks)
     # Of each the sign, 0 where it is not known; 1 of none.
     signs = np.stack([_sign(function) for function in functions])
     possible = ((signs[:, None] == 0.0) | (signs[:, None] == _SIGNS[..., None])).all(0)
@@ -297,7 +295,8 @@ def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Float
         if own is not None:
             function = np.where(edge >= 0, own.function, -1)
             fields = (function, own.bounce, own.light, own.shape, own.other, own.border)
-            assumed.append(Assumed(*(field.astype(float) for field in fields), sign))
+            function, bounce, light, shape, other, border = (field.astype(float) for field in fields)
+            assumed.append(Assumed(function, bounce, light, shape, other, border, sign))
     return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half / part, assumed)
 
 
@@ -319,20 +318,20 @@ def _is_astray(view: Visibility, crossings: Crossings, edge: Integers, label: La
     return found
 
 
-def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks, edge: Integers) -> Floats:
-    """The switching functions of edges as forms over blocks, (4, N); 1 where there is none."""
-    found = np.zeros((PARTS, len(edge)))
-    found[0] = 1.0
-    some = np.flatnonzero(edge >= 0)
+def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Floats:
+    """The switching functions of the edges of blocks as forms over them, (2, 4, N); 1 where there is none."""
+    found = np.zeros((2, PARTS, len(blocks.x)))
+    found[:, 0] = 1.0
+    number, some = np.nonzero(blocks.edges >= 0)
     if not some.size:
         return found
-    used, which = np.unique(edge[some], return_inverse=True)
+    used, which = np.unique(blocks.edges[number, some], return_inverse=True)
     tables, own = view.tables, crossings[used]
     row = crossing_row(tables, crossings.signatures[own.path], own.switches)
     x, y = _place(blocks[some])
     zero = np.zeros(len(some))
     value = switching(tables.kinds, tables.camera[..., None], _lanes(row, which), Place(0.0, Segment(x, y, 0.0, 0.0)))
-    found[:, some] = np.array(parts_of(value, zero)).reshape(PARTS, -1)
+    found[number, :, some] = np.array(parts_of(value, zero)).reshape(PARTS, -1).T
     return found
 
 
@@ -433,26 +432,25 @@ def _blend(
                     into, among = 1 + count + bounce, EMISSION
                 slots = [among.index(place) for place in each.places]
                 masks[into][slots] += met
-                given[into][:, np.array(slots)[:, None], mine] = _texture(each, *uv[bounce][..., mine], around)
+                given[into][:, np.array(slots)[:, None], mine] = _texture(each, uv[bounce][..., mine], around)
     values = [forms(np.moveaxis(parts, 0, 1).reshape(-1, len(which))).reshape(-1, 1) for parts in given]
     shaped = [Blended(own[0], tuple(own[1 : 1 + count]), tuple(own[1 + count :])) for own in (masks, values)]
     return shaped[0], shaped[1]
 
 
-def _texture(each: Blend, u: Floats, v: Floats, around: tuple[bool, bool]) -> Floats:
-    """The values of a texture as forms, (4, places, N), for forms u and v, (4, N): from the value in the middle they go
-    with slopes between the least and the largest."""
-    size = (len(each.places), u.shape[1])
-    reach = [np.abs(x[1:]).sum(0) * (1.0 + SLACK) + SLACK for x in (u, v)]
-    known = np.isfinite(reach).all(0) & np.isfinite(u[0]) & np.isfinite(v[0])
-    middle = [np.where(known, x[0], 0.0) for x in (u, v)]
-    reach = [np.where(known, r, np.inf) for r in reach]
-    ends = [(m - r, m + r) for m, r in zip(middle, reach, strict=True)]
-    low, high = (np.broadcast_to(side, size) for side in each.texture.bounds(*ends, around))
+def _texture(each: Blend, uv: Floats, around: tuple[bool, bool]) -> Floats:
+    """The values of a texture as forms, (4, places, N), for the forms of u and v, (2, 4, N): from the value in the
+    middle they go with slopes between the least and the largest."""
+    size = (len(each.places), uv.shape[-1])
+    reach = np.abs(uv[:, 1:]).sum(1) * (1.0 + SLACK) + SLACK
+    known = np.isfinite(reach).all(0) & np.isfinite(uv[:, 0]).all(0)
+    (u, v), reach = np.where(known, uv[:, 0], 0.0), np.where(known, reach, np.inf)
+    along, upward = (u - reach[0], u + reach[0]), (v - reach[1], v + reach[1])
+    low, high = (np.broadcast_to(side, size) for side in each.texture.bounds(along, upward, around))
     box = _box(low, high)
-    value = np.reshape(each.texture.value(*middle, around), size)
+    value = np.reshape(each.texture.value(u, v, around), size)
     found = np.stack([value, 0.0 * value, 0.0 * value, SLACK * np.maximum(np.abs(low), np.abs(high))])
-    for x, r, slope in zip((u, v), reach, each.texture.slopes(*ends, around), strict=True):
+    for x, r, slope in zip(uv, reach, each.texture.slopes(along, upward, around), strict=True):
         least, most = (np.broadcast_to(side, size) for side in slope)
         steep = 0.5 * least + 0.5 * most
         found[1:3] += steep * x[1:3, None]
@@ -586,7 +584,8 @@ def _emission(tables: Tables) -> Any:
 def _put_range(table: Any, tables: Tables, each: Blend) -> None:
     """Write what a texture can be anywhere into a table, in place."""
     ends = (np.array([-np.inf]), np.array([np.inf]))
-    low, high = (np.asarray(side).reshape(len(each.places), 1) for side in each.texture.bounds(ends, ends, (False,) * 2))
+    sides = each.texture.bounds(ends, ends, (False, False))
+    low, high = (np.broadcast_to(np.reshape(side, (-1, 1)), (len(each.places), 1)) for side in sides)
     entries = forms(np.moveaxis(_box(low, high), 0, 1).reshape(-1, 1))
     pieces = np.append(tables.first_piece, tables.materials.shape[-1] - 1)
     for piece in range(pieces[each.shape], pieces[each.shape + 1]):

@@ -111,13 +111,11 @@ def _radius(parts: Any) -> Any:
     return total * (1.0 + TIE)
 
 
-def proved_ids(
-    view: Visibility, x: Floats, y: Floats, side: float | Floats, assumed: Sequence[Assumed] = ()
-) -> Labels:
+def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, assumed: Sequence[Assumed] = ()) -> Labels:
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
-    x, y: the middles (N,); side: of all blocks or of each, in pixels. assumed: of the switching functions of up to two edges, that
-    they have one sign all over the block.
+    x, y: the middles (N,); side: of all blocks or of each, in pixels. assumed: of the switching functions of up to two
+    edges, that they have one sign all over the block.
     """
     if not len(x):
         return np.zeros(0, np.int32)
