@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from test_edges import FLOOR, LAMP, ball, camera
+from test_edges import FLOOR, LAMP, ball, camera, lambert
 from test_render import SCENES, shipped
 
 import diffrt
 from diffrt.errors import InputError
 from diffrt.image import Image, bound_map
 from diffrt.scene import Scene, parse_scene
-from diffrt.tracer.certificate import half_plane
+from diffrt.tracer.certificate import cut, half_plane
 from diffrt.tracer.renderer import choose_engine
 from diffrt.tracer.shading import Samples, shade
 from diffrt.tracer.tables import build_tables
@@ -137,6 +137,41 @@ def test_no_error_is_larger_than_its_bound_in_random_scenes():
         assert (above <= 0.0).all(), seed
         ratios.append(ratio(image, error))
     assert np.median(np.concatenate(ratios)) < 50.0
+
+
+def test_what_hides_between_the_corners_of_cells_is_within_the_bound():
+    """A strip much narrower than a cell, with a tolerance that takes large cells as they are."""
+    strip = 'type = "rectangle"\ncenter = [0.13, 1.03, 0.4]\nnormal = [0.2, 0.1, 1]\nwidth = 0.05\nheight = 1.3\n'
+    _, error, above = compared(parse_scene(camera() + LAMP + FLOOR + lambert("strip", strip)), tolerance=1.0)
+    assert error.max() > 0.02, "it hides"
+    assert (above <= 0.0).all()
+
+
+def test_a_cut_holds_for_every_curve_within_its_strip():
+    """An edge, and the radiance on both sides of it, that go anywhere between what their forms allow."""
+    random = np.random.default_rng(0)
+    u, v = np.meshgrid(*((np.arange(300) + 0.5) / 150.0 - 1.0,) * 2)
+    wide = 0
+    for _ in range(40):
+        edge, *sides = random.normal(size=(7, 4, 1))
+        edge[3] = 0.3 * abs(edge[3])
+        for form in sides:
+            form[3] = 0.03 * abs(form[3])
+
+        def drawn(form):
+            phase = random.uniform(0.0, 6.3)
+            along, across = random.normal(scale=2.0, size=2)
+            return form[0] + form[1] * u + form[2] * v + form[3] * np.sin(along * u + across * v + phase)
+
+        plus, minus = np.stack(sides[:3]), np.stack(sides[3:])
+        low, high = cut(edge, plus, minus)
+        beyond = drawn(edge) > 0.0
+        for channel in range(3):
+            mean = np.where(beyond, drawn(plus[channel]), drawn(minus[channel])).mean()
+            assert low[channel, 0] - 2e-3 <= mean <= high[channel, 0] + 2e-3
+            narrow = cut(edge * [[1.0], [1.0], [1.0], [0.0]], plus, minus)
+            wide += not narrow[0][channel, 0] <= mean <= narrow[1][channel, 0]
+    assert wide > 10, "without the strip it does not hold"
 
 
 def test_images_that_are_sampled_otherwise_differ_by_no_more_than_their_bounds():

@@ -204,7 +204,7 @@ def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most"
                 sign = np.where(signs[:, mine] == 0.0, turn, signs[:, mine])
                 here = np.argmax((_SIGNS[:, :, None] == sign[:, None]).all(0), 0)
                 sides.append(np.take_along_axis(shaded[..., mine], here[None, None, None], 2)[:, :, 0])
-            low[:, mine], high[:, mine] = _cut(function, *sides)
+            low[:, mine], high[:, mine] = cut(function, *sides)
         else:
             four = shaded[..., mine]
             reach = np.abs(four[:, 1:]).sum(1)
@@ -218,7 +218,7 @@ def _sign(function: Floats) -> Floats:
     return np.where(function[0] > reach, 1.0, np.where(-function[0] > reach, -1.0, 0.0))
 
 
-def _cut(function: Floats, plus: Floats, minus: Floats) -> tuple[Floats, Floats]:
+def cut(function: Floats, plus: Floats, minus: Floats) -> tuple[Floats, Floats]:
     """Between what the mean is over blocks of the one form where a function is positive, and of the other elsewhere.
 
     function: (4, N). plus, minus: (3, 4, N). Returns (3, N) twice.
@@ -602,4 +602,4 @@ def _upper(x: Any) -> Floats:
     return np.where(np.isnan(most), np.inf, most)
 
 
-__all__ = ["Blocks", "Most", "enclose", "half_plane"]
+__all__ = ["Blocks", "Most", "cut", "enclose", "half_plane"]
