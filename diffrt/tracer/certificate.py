@@ -538,8 +538,8 @@ class Most:
         total = np.zeros((3, len(face)))
         for light, kind in enumerate(self.tables.kinds.lights):
             share = self.around if kind.everywhere else self.direct
-            added = share[:, piece] * self.irradiance[light][:, face]
-            added = np.where(share[:, piece] > 0.0, added, 0.0)  # 0 * inf
+            share, light_there = share[:, piece], self.irradiance[light][:, face]
+            added = np.where((share > 0.0) & (light_there > 0.0), share * light_there, 0.0)  # 0 * inf is nothing
             total += added if kind.everywhere or lit is None else np.where(lit[light], added, 0.0)
         return total * (1.0 + SLACK)
 
