@@ -11,7 +11,7 @@ from diffrt.image import Image, bound_map
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer.certificate import cut, half_plane
 from diffrt.tracer.renderer import choose_engine
-from diffrt.tracer.shading import Samples, shade
+from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
 
@@ -35,7 +35,7 @@ def converged(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 
         def seen(x, y):
             labels, one = view.signature_ids(x.ravel(), y.ravel()), np.ones(x.size)
-            radiance = shade(tables, view.signatures, labels, Samples(x.ravel(), y.ravel(), one), view.engine)
+            radiance = shade(lighting(tables, view.signatures), labels, Samples(x.ravel(), y.ravel(), one), view.engine)
             return labels.reshape(x.shape), np.asarray(radiance).reshape(3, *x.shape)
 
         x, y = np.meshgrid(*((np.arange(-1, n * POINTS + 1) + 0.5) / POINTS for n in (width, height)))

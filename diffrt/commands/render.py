@@ -33,7 +33,7 @@ def render(
     scale: Scale = 1,
     cells: Cells = 1,
     edges: Edges = "exact",
-    tolerance: Tolerance = None,
+    tolerance: Tolerance = 0.004,
     bound: Annotated[
         bool,
         typer.Option(

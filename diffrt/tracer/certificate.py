@@ -32,7 +32,7 @@ from diffrt.compiler.forms import PARTS, form, forms, holds_forms, lanes, length
 from diffrt.kinds import Material
 from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import Crossings, crossing_row, functions_of
-from diffrt.tracer.proof import INNER, Assumed, proved_ids
+from diffrt.tracer.proof import Assumed, proved_ids
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import Place, Segment, switching
 from diffrt.tracer.tables import Blend, Columns, Tables
@@ -95,10 +95,6 @@ def enclose(
     """
     most = Most(view)
     enough = max(enough, LEAST * float(np.max(np.where(np.isfinite(most.anywhere), most.anywhere, 0.0))))
-    # The proof leaves out the border of blocks. What it adds at most is added here, or if that is much, the proof is
-    # asked of blocks that are larger by it.
-    border = 4.0 * most.anywhere[:, None] * (1.0 - INNER)
-    part = 1.0 if border.max() <= SHARE * enough else INNER
     count = size[0] * size[1]
     sums = np.zeros((2, 3, count))
     with np.errstate(all="ignore"):
@@ -107,7 +103,7 @@ def enclose(
         limit = MORE * len(blocks.x)
         for halving in range(HALVINGS + 1):
             parts = [
-                _ranges(view, cells.crossings, blocks[start : start + TOGETHER], most, part)
+                _ranges(view, cells.crossings, blocks[start : start + TOGETHER], most)
                 for start in range(0, len(blocks.x), TOGETHER)
             ]
             ranges = np.concatenate([np.zeros((2, 3, 0)), *parts], -1) * (2.0 * blocks.half) ** 2
@@ -124,7 +120,7 @@ def enclose(
                 total += np.bincount(pixel, own[done], count)
             blocks = _quarters(blocks[np.sort(worst)])
         low, high = sums
-        slack = SLACK * np.maximum(np.abs(low), np.abs(high)) + (border if part == 1.0 else 0.0)
+        slack = SLACK * np.maximum(np.abs(low), np.abs(high))
         low, high = low - slack, high + slack
     shape = (3, size[1], size[0])
     nothing = ~(np.isfinite(low) & np.isfinite(high))
@@ -172,8 +168,8 @@ def _quarters(blocks: Blocks) -> Blocks:
     )  # fmt: skip
 
 
-def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most", part: float) -> tuple[Floats, Floats]:
-    """Between what the mean radiance over blocks is, (3, N) twice. part: of the sides that a proof looks at."""
+def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most") -> tuple[Floats, Floats]:
+    """Between what the mean radiance over blocks is, (3, N) twice."""
     count = len(blocks.x)
     functions = _edge_forms(view, crossings, blocks)
     # Of each the sign, 0 where it is not known; 1 of none.
@@ -181,7 +177,7 @@ def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most"
     possible = ((signs[:, None] == 0.0) | (signs[:, None] == _SIGNS[..., None])).all(0)
     labels = np.full((4, count), -1, np.int32)
     which, block = np.nonzero(possible)
-    labels[which, block] = _labels(view, crossings, blocks[block], _SIGNS[:, which], part)
+    labels[which, block] = _labels(view, crossings, blocks[block], _SIGNS[:, which])
     shaded = np.zeros((3, PARTS, 4, count))
     shown = labels[which, block] >= 0
     which, block = which[shown], block[shown]
@@ -264,7 +260,7 @@ def half_plane(c: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]
     return whole / 4.0, mu / 4.0, mv / 4.0
 
 
-def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats, part: float) -> Labels:
+def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats) -> Labels:
     """The labels of the signatures that blocks are proved to have where their edges have these signs, (2, N), -1 where
     nothing is proved.
 
@@ -276,7 +272,7 @@ def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Float
         if not asked.size:
             break
         own = blocks[asked]
-        label = _proved(view, crossings, own, signs[:, asked], part)
+        label = _proved(view, crossings, own, signs[:, asked])
         astray = np.stack([_is_astray(view, crossings, edge, label) for edge in own.edges])
         again = astray.any(0)
         found[asked] = np.where(again, np.int32(-1), label)
@@ -287,7 +283,7 @@ def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Float
     return found
 
 
-def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats, part: float) -> Labels:
+def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats) -> Labels:
     """What is proved if the switching functions of the edges have these signs, (2, N)."""
     assumed = []
     for edge, sign in zip(blocks.edges, signs, strict=True):
@@ -297,7 +293,7 @@ def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Float
             fields = (function, own.bounce, own.light, own.shape, own.other, own.border)
             function, bounce, light, shape, other, border = (field.astype(float) for field in fields)
             assumed.append(Assumed(function, bounce, light, shape, other, border, sign))
-    return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half / part, assumed)
+    return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half, assumed)
 
 
 def _is_astray(view: Visibility, crossings: Crossings, edge: Integers, label: Labels) -> NDArray[np.bool_]:

@@ -63,9 +63,6 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import reflected
 
-INNER = 1.0 - 2.0**-30
-"""The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
-
 
 class Assumed(NamedTuple):
     """What is taken to be so in blocks, (n,) each: that the switching function of an edge has this sign. See
@@ -90,7 +87,7 @@ class Block(NamedTuple):
 
     def forms(self) -> tuple[Any, Any]:
         """x and y of all points of the block."""
-        zero, half = zero_like(self.half), self.half * INNER
+        zero, half = zero_like(self.half), self.half
         return form(self.x, [half, zero]), form(self.y, [zero, half])
 
 
@@ -246,7 +243,7 @@ def first_hit(
         ]
 
     carry = [zero] * PARTS + [zero + inf, zero - 1.0, zero + 1.0, zero]
-    found = scan_faces(setting, scene, box, visit, carry)
+    found = scan_faces(setting, scene, box, visit, carry, alone=True)
     best, (doubt, hit, side, mirror) = found[:PARTS], found[PARTS:]
     end = upper(best)
     known = where(greater_equal(hit, 0.0), end + 8.0 * TIE * absolute(end), 1e300)
@@ -409,7 +406,7 @@ def _seen(
             sure, some, _ = _from_sides(side, sided, answer)
             return [where(sure, 1.0, blocked), where(some, 1.0, may_be)]
 
-        blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly])
+        blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly], alone=True)
         known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
         return [where(greater(blocked, 0.5), 0.0, bit), known]
 
