@@ -108,17 +108,17 @@ def _radius(parts: Any) -> Any:
     return total * (1.0 + TIE)
 
 
-def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, assumed: Sequence[Assumed] = ()) -> Labels:
+def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, assumed: Sequence[Assumed] = ()) -> Labels:
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
-    x, y: the middles (N,); side: of all blocks, in pixels. assumed: of the switching functions of up to two edges, that
-    they have one sign all over the block.
+    x, y: the middles (N,); side: of all blocks or of each, in pixels. assumed: of the switching functions of up to two
+    edges, that they have one sign all over the block.
     """
     if not len(x):
         return np.zeros(0, np.int32)
     none = np.full(len(x), -1.0)
     both = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
-    block = Block(x, y, np.full(len(x), 0.5 * side), both)
+    block = Block(x, y, np.full(len(x), 0.5 * np.asarray(side)), both)
     *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
