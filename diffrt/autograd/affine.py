@@ -17,6 +17,10 @@ The bounds hold for the numbers that a program computes, rounding included: each
 to e, unless all that goes into it is known exactly. An infinite number is known exactly, or unknown. Where there is no
 value (the root of a negative number) there is nothing to bound: the root of a range that dips under zero is cut off
 there. So a comparison of such a root is to be trusted only where the program makes sure that it has a value.
+
+A form may also say what the number is at some *places*, in the box or not: the same program, run on numbers beside the
+bounds. What is zero at two places of a line, to the last digits, is known to be zero along the line, which no bounds
+could tell.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,19 +41,29 @@ TINY = 1e-300
 
 
 class Unknown(Abstract):
-    """A number or a truth that depends on a place."""
+    """A number or a truth that depends on a place. places: what it is at some of them; empty for one that is the same
+    everywhere, or where nobody asks."""
 
-    __slots__ = ()
+    __slots__ = ("places",)
+
+    places: tuple[Any, ...]
 
     precedence = 1
 
     def combined(self, op: Op, operands: Sequence[Any]) -> Any:
         """The result of an elementwise op on operands, some of which are of these kinds."""
+        count = max(len(x.places) for x in operands if isinstance(x, Unknown))
         if op.bounds is None:
-            return Truth(False, False) if op.boolean else Form(0.0, (), inf)
-        if not op.takes_booleans:
-            operands = [where(x, 1.0, 0.0) if isinstance(x, Truth) else x for x in operands]
-        return op.bounds(*operands)
+            found = Truth(False, False) if op.boolean else Form(0.0, (), inf)
+        else:
+            given = operands
+            if not op.takes_booleans:
+                given = [where(x, 1.0, 0.0) if isinstance(x, Truth) else x for x in operands]
+            found = op.bounds(*given)
+        if count:
+            values = [tuple(at_place(x, k, op.takes_booleans) for x in operands) for k in range(count)]
+            found = found.like(found.parts(), tuple(_call(op.name, *own) for own in values))
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """numpy asks each entry of an array for the method `exp` where it is given the array in np.exp."""
@@ -62,8 +76,12 @@ class Unknown(Abstract):
         """The components."""
         raise NotImplementedError
 
-    def like(self, parts: Sequence[Any]) -> "Unknown":
+    def like(self, parts: Sequence[Any], places: tuple[Any, ...] = ()) -> "Unknown":
         """One of this kind from components."""
+        raise NotImplementedError
+
+    def everywhere(self) -> Any:
+        """What it is everywhere, if that is known exactly."""
         raise NotImplementedError
 
     def __bool__(self) -> bool:
@@ -81,14 +99,17 @@ class Form(Operators, Unknown):
 
     __slots__ = ("centre", "error", "slopes")
 
-    def __init__(self, centre: Any, slopes: Sequence[Any], error: Any) -> None:
-        self.centre, self.slopes, self.error = centre, tuple(slopes), error
+    def __init__(self, centre: Any, slopes: Sequence[Any], error: Any, places: tuple[Any, ...] = ()) -> None:
+        self.centre, self.slopes, self.error, self.places = centre, tuple(slopes), error, places
 
     def parts(self) -> list[Any]:
         return [self.centre, *self.slopes, self.error]
 
-    def like(self, parts: Sequence[Any]) -> "Form":
-        return Form(parts[0], parts[1:-1], parts[-1])
+    def like(self, parts: Sequence[Any], places: tuple[Any, ...] = ()) -> "Form":
+        return Form(parts[0], parts[1:-1], parts[-1], places)
+
+    def everywhere(self) -> Any:
+        return self.centre
 
     @property
     def reach(self) -> Any:
@@ -114,14 +135,17 @@ class Truth(Unknown):
 
     __slots__ = ("no", "yes")
 
-    def __init__(self, yes: Any, no: Any) -> None:
-        self.yes, self.no = yes, no
+    def __init__(self, yes: Any, no: Any, places: tuple[Any, ...] = ()) -> None:
+        self.yes, self.no, self.places = yes, no, places
 
     def parts(self) -> list[Any]:
         return [self.yes, self.no]
 
-    def like(self, parts: Sequence[Any]) -> "Truth":
-        return Truth(*parts)
+    def like(self, parts: Sequence[Any], places: tuple[Any, ...] = ()) -> "Truth":
+        return Truth(parts[0], parts[1], places)
+
+    def everywhere(self) -> Any:
+        return self.yes
 
 
 def bounds(f: Callable[[Any], Any], lower: Any, upper: Any) -> tuple[Any, Any]:
@@ -166,6 +190,14 @@ def _ends(entry: Any) -> tuple[Any, Any]:
     radius = entry.radius * (1.0 + ROUNDING)
     low, high = entry.centre - radius, entry.centre + radius
     return (low if low == low else -inf), (high if high == high else inf)
+
+
+def at_place(x: Any, place: int, booleans: bool = True) -> Any:
+    """What a number or a truth is at a place. booleans: whether a truth stays one, or is 1 or 0."""
+    if not isinstance(x, Unknown):
+        return x
+    value = x.places[place] if x.places else x.everywhere()
+    return value if booleans or isinstance(x, Form) else _where(value, 1.0, 0.0)
 
 
 def lifted(x: Any, like: Form) -> Form:

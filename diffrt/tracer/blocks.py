@@ -32,7 +32,7 @@ from diffrt.tracer.crossings import (
     functions_of,
     joined,
 )
-from diffrt.tracer.proof import Assumed, proved_ids
+from diffrt.tracer.proof import Edge, proved_ids
 from diffrt.tracer.shading import Samples, curvature, lighting, shade
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
@@ -52,6 +52,13 @@ ROUNDS = 1
 
 AGAIN = 2
 """How often a cell is halved in which other edges may hide beside the ones that are known."""
+
+LINED, ROOM = 0.1, 0.02
+"""How far from the line through two of its points an edge may be that meets another one, and any edge more than it
+would be as a parabola, in sides of the cell. The proof is about nothing else; if it is not so, it fails."""
+
+STRIP = 0.25
+"""How far from an edge the bounds have to tell the sign of what is zero along it, in halves of the side of the cell."""
 
 STEEP = 0.1
 """The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
@@ -175,25 +182,32 @@ class _Joints(Columns):
 
 
 def _nothing_else(
-    view: Visibility, crossings: Crossings, pair: Integers, meets: NDArray[np.bool_], label: Labels, x: Floats,
-    y: Floats, size: float, ok: NDArray[np.bool_]
+    view: Visibility, segments: tuple[Sides, Sides], bent: Floats, label: Labels, x: Floats, y: Floats, size: float,
+    ok: NDArray[np.bool_], meets: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Whether no more is seen in the cells that are `ok` than at their corners: it is proved what is on either side of
-    their edges, of which pair has a crossing of each."""
+    their edges.
+
+    segments: chords of the two edges, of which the second counts where they meet. bent: how far at most the edges are
+    from the lines through these. x, y: the middles of the cells.
+    """
     proved = ok.copy()
     cell = np.flatnonzero(ok)
     signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
     cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
     asked = np.concatenate(cells)
     sign = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
-    assumed = []
-    for number, own in enumerate(pair[:, asked]):
-        switches = crossings.switches[own]
-        fields = [switches.function, switches.bounce, switches.light, switches.shape, switches.other, switches.border]
-        function, bounce, light, shape, other, border = (field.astype(float) for field in fields)
-        function = np.where(number and ~meets[asked], -1.0, function)
-        assumed.append(Assumed(function, bounce, light, shape, other, border, sign[number]))
-    found = proved_ids(view, x[asked], y[asked], size, assumed)
+    edges = []
+    for own, turn in zip(segments, sign, strict=True):
+        px, py, dx, dy = (getattr(own, name)[asked] for name in ("x", "y", "dx", "dy"))
+        turn = turn if edges else sign[0]
+        chord = np.maximum(np.hypot(dx, dy), 1e-300)
+        nx, ny, aside = -dy / chord * turn, dx / chord * turn, np.minimum(0.25 * size, 0.5 * chord)
+        level = nx * (px - x[asked]) + ny * (py - y[asked])
+        near, far = 2.0 / size * (level - bent[asked]), 2.0 / size * (level + bent[asked]) + STRIP
+        rx, ry = px + 0.5 * dx + aside * nx, py + 0.5 * dy + aside * ny
+        edges.append(Edge(px, py, px + dx, py + dy, rx, ry, nx, ny, near, far))
+    found = proved_ids(view, x[asked], y[asked], size, tuple(edges))
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
     return proved
 
@@ -265,7 +279,12 @@ def _joints(
     aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
     fits &= ~meets[cell] | (aside <= 4.0 * off)
     ok[cell[~fits]] = False
-    proved = _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
+    ends = [crossings.segments[end].at(crossings.s[end]) for end in pair]
+    to = [[np.where(meets, j, c) for j, c in zip((x, y), end, strict=True)] for end in ends[::-1]]
+    chords = [Sides(*begin, *(b - a for a, b in zip(begin, end, strict=True))) for begin, end in zip(ends, to, strict=True)]
+    chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
+    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(s - 0.5) * size / chord) * size
+    proved = _nothing_else(view, chords, bent, label, left + 0.5 * size, top + 0.5 * size, size, ok, meets)
     return _Joints(ok, proved, meets & ok, pair, x, y, inverse, bend)
 
 

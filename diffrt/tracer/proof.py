@@ -10,11 +10,15 @@ The formulas of kinds are those that the search computes with. What is different
 is a face that all rays meet, the nearest of those seen so far, and a distance, the *doubt*, from which on a face may be
 met that is not shown to lie behind it. It is the nearest of all if it lies in front of the doubt.
 
+Where an edge runs through a block, all is asked of the part of it on one side of the edge, then of the other. A number
+that is zero along the edge has one sign on either side. It is known by being zero, to the last digits, at two points of
+the edge: so are the switching function itself, the borders of all faces that meet there, and what their distances
+differ by. The sign is that beside the edge.
+
 Shadows are looked for from the light to the surface where the light is a point: the point is known exactly, and only
 the direction varies. What lies between the two is the same either way.
 """
 
-from collections.abc import Sequence
 from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
@@ -27,9 +31,11 @@ from diffrt.autograd import (
     greater,
     greater_equal,
     less,
+    less_equal,
     logical_and,
     logical_not,
     logical_or,
+    maximum,
     minimum,
     where,
 )
@@ -40,12 +46,7 @@ from diffrt.kinds.vectors import length, normalize
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
-    BORDER,
-    DISTANCE,
-    INSIDE,
-    START,
     TIE,
-    TILE,
     TOUCH,
     Floats,
     Labels,
@@ -67,61 +68,134 @@ INNER = 1.0 - 2.0**-30
 """The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
 
 
-class Assumed(NamedTuple):
-    """What is taken to be so in blocks, (n,) each: that the switching function of an edge has this sign. See
-    `crossings.Switches`; function is -1 for nothing."""
+TIED = 2.0**-20
+"""What is zero along an edge is so to this part of its range in the block. In cells of a quarter of a pixel that is a
+millionth of a pixel; and where surfaces touch, what is a root of what is zero has half of the digits."""
 
-    function: Any
-    bounce: Any
-    light: Any
-    shape: Any
-    other: Any
-    border: Any
-    sign: Any
+DEEP = 1e-12
+"""Rounding in the bounds over a part of a block, in parts of their terms."""
+
+
+class Edge(NamedTuple):
+    """The part of a block that is on one side of an edge through it.
+
+    px, py, qx, qy: two points of the edge; rx, ry: one beside it, on the side that is looked at; in pixels. In the
+    coordinates u, v of the block, from -1 to 1, the part lies where nx u + ny v >= level, and the edge where it is less
+    than `beyond`. All (n,).
+    """
+
+    px: Any
+    py: Any
+    qx: Any
+    qy: Any
+    rx: Any
+    ry: Any
+    nx: Any
+    ny: Any
+    level: Any
+    beyond: Any
 
 
 class Block(NamedTuple):
-    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; and what is assumed there."""
+    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; and the edges of which one side
+    alone is looked at."""
 
     x: Any
     y: Any
     half: Any
-    assumed: tuple[Assumed, ...] = ()
+    edges: tuple[Edge, ...] = ()
 
     def forms(self) -> tuple[Any, Any]:
-        """x and y of all points of the block."""
+        """x and y of all points of the block; their places are the three points of each edge."""
         zero, half = zero_like(self.half), self.half * INNER
-        return form(self.x, [half, zero]), form(self.y, [zero, half])
+        x, y = ([p for edge in self.edges for p in edge[k : k + 6 : 2]] for k in (0, 1))
+        return form(self.x, [half, zero], x), form(self.y, [zero, half], y)
 
 
-def lower(parts: Any) -> Any:
-    """The least that a form can be."""
-    return parts[0] - _radius(parts)
+class Part(NamedTuple):
+    """The part of a block that is looked at: on one side of each of its edges."""
 
+    edges: tuple[Edge, ...]
 
-def upper(parts: Any) -> Any:
-    """The largest that a form can be."""
-    return parts[0] + _radius(parts)
+    @property
+    def places(self) -> int:
+        """How many places forms have."""
+        return 3 * len(self.edges)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a form is."""
+        return PARTS + self.places
+
+    def lower(self, parts: Any) -> Any:
+        """The least that a form can be."""
+        found = parts[0] - _radius(parts)
+        for edge in self.edges:
+            found = maximum(found, _least(parts, edge, edge.level))
+        return found
+
+    def upper(self, parts: Any) -> Any:
+        """The largest that a form can be."""
+        return -self.lower(_opposite(parts))
+
+    def greater(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,)."""
+        larger = greater(x, y)
+        yes, no = surely(larger), never(larger)
+        if not self.edges:
+            return yes, no
+        return self.signs(parts_of(x - y, zero_like(self.edges[0].px), self.places), yes, no)
+
+    def signs(self, parts: Any, yes: Any, no: Any) -> tuple[Any, Any]:
+        """Whether a form is positive everywhere, and whether it is so nowhere. yes, no: where that is known already."""
+        opposite, reach = _opposite(parts), _radius(parts)
+        yes = logical_or(yes, greater(self.lower(parts), 0.0))
+        no = logical_or(no, greater(self.lower(opposite), 0.0))
+        small = TIED * reach
+        for k, edge in enumerate(self.edges):
+            p, q, r = parts[PARTS + 3 * k : PARTS + 3 * k + 3]
+            tied = less_equal(maximum(absolute(p), absolute(q)), small)
+            # Away from the edge the bounds have to say the same.
+            over, under = (greater_equal(_least(own, edge, edge.beyond), -small) for own in (parts, opposite))
+            yes = logical_or(yes, logical_and(logical_and(tied, over), greater(r, 0.0)))
+            no = logical_or(no, logical_and(logical_and(tied, under), less(r, 0.0)))
+        return yes, logical_and(no, logical_not(yes))
 
 
 def _radius(parts: Any) -> Any:
-    total = parts[-1]
-    for slope in parts[1:-1]:
+    total = parts[PARTS - 1]
+    for slope in parts[1 : PARTS - 1]:
         total = total + absolute(slope)
     return total * (1.0 + TIE)
 
 
-def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, assumed: Sequence[Assumed] = ()) -> Labels:
+def _opposite(parts: Any) -> list[Any]:
+    """The parts of -x, without places."""
+    return [*(-part for part in parts[: PARTS - 1]), parts[PARTS - 1]]
+
+
+def _least(parts: Any, edge: Edge, level: Any) -> Any:
+    """The least that a form can be where nx u + ny v >= level: for any l >= 0 it is more than that of
+    x - l (nx u + ny v - level) in the whole block. The best l leaves one of the slopes zero."""
+    centre, a, b, error = parts[:PARTS]
+    found = None
+    for slope, n in ((a, edge.nx), (b, edge.ny)):
+        times = maximum(slope / where(equal(n, 0.0), 1.0, n), 0.0)
+        left, shift = absolute(a - times * edge.nx) + absolute(b - times * edge.ny), times * level
+        rounding = DEEP * (left + absolute(a) + absolute(b) + absolute(shift) + absolute(centre))
+        own = centre - error - left + shift - rounding
+        found = own if found is None else maximum(found, own)
+    return found
+
+
+def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, edges: tuple[Edge, ...] = ()) -> Labels:
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
-    x, y: the middles (N,); side: of all blocks, in pixels. assumed: of the switching functions of up to two edges, that
-    they have one sign all over the block.
+    x, y: the middles (N,); side: of all blocks, in pixels. edges: those of which one side is asked about.
     """
     if not len(x):
         return np.zeros(0, np.int32)
-    none = np.full(len(x), -1.0)
-    both = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
-    block = Block(x, y, np.full(len(x), 0.5 * side), both)
+    block = Block(x, y, np.full(len(x), 0.5 * side), edges)
     *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
@@ -135,50 +209,51 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
     Where it is not known the other columns mean nothing.
     """
-    zero = zero_like(block.half)
+    zero, part = zero_like(block.half), Part(block.edges)
     o, d = rays(camera, *block.forms())
-    o, d = as_forms(o, zero), as_forms(d, zero)
-    bounces, one = setting.bounces, zero + 1.0
+    o, d = as_forms(o, zero, part.places), as_forms(d, zero, part.places)
+    bounces, one, size = setting.bounces, zero + 1.0, 3 * part.size
 
-    def step(turn: Any, o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
-        hit, side, t, mirror, known = first_hit(setting, scene, _about(block.assumed, turn), o, d, start, start_side)
+    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
+        hit, side, t, mirror, known = first_hit(setting, scene, part, o, d, start, start_side)
         met = greater_equal(hit, 0.0)
         goes_on = logical_and(logical_and(met, known), greater(mirror, 0.5))
         ends = logical_and(logical_and(met, known), logical_not(greater(mirror, 0.5)))
-        p = as_forms(o + t * d, zero)
+        p = as_forms(o + t * d, zero, part.places)
         code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
-        piece, sure = _pieces(setting, scene, block.assumed, p, hit, side)
+        piece, sure = _pieces(setting, scene, part, p, hit, side)
         certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
 
         def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
             end = _End(o, d, t, p, hit, side)
-            return hit, side, *_lit(setting, scene, block.assumed, camera, certain, words, end)
+            return hit, side, *_lit(setting, scene, part, camera, certain, words, end)
 
         certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
         return p, hit, side, [code, *piece], goes_on, certain, seen
 
     words: Any = [zero] * setting.words
     if bounces == 1:
-        _, _, _, (code, *piece), _, certain, seen = step(zero, o, d, zero - 1.0, one, words)
+        _, _, _, (code, *piece), _, certain, seen = step(o, d, zero - 1.0, one, words)
         return [code, *seen, *piece, certain]
 
     def bounce(going: Any, turn: Any, certain: Any, start: Any, start_side: Any, *rest: Any) -> Any:
-        o, d = (forms(rest[k : k + 3 * PARTS]).reshape(3, 1) for k in (0, 3 * PARTS))
-        rest = rest[6 * PARTS :]
+        o, d = (forms(rest[k : k + size], part.places).reshape(3, 1) for k in (0, size))
+        rest = rest[2 * size :]
         codes, words, pieces = rest[:bounces], rest[bounces : bounces + setting.words], rest[bounces + setting.words :]
-        p, hit, side, (code, *own), goes_on, here, seen = step(turn, o, d, start, start_side, words)
+        p, hit, side, (code, *own), goes_on, here, seen = step(o, d, start, start_side, words)
         goes_on = logical_and(logical_and(goes_on, greater(here, 0.5)), less(turn, bounces - 1.0))
 
         def turn_round(hit: Any, side: Any, *old: Any) -> Any:
-            return hit, side, *parts_of(reflected(d, normals(setting, scene, p, hit, side)), zero)
+            return hit, side, *parts_of(reflected(d, normals(setting, scene, part, p, hit, side)), zero, part.places)
 
-        d_parts = cond(goes_on, turn_round, [hit, side, *rest[:0], *parts_of(d, zero)])[2:]
+        d_parts = cond(goes_on, turn_round, [hit, side, *parts_of(d, zero, part.places)])[2:]
         kept = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
         parts = [where(equal(turn, float(k)), own[0], old) for k, old in enumerate(pieces)]
-        return goes_on, turn + 1.0, here, hit, side, *parts_of(p, zero), *d_parts, *kept, *seen, *parts
+        return goes_on, turn + 1.0, here, hit, side, *parts_of(p, zero, part.places), *d_parts, *kept, *seen, *parts
 
     none = [zero] * bounces if setting.tiles else []
-    start = [equal(zero, 0.0), zero, zero, zero - 1.0, one, *parts_of(o, zero), *parts_of(d, zero)]
+    rays_ = [*parts_of(o, zero, part.places), *parts_of(d, zero, part.places)]
+    start = [equal(zero, 0.0), zero, zero, zero - 1.0, one, *rays_]
     found = while_loop(bounces, bounce, [*start, *[zero] * bounces, *words, *none])
     return [*found[len(start) :], found[2]]
 
@@ -196,47 +271,46 @@ class _End(NamedTuple):
 
 
 def first_hit(
-    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], o: Any, d: Any, start: Any, start_side: Any
+    setting: SearchSetting, scene: SearchTables, part: Part, o: Any, d: Any, start: Any, start_side: Any
 ) -> tuple[Any, Any, Any, Any, Any]:
     """The face that all rays of a block meet first: its number (-1 for none), the side that is met, the distance as a
     form, whether it is a mirror, and whether that is known, (n,).
 
-    assumed: of this ray. o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
+    o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
     """
-    zero = zero_like(start)
+    zero, size = zero_like(start), part.size
     begins, begin_side = lanes(start), lanes(start_side)
 
     def box(bounds: Any, *carry: Any) -> Any:
-        limit = where(greater_equal(carry[PARTS + 1], 0.0), upper(carry[:PARTS]), inf)
+        limit = where(greater_equal(carry[size + 1], 0.0), part.upper(carry[:size]), inf)
         return logical_not(surely(missed(bounds, o, d, lanes(limit))))
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
-        best, (doubt, hit, side, mirror) = carry[:PARTS], carry[PARTS:]
-        own_side, sided = _side(face, number, assumed, o, start, start_side)
+        best, (doubt, hit, side, mirror) = carry[:size], carry[size:]
+        own_side, sided = _side(face, number, part, o, start, start_side)
 
         def answer(side: Any) -> tuple[Any, Any, list[Any]]:
-            t, inside, outside = meet(face, number, assumed, o, d, begins, begin_side, lanes(side))
-            ahead = greater(t, 0.0)
-            return logical_and(surely(ahead), inside), logical_or(never(ahead), outside), parts_of([t], zero)
+            t, inside, outside = meet(face, number, part, o, d, begins, begin_side, lanes(side))
+            ahead, behind = part.greater(t, 0.0)
+            return logical_and(ahead, inside), logical_or(behind, outside), parts_of([t], zero, part.places)
 
-        all_, some, own = _from_sides(own_side, sided, answer)
+        all_, some, own = _from_sides(own_side, sided, part, answer)
         met = greater_equal(hit, 0.0)
         # Of two distances that are equal but for rounding the search has a rule; here it is not known.
-        gap, slack = own[0] - best[0], own[-1] + best[-1]
-        for a, b in zip(own[1:-1], best[1:-1], strict=True):
-            slack = slack + absolute(a - b)
-        slack = slack * (1.0 + TIE) + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
-        one, two = (
-            assumption(assumed, DISTANCE, shape=a, other=b) for a, b in ((number, hit), (hit, number))
-        )  # fmt: skip
-        far, near = logical_or(one[0], two[1]), logical_or(one[1], two[0])
-        nearer = logical_and(all_, logical_or(logical_not(met), logical_or(near, less(gap, -slack))))
-        nearer = logical_and(nearer, logical_not(far))
-        behind = logical_and(met, logical_or(far, logical_and(greater(gap, slack), logical_not(near))))
-        taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), less(gap, 0.0)))
+        gap = [b - a for a, b in zip(own, best, strict=True)]
+        gap[PARTS - 1] = (
+            own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(part.upper(own)) + absolute(part.upper(best)))
+        )
+        reach = _radius(gap)
+        near, far = greater(gap[0], reach), less(gap[0], -reach)
+        if part.edges:
+            near, far = part.signs(gap, near, far)
+        nearer = logical_and(all_, logical_or(logical_not(met), near))
+        behind = logical_and(met, far)
+        taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), greater(gap[0], 0.0)))
         # What is not shown to lie behind: this face, or if it is taken though it may be behind, the one before.
         doubtful = logical_and(logical_and(some, logical_not(nearer)), logical_not(behind))
-        where_ = where(sided, where(logical_and(taken, met), lower(best), lower(own)), -inf)
+        where_ = where(sided, where(logical_and(taken, met), part.lower(best), part.lower(own)), -inf)
         doubt = where(doubtful, minimum(doubt, where(greater(where_, -inf), where_, -inf)), doubt)
         nearest = [where(taken, a, b) for a, b in zip(own, best, strict=True)]
         return [
@@ -245,16 +319,16 @@ def first_hit(
             *(where(taken, a, b) for a, b in ((number, hit), (own_side, side), (reflects, mirror))),
         ]
 
-    carry = [zero] * PARTS + [zero + inf, zero - 1.0, zero + 1.0, zero]
+    carry = [zero] * size + [zero + inf, zero - 1.0, zero + 1.0, zero]
     found = scan_faces(setting, scene, box, visit, carry, alone=True)
-    best, (doubt, hit, side, mirror) = found[:PARTS], found[PARTS:]
-    end = upper(best)
+    best, (doubt, hit, side, mirror) = found[:size], found[size:]
+    end = part.upper(best)
     known = where(greater_equal(hit, 0.0), end + 8.0 * TIE * absolute(end), 1e300)
-    return hit, side, forms(best)[0], mirror, less(known, doubt)
+    return hit, side, forms(best, part.places)[0], mirror, less(known, doubt)
 
 
 def meet(
-    face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, d: Any, start: Any, start_side: Any, side: Any,
+    face: Shape, number: Any, part: Part, o: Any, d: Any, start: Any, start_side: Any, side: Any,
     along: Any = None,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """The distance of the face of this number, met from a side, for rays that start on the face `start`, as a form; and
@@ -270,42 +344,17 @@ def meet(
         # The face that a point is on is met again, or not, as its kind says for rays that leave it.
         t = where(starts, length(o - along[0]) - face.intersect(o, d, start_side)[0], t)
     every, none = [], []
-    for border, margin in enumerate(margins):
+    for margin in margins:
         margin = inside_from(face, o, d, starts, start_side, margin)
         if face.back:
             margin = where(equal(start, number + float(face.back)), -1.0, margin)
-        positive = greater(margin, 0.0)
-        plus, minus = assumption(assumed, INSIDE, shape=number, border=float(border) if len(margins) > 1 else -1.0)
-        every.append(logical_and(logical_or(surely(positive), plus), logical_not(minus)))
-        none.append(logical_and(logical_or(never(positive), minus), logical_not(plus)))
+        yes, no = part.greater(margin, 0.0)
+        every.append(yes)
+        none.append(no)
     return t, reduce(logical_and, every), reduce(logical_or, none)
 
 
-def assumption(assumed: Sequence[Assumed], function: int, **names: Any) -> tuple[Any, Any]:
-    """Where it is assumed of a switching function that it is positive, and that it is negative, (n,)."""
-    plus: Any = np.full((1,), False)
-    minus: Any = np.full((1,), False)
-    for each in assumed:
-        mine = equal(each.function, float(function))
-        for name, value in names.items():
-            mine = logical_and(mine, equal(getattr(each, name), value))
-        plus = logical_or(plus, logical_and(mine, greater(each.sign, 0.0)))
-        minus = logical_or(minus, logical_and(mine, less(each.sign, 0.0)))
-    return plus, minus
-
-
-def _about(assumed: Sequence[Assumed], turn: Any = None, light: Any = -1.0) -> list[Assumed]:
-    """What is assumed of one ray: that after so many bounces, or that to the light of this number."""
-    found = []
-    for each in assumed:
-        mine = equal(each.light, light)
-        if turn is not None:
-            mine = logical_and(mine, equal(each.bounce, turn))
-        found.append(each._replace(function=where(mine, each.function, -1.0)))
-    return found
-
-
-def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]]:
+def _from_sides(side: Any, sided: Any, part: Part, answer: Any) -> tuple[Any, Any, list[Any]]:
     """Whether something is so for all points of a block, and whether it may be for some, and what is known of it, where
     the side of a face that they are on may be unknown: then both are looked at.
 
@@ -319,30 +368,27 @@ def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]
         both = where(sided, where(every, 1.0, 0.0), 0.0)
         return again, -side, zero, both, where(none, some, 1.0), *own
 
-    empty = [zero] * PARTS
+    empty = [zero] * part.size
     found = while_loop(2, turn, [equal(zero, 0.0), side, zero + 1.0, zero, zero, *empty])
     return greater(found[3], 0.5), greater(found[4], 0.5), found[5:]
 
 
-def _side(face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
+def _side(face: Shape, number: Any, part: Part, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
     """The side of a face that the points o are on, and whether all of them are, (n,)."""
-    outer = greater_equal(face.side(o), -TOUCH * face.reach(o))
     starts = equal(start, number)
-    plus, minus = assumption(assumed, START, shape=number)
-    yes = logical_and(logical_or(surely(outer), plus), logical_not(minus))
-    no = logical_and(logical_or(never(outer), minus), logical_not(plus))
-    return where(starts, start_side, where(yes, 1.0, -1.0)), logical_or(starts, logical_or(yes, no))
+    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o))
+    return where(starts, start_side, where(outer, 1.0, -1.0)), logical_or(starts, logical_or(outer, inner))
 
 
-def _lit(setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], camera: Any, certain: Any,
-         words: Any, end: _End) -> list[Any]:  # fmt: skip
+def _lit(setting: SearchSetting, scene: SearchTables, part: Part, camera: Any, certain: Any, words: Any,
+         end: _End) -> list[Any]:  # fmt: skip
     """1 where it is known which lights are seen from the ends of paths, and the words of their bits, (n,)."""
     if not setting.lights:
         return [certain, *words]
     near = touching(camera, end.p)
 
     def visit(row: LightRow, certain: Any, *words: Any) -> Any:
-        branches = [_seen(setting, scene, kind, assumed, end, near) for kind in setting.lights]
+        branches = [_seen(setting, scene, kind, part, end, near) for kind in setting.lights]
         bit, known = choose(row.kind, branches, [row.light, row.number, row.bit, end.face, end.side])
         added = [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
         return [minimum(certain, known), *added]
@@ -351,7 +397,7 @@ def _lit(setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed]
 
 
 def _seen(
-    setting: SearchSetting, scene: SearchTables, kind: type[Light], assumed: Sequence[Assumed], end: _End, near: Any
+    setting: SearchSetting, scene: SearchTables, kind: type[Light], part: Part, end: _End, near: Any
 ) -> Any:
     """A branch: the bit of a light of this kind where all ends see it, else 0, and 1 where that is known."""
     p = end.p
@@ -361,53 +407,56 @@ def _seen(
         if kind.everywhere:
             return [bit + zero, zero + 1.0]
         source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
-        mine = _about(assumed, light=number)
         to_light, limit = shadow_ray(source, p)
-        to_light = as_forms(to_light, zero)
+        to_light = as_forms(to_light, zero, part.places)
         origin = source.origin()
         along = None
         if origin is not None:
             span = length(p - origin)
             # Towards the horizon t has no end, but the direction of p - origin has a limit.
-            parts = parts_of(end.t, zero)
-            endless = greater(upper(parts), 2.0 * lower(parts))
+            parts = parts_of(end.t, zero, part.places)
+            endless = greater(part.upper(parts), 2.0 * part.lower(parts))
             near_by, far_off = (
-                parts_of(each, zero) for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
+                parts_of(each, zero, part.places) for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
             )
-            to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)])
+            to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)], part.places)
             along = origin, to_p.reshape(3, 1)
         dark = partly = zero
         if kind.bordered:
-            shines = greater(source.shines(p), 0.0)
-            plus, minus = assumption(mine, BORDER)
-            within = logical_and(logical_or(surely(shines), plus), logical_not(minus))
-            without = logical_and(logical_or(never(shines), minus), logical_not(plus))
+            within, without = part.greater(source.shines(p), 0.0)
             dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
             return logical_not(logical_or(surely(missed(bounds, p, to_light, limit)), greater(blocked, 0.5)))
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
+            def from_light(side: Any) -> tuple[Any, Any, list[Any]]:
+                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side), along)
+                return both(inside, outside, (span - near, t), (t, TOUCH * span))
+
+            def from_surface(side: Any) -> tuple[Any, Any, list[Any]]:
+                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side))
+                return both(inside, outside, (t, near), (limit, t))
+
+            def both(inside: Any, outside: Any, *pairs: Any) -> tuple[Any, Any, list[Any]]:
+                (after, before), (nearer, farther) = (part.greater(*pair) for pair in pairs)
+                sure = logical_and(logical_and(inside, after), nearer)
+                return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
+
+            def again(sure: Any, some: Any) -> list[Any]:
+                every, any_, _ = _from_sides(*_side(face, number, part, p, start, start_side), part, from_surface)
+                return [where(every, 1.0, sure), where(any_, some, 0.0)]
+
             if along is None:
-                side, sided = _side(face, number, mine, p, start, start_side)
+                sure, some = again(zero, zero + 1.0)
             else:
                 side = where(greater_equal(face.side(along[0]), -TOUCH * face.reach(along[0])), 1.0, -1.0) + zero
-                sided = equal(zero, 0.0)
-
-            def answer(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side), along)
-                if along is None:
-                    after, before = greater(t, near), less(t, limit)
-                else:  # t from the light
-                    after, before = less(t, span - near), greater(t, TOUCH * span)
-                plus, minus = assumption(mine, DISTANCE, shape=number)  # of t - limit
-                nearer = logical_and(logical_or(surely(before), minus), logical_not(plus))
-                farther = logical_and(logical_or(never(before), plus), logical_not(minus))
-                sure = logical_and(logical_and(inside, surely(after)), nearer)
-                return sure, logical_or(logical_or(outside, never(after)), farther), [zero] * PARTS
-
-            sure, some, _ = _from_sides(side, sided, answer)
-            return [where(sure, 1.0, blocked), where(some, 1.0, may_be)]
+                every, any_, _ = _from_sides(side, equal(zero, 0.0), part, from_light)
+                # What the one cannot tell the other may: from the side of it that the surface is on, a flat face is
+                # known to be left behind.
+                sure, some = where(every, 1.0, 0.0), where(any_, 1.0, 0.0)
+                sure, some = cond(less(sure, some), again, [sure, some])
+            return [maximum(sure, blocked), where(greater(some, 0.5), 1.0, may_be)]
 
         blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly], alone=True)
         known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
@@ -416,23 +465,24 @@ def _seen(
     return seen
 
 
-def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> Any:
+def normals(setting: SearchSetting, scene: SearchTables, part: Part, p: Any, hit: Any, side: Any) -> Any:
     """The unit normals, forms (3, 1), at points p of the faces that were hit."""
     zero = zero_like(hit)
     side = lanes(side)
 
     def box(bounds: Any, *n: Any) -> Any:
-        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero), lanes(zero))))
+        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero, part.places), lanes(zero))))
 
     def own(face: Shape, number: Any, owner: Any, reflects: Any, *n: Any) -> Any:
-        found = parts_of(face.normal_at(p, side), zero)
+        found = parts_of(face.normal_at(p, side), zero, part.places)
         return [where(equal(hit, number), new, old) for new, old in zip(found, n, strict=True)]
 
-    return forms(scan_faces(setting, scene, box, own, [zero] * (3 * PARTS))).reshape(3, 1)
+    found = scan_faces(setting, scene, box, own, [zero] * (3 * part.size))
+    return forms(found, part.places).reshape(3, 1)
 
 
 def _pieces(
-    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], p: Any, hit: Any, side: Any
+    setting: SearchSetting, scene: SearchTables, part: Part, p: Any, hit: Any, side: Any
 ) -> tuple[list[Any], Any]:
     """The pieces (n,) of shapes at points p of the faces that were hit, and whether they are known; an empty list if
     there are no textures with edges."""
@@ -444,29 +494,28 @@ def _pieces(
     def visit(row: TiledRow, piece: Any, unknown: Any) -> list[Any]:
         def at(kind: type[Shape]) -> Any:
             def branch(shape: Any, *rest: Any) -> list[Any]:
-                return parts_of(np.ravel(coordinates_of(kind)(shape, p, from_side)), zero)
+                return parts_of(np.ravel(coordinates_of(kind)(shape, p, from_side)), zero, part.places)
 
             return branch
 
-        u, v = forms(choose(row.kind, [at(kind) for kind in setting.faces], [row.shape, zero]))[:, None]
+        parts = choose(row.kind, [at(kind) for kind in setting.faces], [row.shape, zero])
+        u, v = forms(parts, part.places)[:, None]
         own, open_ = zero, zero
         for number, tile in enumerate(row.tiles):
 
             def of(kind: Any, numbers: Any = tile.numbers) -> Any:
                 def branch(numbers: Any, zero: Any) -> list[Any]:
-                    return parts_of(np.ravel(kind.unpack(numbers).border(u, v)), zero)
+                    return parts_of(np.ravel(kind.unpack(numbers).border(u, v)), zero, part.places)
 
                 return branch
 
             def none(numbers: Any, zero: Any) -> list[Any]:
-                return [zero - 1.0, zero, zero, zero]
+                return parts_of([-1.0], zero, part.places)
 
-            border = forms(choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero]))
-            positive = greater(border, 0.0)
-            plus, minus = assumption(assumed, TILE, shape=row.number, other=float(number))
-            yes = logical_and(logical_or(surely(positive), plus), logical_not(minus))
+            border = choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero])
+            yes, no = part.greater(forms(border, part.places), 0.0)
             own = own + where(yes, 2.0**number, 0.0)
-            open_ = where(logical_or(yes, logical_or(never(positive), minus)), open_, 1.0)
+            open_ = where(logical_or(yes, no), open_, 1.0)
         mine = equal(hit, row.number)
         return [where(mine, own, piece), where(mine, open_, unknown)]
 
