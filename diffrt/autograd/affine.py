@@ -324,7 +324,16 @@ def divide(x: Any, y: Any) -> Form:
     exact = _and(_exact(x.radius), _exact(y.radius))
     # The sign of an infinite quotient is that of a zero, which no form keeps.
     quotient = Form(_over(x.centre, y.centre), [0.0] * len(y.slopes), _where(_exact(y.centre), inf, 0.0))
-    return _selected(exact, quotient, multiply(x, _reciprocal(y)))
+    line = multiply(x, _reciprocal(y))
+    # Where one of the two reaches far, the line may lose a sign that both ranges know.
+    (low, high), (least, most) = (_range(Form(_abs(z.centre), z.slopes, z.error)) for z in (x, y))
+    first, last = _over(low, most), _over(high, least)
+    half = 0.5 * (last - first) * (1.0 + ROUNDING) + 2.0 * ROUNDING * last
+    turn = _call("sign", x.centre) * _call("sign", y.centre)
+    box = Form(turn * 0.5 * (first + last), [0.0] * len(y.slopes), half)
+    known = _and(_call("greater", low, 0.0), _call("greater", least, 0.0))
+    better = _and(known, _not(_call("greater", _abs(line.centre), line.radius)))
+    return _selected(exact, quotient, _selected(better, box, line))
 
 
 def _reciprocal(y: Form) -> Form:

@@ -188,19 +188,18 @@ def _nothing_else(
     """Whether no more is seen in the cells that are `ok` than at their corners: it is proved what is on either side of
     their edges.
 
-    segments: chords of the two edges, of which the second counts where they meet. bent: how far at most the edges are
-    from the lines through these. x, y: the middles of the cells.
+    segments: chords of the two edges, of which the second counts where they meet; elsewhere it is the first again.
+    bent: how far at most the edges are from the lines through these, in pixels. x, y: the middles of the cells.
     """
     proved = ok.copy()
     cell = np.flatnonzero(ok)
     signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
     cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
     asked = np.concatenate(cells)
-    sign = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
+    first, second = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
     edges = []
-    for own, turn in zip(segments, sign, strict=True):
+    for own, turn in zip(segments, (first, np.where(meets[asked], second, first)), strict=True):
         px, py, dx, dy = (getattr(own, name)[asked] for name in ("x", "y", "dx", "dy"))
-        turn = turn if edges else sign[0]
         chord = np.maximum(np.hypot(dx, dy), 1e-300)
         nx, ny, aside = -dy / chord * turn, dx / chord * turn, np.minimum(0.25 * size, 0.5 * chord)
         level = nx * (px - x[asked]) + ny * (py - y[asked])
@@ -279,12 +278,15 @@ def _joints(
     aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
     fits &= ~meets[cell] | (aside <= 4.0 * off)
     ok[cell[~fits]] = False
-    ends = [crossings.segments[end].at(crossings.s[end]) for end in pair]
-    to = [[np.where(meets, j, c) for j, c in zip((x, y), end, strict=True)] for end in ends[::-1]]
-    chords = [Sides(*begin, *(b - a for a, b in zip(begin, end, strict=True))) for begin, end in zip(ends, to, strict=True)]
+    begin, end = (crossings.segments[which].at(crossings.s[which]) for which in pair)
+    chords = []
+    for own in (begin, end):
+        (ax, ay), (bx, by) = ([np.where(meets, c, d) for c, d in zip(*two, strict=True)] for two in
+                              ((own, begin), ((x, y), end)))  # fmt: skip
+        chords.append(Sides(ax, ay, bx - ax, by - ay))
     chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
     bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(s - 0.5) * size / chord) * size
-    proved = _nothing_else(view, chords, bent, label, left + 0.5 * size, top + 0.5 * size, size, ok, meets)
+    proved = _nothing_else(view, (chords[0], chords[1]), bent, label, left + 0.5 * size, top + 0.5 * size, size, ok, meets)
     return _Joints(ok, proved, meets & ok, pair, x, y, inverse, bend)
 
 

@@ -305,6 +305,10 @@ def first_hit(
         near, far = greater(gap[0], reach), less(gap[0], -reach)
         if part.edges:
             near, far = part.signs(gap, near, far)
+        if face.convex:
+            pair = equal(hit, number + float(face.back))
+            near = logical_and(near, logical_not(pair)) if face.back < 0 else logical_or(near, pair)
+            far = logical_or(far, pair) if face.back < 0 else logical_and(far, logical_not(pair))
         nearer = logical_and(all_, logical_or(logical_not(met), near))
         behind = logical_and(met, far)
         taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), greater(gap[0], 0.0)))
@@ -452,10 +456,11 @@ def _seen(
             else:
                 side = where(greater_equal(face.side(along[0]), -TOUCH * face.reach(along[0])), 1.0, -1.0) + zero
                 every, any_, _ = _from_sides(side, equal(zero, 0.0), part, from_light)
-                # What the one cannot tell the other may: from the side of it that the surface is on, a flat face is
-                # known to be left behind.
                 sure, some = where(every, 1.0, 0.0), where(any_, 1.0, 0.0)
-                sure, some = cond(less(sure, some), again, [sure, some])
+                # What the one way cannot tell the other may: on the side of a flat face that the surface is on, its
+                # rays are known to leave it. Of a surface with two faces the other way meets the other one.
+                if not face.back:
+                    sure, some = cond(less(sure, some), again, [sure, some])
             return [maximum(sure, blocked), where(greater(some, 0.5), 1.0, may_be)]
 
         blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly], alone=True)
