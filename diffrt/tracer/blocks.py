@@ -50,9 +50,6 @@ BEND = 0.15
 ROUNDS = 1
 """How often switching functions are looked for in cells that can be halved."""
 
-AGAIN = 2
-"""How often a cell is halved in which other edges may hide beside the ones that are known."""
-
 LINED, ROOM = 0.1, 0.02
 """How far from the line through two of its points an edge may be that meets another one, and any edge more than it
 would be as a parabola, in sides of the cell. The proof is about nothing else; if it is not so, it fails."""
@@ -153,7 +150,7 @@ def _cut(
     side[crossed] = which.ravel()
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
-        used = joints.found & (joints.proved | (level >= AGAIN))
+        used = joints.found & joints.proved
         joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
     parts.add_mixed(keys[some], label, side, crossings, joints, level)
     rest = np.ones(len(keys), bool)
