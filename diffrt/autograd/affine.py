@@ -581,14 +581,54 @@ def by_slope(
 
 
 def _by_range(x: Form, value: Any, least: Any, most: Any, known: Any, rounding: float = 4.0 * ROUNDING) -> Form:
-    slope, half = 0.5 * (least + most), 0.5 * (most - least) * (1.0 + ROUNDING)
-    error = _abs(slope) * x.error + half * x.radius
-    error = error + rounding * (_abs(value) + (_abs(slope) + half) * x.radius)
-    error = _where(known, error, inf)
-    exact = _exact(x.radius)
+    return by_partials([x], value, [(least, most)], known, rounding)
+
+
+def by_partials(
+    inputs: Sequence[Form], value: Any, ranges: Sequence[tuple[Any, Any]], known: Any, rounding: Any = 4.0 * ROUNDING
+) -> Form:
+    """A function of some numbers by the ranges of its partials (the mean value theorem): f(x) is f(c) plus, for each
+    input, something between m (x - c) and M (x - c), where m <= df/dx <= M all over the box.
+
+    value: at the centres. ranges: m and M for each input. known: where that holds. rounding: of results, relatively.
+    """
+    slopes: list[Any] = [0.0] * len(inputs[0].slopes)
+    error: Any = 0.0
+    size, exact = _abs(value), True
+    for x, (least, most) in zip(inputs, ranges, strict=True):
+        slope, half = 0.5 * (least + most), 0.5 * (most - least) * (1.0 + ROUNDING)
+        slopes = [s + slope * a for s, a in zip(slopes, x.slopes, strict=True)]
+        error = error + _abs(slope) * x.error + half * x.radius
+        size = size + (_abs(slope) + half) * x.radius
+        exact = _and(exact, _exact(x.radius))
+    error = _where(known, error + rounding * size, inf)
     # The library that computes a function may be another one elsewhere, so no result is known exactly.
     alone = rounding * _abs(value)
-    return Form(value, [_where(exact, 0.0, slope * a) for a in x.slopes], _where(exact, alone, error))
+    return Form(value, [_where(exact, 0.0, s) for s in slopes], _where(exact, alone, error))
+
+
+def falling(name: str, rounding: float = 4.0 * ROUNDING) -> Callable[..., Form]:
+    """The rule of a function of two numbers that falls as any of them grows: over a box it is between its values at two
+    corners, and from what its partials are for these values follows the rest.
+
+    name: of the op, whose partials are composed of ops with rules. rounding: of its results, relatively.
+    """
+
+    def rule(x: Any, y: Any) -> Form:
+        x, y = _two(x, y)
+        (left, right), (bottom, top) = _range(x), _range(y)
+        least, most, value = (_call(name, *at) for at in ((right, top), (left, bottom), (x.centre, y.centre)))
+        half = 0.5 * (most - least) + rounding * (_abs(least) + _abs(most))
+        box = Form(0.5 * (least + most), [0.0] * len(x.slopes), half)
+        partials: Any = TABLE[name].partials
+        ranges = [_range(lifted(partial(box, x, y), x)) for partial in partials]
+        known: Any = _call("less", half, inf)
+        for low, high in ranges:
+            known = _and(known, _call("less", high - low, inf))
+        found = by_partials([x, y], value, ranges, known, rounding)
+        return _selected(known, found, Form(0.0, [0.0] * len(x.slopes), inf))
+
+    return rule
 
 
 def sine(name: str) -> Callable[[Any], Form]:
@@ -649,11 +689,5 @@ def arctan2(y: Any, x: Any) -> Form:
         _call("greater", _abs(y.centre), y.radius * (1.0 + ROUNDING)),
     )
     value = _call("arctan2", y.centre, x.centre)
-    known, exact = _and(away, beside), _and(_exact(x.radius), _exact(y.radius))
-    error: Any = 8.0 * ROUNDING * (_abs(value) + 1.0)
-    slopes: list[Any] = [0.0] * len(x.slopes)
-    for part, of in ((by_y, y), (by_x, x)):
-        error = error + _abs(part.centre) * of.error + part.radius * of.radius
-        slopes = [s + part.centre * a for s, a in zip(slopes, of.slopes, strict=True)]
-    error = _where(exact, 4.0 * ROUNDING * _abs(value), error * (1.0 + ROUNDING))
-    return Form(value, [_where(exact, 0.0, s) for s in slopes], _where(known, error, inf))
+    ranges = [(part.centre - part.radius, part.centre + part.radius) for part in (by_y, by_x)]
+    return by_partials([y, x], value, ranges, _and(away, beside), 8.0 * ROUNDING)
