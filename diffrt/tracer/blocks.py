@@ -57,6 +57,9 @@ would be as a parabola, in sides of the cell. The proof is about nothing else; i
 STRIP = 0.25
 """How far from an edge the bounds have to tell the sign of what is zero along it, in halves of the side of the cell."""
 
+LEVEL = 1e-6
+"""The sine of the angle under which an edge counts as level, or upright."""
+
 STEEP = 0.1
 """The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
 
@@ -202,7 +205,8 @@ def _nothing_else(
         level = nx * (px - x[asked]) + ny * (py - y[asked])
         near, far = 2.0 / size * (level - bent[asked]), 2.0 / size * (level + bent[asked]) + STRIP
         rx, ry = px + 0.5 * dx + aside * nx, py + 0.5 * dy + aside * ny
-        edges.append(Edge(px, py, px + dx, py + dy, rx, ry, nx, ny, near, far))
+        across, down = (np.divide(1.0, n, out=np.zeros(len(n)), where=np.abs(n) > LEVEL) for n in (nx, ny))
+        edges.append(Edge(px, py, px + dx, py + dy, rx, ry, nx, ny, across, down, near, far))
     found = proved_ids(view, x[asked], y[asked], size, tuple(edges))
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
     return proved

@@ -81,7 +81,7 @@ class Edge(NamedTuple):
 
     px, py, qx, qy: two points of the edge; rx, ry: one beside it, on the side that is looked at; in pixels. In the
     coordinates u, v of the block, from -1 to 1, the part lies where nx u + ny v >= level, and the edge where it is less
-    than `beyond`. All (n,).
+    than `beyond`; across, down: 1 / nx and 1 / ny, or 0. All (n,).
     """
 
     px: Any
@@ -92,6 +92,8 @@ class Edge(NamedTuple):
     ry: Any
     nx: Any
     ny: Any
+    across: Any
+    down: Any
     level: Any
     beyond: Any
 
@@ -127,39 +129,46 @@ class Part(NamedTuple):
         """How many numbers a form is."""
         return PARTS + self.places
 
-    def lower(self, parts: Any) -> Any:
-        """The least that a form can be."""
-        found = parts[0] - _radius(parts)
-        for edge in self.edges:
-            found = maximum(found, _least(parts, edge, edge.level))
-        return found
-
-    def upper(self, parts: Any) -> Any:
-        """The largest that a form can be."""
-        return -self.lower(_opposite(parts))
-
-    def greater(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,)."""
+    def greater(self, x: Any, y: Any, asked: Any) -> tuple[Any, Any]:
+        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,), where that is asked."""
         larger = greater(x, y)
         yes, no = surely(larger), never(larger)
         if not self.edges:
             return yes, no
-        return self.signs(parts_of(x - y, zero_like(self.edges[0].px), self.places), yes, no)
+        return self.signs(parts_of(x - y, zero_like(self.edges[0].px), self.places), yes, no, asked)
 
-    def signs(self, parts: Any, yes: Any, no: Any) -> tuple[Any, Any]:
+    def signs(self, parts: Any, yes: Any, no: Any, asked: Any) -> tuple[Any, Any]:
         """Whether a form is positive everywhere, and whether it is so nowhere. yes, no: where that is known already."""
-        opposite, reach = _opposite(parts), _radius(parts)
-        yes = logical_or(yes, greater(self.lower(parts), 0.0))
-        no = logical_or(no, greater(self.lower(opposite), 0.0))
-        small = TIED * reach
-        for k, edge in enumerate(self.edges):
-            p, q, r = parts[PARTS + 3 * k : PARTS + 3 * k + 3]
-            tied = less_equal(maximum(absolute(p), absolute(q)), small)
-            # Away from the edge the bounds have to say the same.
-            over, under = (greater_equal(_least(own, edge, edge.beyond), -small) for own in (parts, opposite))
-            yes = logical_or(yes, logical_and(logical_and(tied, over), greater(r, 0.0)))
-            no = logical_or(no, logical_and(logical_and(tied, under), less(r, 0.0)))
-        return yes, logical_and(no, logical_not(yes))
+
+        def look(yes: Any, no: Any) -> Any:
+            small = TIED * _radius(parts)
+            for k, edge in enumerate(self.edges):
+                p, q, r = parts[PARTS + 3 * k : PARTS + 3 * k + 3]
+                tied = less_equal(maximum(absolute(p), absolute(q)), small)
+                over, under = (_least_beside(parts, edge, turn) for turn in (1.0, -1.0))
+                # What is zero along the edge is told by its sign beside it, if the bounds say the same farther off.
+                plus, minus = (
+                    logical_and(logical_and(tied, greater(turn * r, 0.0)), greater_equal(far, -small))
+                    for turn, (_, far) in ((1.0, over), (-1.0, under))
+                )
+                yes = logical_or(yes, logical_or(plus, greater(over[0], 0.0)))
+                no = logical_or(no, logical_or(minus, greater(under[0], 0.0)))
+            return yes, logical_and(no, logical_not(yes))
+
+        if not self.edges:
+            return yes, no
+        yes, no = cond(logical_and(asked, logical_not(logical_or(yes, no))), look, [yes, no])
+        return yes, no
+
+
+def lower(parts: Any) -> Any:
+    """The least that a form can be."""
+    return parts[0] - _radius(parts)
+
+
+def upper(parts: Any) -> Any:
+    """The largest that a form can be."""
+    return parts[0] + _radius(parts)
 
 
 def _radius(parts: Any) -> Any:
@@ -169,23 +178,19 @@ def _radius(parts: Any) -> Any:
     return total * (1.0 + TIE)
 
 
-def _opposite(parts: Any) -> list[Any]:
-    """The parts of -x, without places."""
-    return [*(-part for part in parts[: PARTS - 1]), parts[PARTS - 1]]
-
-
-def _least(parts: Any, edge: Edge, level: Any) -> Any:
-    """The least that a form can be where nx u + ny v >= level: for any l >= 0 it is more than that of
-    x - l (nx u + ny v - level) in the whole block. The best l leaves one of the slopes zero."""
+def _least_beside(parts: Any, edge: Edge, turn: float) -> tuple[Any, Any]:
+    """The least that a form, or with the turn -1 its opposite, can be where nx u + ny v >= level, and beyond the edge:
+    for any l >= 0 it is more than that of x - l (nx u + ny v - level) in the whole block. The best l leaves one of the
+    slopes zero."""
     centre, a, b, error = parts[:PARTS]
-    found = None
-    for slope, n in ((a, edge.nx), (b, edge.ny)):
-        times = maximum(slope / where(equal(n, 0.0), 1.0, n), 0.0)
-        left, shift = absolute(a - times * edge.nx) + absolute(b - times * edge.ny), times * level
-        rounding = DEEP * (left + absolute(a) + absolute(b) + absolute(shift) + absolute(centre))
-        own = centre - error - left + shift - rounding
-        found = own if found is None else maximum(found, own)
-    return found
+    found: list[Any] = []
+    for ratio in (a * edge.across, b * edge.down):
+        times = maximum(turn * ratio, 0.0)
+        left = absolute(turn * a - times * edge.nx) + absolute(turn * b - times * edge.ny) + error
+        rounding = DEEP * (times + absolute(a) + absolute(b) + absolute(centre))
+        found.append([turn * centre + times * level - left - rounding for level in (edge.level, edge.beyond)])
+    first, second = found
+    return maximum(first[0], second[0]), maximum(first[1], second[1])
 
 
 def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, edges: tuple[Edge, ...] = ()) -> Labels:
@@ -282,7 +287,7 @@ def first_hit(
     begins, begin_side = lanes(start), lanes(start_side)
 
     def box(bounds: Any, *carry: Any) -> Any:
-        limit = where(greater_equal(carry[size + 1], 0.0), part.upper(carry[:size]), inf)
+        limit = where(greater_equal(carry[size + 1], 0.0), upper(carry[:size]), inf)
         return logical_not(surely(missed(bounds, o, d, lanes(limit))))
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
@@ -291,7 +296,7 @@ def first_hit(
 
         def answer(side: Any) -> tuple[Any, Any, list[Any]]:
             t, inside, outside = meet(face, number, part, o, d, begins, begin_side, lanes(side))
-            ahead, behind = part.greater(t, 0.0)
+            ahead, behind = part.greater(t, 0.0, logical_not(outside))
             return logical_and(ahead, inside), logical_or(behind, outside), parts_of([t], zero, part.places)
 
         all_, some, own = _from_sides(own_side, sided, part, answer)
@@ -299,12 +304,11 @@ def first_hit(
         # Of two distances that are equal but for rounding the search has a rule; here it is not known.
         gap = [b - a for a, b in zip(own, best, strict=True)]
         gap[PARTS - 1] = (
-            own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(part.upper(own)) + absolute(part.upper(best)))
+            own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
         )
         reach = _radius(gap)
         near, far = greater(gap[0], reach), less(gap[0], -reach)
-        if part.edges:
-            near, far = part.signs(gap, near, far)
+        near, far = part.signs(gap, near, far, logical_and(some, met))
         if face.convex:
             pair = equal(hit, number + float(face.back))
             near = logical_and(near, logical_not(pair)) if face.back < 0 else logical_or(near, pair)
@@ -314,7 +318,7 @@ def first_hit(
         taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), greater(gap[0], 0.0)))
         # What is not shown to lie behind: this face, or if it is taken though it may be behind, the one before.
         doubtful = logical_and(logical_and(some, logical_not(nearer)), logical_not(behind))
-        where_ = where(sided, where(logical_and(taken, met), part.lower(best), part.lower(own)), -inf)
+        where_ = where(sided, where(logical_and(taken, met), lower(best), lower(own)), -inf)
         doubt = where(doubtful, minimum(doubt, where(greater(where_, -inf), where_, -inf)), doubt)
         nearest = [where(taken, a, b) for a, b in zip(own, best, strict=True)]
         return [
@@ -326,7 +330,7 @@ def first_hit(
     carry = [zero] * size + [zero + inf, zero - 1.0, zero + 1.0, zero]
     found = scan_faces(setting, scene, box, visit, carry, alone=True)
     best, (doubt, hit, side, mirror) = found[:size], found[size:]
-    end = part.upper(best)
+    end = upper(best)
     known = where(greater_equal(hit, 0.0), end + 8.0 * TIE * absolute(end), 1e300)
     return hit, side, forms(best, part.places)[0], mirror, less(known, doubt)
 
@@ -347,15 +351,15 @@ def meet(
     if along is not None and face.meets_itself:
         # The face that a point is on is met again, or not, as its kind says for rays that leave it.
         t = where(starts, length(o - along[0]) - face.intersect(o, d, start_side)[0], t)
-    every, none = [], []
+    own = []
     for margin in margins:
         margin = inside_from(face, o, d, starts, start_side, margin)
         if face.back:
             margin = where(equal(start, number + float(face.back)), -1.0, margin)
-        yes, no = part.greater(margin, 0.0)
-        every.append(yes)
-        none.append(no)
-    return t, reduce(logical_and, every), reduce(logical_or, none)
+        own.append(margin)
+    missed_ = reduce(logical_or, [never(greater(margin, 0.0)) for margin in own])
+    signs = [part.greater(margin, 0.0, logical_not(missed_)) for margin in own]
+    return t, reduce(logical_and, [yes for yes, _ in signs]), reduce(logical_or, [no for _, no in signs])
 
 
 def _from_sides(side: Any, sided: Any, part: Part, answer: Any) -> tuple[Any, Any, list[Any]]:
@@ -380,7 +384,7 @@ def _from_sides(side: Any, sided: Any, part: Part, answer: Any) -> tuple[Any, An
 def _side(face: Shape, number: Any, part: Part, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
     """The side of a face that the points o are on, and whether all of them are, (n,)."""
     starts = equal(start, number)
-    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o))
+    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o), logical_not(starts))
     return where(starts, start_side, where(outer, 1.0, -1.0)), logical_or(starts, logical_or(outer, inner))
 
 
@@ -419,7 +423,7 @@ def _seen(
             span = length(p - origin)
             # Towards the horizon t has no end, but the direction of p - origin has a limit.
             parts = parts_of(end.t, zero, part.places)
-            endless = greater(part.upper(parts), 2.0 * part.lower(parts))
+            endless = greater(upper(parts), 2.0 * lower(parts))
             near_by, far_off = (
                 parts_of(each, zero, part.places) for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
             )
@@ -427,7 +431,7 @@ def _seen(
             along = origin, to_p.reshape(3, 1)
         dark = partly = zero
         if kind.bordered:
-            within, without = part.greater(source.shines(p), 0.0)
+            within, without = part.greater(source.shines(p), 0.0, equal(zero, 0.0))
             dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
@@ -443,7 +447,7 @@ def _seen(
                 return both(inside, outside, (t, near), (limit, t))
 
             def both(inside: Any, outside: Any, *pairs: Any) -> tuple[Any, Any, list[Any]]:
-                (after, before), (nearer, farther) = (part.greater(*pair) for pair in pairs)
+                (after, before), (nearer, farther) = (part.greater(*pair, logical_not(outside)) for pair in pairs)
                 sure = logical_and(logical_and(inside, after), nearer)
                 return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
 
@@ -518,7 +522,7 @@ def _pieces(
                 return parts_of([-1.0], zero, part.places)
 
             border = choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero])
-            yes, no = part.greater(forms(border, part.places), 0.0)
+            yes, no = part.greater(forms(border, part.places), 0.0, equal(hit, row.number))
             own = own + where(yes, 2.0**number, 0.0)
             open_ = where(logical_or(yes, no), open_, 1.0)
         mine = equal(hit, row.number)
