@@ -201,12 +201,11 @@ def _nothing_else(
     for own, turn in zip(segments, (first, np.where(meets[asked], second, first)), strict=True):
         px, py, dx, dy = (getattr(own, name)[asked] for name in ("x", "y", "dx", "dy"))
         chord = np.maximum(np.hypot(dx, dy), 1e-300)
-        nx, ny, aside = -dy / chord * turn, dx / chord * turn, np.minimum(0.25 * size, 0.5 * chord)
+        nx, ny = -dy / chord * turn, dx / chord * turn
         level = nx * (px - x[asked]) + ny * (py - y[asked])
         near, far = 2.0 / size * (level - bent[asked]), 2.0 / size * (level + bent[asked]) + STRIP
-        rx, ry = px + 0.5 * dx + aside * nx, py + 0.5 * dy + aside * ny
         across, down = (np.divide(1.0, n, out=np.zeros(len(n)), where=np.abs(n) > LEVEL) for n in (nx, ny))
-        edges.append(Edge(px, py, px + dx, py + dy, rx, ry, nx, ny, across, down, near, far))
+        edges.append(Edge(px, py, px + dx, py + dy, nx, ny, across, down, near, far))
     found = proved_ids(view, x[asked], y[asked], size, tuple(edges))
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
     return proved

@@ -79,17 +79,15 @@ DEEP = 1e-12
 class Edge(NamedTuple):
     """The part of a block that is on one side of an edge through it.
 
-    px, py, qx, qy: two points of the edge; rx, ry: one beside it, on the side that is looked at; in pixels. In the
-    coordinates u, v of the block, from -1 to 1, the part lies where nx u + ny v >= level, and the edge where it is less
-    than `beyond`; across, down: 1 / nx and 1 / ny, or 0. All (n,).
+    px, py, qx, qy: two points of the edge, in pixels. In the coordinates u, v of the block, from -1 to 1, the part lies
+    where nx u + ny v >= level, and the edge where it is less than `beyond`; across, down: 1 / nx and 1 / ny, or 0. All
+    (n,).
     """
 
     px: Any
     py: Any
     qx: Any
     qy: Any
-    rx: Any
-    ry: Any
     nx: Any
     ny: Any
     across: Any
@@ -108,9 +106,9 @@ class Block(NamedTuple):
     edges: tuple[Edge, ...] = ()
 
     def forms(self) -> tuple[Any, Any]:
-        """x and y of all points of the block; their places are the three points of each edge."""
+        """x and y of all points of the block; their places are the two points of each edge."""
         zero, half = zero_like(self.half), self.half * INNER
-        x, y = ([p for edge in self.edges for p in edge[k : k + 6 : 2]] for k in (0, 1))
+        x, y = ([p for edge in self.edges for p in edge[k : k + 4 : 2]] for k in (0, 1))
         return form(self.x, [half, zero], x), form(self.y, [zero, half], y)
 
 
@@ -122,7 +120,7 @@ class Part(NamedTuple):
     @property
     def places(self) -> int:
         """How many places forms have."""
-        return 3 * len(self.edges)
+        return 2 * len(self.edges)
 
     @property
     def size(self) -> int:
@@ -143,12 +141,13 @@ class Part(NamedTuple):
         def look(yes: Any, no: Any) -> Any:
             small = TIED * _radius(parts)
             for k, edge in enumerate(self.edges):
-                p, q, r = parts[PARTS + 3 * k : PARTS + 3 * k + 3]
+                p, q = parts[PARTS + 2 * k : PARTS + 2 * k + 2]
                 tied = less_equal(maximum(absolute(p), absolute(q)), small)
                 over, under = (_least_beside(parts, edge, turn) for turn in (1.0, -1.0))
-                # What is zero along the edge is told by its sign beside it, if the bounds say the same farther off.
+                # What is zero along the edge has the sign that it has farther off.
+                slope = parts[1] * edge.nx + parts[2] * edge.ny
                 plus, minus = (
-                    logical_and(logical_and(tied, greater(turn * r, 0.0)), greater_equal(far, -small))
+                    logical_and(logical_and(tied, greater(turn * slope, 0.0)), greater_equal(far, -small))
                     for turn, (_, far) in ((1.0, over), (-1.0, under))
                 )
                 yes = logical_or(yes, logical_or(plus, greater(over[0], 0.0)))
