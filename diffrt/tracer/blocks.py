@@ -286,7 +286,9 @@ def _joints(
         chords.append(Sides(ax, ay, bx - ax, by - ay))
     chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
     bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(s - 0.5) * size / chord) * size
-    proved = _nothing_else(view, (chords[0], chords[1]), bent, label, left + 0.5 * size, top + 0.5 * size, size, ok, meets)
+    proved = _nothing_else(
+        view, (chords[0], chords[1]), bent, label, left + 0.5 * size, top + 0.5 * size, size, ok, meets
+    )
     return _Joints(ok, proved, meets & ok, pair, x, y, inverse, bend)
 
 

@@ -152,7 +152,7 @@ class Part(NamedTuple):
                 )
                 yes = logical_or(yes, logical_or(plus, greater(over[0], 0.0)))
                 no = logical_or(no, logical_or(minus, greater(under[0], 0.0)))
-            return yes, logical_and(no, logical_not(yes))
+            return logical_and(yes, logical_not(no)), logical_and(no, logical_not(yes))
 
         if not self.edges:
             return yes, no
@@ -302,9 +302,7 @@ def first_hit(
         met = greater_equal(hit, 0.0)
         # Of two distances that are equal but for rounding the search has a rule; here it is not known.
         gap = [b - a for a, b in zip(own, best, strict=True)]
-        gap[PARTS - 1] = (
-            own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
-        )
+        gap[PARTS - 1] = own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
         reach = _radius(gap)
         near, far = greater(gap[0], reach), less(gap[0], -reach)
         near, far = part.signs(gap, near, far, logical_and(some, met))
@@ -403,9 +401,7 @@ def _lit(setting: SearchSetting, scene: SearchTables, part: Part, camera: Any, c
     return scan(scene.lights, visit, [certain, *words])
 
 
-def _seen(
-    setting: SearchSetting, scene: SearchTables, kind: type[Light], part: Part, end: _End, near: Any
-) -> Any:
+def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: Part, end: _End, near: Any) -> Any:
     """A branch: the bit of a light of this kind where all ends see it, else 0, and 1 where that is known."""
     p = end.p
 
@@ -424,7 +420,8 @@ def _seen(
             parts = parts_of(end.t, zero, part.places)
             endless = greater(upper(parts), 2.0 * lower(parts))
             near_by, far_off = (
-                parts_of(each, zero, part.places) for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
+                parts_of(each, zero, part.places)
+                for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
             )
             to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)], part.places)
             along = origin, to_p.reshape(3, 1)
@@ -462,7 +459,7 @@ def _seen(
                 sure, some = where(every, 1.0, 0.0), where(any_, 1.0, 0.0)
                 # What the one way cannot tell the other may: on the side of a flat face that the surface is on, its
                 # rays are known to leave it. Of a surface with two faces the other way meets the other one.
-                if not face.back:
+                if part.edges and not face.back:
                     sure, some = cond(less(sure, some), again, [sure, some])
             return [maximum(sure, blocked), where(greater(some, 0.5), 1.0, may_be)]
 
