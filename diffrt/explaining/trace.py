@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
+from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, stack, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
-from diffrt.compiler import REFERENCE
+from diffrt.compiler import REFERENCE, choose_engine
 from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.image import LUMINANCE
@@ -31,13 +31,11 @@ from diffrt.tracer.switching import CrossingRow, Place, Segment, switching
 from diffrt.tracer.tables import Hit, Kinds, Tables, build_tables
 from diffrt.tracer.texturing import Point, places
 from diffrt.tracer.visibility import Signatures, Visibility
+from diffrt.tracer.window import Part, window_of
 from diffrt.types import Channel, Edges
 
 CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": LUMINANCE}
 """The weights of red, green and blue."""
-
-AROUND = 4
-"""So many pixels around one decide how its cells are divided."""
 
 
 def trace(
@@ -229,8 +227,8 @@ class Tracer:
         """The samples of exact edges, by signature."""
         scene, (width, height) = self.scene, self.scene.camera.size
         only = np.zeros((height, width), bool)
-        only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
-        topology = find_topology(self.tables, scene, (width, height), settings, REFERENCE, only)
+        only[y, x] = True
+        topology = find_topology(self.tables, window_of(scene, Part(pixels=only)), settings, choose_engine())
         cells, signatures = topology.cells, topology.crossings.signatures
         side, number = settings.cells, y * width + x
         grid = np.flatnonzero(cells.grid >= 0)
@@ -268,18 +266,9 @@ class Tracer:
                 parts = (Segment(*(take(part, [i]) for part in across)) for i in range(len(cells.bent)))
                 return concatenate([self._crossing(cells.bends[[i]], part) for i, part in enumerate(parts)])
 
-            def meetings() -> list[Any]:
-                return [
-                    concatenate(
-                        [
-                            self._function(crossings[[number]]).at(np.zeros(1), Segment(x, y, 0.0 * x, 0.0 * y))
-                            for number, x, y in zip(
-                                own, cells.meeting_x[:, None], cells.meeting_y[:, None], strict=True
-                            )
-                        ]
-                    )
-                    for own in cells.meeting_pair
-                ]
+            def meetings() -> Any:
+                pairs = zip(*cells.meeting_pair, cells.meeting_x, cells.meeting_y, strict=True)
+                return concatenate([self._meeting(crossings[[a]], crossings[[b]], x, y) for a, b, x, y in pairs], 1)
 
             joints = place_joints(cells, s, bends, meetings, None)
             return place_regions(cells, regions, s, joints, None)
@@ -296,6 +285,21 @@ class Tracer:
 
         found = root(g, crossing.s, *segment, self.camera, *function.leaves)
         return named(found, self._what(crossing.switches))
+
+    def _meeting(self, first: Crossings, second: Crossings, x: float, y: float) -> Any:
+        """Where the edges of two crossings meet, near a point, (2, 1)."""
+        one, two = self._function(first), self._function(second)
+        rest = np.zeros(1)
+
+        def g(at: Any, camera: Any, *fields: Any) -> Any:
+            own = fields[: len(one.leaves)], fields[len(one.leaves) :]
+            segment = Segment(at[0], at[1], rest, rest)
+            return stack(
+                [f.holding(camera, leaves).at(rest, segment) for f, leaves in zip((one, two), own, strict=True)]
+            )
+
+        found = root(g, np.array([[x], [y]]), self.camera, *one.leaves, *two.leaves)
+        return named(found, f"{self._what(first.switches)}; {self._what(second.switches)}")
 
     def _function(self, crossing: Crossings) -> "_Function":
         """The switching function of a crossing, of places on segments."""

@@ -64,9 +64,6 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import reflected
 
-INNER = 1.0 - 2.0**-30
-"""The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
-
 
 TIED = 2.0**-20
 """What is zero along an edge is so to this part of its range in the block. In cells of a quarter of a pixel that is a
@@ -107,7 +104,7 @@ class Block(NamedTuple):
 
     def forms(self) -> tuple[Any, Any]:
         """x and y of all points of the block; their places are the two points of each edge."""
-        zero, half = zero_like(self.half), self.half * INNER
+        zero, half = zero_like(self.half), self.half
         x, y = ([p for edge in self.edges for p in edge[k : k + 4 : 2]] for k in (0, 1))
         return form(self.x, [half, zero], x), form(self.y, [zero, half], y)
 
@@ -442,8 +439,8 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
                 t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side))
                 return both(inside, outside, (t, near), (limit, t))
 
-            def both(inside: Any, outside: Any, *pairs: Any) -> tuple[Any, Any, list[Any]]:
-                (after, before), (nearer, farther) = (part.greater(*pair, logical_not(outside)) for pair in pairs)
+            def both(inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
+                (after, before), (nearer, farther) = (part.greater(x, y, logical_not(outside)) for x, y in (one, two))
                 sure = logical_and(logical_and(inside, after), nearer)
                 return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
 
