@@ -32,7 +32,7 @@ from diffrt.tracer.crossings import (
     functions_of,
     joined,
 )
-from diffrt.tracer.proof import Edge, proved_ids
+from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.shading import Samples, curvature, lighting, shade
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
@@ -54,12 +54,6 @@ ROUNDS = 1
 LINED, ROOM = 0.1, 0.02
 """How far from the line through two of its points an edge may be that meets another one, and any edge more than it
 would be as a parabola, in sides of the cell. The proof is about nothing else; if it is not so, it fails."""
-
-STRIP = 0.25
-"""How far from an edge the bounds have to tell the sign of what is zero along it, in halves of the side of the cell."""
-
-LEVEL = 1e-6
-"""The sine of the angle under which an edge counts as level, or upright."""
 
 HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
@@ -137,7 +131,7 @@ def _cut(
     last: bool, allowed: float
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Of the cells of a level that are not proved, cut those that can be. Returns which are left, to be halved; at the
-    last level there are none. hopeless: which are taken as they are if no other edge is known to be in them."""
+    last level there are none. hopeless: which are taken as they are if no edge is known to be in them."""
     view, spacing = rows.view, 1.0 / (cells << level)
     points, at = np.unique(keys + _CORNERS, return_inverse=True)
     at = at.reshape(4, -1)
@@ -165,7 +159,7 @@ def _cut(
     side[crossed] = which.ravel()
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
-        used = joints.found & (joints.proved | hopeless[some])
+        used = joints.found & joints.proved
         joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
     parts.add_mixed(keys[some], label, side, crossings, joints, level)
     left[some] = False
@@ -208,13 +202,7 @@ def _nothing_else(
     first, second = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
     edges = []
     for own, turn in zip(segments, (first, np.where(meets[asked], second, first)), strict=True):
-        px, py, dx, dy = (getattr(own, name)[asked] for name in ("x", "y", "dx", "dy"))
-        chord = np.maximum(np.hypot(dx, dy), 1e-300)
-        nx, ny = -dy / chord * turn, dx / chord * turn
-        level = nx * (px - x[asked]) + ny * (py - y[asked])
-        near, far = 2.0 / size * (level - bent[asked]), 2.0 / size * (level + bent[asked]) + STRIP
-        across, down = (np.divide(1.0, n, out=np.zeros(len(n)), where=np.abs(n) > LEVEL) for n in (nx, ny))
-        edges.append(Edge(px, py, px + dx, py + dy, nx, ny, across, down, near, far))
+        edges.append(beside(own[asked].segment, turn, bent[asked], x[asked], y[asked], size))
     found = proved_ids(view, x[asked], y[asked], size, tuple(edges))
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
     return proved

@@ -64,10 +64,15 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import reflected
 
-
 TIED = 2.0**-20
 """What is zero along an edge is so to this part of its range in the block. In cells of a quarter of a pixel that is a
 millionth of a pixel; and where surfaces touch, what is a root of what is zero has half of the digits."""
+
+STRIP = 0.25
+"""How far from an edge the bounds have to tell the sign of what is zero along it, in halves of the block's side."""
+
+LEVEL = 1e-6
+"""The sine of the angle under which an edge counts as level, or upright."""
 
 DEEP = 1e-12
 """Rounding in the bounds over a part of a block, in parts of their terms."""
@@ -91,6 +96,21 @@ class Edge(NamedTuple):
     down: Any
     level: Any
     beyond: Any
+
+
+def beside(segment: Any, turn: Floats, bent: Floats, x: Floats, y: Floats, side: float) -> Edge:
+    """The parts of blocks to the right of edges, as one goes along these, where turn is 1; to the left where it is -1.
+
+    segment: whose ends are on the edges (x, y, dx, dy in pixels). bent: how far the edges are from the lines through
+    these at most, in pixels. x, y: the middles of the blocks. All (N,). side: of the blocks, in pixels.
+    """
+    px, py, dx, dy = segment
+    chord = np.maximum(np.hypot(dx, dy), 1e-300)
+    nx, ny = -dy / chord * turn, dx / chord * turn
+    across, down = (np.divide(1.0, n, out=np.zeros(len(n)), where=np.abs(n) > LEVEL) for n in (nx, ny))
+    middle = nx * (px - x) + ny * (py - y)
+    level, beyond = 2.0 / side * (middle - bent), 2.0 / side * (middle + bent) + STRIP
+    return Edge(px, py, px + dx, py + dy, nx, ny, across, down, level, beyond)
 
 
 class Block(NamedTuple):
