@@ -77,6 +77,27 @@ def test_compiled_code_undoes_a_lens_as_numpy_does():
     np.testing.assert_allclose(*found, rtol=1e-14)
 
 
+def test_no_lens_leaves_the_bounds_of_undoing_it():
+    """Along u^2, as in a camera; and they close in with the square of the width."""
+    rng, known = np.random.default_rng(5), 0
+    for _ in range(300):
+        k1, k2, begin = rng.uniform((-0.14, -0.05, 0.0), (0.6, 0.3, 1.5))
+        width = 10.0 ** rng.uniform(-6.0, -0.5)
+
+        def undone(square, k1=k1, k2=k2):
+            return undistort(k1 * square, k2 * square * square)
+
+        least, most = ag.bounds(undone, begin, begin + width)
+        values = undone(np.append(rng.uniform(begin, begin + width, 200), [begin, begin + width]))
+        values = values[~np.isnan(values)]
+        assert (values >= least).all() and (values <= most).all()
+        if most < np.inf:
+            known += 1
+            assert len(values) == 202
+            assert most - least < np.ptp(values) + 200.0 * width * width + 1e-9
+    assert known > 280
+
+
 def test_beyond_what_a_lens_shows_there_is_no_number():
     assert np.isnan(undistort(np.array([-0.15, -10.0]), np.zeros(2))).all()  # 1 + 3 a m^2 is 0 at a = -4/27
     assert float(undistort(-0.148, 0.0)) == pytest.approx(1.4733, abs=1e-3)

@@ -10,11 +10,12 @@ from diffrt.compiler import Engine
 from diffrt.errors import InputError
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import jacobian, render
+from diffrt.tracer.blocks import _Parts
 from diffrt.tracer.differences import compare
-from diffrt.tracer.proof import Assumed, proved_ids
+from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.renderer import Settings
 from diffrt.tracer.tables import build_tables
-from diffrt.tracer.visibility import INSIDE, Visibility
+from diffrt.tracer.visibility import Visibility
 
 TOLERANCE = 2.0**-8
 
@@ -59,19 +60,102 @@ def test_the_engines_prove_the_same():
     assert (a.face == b.face).all() and (a.side == b.side).all() and (a.lit == b.lit).all()
 
 
-def test_an_assumption_about_an_edge_proves_what_is_beside_it():
-    """The outline of a ball against nothing: with the sign of its switching function, either side is known."""
-    scene = parse_scene(camera() + LAMP + ball([0.0, 0.7, 0.0], 0.7))
+def test_beside_an_edge_it_is_proved_what_is_seen():
+    """The outline of a ball in the middle of the image against nothing, a circle."""
+    scene = parse_scene(camera((0, 0, 6), (0, 0, 0), 16, 16) + LAMP + ball([0.0, 0.0, 0.0], 0.9))
     view = seen(scene)
-    x, y = (c.ravel() + 0.5 for c in np.meshgrid(np.arange(16.0), np.arange(12.0)))
-    rim = np.flatnonzero(proved_ids(view, x, y, 1.0) < 0)
-    assert rim.size > 8
-    for sign, hit in ((1.0, True), (-1.0, False)):
-        own = [np.full(rim.size, value) for value in (INSIDE, 0.0, -1.0, 0.0, -1.0, -1.0, sign)]
-        found = proved_ids(view, x[rim], y[rim], 1.0, [Assumed(*own)])
+    radius = 8.0 / np.tan(np.radians(22.5)) * np.tan(np.arcsin(0.9 / 6.0))
+    angle = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
+    x, y = (np.floor(8.0 + radius * turn(angle)) + 0.5 for turn in (np.cos, np.sin))
+    # Clockwise as seen, the ball is to the right.
+    ends = [8.0 + radius * turn(angle + step) for step in (-0.05, 0.05) for turn in (np.cos, np.sin)]
+    segment = ends[0], ends[1], ends[2] - ends[0], ends[3] - ends[1]
+    assert (proved_ids(view, x, y, 1.0) < 0).all()
+    for turn, hit in ((1.0, 0), (-1.0, -1)):
+        edge = beside(segment, np.full(40, turn), np.full(40, 0.1), x, y, 1.0)
+        found = proved_ids(view, x, y, 1.0, (edge,))
         known = found >= 0
         assert known.mean() > 0.9
-        assert (view.signatures.face[0, found[known]] == (0 if hit else -1)).all()
+        assert (view.signatures.face[0, found[known]] == hit).all()
+    # Another line through the block is not the edge, and nothing is known on either side of it.
+    for turn in (1.0, -1.0):
+        edge = beside((ends[0] + 0.01, *segment[1:]), np.full(40, turn), np.full(40, 0.1), x, y, 1.0)
+        assert (proved_ids(view, x, y, 1.0, (edge,)) < 0).mean() > 0.9
+
+
+def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) -> tuple[Visibility, list[np.ndarray]]:
+    """The cells of an image of which all is proved: left, top and side, and the labels of their corners, (4, n)."""
+    found: list[tuple[np.ndarray, ...]] = []
+    seen_by: list[Visibility] = []
+    whole, mixed, join = _Parts.add_whole, _Parts.add_mixed, _Parts.cells
+
+    def corners(keys: np.ndarray, labels: np.ndarray, level: int) -> None:
+        side = 0.5**level
+        sides = np.full(len(keys), side)
+        found.append((*(side * part for part in (keys & (2**31 - 1), keys >> 31)), sides, labels))
+
+    def add_whole(self, keys, labels, proved, level):
+        if proved:
+            corners(keys, np.tile(labels, (4, 1)), level)
+        whole(self, keys, labels, proved, level)
+
+    def add_mixed(self, keys, labels, side, crossings, joints, level):
+        corners(keys[joints.proved], labels[:, joints.proved], level)
+        mixed(self, keys, labels, side, crossings, joints, level)
+
+    def cells(self, view, grid, size, count):
+        key = np.flatnonzero(grid >= 0)
+        corners((key // size[0] << 31) + key % size[0], np.tile(grid[key], (4, 1)), 0)
+        seen_by.append(view)
+        return join(self, view, grid, size, count)
+
+    for name, spy in (("add_whole", add_whole), ("add_mixed", add_mixed), ("cells", cells)):
+        monkeypatch.setattr(_Parts, name, spy)
+    render(scene, cells=1, **how)
+    return seen_by[0], [np.concatenate(columns, -1) for columns in zip(*found, strict=True)]
+
+
+PLANKS = camera() + LAMP + FLOOR + "".join(
+    lambert(f"plank{i + 1}", f'type = "box"\ncenter = [{0.7 * i}, 0.6, {0.3 * i}]\nfront = [0.3, 0.1, 1]\n'
+            f'width = {wide}\nheight = 1.1\ndepth = 0.5\n')
+    for i, wide in ((-1, 0.4), (0, 0.02), (1, 0.1))
+)  # fmt: skip
+
+
+CORNERS = [-1.0, 0.05, 0.4], [1.0, 0.1, 0.8], [0.1, 0.2, -1.0], [0.0, 1.6, 0.1]
+PYRAMID = camera() + LAMP + FLOOR + "".join(
+    lambert(f"side{i}", f'type = "triangle"\na = {CORNERS[a]}\nb = {CORNERS[b]}\nc = {CORNERS[c]}\n')
+    for i, (a, b, c) in enumerate(((0, 1, 3), (1, 2, 3), (2, 0, 3), (0, 2, 1)))
+)  # fmt: skip
+BALLS = camera() + LAMP + FLOOR + ball([0.0, 0.7, 0.0], 0.7) + ball([1.1, 0.4, 0.5], 0.4, "marble")
+WRITTEN = {"planks": PLANKS, "pyramid": PYRAMID, "balls": BALLS}
+
+
+@pytest.mark.parametrize(
+    "name", ["pyramid", "balls", *(pytest.param(n, marks=pytest.mark.slow) for n in ("planks", *SCENES))]
+)
+def test_only_the_signatures_of_its_corners_are_seen_in_a_cell_of_which_all_is_proved(name, monkeypatch):
+    scene = parse_scene(WRITTEN[name]) if name in WRITTEN else diffrt.load_scene(ROOT / "scenes" / f"{name}.toml")
+    view, (left, top, side, labels) = proved_cells(scene, monkeypatch, tolerance=TOLERANCE)
+    mixed = np.flatnonzero((labels != labels[0]).any(0))
+    assert len(mixed) > 100 or name == "tiny"
+    random = np.random.default_rng(3)
+    for some in (random.integers(0, len(left), 20000), random.choice(mixed, 20000)):
+        x, y = (begin[some] + side[some] * random.uniform(size=len(some)) for begin in (left, top))
+        assert (view.signature_ids(x, y) == labels[:, some]).any(0).all()
+
+
+@pytest.mark.parametrize("name", ["pyramid", "balls"])
+def test_nearly_all_is_proved_where_faces_share_an_edge_and_where_a_ball_stands_on_a_floor(name):
+    """Of 192 pixels a third of one is left, at corners and where surfaces touch."""
+    assert 0.0 < render(parse_scene(WRITTEN[name]), tolerance=TOLERANCE).report.unproved < 0.35
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(-0.3, 0.08), (0.3, 0.1)])
+def test_as_much_is_proved_through_a_lens(k1, k2):
+    text = camera() + LAMP + FLOOR + ball([0.0, 0.7, 0.0], 0.7)
+    scene = parse_scene(text.replace("[camera]\n", f"[camera]\nk1 = {k1}\nk2 = {k2}\n"))
+    assert render(scene, tolerance=TOLERANCE).report.unproved < 0.1
 
 
 @pytest.mark.parametrize("name", ["still_life", "workshop"])
@@ -112,6 +196,80 @@ def test_the_corner_of_a_flat_shape_and_of_its_shadow_move_right():
     for k in range(coarse.shape[-1]):
         error = np.linalg.norm(coarse[..., k] - fine[..., k]) / np.linalg.norm(fine[..., k])
         assert error < 0.015, (k, error)
+
+
+def rectangle(name: str, x: float, width: float) -> str:
+    return lambert(name, f'type = "rectangle"\ncenter = [{x}, 1.03, 0.4]\nnormal = [0.2, 0.1, 1]\n'
+                   f'width = {width}\nheight = 1.3\n')  # fmt: skip
+
+
+def triangle(c: str) -> str:
+    return lambert("thin", f'type = "triangle"\na = [-1, 0.5, 0]\nb = [1, 0.9, 0.2]\nc = {c}\n')
+
+
+SMALL = {
+    "a strip": rectangle("thin", 0.13, 0.01),
+    "a thin triangle": triangle("[1, 0.91, 0.2]"),
+    "a needle": triangle("[1, 0.9, 0.22]"),
+    "a slit": rectangle("thin", -0.505, 1.0) + rectangle("other", 0.505, 1.0),
+    "a disk nearly edge-on": lambert(
+        "thin", 'type = "disk"\ncenter = [0.1, 1.0, 0.3]\nnormal = [1, 0.02, 0.03]\nradius = 0.6\n'
+    ),
+    "the shadow of a small ball": ball([0.33, 1.03, 0.4], 0.02, "thin"),
+    **{f"a ball of {r} in a mirror": MIRROR + ball([0.33, 0.9, 6.4], r, "thin") for r in (0.03, 0.05, 0.1, 0.2)},
+    "two balls in one place": ball([0.1, 0.9, 0.0], 0.5, "thin") + ball([0.1, 0.9, 0.0], 0.5, "twin"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", SMALL)
+def test_the_derivative_of_what_is_thin_or_small_is_right_or_it_is_counted(what):
+    """In 24x24 pixels, along a random direction of all that the thing is made of, against differences of an image whose
+    smallest cells are a hundredth of a pixel: of several steps, since there are small jumps."""
+    scene = parse_scene(camera(width=24, height=24) + LAMP + FLOOR + SMALL[what])
+    names = [p.path for p in scene.parameters() if p.path.startswith("thin.") and "material" not in p.path]
+    start = scene.pack(names)
+    direction = np.random.default_rng(4).normal(size=len(start))
+
+    def at(step: float) -> np.ndarray:
+        return np.asarray(render(scene.unpack(names, start + step * direction), tolerance=2.0**-14))
+
+    steps = 1e-4, 1.7e-4, 3e-4, 5e-4, 9e-4
+    truth = np.median([(at(h) - at(-h)) / (2.0 * h) for h in steps], 0)
+    slope = np.asarray(jacobian(scene, names, tolerance=0.004)) @ direction
+    report = render(scene, tolerance=0.004).report
+    error = np.linalg.norm(slope - truth) / np.linalg.norm(truth)
+    assert error < 0.02 or report.unproved > 0.01 or report.without_derivative > 0, error
+    if what == "a slit":
+        assert error < 0.02
+    if report.without_derivative == 0:
+        fine = np.asarray(jacobian(scene, names, tolerance=2.0**-14)) @ direction
+        assert np.linalg.norm(fine - truth) < 0.1 * np.linalg.norm(truth), "a smaller tolerance goes on"
+
+
+def facing(name: str, z: float, towards: int) -> str:
+    return (f'[shapes.{name}]\ntype = "rectangle"\ncenter = [0, 1, {z}]\nnormal = [0, 0.02, {towards}]\nwidth = 5\n'
+            'height = 3\nmaterial = { type = "mirror", reflectance = 0.9 }\n')  # fmt: skip
+
+
+HARD = {
+    "a camera on the floor": camera((0, 0, 6)) + FLOOR + ball([0, 1, 0], 1.0),
+    "a camera on a ball": camera((0, 0.7, 0.7), (0, 0.7, 6)) + FLOOR + ball([0, 0.7, 0], 0.7)
+    + ball([0, 0.7, 4], 0.7, "other"),
+    "two mirrors that face each other": "reflection_depth = 8\n" + camera((0, 1.2, 0.5), (0.2, 1, -2)) + FLOOR
+    + facing("one", -2.0, 1) + facing("two", 2.5, -1) + ball([0.3, 0.8, -1], 0.2),
+    "two hundred balls in a pixel": camera() + FLOOR + "".join(
+        ball((0.02 * np.random.default_rng(i).normal(size=3) + [0.3, 0.7, 0.0]).tolist(), 0.002, f"ball{i}")
+        for i in range(200)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HARD)
+def test_where_little_can_be_proved_the_work_is_bounded_and_the_rest_counted(what):
+    report = render(parse_scene(HARD[what] + LAMP), tolerance=TOLERANCE).report
+    assert 0.0 < report.unproved < 0.05 * 16 * 12
+    assert report.samples < 50 * 16 * 12, "a quarter of what cells of a sixteenth of a pixel would be is 64 to a pixel"
 
 
 @pytest.mark.slow

@@ -17,6 +17,10 @@ The bounds hold for the numbers that a program computes, rounding included: each
 to e, unless all that goes into it is known exactly. An infinite number is known exactly, or unknown. Where there is no
 value (the root of a negative number) there is nothing to bound: the root of a range that dips under zero is cut off
 there. So a comparison of such a root is to be trusted only where the program makes sure that it has a value.
+
+A form may also say what the number is at some *places*, in the box or not: the same program, run on numbers beside the
+bounds. What is zero at two places of a line, to the last digits, is known to be zero along the line, which no bounds
+could tell.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,19 +41,29 @@ TINY = 1e-300
 
 
 class Unknown(Abstract):
-    """A number or a truth that depends on a place."""
+    """A number or a truth that depends on a place. places: what it is at some of them; empty for one that is the same
+    everywhere, or where nobody asks."""
 
-    __slots__ = ()
+    __slots__ = ("places",)
+
+    places: tuple[Any, ...]
 
     precedence = 1
 
     def combined(self, op: Op, operands: Sequence[Any]) -> Any:
         """The result of an elementwise op on operands, some of which are of these kinds."""
+        count = max(len(x.places) for x in operands if isinstance(x, Unknown))
         if op.bounds is None:
-            return Truth(False, False) if op.boolean else Form(0.0, (), inf)
-        if not op.takes_booleans:
-            operands = [where(x, 1.0, 0.0) if isinstance(x, Truth) else x for x in operands]
-        return op.bounds(*operands)
+            found = Truth(False, False) if op.boolean else Form(0.0, (), inf)
+        else:
+            given = operands
+            if not op.takes_booleans:
+                given = [where(x, 1.0, 0.0) if isinstance(x, Truth) else x for x in operands]
+            found = op.bounds(*given)
+        if count:
+            values = [tuple(at_place(x, k, op.takes_booleans) for x in operands) for k in range(count)]
+            found = found.like(found.parts(), tuple(_call(op.name, *own) for own in values))
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """numpy asks each entry of an array for the method `exp` where it is given the array in np.exp."""
@@ -62,8 +76,12 @@ class Unknown(Abstract):
         """The components."""
         raise NotImplementedError
 
-    def like(self, parts: Sequence[Any]) -> "Unknown":
+    def like(self, parts: Sequence[Any], places: tuple[Any, ...] = ()) -> "Unknown":
         """One of this kind from components."""
+        raise NotImplementedError
+
+    def everywhere(self) -> Any:
+        """What it is everywhere, if that is known exactly."""
         raise NotImplementedError
 
     def __bool__(self) -> bool:
@@ -81,14 +99,17 @@ class Form(Operators, Unknown):
 
     __slots__ = ("centre", "error", "slopes")
 
-    def __init__(self, centre: Any, slopes: Sequence[Any], error: Any) -> None:
-        self.centre, self.slopes, self.error = centre, tuple(slopes), error
+    def __init__(self, centre: Any, slopes: Sequence[Any], error: Any, places: tuple[Any, ...] = ()) -> None:
+        self.centre, self.slopes, self.error, self.places = centre, tuple(slopes), error, places
 
     def parts(self) -> list[Any]:
         return [self.centre, *self.slopes, self.error]
 
-    def like(self, parts: Sequence[Any]) -> "Form":
-        return Form(parts[0], parts[1:-1], parts[-1])
+    def like(self, parts: Sequence[Any], places: tuple[Any, ...] = ()) -> "Form":
+        return Form(parts[0], parts[1:-1], parts[-1], places)
+
+    def everywhere(self) -> Any:
+        return self.centre
 
     @property
     def reach(self) -> Any:
@@ -114,14 +135,17 @@ class Truth(Unknown):
 
     __slots__ = ("no", "yes")
 
-    def __init__(self, yes: Any, no: Any) -> None:
-        self.yes, self.no = yes, no
+    def __init__(self, yes: Any, no: Any, places: tuple[Any, ...] = ()) -> None:
+        self.yes, self.no, self.places = yes, no, places
 
     def parts(self) -> list[Any]:
         return [self.yes, self.no]
 
-    def like(self, parts: Sequence[Any]) -> "Truth":
-        return Truth(*parts)
+    def like(self, parts: Sequence[Any], places: tuple[Any, ...] = ()) -> "Truth":
+        return Truth(parts[0], parts[1], places)
+
+    def everywhere(self) -> Any:
+        return self.yes
 
 
 def bounds(f: Callable[[Any], Any], lower: Any, upper: Any) -> tuple[Any, Any]:
@@ -166,6 +190,14 @@ def _ends(entry: Any) -> tuple[Any, Any]:
     radius = entry.radius * (1.0 + ROUNDING)
     low, high = entry.centre - radius, entry.centre + radius
     return (low if low == low else -inf), (high if high == high else inf)
+
+
+def at_place(x: Any, place: int, booleans: bool = True) -> Any:
+    """What a number or a truth is at a place. booleans: whether a truth stays one, or is 1 or 0."""
+    if not isinstance(x, Unknown):
+        return x
+    value = x.places[place] if x.places else x.everywhere()
+    return value if booleans or isinstance(x, Form) else _where(value, 1.0, 0.0)
 
 
 def lifted(x: Any, like: Form) -> Form:
@@ -309,7 +341,16 @@ def divide(x: Any, y: Any) -> Form:
     exact = _and(_exact(x.radius), _exact(y.radius))
     # The sign of an infinite quotient is that of a zero, which no form keeps.
     quotient = Form(_over(x.centre, y.centre), [0.0] * len(y.slopes), _where(_exact(y.centre), inf, 0.0))
-    return _selected(exact, quotient, multiply(x, _reciprocal(y)))
+    line = multiply(x, _reciprocal(y))
+    # Where one of the two reaches far, the line may lose a sign that both ranges know.
+    (low, high), (least, most) = (_range(Form(_abs(z.centre), z.slopes, z.error)) for z in (x, y))
+    first, last = _over(low, most), _over(high, least)
+    half = 0.5 * (last - first) * (1.0 + ROUNDING) + 2.0 * ROUNDING * last
+    turn = _call("sign", x.centre) * _call("sign", y.centre)
+    box = Form(turn * 0.5 * (first + last), [0.0] * len(y.slopes), half)
+    known = _and(_call("greater", low, 0.0), _call("greater", least, 0.0))
+    better = _and(known, _not(_call("greater", _abs(line.centre), line.radius)))
+    return _selected(exact, quotient, _selected(better, box, line))
 
 
 def _reciprocal(y: Form) -> Form:
@@ -557,14 +598,54 @@ def by_slope(
 
 
 def _by_range(x: Form, value: Any, least: Any, most: Any, known: Any, rounding: float = 4.0 * ROUNDING) -> Form:
-    slope, half = 0.5 * (least + most), 0.5 * (most - least) * (1.0 + ROUNDING)
-    error = _abs(slope) * x.error + half * x.radius
-    error = error + rounding * (_abs(value) + (_abs(slope) + half) * x.radius)
-    error = _where(known, error, inf)
-    exact = _exact(x.radius)
+    return by_partials([x], value, [(least, most)], known, rounding)
+
+
+def by_partials(
+    inputs: Sequence[Form], value: Any, ranges: Sequence[tuple[Any, Any]], known: Any, rounding: Any = 4.0 * ROUNDING
+) -> Form:
+    """A function of some numbers by the ranges of its partials (the mean value theorem): f(x) is f(c) plus, for each
+    input, something between m (x - c) and M (x - c), where m <= df/dx <= M all over the box.
+
+    value: at the centres. ranges: m and M for each input. known: where that holds. rounding: of results, relatively.
+    """
+    slopes: list[Any] = [0.0] * len(inputs[0].slopes)
+    error: Any = 0.0
+    size, exact = _abs(value), True
+    for x, (least, most) in zip(inputs, ranges, strict=True):
+        slope, half = 0.5 * (least + most), 0.5 * (most - least) * (1.0 + ROUNDING)
+        slopes = [s + slope * a for s, a in zip(slopes, x.slopes, strict=True)]
+        error = error + _abs(slope) * x.error + half * x.radius
+        size = size + (_abs(slope) + half) * x.radius
+        exact = _and(exact, _exact(x.radius))
+    error = _where(known, error + rounding * size, inf)
     # The library that computes a function may be another one elsewhere, so no result is known exactly.
     alone = rounding * _abs(value)
-    return Form(value, [_where(exact, 0.0, slope * a) for a in x.slopes], _where(exact, alone, error))
+    return Form(value, [_where(exact, 0.0, s) for s in slopes], _where(exact, alone, error))
+
+
+def falling(name: str, rounding: float = 4.0 * ROUNDING) -> Callable[..., Form]:
+    """The rule of a function of two numbers that falls as any of them grows: over a box it is between its values at two
+    corners, and from what its partials are for these values follows the rest.
+
+    name: of the op, whose partials are composed of ops with rules. rounding: of its results, relatively.
+    """
+
+    def rule(x: Any, y: Any) -> Form:
+        x, y = _two(x, y)
+        (left, right), (bottom, top) = _range(x), _range(y)
+        least, most, value = (_call(name, *at) for at in ((right, top), (left, bottom), (x.centre, y.centre)))
+        half = 0.5 * (most - least) + rounding * (_abs(least) + _abs(most))
+        box = Form(0.5 * (least + most), [0.0] * len(x.slopes), half)
+        partials: Any = TABLE[name].partials
+        ranges = [_range(lifted(partial(box, x, y), x)) for partial in partials]
+        known: Any = _call("less", half, inf)
+        for low, high in ranges:
+            known = _and(known, _call("less", high - low, inf))
+        found = by_partials([x, y], value, ranges, known, rounding)
+        return _selected(known, found, Form(0.0, [0.0] * len(x.slopes), inf))
+
+    return rule
 
 
 def sine(name: str) -> Callable[[Any], Form]:
@@ -625,11 +706,5 @@ def arctan2(y: Any, x: Any) -> Form:
         _call("greater", _abs(y.centre), y.radius * (1.0 + ROUNDING)),
     )
     value = _call("arctan2", y.centre, x.centre)
-    known, exact = _and(away, beside), _and(_exact(x.radius), _exact(y.radius))
-    error: Any = 8.0 * ROUNDING * (_abs(value) + 1.0)
-    slopes: list[Any] = [0.0] * len(x.slopes)
-    for part, of in ((by_y, y), (by_x, x)):
-        error = error + _abs(part.centre) * of.error + part.radius * of.radius
-        slopes = [s + part.centre * a for s, a in zip(slopes, of.slopes, strict=True)]
-    error = _where(exact, 4.0 * ROUNDING * _abs(value), error * (1.0 + ROUNDING))
-    return Form(value, [_where(exact, 0.0, s) for s in slopes], _where(known, error, inf))
+    ranges = [(part.centre - part.radius, part.centre + part.radius) for part in (by_y, by_x)]
+    return by_partials([y, x], value, ranges, _and(away, beside), 8.0 * ROUNDING)

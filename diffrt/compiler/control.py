@@ -13,7 +13,7 @@ import numpy as np
 
 from diffrt.autograd import Op, add_at, broadcast_to, concatenate, index, pushforward, reshape, take, vjp
 from diffrt.autograd.variable import Var, apply, is_recording
-from diffrt.compiler.forms import forms, holds_forms, lanes, length_of, parts_of
+from diffrt.compiler.forms import forms, holds_forms, lanes, length_of, parts_of, places_of
 from diffrt.compiler.program import Choice, Loop, Node, Recorder, Scope, TableInput, as_nodes, recorder_of
 from diffrt.compiler.structures import put_together
 
@@ -107,24 +107,26 @@ def choose(kind: Any, branches: Sequence[Body], arguments: Sequence[Any]) -> lis
 def _choice_of_forms(kind: Any, branches: Sequence[Body], arguments: Sequence[Any]) -> list[Any]:
     """A choice among whose arguments are forms: it is made on their parts, and on those of the results."""
     zero = np.zeros(max(length_of(x) for x in arguments if holds_forms(x)))
+    places = max(places_of(x) for x in arguments if holds_forms(x))
     shapes = [np.shape(x) if holds_forms(x) else None for x in arguments]
-    given = [np.stack(parts_of(x, zero)) if holds_forms(x) else x for x in arguments]
+    given = [np.stack(parts_of(x, zero, places)) if holds_forms(x) else x for x in arguments]
     found: list[tuple[int, ...]] = []
 
     def on_parts(branch: Body) -> Body:
         def run(*own: Any) -> list[Any]:
             entries = [
-                lanes(x) if shape is None else forms(x).reshape(shape) for x, shape in zip(own, shapes, strict=True)
+                lanes(x) if shape is None else forms(x, places).reshape(shape)
+                for x, shape in zip(own, shapes, strict=True)
             ]
             results = branch(*entries)
             found[:] = [np.shape(r) for r in results]
             nothing = np.zeros(np.shape(own[shapes.index(next(s for s in shapes if s))])[-1])
-            return [np.stack(parts_of(r, nothing)) for r in results]
+            return [np.stack(parts_of(r, nothing, places)) for r in results]
 
         return run
 
     parts = choose(kind, [on_parts(branch) for branch in branches], given)
-    return [forms(p).reshape(shape) for p, shape in zip(parts, found, strict=True)]
+    return [forms(p, places).reshape(shape) for p, shape in zip(parts, found, strict=True)]
 
 
 def _put(whole: Any, members: Any, part: Any) -> Any:

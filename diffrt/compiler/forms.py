@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import logical_not
-from diffrt.autograd.affine import Form, Truth, Unknown
+from diffrt.autograd.affine import Form, Truth, Unknown, at_place
 
 DIRECTIONS = 2
 """Those of the place in a block: to the right and down."""
 
 PARTS = DIRECTIONS + 2
-"""Numbers of a form."""
+"""Numbers of a form without places."""
 
 
-def form(centre: Any, slopes: Any) -> Any:
+def form(centre: Any, slopes: Any, places: Any = ()) -> Any:
     """An array (1,) of a form whose parts are arrays (n,)."""
-    return _array([Form(_part(centre), [_part(s) for s in slopes], 0.0)])
+    return _array([Form(_part(centre), [_part(s) for s in slopes], 0.0, tuple(_part(p) for p in places))])
 
 
 def lanes(x: Any) -> Any:
@@ -37,13 +37,14 @@ def lanes(x: Any) -> Any:
     return _array(entries).reshape(*np.shape(x)[:-1], 1)
 
 
-def as_forms(x: Any, zero: Any) -> Any:
-    """An array of forms and numbers as one of forms alone. zero: (n,)."""
-    return forms(parts_of(x, zero)).reshape(np.shape(x))
+def as_forms(x: Any, zero: Any, places: int = 0) -> Any:
+    """An array of forms and numbers as one of forms alone. zero: (n,). places: how many places they have."""
+    return forms(parts_of(x, zero, places), places).reshape(np.shape(x))
 
 
-def parts_of(x: Any, zero: Any) -> list[Any]:
-    """The parts of the entries of an array, PARTS for each, (n,). zero: (n,)."""
+def parts_of(x: Any, zero: Any, places: int = 0) -> list[Any]:
+    """The parts of the entries of an array, PARTS + places for each, (n,): centre, slopes, error, and what they are at
+    the places. zero: (n,)."""
     found: list[Any] = []
     for entry in np.ravel(np.asarray(x, object)):
         if isinstance(entry, Form):
@@ -51,13 +52,22 @@ def parts_of(x: Any, zero: Any) -> list[Any]:
             found += [zero + whole(part) for part in (entry.centre, *slopes, entry.error)]
         else:
             found += [zero + whole(entry), *[zero] * (PARTS - 1)]
+        found += [zero + whole(at_place(entry, k, False)) for k in range(places)]
     return found
 
 
-def forms(parts: Any) -> Any:
+def forms(parts: Any, places: int = 0) -> Any:
     """The other way: an array of forms."""
-    flat = [_part(part) for part in parts]
-    return _array([Form(flat[i], flat[i + 1 : i + PARTS - 1], flat[i + PARTS - 1]) for i in range(0, len(flat), PARTS)])
+    flat, size = [_part(part) for part in parts], PARTS + places
+    return _array([
+        Form(flat[i], flat[i + 1 : i + PARTS - 1], flat[i + PARTS - 1], tuple(flat[i + PARTS : i + size]))
+        for i in range(0, len(flat), size)
+    ])  # fmt: skip
+
+
+def places_of(x: Any) -> int:
+    """How many places the forms in an array have."""
+    return max((len(entry.places) for entry in x.flat if isinstance(entry, Unknown)), default=0)
 
 
 def holds_forms(x: Any) -> bool:

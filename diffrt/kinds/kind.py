@@ -182,7 +182,8 @@ class Shape(Kind):
     Where a surface is open and a ray can pass a part of it and meet its other side, as that of a tube, the side follows
     not from where the ray starts. There the two sides are two faces, the outer one first, each with a side of its own
     that is the same everywhere. back: the way from a face to the other side of its surface in the list of faces, +1 or
-    -1; 0 for a face that can be met from both sides. A ray that leaves one of the two does not meet the other.
+    -1; 0 for a face that can be met from both sides. A ray that leaves one of the two does not meet the other. convex:
+    whether a ray that meets both of them meets the outer one first, as it does where what they enclose is convex.
     goes_around: whether u, and whether v, comes from 1 back to 0 around the face, so that both are one line on it.
     is_ball: whether it is all points at the distance `radius` from `center`, which a start from an image knows to find.
     """
@@ -195,6 +196,7 @@ class Shape(Kind):
     goes_around: ClassVar[tuple[bool, bool]] = (False, False)
     is_ball: ClassVar[bool] = False
     back: ClassVar[int] = 0
+    convex: ClassVar[bool] = False
 
     @classmethod
     def faces_with(cls, settings: Any) -> tuple[type["Shape"], ...]:

@@ -32,7 +32,7 @@ from diffrt.tracer.crossings import (
     functions_of,
     joined,
 )
-from diffrt.tracer.proof import Assumed, proved_ids
+from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.shading import Samples, curvature, lighting, shade
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
@@ -51,8 +51,9 @@ BEND = 0.15
 ROUNDS = 1
 """How often switching functions are looked for in cells that can be halved."""
 
-AGAIN = 2
-"""How often a cell is halved in which other edges may hide beside the ones that are known."""
+LINED, ROOM = 0.1, 0.02
+"""How far from the line through two of its points an edge may be that meets another one, and any edge more than it
+would be as a parabola, in sides of the cell. The proof is about nothing else; if it is not so, it fails."""
 
 HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
@@ -158,7 +159,7 @@ def _cut(
     side[crossed] = which.ravel()
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
-        used = joints.found & (joints.proved | (level >= AGAIN))
+        used = joints.found & joints.proved
         joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
     parts.add_mixed(keys[some], label, side, crossings, joints, level)
     left[some] = False
@@ -184,25 +185,25 @@ class _Joints(Columns):
 
 
 def _nothing_else(
-    view: Visibility, crossings: Crossings, pair: Integers, meets: NDArray[np.bool_], label: Labels, x: Floats,
-    y: Floats, size: float, ok: NDArray[np.bool_]
+    view: Visibility, segments: tuple[Sides, Sides], bent: Floats, label: Labels, x: Floats, y: Floats, size: float,
+    ok: NDArray[np.bool_], meets: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Whether no more is seen in the cells that are `ok` than at their corners: it is proved what is on either side of
-    their edges, of which pair has a crossing of each."""
+    their edges.
+
+    segments: chords of the two edges, of which the second counts where they meet; elsewhere it is the first again.
+    bent: how far at most the edges are from the lines through these, in pixels. x, y: the middles of the cells.
+    """
     proved = ok.copy()
     cell = np.flatnonzero(ok)
     signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
     cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
     asked = np.concatenate(cells)
-    sign = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
-    assumed = []
-    for number, own in enumerate(pair[:, asked]):
-        switches = crossings.switches[own]
-        fields = [switches.function, switches.bounce, switches.light, switches.shape, switches.other, switches.border]
-        function, bounce, light, shape, other, border = (field.astype(float) for field in fields)
-        function = np.where(number and ~meets[asked], -1.0, function)
-        assumed.append(Assumed(function, bounce, light, shape, other, border, sign[number]))
-    found = proved_ids(view, x[asked], y[asked], size, assumed)
+    first, second = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
+    edges = []
+    for own, turn in zip(segments, (first, np.where(meets[asked], second, first)), strict=True):
+        edges.append(beside(own[asked].segment, turn, bent[asked], x[asked], y[asked], size))
+    found = proved_ids(view, x[asked], y[asked], size, tuple(edges))
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
     return proved
 
@@ -274,8 +275,23 @@ def _joints(
     aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
     fits &= ~meets[cell] | (aside <= 4.0 * off)
     ok[cell[~fits]] = False
-    proved = _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
+    chords = _chords(crossings, pair, meets, x, y)
+    chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
+    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(s - 0.5) * size / chord) * size
+    middles = left + 0.5 * size, top + 0.5 * size
+    proved = _nothing_else(view, chords, bent, label, *middles, size, ok, meets)
     return _Joints(ok, proved, meets & ok, pair, x, y, bend)
+
+
+def _chords(
+    crossings: Crossings, pair: Integers, meets: NDArray[np.bool_], x: Floats, y: Floats
+) -> tuple[Sides, Sides]:
+    """From a crossing of each of the two edges to where they meet, at x, y; elsewhere the chord of the one edge,
+    twice."""
+    (px, py), (qx, qy) = (crossings.segments[end].at(crossings.s[end]) for end in pair)
+    ex, ey = np.where(meets, x, qx), np.where(meets, y, qy)
+    qx, qy = np.where(meets, qx, px), np.where(meets, qy, py)
+    return Sides(px, py, ex - px, ey - py), Sides(qx, qy, ex - qx, ey - qy)
 
 
 class _Flatness:

@@ -10,11 +10,15 @@ The formulas of kinds are those that the search computes with. What is different
 is a face that all rays meet, the nearest of those seen so far, and a distance, the *doubt*, from which on a face may be
 met that is not shown to lie behind it. It is the nearest of all if it lies in front of the doubt.
 
+Where an edge runs through a block, all is asked of the part of it on one side of the edge, then of the other. A number
+that is zero along the edge has one sign on either side. It is known by being zero, to the last digits, at two points of
+the edge: so are the switching function itself, the borders of all faces that meet there, and what their distances
+differ by. The sign is that beside the edge.
+
 Shadows are looked for from the light to the surface where the light is a point: the point is known exactly, and only
 the direction varies. What lies between the two is the same either way.
 """
 
-from collections.abc import Sequence
 from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
@@ -27,9 +31,11 @@ from diffrt.autograd import (
     greater,
     greater_equal,
     less,
+    less_equal,
     logical_and,
     logical_not,
     logical_or,
+    maximum,
     minimum,
     where,
 )
@@ -40,12 +46,7 @@ from diffrt.kinds.vectors import length, normalize
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
-    BORDER,
-    DISTANCE,
-    INSIDE,
-    START,
     TIE,
-    TILE,
     TOUCH,
     Floats,
     Labels,
@@ -63,32 +64,117 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import reflected
 
+TIED = 2.0**-20
+"""What is zero along an edge is so to this part of its range in the block. In cells of a quarter of a pixel that is a
+millionth of a pixel; and where surfaces touch, what is a root of what is zero has half of the digits."""
 
-class Assumed(NamedTuple):
-    """What is taken to be so in blocks, (n,) each: that the switching function of an edge has this sign. See
-    `crossings.Switches`; function is -1 for nothing."""
+STRIP = 0.25
+"""How far from an edge the bounds have to tell the sign of what is zero along it, in halves of the block's side."""
 
-    function: Any
-    bounce: Any
-    light: Any
-    shape: Any
-    other: Any
-    border: Any
-    sign: Any
+LEVEL = 1e-6
+"""The sine of the angle under which an edge counts as level, or upright."""
+
+DEEP = 1e-12
+"""Rounding in the bounds over a part of a block, in parts of their terms."""
+
+
+class Edge(NamedTuple):
+    """The part of a block that is on one side of an edge through it.
+
+    px, py, qx, qy: two points of the edge, in pixels. In the coordinates u, v of the block, from -1 to 1, the part lies
+    where nx u + ny v >= level, and the edge where it is less than `beyond`; across, down: 1 / nx and 1 / ny, or 0. All
+    (n,).
+    """
+
+    px: Any
+    py: Any
+    qx: Any
+    qy: Any
+    nx: Any
+    ny: Any
+    across: Any
+    down: Any
+    level: Any
+    beyond: Any
+
+
+def beside(segment: Any, turn: Floats, bent: Floats, x: Floats, y: Floats, side: float) -> Edge:
+    """The parts of blocks to the right of edges, as one goes along these, where turn is 1; to the left where it is -1.
+
+    segment: whose ends are on the edges (x, y, dx, dy in pixels). bent: how far the edges are from the lines through
+    these at most, in pixels. x, y: the middles of the blocks. All (N,). side: of the blocks, in pixels.
+    """
+    px, py, dx, dy = segment
+    chord = np.maximum(np.hypot(dx, dy), 1e-300)
+    nx, ny = -dy / chord * turn, dx / chord * turn
+    across, down = (np.divide(1.0, n, out=np.zeros(len(n)), where=np.abs(n) > LEVEL) for n in (nx, ny))
+    middle = nx * (px - x) + ny * (py - y)
+    level, beyond = 2.0 / side * (middle - bent), 2.0 / side * (middle + bent) + STRIP
+    return Edge(px, py, px + dx, py + dy, nx, ny, across, down, level, beyond)
 
 
 class Block(NamedTuple):
-    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; and what is assumed there."""
+    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; and the edges of which one side
+    alone is looked at."""
 
     x: Any
     y: Any
     half: Any
-    assumed: tuple[Assumed, ...] = ()
+    edges: tuple[Edge, ...] = ()
 
     def forms(self) -> tuple[Any, Any]:
-        """x and y of all points of the block."""
+        """x and y of all points of the block; their places are the two points of each edge."""
         zero, half = zero_like(self.half), self.half
-        return form(self.x, [half, zero]), form(self.y, [zero, half])
+        x, y = ([p for edge in self.edges for p in edge[k : k + 4 : 2]] for k in (0, 1))
+        return form(self.x, [half, zero], x), form(self.y, [zero, half], y)
+
+
+class Part(NamedTuple):
+    """The part of a block that is looked at: on one side of each of its edges."""
+
+    edges: tuple[Edge, ...]
+
+    @property
+    def places(self) -> int:
+        """How many places forms have."""
+        return 2 * len(self.edges)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a form is."""
+        return PARTS + self.places
+
+    def greater(self, x: Any, y: Any, asked: Any) -> tuple[Any, Any]:
+        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,), where that is asked."""
+        larger = greater(x, y)
+        yes, no = surely(larger), never(larger)
+        if not self.edges:
+            return yes, no
+        return self.signs(parts_of(x - y, zero_like(self.edges[0].px), self.places), yes, no, asked)
+
+    def signs(self, parts: Any, yes: Any, no: Any, asked: Any) -> tuple[Any, Any]:
+        """Whether a form is positive everywhere, and whether it is so nowhere. yes, no: where that is known already."""
+
+        def look(yes: Any, no: Any) -> Any:
+            small = TIED * _radius(parts)
+            for k, edge in enumerate(self.edges):
+                p, q = parts[PARTS + 2 * k : PARTS + 2 * k + 2]
+                tied = less_equal(maximum(absolute(p), absolute(q)), small)
+                over, under = (_least_beside(parts, edge, turn) for turn in (1.0, -1.0))
+                # What is zero along the edge has the sign that it has farther off.
+                slope = parts[1] * edge.nx + parts[2] * edge.ny
+                plus, minus = (
+                    logical_and(logical_and(tied, greater(turn * slope, 0.0)), greater_equal(far, -small))
+                    for turn, (_, far) in ((1.0, over), (-1.0, under))
+                )
+                yes = logical_or(yes, logical_or(plus, greater(over[0], 0.0)))
+                no = logical_or(no, logical_or(minus, greater(under[0], 0.0)))
+            return logical_and(yes, logical_not(no)), logical_and(no, logical_not(yes))
+
+        if not self.edges:
+            return yes, no
+        yes, no = cond(logical_and(asked, logical_not(logical_or(yes, no))), look, [yes, no])
+        return yes, no
 
 
 def lower(parts: Any) -> Any:
@@ -102,23 +188,35 @@ def upper(parts: Any) -> Any:
 
 
 def _radius(parts: Any) -> Any:
-    total = parts[-1]
-    for slope in parts[1:-1]:
+    total = parts[PARTS - 1]
+    for slope in parts[1 : PARTS - 1]:
         total = total + absolute(slope)
     return total * (1.0 + TIE)
 
 
-def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, assumed: Sequence[Assumed] = ()) -> Labels:
+def _least_beside(parts: Any, edge: Edge, turn: float) -> tuple[Any, Any]:
+    """The least that a form, or with the turn -1 its opposite, can be where nx u + ny v >= level, and beyond the edge:
+    for any l >= 0 it is more than that of x - l (nx u + ny v - level) in the whole block. The best l leaves one of the
+    slopes zero."""
+    centre, a, b, error = parts[:PARTS]
+    found: list[Any] = []
+    for ratio in (a * edge.across, b * edge.down):
+        times = maximum(turn * ratio, 0.0)
+        left = absolute(turn * a - times * edge.nx) + absolute(turn * b - times * edge.ny) + error
+        rounding = DEEP * (times + absolute(a) + absolute(b) + absolute(centre))
+        found.append([turn * centre + times * level - left - rounding for level in (edge.level, edge.beyond)])
+    first, second = found
+    return maximum(first[0], second[0]), maximum(first[1], second[1])
+
+
+def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, edges: tuple[Edge, ...] = ()) -> Labels:
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
-    x, y: the middles (N,); side: of all blocks or of each, in pixels. assumed: of the switching functions of up to two
-    edges, that they have one sign all over the block.
+    x, y: the middles (N,); side: of all blocks or of each, in pixels. edges: those of which one side is asked about.
     """
     if not len(x):
         return np.zeros(0, np.int32)
-    none = np.full(len(x), -1.0)
-    both = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
-    block = Block(x, y, np.full(len(x), 0.5 * np.asarray(side)), both)
+    block = Block(x, y, np.full(len(x), 0.5 * np.asarray(side)), edges)
     *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
@@ -132,50 +230,51 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
     Where it is not known the other columns mean nothing.
     """
-    zero = zero_like(block.half)
+    zero, part = zero_like(block.half), Part(block.edges)
     o, d = rays(camera, *block.forms())
-    o, d = as_forms(o, zero), as_forms(d, zero)
-    bounces, one = setting.bounces, zero + 1.0
+    o, d = as_forms(o, zero, part.places), as_forms(d, zero, part.places)
+    bounces, one, size = setting.bounces, zero + 1.0, 3 * part.size
 
-    def step(turn: Any, o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
-        hit, side, t, mirror, known = first_hit(setting, scene, _about(block.assumed, turn), o, d, start, start_side)
+    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
+        hit, side, t, mirror, known = first_hit(setting, scene, part, o, d, start, start_side)
         met = greater_equal(hit, 0.0)
         goes_on = logical_and(logical_and(met, known), greater(mirror, 0.5))
         ends = logical_and(logical_and(met, known), logical_not(greater(mirror, 0.5)))
-        p = as_forms(o + t * d, zero)
+        p = as_forms(o + t * d, zero, part.places)
         code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
-        piece, sure = _pieces(setting, scene, block.assumed, p, hit, side)
+        piece, sure = _pieces(setting, scene, part, p, hit, side)
         certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
 
         def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
             end = _End(o, d, t, p, hit, side)
-            return hit, side, *_lit(setting, scene, block.assumed, camera, certain, words, end)
+            return hit, side, *_lit(setting, scene, part, camera, certain, words, end)
 
         certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
         return p, hit, side, [code, *piece], goes_on, certain, seen
 
     words: Any = [zero] * setting.words
     if bounces == 1:
-        _, _, _, (code, *piece), _, certain, seen = step(zero, o, d, zero - 1.0, one, words)
+        _, _, _, (code, *piece), _, certain, seen = step(o, d, zero - 1.0, one, words)
         return [code, *seen, *piece, certain]
 
     def bounce(going: Any, turn: Any, certain: Any, start: Any, start_side: Any, *rest: Any) -> Any:
-        o, d = (forms(rest[k : k + 3 * PARTS]).reshape(3, 1) for k in (0, 3 * PARTS))
-        rest = rest[6 * PARTS :]
+        o, d = (forms(rest[k : k + size], part.places).reshape(3, 1) for k in (0, size))
+        rest = rest[2 * size :]
         codes, words, pieces = rest[:bounces], rest[bounces : bounces + setting.words], rest[bounces + setting.words :]
-        p, hit, side, (code, *own), goes_on, here, seen = step(turn, o, d, start, start_side, words)
+        p, hit, side, (code, *own), goes_on, here, seen = step(o, d, start, start_side, words)
         goes_on = logical_and(logical_and(goes_on, greater(here, 0.5)), less(turn, bounces - 1.0))
 
         def turn_round(hit: Any, side: Any, *old: Any) -> Any:
-            return hit, side, *parts_of(reflected(d, normals(setting, scene, p, hit, side)), zero)
+            return hit, side, *parts_of(reflected(d, normals(setting, scene, part, p, hit, side)), zero, part.places)
 
-        d_parts = cond(goes_on, turn_round, [hit, side, *rest[:0], *parts_of(d, zero)])[2:]
+        d_parts = cond(goes_on, turn_round, [hit, side, *parts_of(d, zero, part.places)])[2:]
         kept = [where(equal(turn, float(k)), code, old) for k, old in enumerate(codes)]
         parts = [where(equal(turn, float(k)), own[0], old) for k, old in enumerate(pieces)]
-        return goes_on, turn + 1.0, here, hit, side, *parts_of(p, zero), *d_parts, *kept, *seen, *parts
+        return goes_on, turn + 1.0, here, hit, side, *parts_of(p, zero, part.places), *d_parts, *kept, *seen, *parts
 
     none = [zero] * bounces if setting.tiles else []
-    start = [equal(zero, 0.0), zero, zero, zero - 1.0, one, *parts_of(o, zero), *parts_of(d, zero)]
+    rays_ = [*parts_of(o, zero, part.places), *parts_of(d, zero, part.places)]
+    start = [equal(zero, 0.0), zero, zero, zero - 1.0, one, *rays_]
     found = while_loop(bounces, bounce, [*start, *[zero] * bounces, *words, *none])
     return [*found[len(start) :], found[2]]
 
@@ -193,44 +292,44 @@ class _End(NamedTuple):
 
 
 def first_hit(
-    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], o: Any, d: Any, start: Any, start_side: Any
+    setting: SearchSetting, scene: SearchTables, part: Part, o: Any, d: Any, start: Any, start_side: Any
 ) -> tuple[Any, Any, Any, Any, Any]:
     """The face that all rays of a block meet first: its number (-1 for none), the side that is met, the distance as a
     form, whether it is a mirror, and whether that is known, (n,).
 
-    assumed: of this ray. o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
+    o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
     """
-    zero = zero_like(start)
+    zero, size = zero_like(start), part.size
     begins, begin_side = lanes(start), lanes(start_side)
 
     def box(bounds: Any, *carry: Any) -> Any:
-        limit = where(greater_equal(carry[PARTS + 1], 0.0), upper(carry[:PARTS]), inf)
+        limit = where(greater_equal(carry[size + 1], 0.0), upper(carry[:size]), inf)
         return logical_not(surely(missed(bounds, o, d, lanes(limit))))
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
-        best, (doubt, hit, side, mirror) = carry[:PARTS], carry[PARTS:]
-        own_side, sided = _side(face, number, assumed, o, start, start_side)
+        best, (doubt, hit, side, mirror) = carry[:size], carry[size:]
+        own_side, sided = _side(face, number, part, o, start, start_side)
 
         def answer(side: Any) -> tuple[Any, Any, list[Any]]:
-            t, inside, outside = meet(face, number, assumed, o, d, begins, begin_side, lanes(side))
-            ahead = greater(t, 0.0)
-            return logical_and(surely(ahead), inside), logical_or(never(ahead), outside), parts_of([t], zero)
+            t, inside, outside = meet(face, number, part, o, d, begins, begin_side, lanes(side))
+            ahead, behind = part.greater(t, 0.0, logical_not(outside))
+            return logical_and(ahead, inside), logical_or(behind, outside), parts_of([t], zero, part.places)
 
-        all_, some, own = _from_sides(own_side, sided, answer)
+        all_, some, own = _from_sides(own_side, sided, part, answer)
         met = greater_equal(hit, 0.0)
         # Of two distances that are equal but for rounding the search has a rule; here it is not known.
-        gap, slack = own[0] - best[0], own[-1] + best[-1]
-        for a, b in zip(own[1:-1], best[1:-1], strict=True):
-            slack = slack + absolute(a - b)
-        slack = slack * (1.0 + TIE) + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
-        one, two = (
-            assumption(assumed, DISTANCE, shape=a, other=b) for a, b in ((number, hit), (hit, number))
-        )  # fmt: skip
-        far, near = logical_or(one[0], two[1]), logical_or(one[1], two[0])
-        nearer = logical_and(all_, logical_or(logical_not(met), logical_or(near, less(gap, -slack))))
-        nearer = logical_and(nearer, logical_not(far))
-        behind = logical_and(met, logical_or(far, logical_and(greater(gap, slack), logical_not(near))))
-        taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), less(gap, 0.0)))
+        gap = [b - a for a, b in zip(own, best, strict=True)]
+        gap[PARTS - 1] = own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
+        reach = _radius(gap)
+        near, far = greater(gap[0], reach), less(gap[0], -reach)
+        near, far = part.signs(gap, near, far, logical_and(some, met))
+        if face.convex:
+            pair = equal(hit, number + float(face.back))
+            near = logical_and(near, logical_not(pair)) if face.back < 0 else logical_or(near, pair)
+            far = logical_or(far, pair) if face.back < 0 else logical_and(far, logical_not(pair))
+        nearer = logical_and(all_, logical_or(logical_not(met), near))
+        behind = logical_and(met, far)
+        taken = logical_or(nearer, logical_and(logical_and(all_, logical_not(behind)), greater(gap[0], 0.0)))
         # What is not shown to lie behind: this face, or if it is taken though it may be behind, the one before.
         doubtful = logical_and(logical_and(some, logical_not(nearer)), logical_not(behind))
         where_ = where(sided, where(logical_and(taken, met), lower(best), lower(own)), -inf)
@@ -242,16 +341,16 @@ def first_hit(
             *(where(taken, a, b) for a, b in ((number, hit), (own_side, side), (reflects, mirror))),
         ]
 
-    carry = [zero] * PARTS + [zero + inf, zero - 1.0, zero + 1.0, zero]
+    carry = [zero] * size + [zero + inf, zero - 1.0, zero + 1.0, zero]
     found = scan_faces(setting, scene, box, visit, carry, alone=True)
-    best, (doubt, hit, side, mirror) = found[:PARTS], found[PARTS:]
+    best, (doubt, hit, side, mirror) = found[:size], found[size:]
     end = upper(best)
     known = where(greater_equal(hit, 0.0), end + 8.0 * TIE * absolute(end), 1e300)
-    return hit, side, forms(best)[0], mirror, less(known, doubt)
+    return hit, side, forms(best, part.places)[0], mirror, less(known, doubt)
 
 
 def meet(
-    face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, d: Any, start: Any, start_side: Any, side: Any,
+    face: Shape, number: Any, part: Part, o: Any, d: Any, start: Any, start_side: Any, side: Any,
     along: Any = None,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """The distance of the face of this number, met from a side, for rays that start on the face `start`, as a form; and
@@ -266,43 +365,18 @@ def meet(
     if along is not None and face.meets_itself:
         # The face that a point is on is met again, or not, as its kind says for rays that leave it.
         t = where(starts, length(o - along[0]) - face.intersect(o, d, start_side)[0], t)
-    every, none = [], []
-    for border, margin in enumerate(margins):
+    own = []
+    for margin in margins:
         margin = inside_from(face, o, d, starts, start_side, margin)
         if face.back:
             margin = where(equal(start, number + float(face.back)), -1.0, margin)
-        positive = greater(margin, 0.0)
-        plus, minus = assumption(assumed, INSIDE, shape=number, border=float(border) if len(margins) > 1 else -1.0)
-        every.append(logical_and(logical_or(surely(positive), plus), logical_not(minus)))
-        none.append(logical_and(logical_or(never(positive), minus), logical_not(plus)))
-    return t, reduce(logical_and, every), reduce(logical_or, none)
+        own.append(margin)
+    missed_ = reduce(logical_or, [never(greater(margin, 0.0)) for margin in own])
+    signs = [part.greater(margin, 0.0, logical_not(missed_)) for margin in own]
+    return t, reduce(logical_and, [yes for yes, _ in signs]), reduce(logical_or, [no for _, no in signs])
 
 
-def assumption(assumed: Sequence[Assumed], function: int, **names: Any) -> tuple[Any, Any]:
-    """Where it is assumed of a switching function that it is positive, and that it is negative, (n,)."""
-    plus: Any = np.full((1,), False)
-    minus: Any = np.full((1,), False)
-    for each in assumed:
-        mine = equal(each.function, float(function))
-        for name, value in names.items():
-            mine = logical_and(mine, equal(getattr(each, name), value))
-        plus = logical_or(plus, logical_and(mine, greater(each.sign, 0.0)))
-        minus = logical_or(minus, logical_and(mine, less(each.sign, 0.0)))
-    return plus, minus
-
-
-def _about(assumed: Sequence[Assumed], turn: Any = None, light: Any = -1.0) -> list[Assumed]:
-    """What is assumed of one ray: that after so many bounces, or that to the light of this number."""
-    found = []
-    for each in assumed:
-        mine = equal(each.light, light)
-        if turn is not None:
-            mine = logical_and(mine, equal(each.bounce, turn))
-        found.append(each._replace(function=where(mine, each.function, -1.0)))
-    return found
-
-
-def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]]:
+def _from_sides(side: Any, sided: Any, part: Part, answer: Any) -> tuple[Any, Any, list[Any]]:
     """Whether something is so for all points of a block, and whether it may be for some, and what is known of it, where
     the side of a face that they are on may be unknown: then both are looked at.
 
@@ -316,30 +390,27 @@ def _from_sides(side: Any, sided: Any, answer: Any) -> tuple[Any, Any, list[Any]
         both = where(sided, where(every, 1.0, 0.0), 0.0)
         return again, -side, zero, both, where(none, some, 1.0), *own
 
-    empty = [zero] * PARTS
+    empty = [zero] * part.size
     found = while_loop(2, turn, [equal(zero, 0.0), side, zero + 1.0, zero, zero, *empty])
     return greater(found[3], 0.5), greater(found[4], 0.5), found[5:]
 
 
-def _side(face: Shape, number: Any, assumed: Sequence[Assumed], o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
+def _side(face: Shape, number: Any, part: Part, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
     """The side of a face that the points o are on, and whether all of them are, (n,)."""
-    outer = greater_equal(face.side(o), -TOUCH * face.reach(o))
     starts = equal(start, number)
-    plus, minus = assumption(assumed, START, shape=number)
-    yes = logical_and(logical_or(surely(outer), plus), logical_not(minus))
-    no = logical_and(logical_or(never(outer), minus), logical_not(plus))
-    return where(starts, start_side, where(yes, 1.0, -1.0)), logical_or(starts, logical_or(yes, no))
+    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o), logical_not(starts))
+    return where(starts, start_side, where(outer, 1.0, -1.0)), logical_or(starts, logical_or(outer, inner))
 
 
-def _lit(setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], camera: Any, certain: Any,
-         words: Any, end: _End) -> list[Any]:  # fmt: skip
+def _lit(setting: SearchSetting, scene: SearchTables, part: Part, camera: Any, certain: Any, words: Any,
+         end: _End) -> list[Any]:  # fmt: skip
     """1 where it is known which lights are seen from the ends of paths, and the words of their bits, (n,)."""
     if not setting.lights:
         return [certain, *words]
     near = touching(camera, end.p)
 
     def visit(row: LightRow, certain: Any, *words: Any) -> Any:
-        branches = [_seen(setting, scene, kind, assumed, end, near) for kind in setting.lights]
+        branches = [_seen(setting, scene, kind, part, end, near) for kind in setting.lights]
         bit, known = choose(row.kind, branches, [row.light, row.number, row.bit, end.face, end.side])
         added = [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
         return [minimum(certain, known), *added]
@@ -347,9 +418,7 @@ def _lit(setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed]
     return scan(scene.lights, visit, [certain, *words])
 
 
-def _seen(
-    setting: SearchSetting, scene: SearchTables, kind: type[Light], assumed: Sequence[Assumed], end: _End, near: Any
-) -> Any:
+def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: Part, end: _End, near: Any) -> Any:
     """A branch: the bit of a light of this kind where all ends see it, else 0, and 1 where that is known."""
     p = end.p
 
@@ -358,53 +427,58 @@ def _seen(
         if kind.everywhere:
             return [bit + zero, zero + 1.0]
         source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
-        mine = _about(assumed, light=number)
         to_light, limit = shadow_ray(source, p)
-        to_light = as_forms(to_light, zero)
+        to_light = as_forms(to_light, zero, part.places)
         origin = source.origin()
         along = None
         if origin is not None:
             span = length(p - origin)
             # Towards the horizon t has no end, but the direction of p - origin has a limit.
-            parts = parts_of(end.t, zero)
+            parts = parts_of(end.t, zero, part.places)
             endless = greater(upper(parts), 2.0 * lower(parts))
             near_by, far_off = (
-                parts_of(each, zero) for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
+                parts_of(each, zero, part.places)
+                for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
             )
-            to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)])
+            to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)], part.places)
             along = origin, to_p.reshape(3, 1)
         dark = partly = zero
         if kind.bordered:
-            shines = greater(source.shines(p), 0.0)
-            plus, minus = assumption(mine, BORDER)
-            within = logical_and(logical_or(surely(shines), plus), logical_not(minus))
-            without = logical_and(logical_or(never(shines), minus), logical_not(plus))
+            within, without = part.greater(source.shines(p), 0.0, equal(zero, 0.0))
             dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
             return logical_not(logical_or(surely(missed(bounds, p, to_light, limit)), greater(blocked, 0.5)))
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
+            def from_light(side: Any) -> tuple[Any, Any, list[Any]]:
+                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side), along)
+                return both(inside, outside, (span - near, t), (t, TOUCH * span))
+
+            def from_surface(side: Any) -> tuple[Any, Any, list[Any]]:
+                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side))
+                return both(inside, outside, (t, near), (limit, t))
+
+            def both(inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
+                (after, before), (nearer, farther) = (part.greater(x, y, logical_not(outside)) for x, y in (one, two))
+                sure = logical_and(logical_and(inside, after), nearer)
+                return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
+
+            def again(sure: Any, some: Any) -> list[Any]:
+                every, any_, _ = _from_sides(*_side(face, number, part, p, start, start_side), part, from_surface)
+                return [where(every, 1.0, sure), where(any_, some, 0.0)]
+
             if along is None:
-                side, sided = _side(face, number, mine, p, start, start_side)
+                sure, some = again(zero, zero + 1.0)
             else:
                 side = where(greater_equal(face.side(along[0]), -TOUCH * face.reach(along[0])), 1.0, -1.0) + zero
-                sided = equal(zero, 0.0)
-
-            def answer(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side), along)
-                if along is None:
-                    after, before = greater(t, near), less(t, limit)
-                else:  # t from the light
-                    after, before = less(t, span - near), greater(t, TOUCH * span)
-                plus, minus = assumption(mine, DISTANCE, shape=number)  # of t - limit
-                nearer = logical_and(logical_or(surely(before), minus), logical_not(plus))
-                farther = logical_and(logical_or(never(before), plus), logical_not(minus))
-                sure = logical_and(logical_and(inside, surely(after)), nearer)
-                return sure, logical_or(logical_or(outside, never(after)), farther), [zero] * PARTS
-
-            sure, some, _ = _from_sides(side, sided, answer)
-            return [where(sure, 1.0, blocked), where(some, 1.0, may_be)]
+                every, any_, _ = _from_sides(side, equal(zero, 0.0), part, from_light)
+                sure, some = where(every, 1.0, 0.0), where(any_, 1.0, 0.0)
+                # What the one way cannot tell the other may: on the side of a flat face that the surface is on, its
+                # rays are known to leave it. Of a surface with two faces the other way meets the other one.
+                if part.edges and not face.back:
+                    sure, some = cond(less(sure, some), again, [sure, some])
+            return [maximum(sure, blocked), where(greater(some, 0.5), 1.0, may_be)]
 
         blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly], alone=True)
         known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
@@ -413,23 +487,24 @@ def _seen(
     return seen
 
 
-def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side: Any) -> Any:
+def normals(setting: SearchSetting, scene: SearchTables, part: Part, p: Any, hit: Any, side: Any) -> Any:
     """The unit normals, forms (3, 1), at points p of the faces that were hit."""
     zero = zero_like(hit)
     side = lanes(side)
 
     def box(bounds: Any, *n: Any) -> Any:
-        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero), lanes(zero))))
+        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero, part.places), lanes(zero))))
 
     def own(face: Shape, number: Any, owner: Any, reflects: Any, *n: Any) -> Any:
-        found = parts_of(face.normal_at(p, side), zero)
+        found = parts_of(face.normal_at(p, side), zero, part.places)
         return [where(equal(hit, number), new, old) for new, old in zip(found, n, strict=True)]
 
-    return forms(scan_faces(setting, scene, box, own, [zero] * (3 * PARTS))).reshape(3, 1)
+    found = scan_faces(setting, scene, box, own, [zero] * (3 * part.size))
+    return forms(found, part.places).reshape(3, 1)
 
 
 def _pieces(
-    setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], p: Any, hit: Any, side: Any
+    setting: SearchSetting, scene: SearchTables, part: Part, p: Any, hit: Any, side: Any
 ) -> tuple[list[Any], Any]:
     """The pieces (n,) of shapes at points p of the faces that were hit, and whether they are known; an empty list if
     there are no textures with edges."""
@@ -441,29 +516,28 @@ def _pieces(
     def visit(row: TiledRow, piece: Any, unknown: Any) -> list[Any]:
         def at(kind: type[Shape]) -> Any:
             def branch(shape: Any, *rest: Any) -> list[Any]:
-                return parts_of(np.ravel(coordinates_of(kind)(shape, p, from_side)), zero)
+                return parts_of(np.ravel(coordinates_of(kind)(shape, p, from_side)), zero, part.places)
 
             return branch
 
-        u, v = forms(choose(row.kind, [at(kind) for kind in setting.faces], [row.shape, zero]))[:, None]
+        parts = choose(row.kind, [at(kind) for kind in setting.faces], [row.shape, zero])
+        u, v = forms(parts, part.places)[:, None]
         own, open_ = zero, zero
         for number, tile in enumerate(row.tiles):
 
             def of(kind: Any, numbers: Any = tile.numbers) -> Any:
                 def branch(numbers: Any, zero: Any) -> list[Any]:
-                    return parts_of(np.ravel(kind.unpack(numbers).border(u, v)), zero)
+                    return parts_of(np.ravel(kind.unpack(numbers).border(u, v)), zero, part.places)
 
                 return branch
 
             def none(numbers: Any, zero: Any) -> list[Any]:
-                return [zero - 1.0, zero, zero, zero]
+                return parts_of([-1.0], zero, part.places)
 
-            border = forms(choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero]))
-            positive = greater(border, 0.0)
-            plus, minus = assumption(assumed, TILE, shape=row.number, other=float(number))
-            yes = logical_and(logical_or(surely(positive), plus), logical_not(minus))
+            border = choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero])
+            yes, no = part.greater(forms(border, part.places), 0.0, equal(hit, row.number))
             own = own + where(yes, 2.0**number, 0.0)
-            open_ = where(logical_or(yes, logical_or(never(positive), minus)), open_, 1.0)
+            open_ = where(logical_or(yes, no), open_, 1.0)
         mine = equal(hit, row.number)
         return [where(mine, own, piece), where(mine, open_, unknown)]
 

@@ -41,6 +41,7 @@ class Parabolic(Shape):
 
 class Outside(Parabolic):
     back = 1  # the other side of the wall is the next face: a ray that leaves this one does not meet that
+    convex = True
 
     def side(self, o: Any) -> Any:
         return 0.0 * o[0] + 1.0  # wherever a ray starts, it is this side that it meets here

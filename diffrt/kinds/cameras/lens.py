@@ -13,8 +13,10 @@ A pixel is at v, and its ray at u. With m = u / v the equation says
 
 whose root m(a, b) is an op with the derivatives of an implicit function, dm/da = -m^3 / (1 + 3 a m^2 + 5 b m^4) and
 dm/db the same with m^5. So rays and their derivatives are as exact as if the model gave u from v, and the coefficients
-are those that a calibration prints. The op has no bounds yet: with a `tolerance`, nothing is proved through a lens, and
-all of the image is counted as not proved.
+are those that a calibration prints.
+
+m falls as a grows and as b grows. So over a box of a and b it is between its values at two corners of the box, from
+which follow the ranges of its derivatives there, and bounds.
 """
 
 import math
@@ -23,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import op
+from diffrt.autograd.affine import falling
 
 STEPS = 12
 """Of Newton's method. Seven reach the last digit for lenses of photographs; these also do where dv/du is only 0.05."""
@@ -32,6 +35,9 @@ _MOST = 2.5
 
 _CLOSE = 1e-12
 """What the equation may leave at a root."""
+
+_ROUNDING = 64.0 * _CLOSE
+"""Of a root, relatively, where dv/du is not much less than `STEEPEST`."""
 
 STEEPEST = 0.05
 """The least dv/du of a lens: at 0 a lens would show the same direction twice."""
@@ -89,7 +95,7 @@ def _slope(power: int) -> Any:
 
 
 undistort = op(
-    "undistort", _root, (_slope(3), _slope(5)), code=_root_code,
+    "undistort", _root, (_slope(3), _slope(5)), code=_root_code, bounds=falling("undistort", _ROUNDING),
     latex=r"\operatorname{{undistort}}({}, {})",
     about="The root m of m (1 + a m^2 + b m^4) = 1: what a lens with radial distortion divides the distance from the "
     "principal point by; nan where there is none.",

@@ -54,6 +54,7 @@ class Outside(Pointed):
     """The wall as it is seen from outside."""
 
     back = 1
+    convex = True
     goes_around = (True, False)
 
     def side(self, o: Any) -> Any:

@@ -48,6 +48,7 @@ class Outside(Round):
     """The wall as it is seen from outside."""
 
     back = 1
+    convex = True
     goes_around = (True, False)
 
     def side(self, o: Any) -> Any:
