@@ -43,13 +43,16 @@ class Computed(np.ndarray[Any, np.dtype[np.float64]]):
     It behaves as any array. What is computed from it (`image - other`, `image.mean()`) and what is cut out of it
     (`image[:8]`) is a plain array, since a difference, a mean or a row need not be what the whole is.
 
-    report: what went into it, None if nobody said.
+    report: what went into it, None if nobody said. bound: how far its values can be from the exact ones, an array of
+    the same shape; None if that was not asked for.
     """
 
     report: "Report | None" = None
+    bound: NDArray[np.float64] | None = None
 
     def __array_finalize__(self, source: Any) -> None:
         self.report = getattr(source, "report", None)  # of a copy, and of another view
+        self.bound = getattr(source, "bound", None)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         if array is self:  # the target of `image *= 2` stays what it is
@@ -104,6 +107,8 @@ class Image(Computed):
         require_memory(self.nbytes * int(factor) ** 2, "the enlarged picture", "a smaller scale takes less")
         larger = Image(np.asarray(self).repeat(factor, 0).repeat(factor, 1))
         larger.report = self.report
+        if self.bound is not None:
+            larger.bound = self.bound.repeat(factor, 0).repeat(factor, 1)
         return larger
 
     def _repr_png_(self) -> bytes | None:
@@ -201,6 +206,26 @@ def diverging(values: ArrayLike, scale: float | None = None) -> tuple[Image, flo
     fading = 1 - np.abs(strength)
     red, blue = np.where(strength < 0, fading, 1.0), np.where(strength > 0, fading, 1.0)
     return Image(srgb_decode(np.stack([red, fading, blue], axis=-1))), scale
+
+
+DECADES = 4
+"""From black to white in a map of bounds."""
+
+
+def bound_map(bound: ArrayLike) -> tuple[Image, float, float]:
+    """A picture of the bounds of errors: even steps of the encoded grey are even factors.
+
+    bound: shape (height, width, 3), inf for none; of the channels the largest counts.
+    Returns the Image, of the same shape, magenta where there is no bound; and the bounds that are black, as are all
+    smaller ones, and white, the largest.
+    """
+    worst = _real_numbers(bound, "a bound").max(-1)
+    known = np.isfinite(worst)
+    most = float(worst[known].max(initial=0.0)) or 1.0
+    least = most * 10.0**-DECADES
+    grey = srgb_decode(np.log10(np.clip(np.where(known, worst, most), least, most) / least) / DECADES)
+    picture = np.where(known[..., None], grey[..., None], [1.0, 0.0, 1.0])
+    return Image(picture), least, most
 
 
 def _encoder(path: str | Path) -> Callable[[Image], bytes]:

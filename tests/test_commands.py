@@ -262,3 +262,23 @@ def test_a_folder_that_holds_such_files_is_left_as_it_is(run, tmp_path, name):
     assert [p.name for p in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
     code, said, complaints = run("new", tmp_path / name)
     assert (code, said, len(complaints)) == (2, "", 1)
+
+
+def test_render_bound_prints_what_is_proved_and_draws_it_beside_the_picture(run, tmp_path):
+    picture = tmp_path / "tiny.png"
+    code, said, complaints = run("render", TINY, "-o", picture, "--bound", "--scale", 3)
+    assert (code, complaints) == (0, [])
+    image = diffrt.render(SCENE, bound=True)
+    assert f"{image.bound.max():.2g}, and {image.bound.mean():.2g} in the mean" in said
+    drawn = tmp_path / "tiny.bound.png"
+    assert str(drawn) in said
+    grays = read_image(drawn)
+    assert grays.shape == (9, 12, 3)
+    worst = np.unravel_index(image.bound.max(-1).argmax(), (3, 4))
+    assert (grays[3 * worst[0], 3 * worst[1]] == 1.0).all()
+
+
+def test_a_bound_without_edges_is_refused_and_nothing_is_written(run, tmp_path):
+    code, said, complaints = run("render", TINY, "-o", tmp_path / "tiny.png", "--bound", "--edges", "ignore")
+    assert (code, said) == (2, "") and len(complaints) == 1 and "--edges exact" in complaints[0]
+    assert not list(tmp_path.iterdir())

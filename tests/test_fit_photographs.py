@@ -108,6 +108,44 @@ def test_a_lens_that_would_show_things_twice_is_no_step():
     assert found.values == pytest.approx([-0.3], abs=1e-8)
 
 
+def developed(image, vignetting, response):
+    """A photograph with darker corners, by a camera with another curve."""
+    height, width = image.shape[:2]
+    rows, columns = np.indices((height, width)) + 0.5
+    away = (columns - 0.5 * width) ** 2 + (rows - 0.5 * height) ** 2
+    return np.maximum(image * (1.0 - vignetting * away / (0.25 * (width**2 + height**2)))[..., None], 1e-6) ** response
+
+
+def test_darker_corners_and_the_curve_of_a_camera_are_recovered():
+    """Of the whole picture, also where a mask leaves little of it, and of a crop; views by one camera share them."""
+    free = {"ball.center": {"start": [-0.8, 0.9, 0.1]}, "lamp.intensity.r": {"start": 20.0}}
+    white = {"lamp.intensity.g": "lamp.intensity.r", "lamp.intensity.b": "lamp.intensity.r"}
+    target = developed(TARGET, 0.35, 1.15)
+    how = {"vignetting": True, "response": True}
+    mask = (COLUMNS < 36.0) & (ROWS > 14.0)
+    part = SCENE.replace(crop=(4, 12, 40, 32))
+    cut = target[12:44, 4:44]
+    dim = developed(np.asarray(diffrt.render(SCENE.replace({"lamp.intensity": 9.0}))), 0.35, 1.15)
+    both = diffrt.fit(SCENE, [target, dim], ["ball.center"], each=["lamp.intensity.r"], ties=white, **how)
+    for found in (
+        diffrt.fit(SCENE, target, free, ties=white, mask=mask, **how),
+        diffrt.fit(part, cut, free, ties=white, **how),
+        both,
+    ):
+        assert found.parameters["vignetting"] == pytest.approx(0.35, abs=1e-5)
+        assert found.parameters["response"] == pytest.approx(1.15, abs=1e-5)
+    assert both.parameters["view2.lamp.intensity.r"] == pytest.approx(9.0, rel=1e-5)
+
+
+def test_a_camera_of_its_own_has_corners_of_its_own():
+    side = SCENE.replace({"camera.position": [2.0, 2.0, 5.5]})
+    views = {"front": {"target": TARGET}, "side": {"target": TARGET, "camera": side}}
+    problem = make_problem(SCENE, views, ["ball.center"], vignetting=True)
+    assert problem.variables.components[-2:] == ("vignetting", "side.vignetting")
+    with pytest.raises(InputError, match=r"vignetting: found 0\.3, allowed: true or false"):
+        make_problem(SCENE, TARGET, FREE, vignetting=0.3)
+
+
 def test_pictures_show_the_part_that_counts():
     found = diffrt.fit(SCENE, TARGET, FREE, mask=DISK, levels=(), iterations=2)
     pictures, _ = pictures_of(found, 0)

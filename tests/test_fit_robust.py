@@ -7,8 +7,9 @@ import pytest
 
 import diffrt
 from diffrt.fitting import make_problem, search, solve
-from diffrt.fitting.residual import CURVED, curvature, robustify, slope
-from diffrt.kinds import DirectionalLight, Lambert, Perspective, Sphere
+from diffrt.fitting.residual import CURVED, curvature, difference, robustify, slope
+from diffrt.fitting.spread import sizes_of, spread_of_all
+from diffrt.kinds import BlinnPhong, DirectionalLight, Lambert, Perspective, Sphere
 
 BALL = diffrt.Scene(
     camera=Perspective(position=[0, 0, 5.0], target=[0, 0, 0], width=48, height=48, fov=28.0),
@@ -22,11 +23,12 @@ START = {
 NOISE = 0.005
 
 
-def photograph(seed, outliers=0.02, noise=NOISE):
+def photograph(seed, outliers=0.02, noise=NOISE, truth=BALL):
     """The ball with noise, and some pixels of another colour."""
     rng = np.random.default_rng(seed)
-    target = np.asarray(diffrt.render(BALL)) + noise * rng.normal(size=(48, 48, 3))
-    wrong = rng.random((48, 48)) < outliers
+    target = np.asarray(diffrt.render(truth))
+    target = target + noise * rng.normal(size=target.shape)
+    wrong = rng.random(target.shape[:2]) < outliers
     target[wrong] = rng.uniform(0.0, 1.5, (wrong.sum(), 3))
     return target
 
@@ -47,6 +49,7 @@ def test_rows_have_the_second_derivative_of_the_loss(loss):
     d, scale, h = np.array([-0.3, -0.04, 0.01, 0.03, 0.055, 0.09]), 0.05, 1e-5
     off = robustify(loss, scale, d)
     t, q = slope(loss, scale, off), curvature(loss, scale, off)
+    assert difference(loss, scale, off) == pytest.approx(d, rel=1e-12)
     half = [0.5 * robustify(loss, scale, d + move) ** 2 for move in (-h, 0.0, h)]
     assert off * t == pytest.approx((half[2] - half[0]) / (2 * h), rel=1e-5)
     second = (half[2] - 2.0 * half[1] + half[0]) / h**2
@@ -63,6 +66,56 @@ def test_a_robust_fit_ends_soon_and_finds_its_own_scale():
         assert robust.state == "converged" and far_off(robust) < 0.3 * far_off(squared)
         errors = np.abs(robust.values - BALL.pack(robust.components))[:6] / robust.uncertainty.stderr[:6]
         assert errors.max() < 4.0
+
+
+def test_the_spread_of_all_views_is_that_of_their_differences_together():
+    rng = np.random.default_rng(2)
+    views = [size * rng.normal(size=count) for size, count in ((1.0, 9000), (3.0, 4001), (0.2, 2000))]
+    views[0][::3] = 0.0
+    both = np.concatenate(views)
+    assert spread_of_all([sizes_of(v) for v in views]) == pytest.approx(
+        np.median(np.abs(both[both != 0.0])) / 0.6745, rel=0.01
+    )
+    assert spread_of_all([sizes_of(views[2])]) == pytest.approx(np.median(np.abs(views[2])) / 0.6745)
+    assert spread_of_all([sizes_of(np.zeros(3))]) == 0.0
+
+
+def test_a_robust_fit_that_was_cut_off_or_is_folded_elsewhere_ends_at_the_same_bits(tmp_path):
+    """Its scale follows the differences, from one evaluation to the next."""
+    small, steps = BALL.replace(width=24, height=24), []
+    targets = [photograph(seed, truth=small) for seed in (11, 12)]
+    how = {"levels": (), "loss": "huber"}
+    free = {"ball.center.x": {"start": 0.0}, "ball.radius": {"start": 1.05}, "ball.material.albedo": {"start": 0.5}}
+    whole = diffrt.fit(small, targets, free, **how)
+    cut = diffrt.fit(
+        small, targets, free, **how, folder=tmp_path / "out", progress=steps.append, stop=lambda: len(steps) == 3
+    )
+    assert cut.state == "interrupted" and cut.settings.scale > 1.05 * whole.settings.scale
+    resumed = diffrt.fit(small, targets, free, **how, folder=tmp_path / "out", resume=True)
+    with ThreadPoolExecutor(1) as executor:
+        elsewhere = diffrt.fit(small, targets, free, **how, executor=executor)
+    for other in (resumed, elsewhere):
+        assert np.array_equal(other.values, whole.values) and other.settings.scale == whole.settings.scale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("material", ["matte", "glossy"])
+def test_robust_fits_take_at_most_twice_the_evaluations_of_squared(material):
+    """Balls of all colours under lights from everywhere in front."""
+    for number in range(5):
+        rng = np.random.default_rng([13, number])
+        x, y = rng.uniform(-0.6, 0.6, 2)
+        matter = Lambert(albedo=rng.uniform(0.3, 0.8, 3))
+        start = {**START, "sun.direction": {"start": [x + 0.2, y - 0.3, -1.0]}}
+        if material == "glossy":
+            matter = BlinnPhong(rng.uniform(0.3, 0.7, 3), rng.uniform(0.1, 0.4), rng.uniform(20.0, 100.0))
+            start |= {"ball.material.specular": {"start": 0.2}, "ball.material.shininess": {"start": 40.0}}
+        truth = BALL.replace({"ball.material": matter, "sun.direction": [x, y, -1.0]})
+        target = photograph([14, number], truth=truth)
+        squared, *robust = (diffrt.fit(truth, target, start, loss=loss) for loss in ("squared", "huber", "soft_l1"))
+        for found in robust:
+            assert at_the_finest(found) <= 2 * at_the_finest(squared), number
+            assert found.settings.scale == pytest.approx(search.TUNED * NOISE, rel=0.1)
 
 
 @pytest.mark.slow

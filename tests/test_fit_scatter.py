@@ -86,6 +86,28 @@ def test_independent_residuals_are_told_from_others():
     assert 3.0 < smooth.length < 6.0 and smooth.patches < 0.2 * left[0].counted.sum()
 
 
+def test_what_is_smooth_over_the_whole_image_goes_on_beyond_what_is_measured():
+    """A fit takes most of it away. A spot in one place is no sign of it, and noise is none."""
+    rng = np.random.default_rng(8)
+    across = np.linspace(-1.0, 1.0, 48)
+    x, y = np.meshgrid(across, across)
+    ball = (x**2 + y**2 < 0.9).astype(float)[..., None].repeat(3, 2)
+    columns = np.stack([x, y, np.ones_like(x)], -1)[:, :, None].repeat(3, 2) * ball[..., None]
+    bread = columns.reshape(-1, 3).T @ columns.reshape(-1, 3)
+
+    def largest(shape):
+        off = (shape[..., None] + 0.002 * rng.normal(size=(48, 48, 3))) * ball
+        pull = columns.reshape(-1, 3).T @ off.ravel()
+        left = off - (columns @ np.linalg.solve(bread, pull)) * ball
+        found = scatter.scatter([Field(left, columns, ball, np.arange(3))], np.linalg.inv(bread), bread)
+        return [found.shares[level, "view"] for level in range(4, 7)]
+
+    smooth = largest(0.1 * (x**2 - 0.5 * x * y + y**2))
+    assert smooth[0] > 0.0 and smooth[1] == smooth[2] == smooth[0]
+    assert largest(0.3 * np.exp(-60.0 * ((x - 0.2) ** 2 + y**2)))[1:] == [0.0, 0.0]
+    assert largest(0.0 * x)[1:] == [0.0, 0.0]
+
+
 def test_what_all_views_share_does_not_become_less_with_more_of_them():
     """Nine photographs with the same pattern say no more of a shared number than one."""
     rng = np.random.default_rng(2)

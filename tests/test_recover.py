@@ -10,7 +10,8 @@ from PIL import Image as pillow
 
 import diffrt
 from diffrt.files import read_toml
-from diffrt.fitting import read_problem
+from diffrt.fitting import read_problem, search, solve
+from diffrt.fitting.search import Search
 from diffrt.photograph import read_photograph
 from diffrt.scene import load_scene
 
@@ -90,6 +91,10 @@ def test_what_cannot_be_determined_is_reported(tmp_path):
         assert told in found.warnings
     assert np.isinf(found.stderr["lamp.intensity.r"]) and np.isfinite(found.stderr["lamp.position.y"])
     assert found.parameters["lamp.position.y"] == pytest.approx(4.0, abs=0.03)
+    # Steps do not wander where the image stays the same: the gray floor remains gray.
+    assert found.evaluations <= 12
+    floor = [found.parameters[f"floor.material.albedo.{c}"] for c in "rgb"]
+    assert floor == pytest.approx([floor[0]] * 3, rel=0.02)
 
 
 def test_the_start_without_overlap_is_lost_without_coarse_levels(tmp_path):
@@ -141,6 +146,22 @@ def test_a_ball_tells_the_lights_of_its_photographs(surface, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("wrong", [{"vignetting": 0.3}, {"gamma": 1.9}])
+def test_darker_corners_and_a_wrong_curve_are_found_with_the_lights(wrong, tmp_path):
+    ball, radius = (1.6, -1.1, 0.0), 23.4
+    truth = simulation.simulate(
+        tmp_path, 6, seed=5, material=simulation.MATTE, side=64, ball=ball, radius=radius, **wrong
+    )
+    photographs = stereo.read(f"{tmp_path}/*.png")
+    plain, found = (
+        stereo.fit(photographs, "matte", 12.0, vignetting=free, response=free) for free in (False, True)
+    )  # fmt: skip
+    off = [degrees_off(stereo.lights_of(f, list(truth)), truth).mean() for f in (plain, found)]
+    assert off[1] < 0.4 and off[1] < 0.25 * off[0]
+    assert found.parameters["vignetting"] == pytest.approx(wrong.get("vignetting", 0.0), abs=0.03)
+
+
+@pytest.mark.slow
 def test_a_chrome_ball_tells_where_lamps_are(tmp_path):
     truth = mirror.simulate(tmp_path, 3, seed=2)
     found = mirror.fit(stereo.read(f"{tmp_path}/*.png"), mirror.FOV)
@@ -169,3 +190,29 @@ def test_the_script_reads_photographs_of_ones_own(tmp_path):
     assert "lights are off by 0.000 degrees in the mean" in ran.stdout
     ran = subprocess.run([*script, "fit", str(tmp_path / "*.jpg")], capture_output=True, text=True)
     assert ran.returncode == 1 and ran.stderr.strip().endswith("matches no file")
+
+
+def told_and_true(problem, monkeypatch):
+    """Of each evaluation from the third on the time left that was told, and that it was, by a clock that goes on by
+    the work of an evaluation."""
+    now = [0.0]
+    folded = Search._folded
+
+    def timed(self, *given):
+        now[0] += self._work(self.level)
+        return folded(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search, "perf_counter", lambda: now[0])
+        patch.setattr(Search, "_folded", timed)
+        history = solve(problem).history
+    return [(step.left, now[0] - step.seconds) for step in history[2:-1]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "texture"] + ["../still_life"])
+def test_the_time_left_is_right_within_a_factor_of_two(name, monkeypatch):
+    both = told_and_true(read_problem(FOLDER / name / "fit.toml"), monkeypatch)
+    assert len(both) > 2
+    for told, true in both:
+        assert 0.5 <= told / true <= 2.0, name

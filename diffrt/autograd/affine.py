@@ -219,7 +219,12 @@ def _number(x: Any) -> Any:
 
 
 def _call(name: str, *x: Any) -> Any:
-    found = apply(TABLE[name], x)
+    # On the components of many boxes at once most of the time would go into `apply`.
+    plain = [type(part) is np.ndarray and part.dtype.char != "O" for part in x]
+    if any(plain) and all(p or type(part) is float for p, part in zip(plain, x, strict=True)):
+        found = TABLE[name].forward(*x)
+    else:
+        found = apply(TABLE[name], x)
     return found.item() if isinstance(found, np.ndarray) and not found.ndim else found
 
 
@@ -298,6 +303,8 @@ def negative(x: Form) -> Form:
 
 def multiply(x: Any, y: Any) -> Form:
     """x y. Of the product of the linear parts, u_i^2 is between 0 and 1: half of it goes to the centre."""
+    if x is y:
+        return _square(x)
     for known, other in ((x, y), (y, x)):
         if not isinstance(known, Form):
             known = _number(known)
@@ -313,6 +320,16 @@ def multiply(x: Any, y: Any) -> Form:
             error = error + _abs(a * y.slopes[j] + x.slopes[j] * y.slopes[i])
     error = error + _abs(x.centre) * y.error + _abs(y.centre) * x.error
     return _rounded(Form(centre, slopes, error), size)
+
+
+def _square(x: Form) -> Form:
+    """x^2: a product, and where that may be less than zero, what is between the squares of the ends."""
+    found, radius = multiply(x, x.like(x.parts())), x.radius
+    most, least = _abs(x.centre) + radius, _call("maximum", _abs(x.centre) - radius, 0.0)
+    half = 0.5 * (most * most - least * least) * (1.0 + ROUNDING) + ROUNDING * (most * most) + TINY
+    box = Form(0.5 * (most * most + least * least), [0.0] * len(x.slopes), half)
+    dips = _and(_call("less", found.centre, found.radius), _call("less", most, inf))
+    return _selected(dips, box, found)
 
 
 def divide(x: Any, y: Any) -> Form:

@@ -51,9 +51,11 @@ class Crew:
     _name: str = field(default_factory=lambda: uuid4().hex)
     _holder: dict[int, int] = field(default_factory=dict)
 
-    def folds(self, level: Level, settings: Settings, u: Array) -> Iterator[Fold]:
-        """Every view at a level, folded at u (k,), in their order."""
-        return self._each(_folded, lambda view: (level, settings, u[self._at(view)]))
+    def folds(
+        self, level: Level, settings: Settings, u: Array, scales: tuple[float, float] | None = None
+    ) -> Iterator[Fold]:
+        """Every view at a level, folded at u (k,), in their order. scales: as `Objective.triangle`."""
+        return self._each(_folded, lambda view: (level, settings, scales, u[self._at(view)]))
 
     def fields(self, settings: Settings, u: Array) -> tuple[tuple[Field, ...], int]:
         """What each view leaves behind at u (k,), as `Objective.fields`."""
@@ -115,10 +117,13 @@ class Crew:
         return next(mine, next(new, next(iter(left))))
 
 
-def _folded(key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, u: Array) -> Fold | None:
+def _folded(
+    key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, scales: tuple[float, float] | None,
+    u: Array,
+) -> Fold | None:  # fmt: skip
     """A view folded by a worker; None if it does not have it."""
     part = _part(key, data, level, settings, np.arange(len(u)))
-    return part.fold(u) if part else None
+    return part.fold(u, scales) if part else None
 
 
 def _left_behind(

@@ -31,6 +31,8 @@ def fit(
     encoding: Encoding | None = None,
     exposure: bool = False,
     white_balance: bool = False,
+    vignetting: bool = False,
+    response: bool = False,
     cells: int = Settings.cells,
     method: Method = Settings.method,
     loss: Loss = Settings.loss,
@@ -59,7 +61,7 @@ def fit(
     target: an image (height, width, 3) of linear RGB, the path of one, or several views: a list of such targets, or a
     mapping from the name of each view to a mapping with `target` and, optional, `camera` (a scene whose camera it is),
     `lights` (the names of those that shine in this view), `values` (of parameters that this view has its own of),
-    `mask`, `exposure` and `white_balance`.
+    `mask`, `exposure`, `white_balance`, `vignetting` and `response`.
     free: names of parameters or patterns such as "ball.*"; or for each a mapping with `start`, `lower`, `upper` (a
     number, or one for each component) and `positive`, all optional.
     each: the same of parameters that every view has its own values of: of "sun.direction" the fit finds
@@ -69,6 +71,9 @@ def fit(
     mask: (height, width), True where a pixel counts, or the path of an image that is white there.
     encoding: "srgb" or "linear", of files.
     exposure, white_balance: whether factors of the image, and of its red and blue, are free.
+    vignetting, response: whether two numbers of the camera are, which all views by it share: by what part the corners
+    of the picture are darker, as 1 - vignetting d^2 at d half diagonals from the middle, and the exponent of linear
+    values, if the camera's curve is not that of the encoding.
 
     How it searches:
     cells: per pixel side, as for `render`.
@@ -98,7 +103,8 @@ def fit(
     }  # fmt: skip
     if isinstance(scene, str | Path):
         scene = load_scene(scene)
-    shot: dict[str, Any] = {"mask": mask, "exposure": exposure, "white_balance": white_balance}
+    shot: dict[str, Any] = {"mask": mask, "exposure": exposure, "white_balance": white_balance,
+                            "vignetting": vignetting, "response": response}  # fmt: skip
     shot |= _read(shot, encoding)
     views: Any = target
     if is_several(views):

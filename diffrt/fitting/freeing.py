@@ -25,6 +25,9 @@ _KEYS = ("start", "lower", "upper", "positive")
 _GAINS = ("exposure", "white_balance")
 """Parameters of a view that are not of its scene."""
 
+_OF_CAMERA = {"vignetting": (0.0, -1.0, 0.95), "response": (1.0, 0.2, 5.0)}
+"""The same of all views by one camera: where they start, and between what they stay."""
+
 MOST_NAMES = 256
 """Names and patterns of free parameters, and ties, that a fit may have."""
 
@@ -142,6 +145,10 @@ def known_parameters(scene: Scene, views: Sequence[View], named: Collection[str]
             names = tuple(f"{path}.{letter}" for letter in letters) or (path,)
             shape = (len(letters),) if letters else ()
             found[path] = Known(path, names, shape, np.ones(len(names)), 1e-9, np.inf, view=view.name)
+        for of_camera, (start, least, most) in _OF_CAMERA.items():
+            path = view.path_of_camera(of_camera)
+            own_view = view.name if view.own_camera else ""
+            found[path] = Known(path, (path,), (), np.array([start]), least, most, view=own_view)
     return found
 
 
@@ -226,7 +233,7 @@ def choose_free(
 
 def _matters(path: str) -> bool:
     """Whether a pattern may free it: the gain of a view is free only by its own name."""
-    return path.rpartition(".")[2] not in _GAINS
+    return path.rpartition(".")[2] not in (*_GAINS, *_OF_CAMERA)
 
 
 def _numbers(value: Any) -> Vector | None:

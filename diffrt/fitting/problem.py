@@ -24,7 +24,8 @@ from diffrt.photograph import Photograph
 from diffrt.scene import Scene
 from diffrt.scene.scene import each_of, expect_scene
 
-_VIEW_KEYS = ("target", "camera", "lights", "values", "mask", "exposure", "white_balance")
+_DEVELOPED = ("exposure", "white_balance", "vignetting", "response")
+_VIEW_KEYS = ("target", "camera", "lights", "values", "mask", *_DEVELOPED)
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
@@ -72,6 +73,8 @@ def make_problem(
     mask: Any = None,
     exposure: bool = False,
     white_balance: bool = False,
+    vignetting: bool = False,
+    response: bool = False,
     each: str | Iterable[str] | Mapping[str, Mapping[str, Any]] = (),
     values: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -81,12 +84,14 @@ def make_problem(
     target: an image (height, width, 3) of linear RGB, a Photograph, or several: a mapping from the name of a view to a
     mapping with `target` and, all optional, `camera` (a scene whose camera it is), `lights` (the names of those that
     shine in this view, all if not given), `values` (of parameters that this view has its own of, by path), `mask`,
-    `exposure` and `white_balance`; or a list of such mappings, or of targets, which are then view1, view2 and so on.
+    `exposure`, `white_balance`, `vignetting` and `response`; or a list of such mappings, or of targets, which are then
+    view1, view2 and so on.
     free: names of parameters or patterns such as "ball.*", or for each a mapping with `start`, `lower`, `upper`, each a
     number or one for each component, and `positive`, all optional. each: the same of parameters that every view has its
     own values of. ties: for the name of a parameter, that of the free one that it is equal to. values: of parameters of
     several views by path, a row for each view; known, or where `each` has them, the start. mask: (height, width), True
-    where a pixel counts. exposure, white_balance: whether they are free. settings: as for `Settings`.
+    where a pixel counts. exposure, white_balance: whether they are free. vignetting, response: the same, of the camera
+    of each view. settings: as for `Settings`.
     Raises InputError with one line per mistake.
     """
     expect_scene(scene, "fit")
@@ -97,7 +102,8 @@ def make_problem(
         chosen = Settings(**{key: value for key, value in settings.items() if key in SETTINGS})
     except InputError as fault:
         problems += fault.problems
-    alone = {"target": target, "mask": mask, "exposure": exposure, "white_balance": white_balance}
+    alone = {"target": target, "mask": mask, "exposure": exposure, "white_balance": white_balance,
+             "vignetting": vignetting, "response": response}  # fmt: skip
     views: list[View] = []
     gains: dict[str, Mapping[str, Any]] = {}
     shots: Mapping[str, Any] = {"": alone}
@@ -116,6 +122,7 @@ def make_problem(
             continue
         views.append(view)
         gains |= {view.path(gain): {} for gain in ("exposure", "white_balance") if given.get(gain)}
+        gains |= {view.path_of_camera(own): {} for own in ("vignetting", "response") if given.get(own)}
     if not shots:
         problems.append("views: found none, needed: at least one")
     wanted, every = _wanted("free", free), _wanted("each", each)
@@ -250,7 +257,7 @@ def _view(name: Any, scene: Scene, given: Any, known: Mapping[str, Any]) -> View
         raise InputError(f"{where}target: found {found[1]} x {found[0]} pixels, {needed}{hint}")
     if not (np.abs(photograph.image) <= BRIGHTEST).all():
         raise InputError(f"{where}target: holds values over {BRIGHTEST:g}, the most that can be squared and added up")
-    for key in ("exposure", "white_balance"):
+    for key in _DEVELOPED:
         if not isinstance(given.get(key, False), bool | np.bool_):
             raise InputError(f"{where}{key}: found {shown(given[key])}, allowed: true or false")
     mask = given.get("mask")

@@ -14,6 +14,8 @@ All of the rest is optional:
     fov = "exif"                   # of the camera: from the focal length that the photograph says
     exposure = true                # free: a factor of the image
     white_balance = true           # free: factors of red and blue
+    vignetting = true              # free, of the camera: how much darker the corners of the picture are
+    response = true                # free, of the camera: the exponent of its curve, if that is not the encoding's
     cells = 1                      # and the other settings: method, loss, scale, space, iterations, levels, starts,
                                    # refine, seed, noise
 
@@ -62,7 +64,8 @@ from diffrt.photograph import BITS, ENCODINGS, Photograph, read_mask, read_photo
 from diffrt.scene import Scene, load_scene
 from diffrt.scene.checking import check_camera
 
-_SHOT = ("target", "encoding", "bits", "mask", "fov", "exposure", "white_balance")
+_DEVELOPED = ("exposure", "white_balance", "vignetting", "response")
+_SHOT = ("target", "encoding", "bits", "mask", "fov", *_DEVELOPED)
 _KEYS = ("scene", "free", "each", "values", "ties", "views", *_SHOT, *SETTINGS)
 _VIEW_KEYS = (*_SHOT, "camera", "lights", "values")
 
@@ -139,7 +142,7 @@ def is_pattern_of_files(target: Any, folder: Path) -> bool:
 def read_views(data: Mapping[str, Any], folder: Path, scene: Scene) -> tuple[dict[str, Any], list[Path]]:
     """The views of a list or pattern of files, by name, and the files.
 
-    data: the target, and what holds for all: encoding, mask, exposure, white_balance. Raises InputError as
+    data: the target, and what holds for all: encoding, mask, exposure and the like. Raises InputError as
     `named_views` and `read_photograph`, and for a pattern that matches nothing.
     """
     files = _matching("target", data["target"], folder)
@@ -199,8 +202,7 @@ def _shot(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A photograph with its mask, and what of it is free."""
     target: Photograph = read_photograph(folder / table["target"], table.get("encoding"), bits=table.get("bits"))
     mask = read_mask(folder / table["mask"]) if "mask" in table else None
-    return {"target": target, "mask": mask, "exposure": table.get("exposure", False),
-            "white_balance": table.get("white_balance", False)}  # fmt: skip
+    return {"target": target, "mask": mask, **{key: table.get(key, False) for key in _DEVELOPED}}
 
 
 def _view(name: str, view: Mapping[str, Any], folder: Path, scene: Scene) -> dict[str, Any]:
@@ -223,7 +225,7 @@ def _shot_problems(where: str, table: Mapping[str, Any]) -> list[str]:
         problems.append(f"{where}bits: {_found(table, 'bits')}; allowed: a whole number from {BITS[0]} to {BITS[-1]}")
     if table.get("fov", "exif") != "exif":
         problems.append(f'{where}fov: {_found(table, "fov")}; allowed: "exif"; degrees belong into the camera')
-    for key in ("exposure", "white_balance"):
+    for key in _DEVELOPED:
         if not isinstance(table.get(key, False), bool):
             problems.append(f"{where}{key}: {_found(table, key)}; allowed: true or false")
     return problems

@@ -1,9 +1,10 @@
 """The residual of a fit: what the image is off by, written once in the arithmetic of the autograd core.
 
-    residual = blur(used * robustify(bound(encode(gain * image) - target)))
+    residual = blur(used * robustify(bound(encode(developed(image)) - target)))
 
-encode is the sRGB curve if the fit compares encoded values. bound takes a clipped pixel for what it is: where the
-target is at its lowest level, an image below is not off at all; likewise above the highest. blur is that of the level.
+developed is what the camera makes of light: exposure, vignetting and the like. encode is the sRGB curve if the fit
+compares encoded values. bound takes a clipped pixel for what it is: where the target is at its lowest level, an image
+below is not off at all; likewise above the highest. blur is that of the level.
 The loss is the sum of the squares. robustify makes it a robust one: with z = (d / scale)^2, the square of what it makes
 of a difference d is scale^2 rho(z), and
 
@@ -35,13 +36,18 @@ from diffrt.compiler import choose_engine
 from diffrt.errors import InputError
 from diffrt.fitting.level import Level, gaussian, mean_of_blocks
 from diffrt.fitting.settings import Settings
+from diffrt.fitting.spread import sizes_of, spread_of_all
 from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
+from diffrt.tracer.renderer import TOLERANCE, render_part
 from diffrt.tracer.renderer import Settings as Sampling
-from diffrt.tracer.renderer import render_part
 from diffrt.tracer.window import Part
 
 Array = NDArray[np.float64]
+
+
+COARSE = 4.0 * TOLERANCE
+"""What may be wrong in the cells of blurred levels, which only lead the way."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,15 @@ class Sight:
     def image(
         self, values: Mapping[str, Any], rows: tuple[int, int] | None = None, pixels: NDArray[np.bool_] | None = None
     ) -> Any:
-        """The image with the view's gain, in the space of the fit: rows of (height, width, 3). pixels: which are
+        """The image as the camera develops it, in the space of the fit: rows of (height, width, 3). pixels: which are
         needed, (height, width); all if None."""
         part = Part(self.factor, rows, pixels)
-        image: Any = render_part(self.view.placed(values), part, Sampling(self.settings.cells), choose_engine())
+        sampling = Sampling(self.settings.cells, tolerance=TOLERANCE if self.blur is None else COARSE)
+        image: Any = render_part(self.view.placed(values), part, sampling, choose_engine())
         if not isinstance(image, Var):
             image = np.asarray(image)
-        gain = self.view.gain(values)
-        if gain is not None:
-            image = image * gain
+        away = self.view.away(self.factor)
+        image = self.view.developed(image, values, away if rows is None else away[slice(*rows)])
         return encode(image) if self.settings.space == "srgb" else image
 
     def off(self, values: Mapping[str, Any], rows: tuple[int, int] | None = None) -> Any:
@@ -108,6 +114,14 @@ class Sight:
             return rows
         t = slope(self.settings.loss, self.scale, rows[..., -1:])
         return np.concatenate([rows[..., :-1] / t, rows[..., -1:] * t], -1)
+
+    def differences(self, off: Array) -> Array:
+        """What the loss made residuals of."""
+        return difference(self.settings.loss, self.scale, off)
+
+    def scaled(self, scale: float) -> "Sight":
+        """With another scale of the loss."""
+        return replace(self, settings=replace(self.settings, scale=scale))
 
     @property
     def sum_of_squares(self) -> Array:
@@ -165,22 +179,26 @@ def slope(loss: str, scale: float, off: Array) -> Array:
     return np.asarray(np.sqrt(0.5 * (w + 1.0)) / w)
 
 
-def spread_of(sights: tuple[Sight, ...], values: Mapping[str, Any]) -> float:
-    """The standard deviation that most differences suggest: 1.48 times the median of their sizes (Rousseeuw and Croux,
-    Alternatives to the median absolute deviation, 1993).
+def difference(loss: str, scale: float, off: Array) -> Array:
+    """The inverse of `robustify`: differences of any shape."""
+    if loss == "huber":
+        far = np.abs(off) > scale
+        return np.where(far, 0.5 * np.sign(off) * scale * ((off / scale) ** 2 + 1.0), off)
+    if loss == "soft_l1":
+        return np.asarray(off * np.sqrt(1.0 + 0.25 * (off / scale) ** 2))
+    return off
 
-    Those that are zero, as of a black background, say nothing. It is 0 if all are, infinite if there is no scene.
-    """
+
+def spread_of(sights: tuple[Sight, ...], values: Mapping[str, Any]) -> float:
+    """The standard deviation that most differences suggest, infinite if there is no scene."""
     found = []
     for sight in sights:
         plain = replace(sight, settings=replace(sight.settings, loss="squared"))
         try:
-            off = np.abs(np.asarray(plain.off(values)))
+            found.append(sizes_of(np.asarray(plain.off(values))))
         except InputError:
             return np.inf
-        found.append(off[off > 0.0])
-    sizes = np.concatenate(found)
-    return float(np.median(sizes)) / 0.6745 if len(sizes) else 0.0
+    return spread_of_all(found)
 
 
 def encode(linear: Any) -> Any:

@@ -15,7 +15,12 @@ J^T, C = (J^T J)^-1, and most of what is smooth. So what they are expected to be
     q_c' = sum over c of E_c'c a_c,    E_c'c = |B_c'^T D M D B_c|^2
 
 which is solved for a >= 0 (Rao, Estimation of variance and covariance components - MINQUE theory, 1971). Independent
-residuals of equal size make it the textbook's |e|^2 / (m - k). The covariance of the numbers is then C S C with S = sum
+residuals of equal size make it the textbook's |e|^2 / (m - k).
+
+What is as smooth as the object itself, such as the darker corners of a photograph, a fit takes for its own numbers, and
+next to nothing of it is left to measure. But misfits that are smooth do not end at half of an object: where much of the
+sums over the largest patches that are measured is of a_c of their own, still larger ones are taken to have as much; not
+if all of it is in one place, such as a highlight. The covariance of the numbers is then C S C with S = sum
 of a_c X_c^T X_c and X_c = B_c^T D J (White, A heteroskedasticity-consistent covariance matrix estimator, 1980; Conley,
 GMM estimation with cross sectional dependence, 1999).
 """
@@ -37,6 +42,16 @@ FAINT = 1e-3
 
 HELD = 1 << 21
 """Numbers of a Jacobian that are held of a view. Of larger ones the means of blocks of pixels are."""
+
+LARGER = 2
+"""Sizes of patches beyond those that are measured, whose largest is half of what is seen."""
+
+SURE, MUCH = 2.0, 0.4
+"""A variance is that of a smooth misfit if it makes up so many times what the sum of squares over its patches is
+uncertain by, and so large a part of that."""
+
+SPREAD = 2.0
+"""It is in more than one place if patches twice as wide hold so many times as many residuals together: up to four."""
 
 ROUNDS = 4
 """Of solving for the variances, with the weights that the last ones suggest."""
@@ -67,7 +82,8 @@ class Scatter:
 
     meat: S, (k, k). variance: of one of them. length: over how many pixels they are smooth, 1 if they are independent.
     patches: how many independent ones would say as much as they do. alone: the part of the variance that is of
-    single pixels. shares: a_c, by the level of its patches and the way that they are shared, of residuals over `mean`.
+    single pixels. shares: a_c, by the level of its patches and the way that they are shared, of residuals over `mean`,
+    those among them that are not measured.
     """
 
     meat: Array
@@ -92,12 +108,17 @@ def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int
         return Scatter(np.zeros((size, size)), 0.0, 1.0, weight, 1.0)
     fields = _aligned(fields, block)
     tallest = max(max(f.counted.shape[:2]) for f in fields)
-    levels = max(int(np.log2(tallest)), 1)
+    measured = max(int(np.log2(tallest)), 1)
+    levels = measured + LARGER
     views = [_weighted(f, mean, levels) for f in fields]
     totals = _totals(views, size, levels)
     parts = _components(views, totals, size)
-    expected, found = _moments(parts, views, totals, covariance)
-    share = _solved(expected, found, np.array([part.count for part in parts]))
+    known = [part for part in parts if part.level < measured]
+    expected, found = _moments(known, views, totals, covariance)
+    count = np.array([part.count for part in known])
+    own = _solved(expected, found, count)
+    sure = own * np.diag(expected) > found * np.maximum(SURE * np.sqrt(2.0 / count), MUCH)
+    share = _with_larger(own, sure, parts)
     meat = sum((a * part.gram[:-1, :-1] for a, part in zip(share, parts, strict=True)), np.zeros((size, size)))
     if block > 1:
         # What varies within a block is lost in its mean, and noise of single pixels pulls at it too.
@@ -107,14 +128,14 @@ def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int
             held[np.ix_(f.at, f.at)] += columns.T @ columns
         meat += share[0] * (bread - held)
     sides = np.array([part.side for part in parts], float)
-    total = max(float(share.sum()), 1e-300)
-    smooth = share * (sides > 1.0)
-    length = float((smooth @ sides) / smooth.sum()) if smooth.sum() > 1e-3 * total else 1.0
+    total = max(float(own.sum()), 1e-300)
+    smooth = own * (sides[: len(own)] > 1.0)
+    length = float((smooth @ sides[: len(own)]) / smooth.sum()) if smooth.sum() > 1e-3 * total else 1.0
     # The variance of a mean of all residuals, beside that of one.
     together = np.array([part.together for part in parts])
     return Scatter(
         meat * mean**2, total * mean**2, length * (block if length > 1.0 else 1),
-        weight * total / max(float(share @ together), 1e-300), float(share[sides == 1.0].sum()) / total,
+        weight * float(share.sum()) / max(float(share @ together), 1e-300), float(share[sides == 1.0].sum()) / total,
         {(part.level, part.way): float(a) for a, part in zip(share, parts, strict=True)}, mean,
     )  # fmt: skip
 
@@ -260,7 +281,7 @@ def _moments(
     """
     projected = [covariance @ part.gram[:-1, :-1] @ covariance for part in parts]
     expected = np.array([[float(np.sum(p * part.gram[:-1, :-1])) for part in parts] for p in projected])
-    levels = len(views[0].sums)
+    levels = 1 + max(part.level for part in parts)
     place = {(part.level, part.way): number for number, part in enumerate(parts)}
     crossings: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
@@ -330,6 +351,22 @@ def _solved(expected: Array, found: Array, count: Array) -> Array:
         share = nnls(expected * weight[:, None], found * weight)[0]
         about = 0.5 * (expected @ share) + 0.5 * found
     return np.asarray(share)
+
+
+def _with_larger(share: Array, sure: NDArray[np.bool_], parts: Sequence[_Component]) -> Array:
+    """The variances of all parts, (c,), of which the first ones are measured. sure: which are those of a smooth misfit.
+
+    Larger patches have that of the largest, if they hold more of the residuals than these do.
+    """
+    known, beyond = parts[: len(share)], parts[len(share) :]
+    largest, next_level = known[-1].level, known[-1].level + 1
+    wider = {part.way: part.together for part in beyond if part.level == next_level}
+    carried = {
+        part.way: own if certain and wider[part.way] > SPREAD * part.together else 0.0
+        for part, own, certain in zip(known, share, sure, strict=True)
+        if part.level == largest
+    }
+    return np.append(share, [carried[part.way] for part in beyond])
 
 
 def sums_of_blocks(values: Array, side: int) -> Array:

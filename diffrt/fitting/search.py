@@ -55,8 +55,10 @@ SETTLED = 1e-2
 residuals, and it goes on."""
 
 ROUGHLY = 0.1
-"""The same, where the search goes on anyway: on coarse levels, and before the scale of a robust loss is known. It also
-ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
+"""The same on coarse levels, after which the search goes on anyway."""
+
+STUCK = 0.2
+"""A search also ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
 
 PASSED_ON = 0.03
 """A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
@@ -71,11 +73,14 @@ more noise than squares would (Huber, Robust statistics, 1981)."""
 FINEST_SCALE = 1e-6
 """It is at least this part of the target's root mean square."""
 
-STEADY = 0.8
-"""It has settled if the differences at the end suggest no smaller one than so many times itself."""
+WIDE = 10.0
+"""At first it is so many times wider. With 3 or 30 some fits took twice as many evaluations."""
+
+STEADY = 0.95
+"""It has settled if the differences suggest no smaller one than so many times itself."""
 
 RESCALED = 6
-"""So many times it is looked at, at most."""
+"""So many times a search that has ended goes on with a smaller one, at most."""
 
 TRIES = 20
 """Evaluations for each iteration that a gradient method may make on the whole: some have no bound of their own on the
@@ -177,15 +182,16 @@ class Search:
                 converged, message = (self._finish if level.is_full else self._search)(level, self.at)
         except _Stopped:
             steps = tuple(self.steps)
-            return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.stage.scale)
+            return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.scale)
         return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle,
-                     self.stage.scale)  # fmt: skip
+                     self.scale)  # fmt: skip
 
     def _finish(self, level: Level, start: Array) -> tuple[bool, str]:
         """Search on the full image, to the end of the fit.
 
-        The scale of a robust loss, if nobody gave it, follows the spread of the differences: far from the end they are
-        large all over.
+        The scale of a robust loss follows the spread of the differences down: far from the end they are large all over.
+        At first it is wide. Where a silhouette is off by part of a pixel its differences are as large as those of
+        outliers, and a loss that takes no notice of them does not put it right.
         """
         settings, variables = self.problem.settings, self.problem.variables
         if settings.loss == "squared":
@@ -193,21 +199,30 @@ class Search:
         seen = sights(self.problem.views, level, replace(settings, scale=None))
         # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
         start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
-        if settings.scale is not None:
-            return self._search(level, start)
-        least = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
-
-        def suggested(u: Array) -> float:
-            return float(np.clip(TUNED * spread_of(seen, variables.assign(u)), least, SCALES[1]))
-
-        scale = suggested(start)
-        ended = self._search(level, start, _Stage(scale, hasty=True))
-        for attempt in range(RESCALED):
-            before, scale = scale, min(scale, suggested(self.at))
-            if attempt and scale > STEADY * before:
+        self.least_scale = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
+        first = self._suggested(WIDE * spread_of(seen, variables.assign(start)))
+        # The steps of least squares tell the spread at their ends; those of a gradient method do not.
+        hasty = settings.method != "least_squares"
+        ended = self._search(level, start, _Stage(max(first, settings.scale or 0.0), hasty))
+        for _ in range(RESCALED):
+            spread = self.triangle.spread if self.triangle else spread_of(seen, variables.assign(self.at))
+            scale = self._scale_after(spread)
+            if scale == self.scale and not self.stage.hasty:
                 break
             ended = self._search(level, self.at, _Stage(scale, hasty=False, first=1.0))
         return ended
+
+    def _suggested(self, spread: float) -> float:
+        """The scale of a robust loss for differences of such a spread."""
+        return float(np.clip(TUNED * spread, self.least_scale, SCALES[1]))
+
+    def _scale_after(self, spread: float) -> float | None:
+        """The scale of a robust loss after a point with such a spread of the differences."""
+        given = self.problem.settings.scale
+        if self.scale is None or given is not None:
+            return given
+        suggested = self._suggested(spread)
+        return suggested if suggested < STEADY * self.scale else self.scale
 
     def _search(self, level: Level, start: Array, stage: "_Stage | None" = None) -> tuple[bool, str]:
         """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
@@ -215,8 +230,9 @@ class Search:
         self.stage = stage or _Stage(settings.scale, hasty=not level.is_full)
         settings = replace(settings, scale=self.stage.scale)
         self.level, self.number = level, self.number + 1
-        self.best, self.at = np.inf, start
+        self.best, self.at, self.scale = np.inf, start, self.stage.scale
         self.triangle: Triangle | None = None
+        self.aheads: list[float] = []
         self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
         others = partial(self.crew.folds, level, settings) if self.crew else None
         self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
@@ -230,25 +246,29 @@ class Search:
         if self.best > best:
             self.best, self.at = best, at
 
-    def _tell(self, u: Array, loss: float, seconds: float, refused: bool = False, here: Triangle | None = None) -> None:
-        """Note an evaluation. here: what is at u. Ends the search if that is asked."""
+    def _tell(self, u: Array, loss: float, seconds: float, better: bool, here: Triangle | None = None) -> None:
+        """Note an evaluation. better: than all before on this level. here: what is at u. Ends the search if that is
+        asked."""
         variables = self.problem.variables
         values, before = variables.numbers(u), variables.numbers(self.at)
         change = np.abs(values - before)
-        if loss < self.best and not refused:
+        if better:
             self.best, self.at = loss, np.array(u)
+            if here is not None:
+                ahead, self.explained = self._ahead(here, u)
+                self.aheads.append(ahead)
         step = Step(
             len(self.steps) + 1, self.number, self.level.blur, loss, self.best, float(change.max()),
-            variables.components[int(change.argmax())], values, seconds, self._left(u, seconds, here),
+            variables.components[int(change.argmax())], values, seconds, self._left(seconds),
         )  # fmt: skip
         self.steps.append(step)
         if self.progress:
             self.progress(step)
         self._ask()
 
-    def _left(self, u: Array, seconds: float, here: Triangle | None) -> float:
-        """How long the search still takes, in seconds. here: what is at u, found so many seconds after the begin."""
-        if here is None or len(self.steps) + 1 < FIRST_TOLD:
+    def _left(self, seconds: float) -> float:
+        """How long the search still takes, in seconds, so many after it began; nan if that is not known."""
+        if not self.aheads or len(self.steps) + 1 < FIRST_TOLD:
             return np.nan
         past = [(step.level, step.seconds) for step in self.steps] + [(self.number, seconds)]
         took = [(level, at - before) for (_, before), (level, at) in itertools.pairwise(past)]
@@ -256,9 +276,16 @@ class Search:
         here_took = [each for level, each in took if level == self.number]
         levels = [level for level in self.problem.levels if not level.is_full and level.blur < (self.level.blur or 0.0)]
         later = [*levels, *([] if self.level.is_full else [Level()])]
-        robust = self.problem.settings.loss != "squared"
-        left = evaluations_left(len(here_took), self.number == 0, self.level.is_full, robust, *self._ahead(here, u))
-        return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later])
+        robust, full = self.problem.settings.loss != "squared", self.level.is_full
+        left = evaluations_left(
+            len(here_took), self.number == 0, full, robust and full, self.aheads, self.explained, self._enough
+        )
+        return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later], robust)
+
+    @property
+    def _enough(self) -> float:
+        """So many standard errors ahead are few enough to end with."""
+        return ROUGHLY if self.stage.hasty else SETTLED
 
     def _work(self, level: Level) -> int:
         """What an evaluation on a level takes, in pixels."""
@@ -286,19 +313,21 @@ class Search:
         moving = np.zeros(len(self.problem.variables.free), bool)
         layout, reach = self.objective.layout, self.problem.variables.reach
 
-        ahead = np.inf
-
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
             key = u.tobytes()
             if key not in kept:
                 kept.clear()
-                answer, seconds = self._answer(u, lambda: self._folded(u).packed)
+                scale = self._scale_after(self.triangle.spread) if self.triangle else self.scale
+                scales = (scale, self.scale) if scale is not None and self.scale is not None else None
+                answer, seconds = self._answer(u, lambda: self._folded(u, scales).packed)
                 found = Triangle.unpacked(layout, answer)
-                kept[key] = found, bool((moving & (self._influence(found) == 0.0)).any())
-                if found.cost / self.objective.size < self.best and not kept[key][1]:
-                    self.triangle = found
-                self._tell(u, found.cost / self.objective.size, seconds, kept[key][1], found)
+                refused = bool((moving & (self._influence(found) == 0.0)).any())
+                kept[key] = found, refused
+                better = (found.cost + found.rescaled) / self.objective.size < self.best and not refused
+                if better:
+                    self.triangle, self.scale = found, scale
+                self._tell(u, found.cost / self.objective.size, seconds, better, found)
             return kept[key]
 
         first, _ = triangle(start)
@@ -317,15 +346,14 @@ class Search:
 
         def settled(u: Array, here: Triangle, lower: bool) -> str | None:
             """Words to end with, if what is ahead is small. lower: whether the last step led to u, and down."""
-            nonlocal ahead
-            before = ahead
-            if lower:
-                ahead, explained = self._ahead(here, u)
+            *_, before, ahead = np.inf, *self.aheads
             # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
             rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
-            small = rest < (ROUGHLY if self.stage.hasty else SETTLED) if lower else ahead < ROUGHLY
+            small = rest < self._enough if lower else ahead < STUCK
+            if self.triangle and self._scale_after(self.triangle.spread) != self.scale:
+                return None
             if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
-                small = small or explained < PASSED_ON
+                small = small or self.explained < PASSED_ON
             return SETTLED_MESSAGE if small else None
 
         with np.errstate(all="ignore"):
@@ -348,8 +376,8 @@ class Search:
         change, cost = free.change(step), max(here.cost, 1e-300)
         return float(change.max() * np.sqrt(max(here.count - len(u), 1) / cost)), float(change @ change / cost)
 
-    def _folded(self, u: Array) -> Triangle:
-        found = self.objective.triangle(u, self._ask)
+    def _folded(self, u: Array, scales: tuple[float, float] | None) -> Triangle:
+        found = self.objective.triangle(u, self._ask, scales)
         if not self.steps:
             check_influence(self.problem, found)
         return found
@@ -381,7 +409,8 @@ class Search:
             if key not in kept:
                 kept.clear()
                 kept[key], seconds = self._answer(u, lambda: np.append(*self.objective.gradient(u)[::-1]))
-                self._tell(u, float(kept[key][-1]), seconds)
+                value = float(kept[key][-1])
+                self._tell(u, value, seconds, value < self.best)
             return float(kept[key][-1]), kept[key][:-1]
 
         # Relative to the start, so that the tolerances of every method mean the same for every target.

@@ -21,12 +21,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.fitting.spread import NO_SIZES, Sizes, spread_of_all
 from diffrt.fitting.variables import Variables
 
 Array = NDArray[np.float64]
 
 NOTHING = 1e-13
 """A column of J that is shorter than this part of the longest is what rounding leaves of zero."""
+
+FLAT = 1e-7
+"""With columns of length one, a singular value is zero if it is smaller than this part of the largest."""
 
 ROWS = 2048
 """Rows that are folded at a time: as many as the processor's cache holds."""
@@ -64,18 +68,21 @@ class Layout:
     @property
     def count(self) -> int:
         """How many numbers a triangle is made of."""
-        return sum(int(np.prod(shape)) for shape in self.shapes) + 2
+        return sum(int(np.prod(shape)) for shape in self.shapes) + 4
 
 
 @dataclass(frozen=True)
 class Fold:
     """What is left of [J r] of one view. folded: R, (k + s + 1, k + s + 1), own columns first. count: how many
-    residuals say something. cost: the loss."""
+    residuals say something. cost: the loss. rescaled: how much more a robust one would be with the scale that it had
+    before. sizes: of the differences under it."""
 
     view: str
     folded: Array
     count: int
     cost: float
+    rescaled: float = 0.0
+    sizes: Sizes = NO_SIZES
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ class Triangle:
 
     own: for each group of the layout the rows of its views, (V, k, k + s + 1). shared: the rows of the shared
     coordinates, (s + 1, s + 1). count: how many residuals say something. cost: the loss, the sum of the squares of all
-    residuals.
+    residuals. rescaled: how much more a robust loss would be with the scale that it had before. spread: of the
+    differences under it, the standard deviation that most of them suggest.
     """
 
     layout: Layout
@@ -92,6 +100,8 @@ class Triangle:
     shared: Array
     count: int
     cost: float
+    rescaled: float = 0.0
+    spread: float = 0.0
 
     @classmethod
     def joined(cls, layout: Layout, folds: Iterable[Fold]) -> "Triangle":
@@ -99,6 +109,7 @@ class Triangle:
         place = {name: (g, v) for g, (names, _) in enumerate(layout.groups) for v, name in enumerate(names)}
         *shapes, last = layout.shapes
         own, shared, rests, count, cost = tuple(map(np.zeros, shapes)), np.zeros((0, last[1])), [], 0, 0.0
+        rescaled, sizes = 0.0, []
         for fold in folds:
             k = 0
             if fold.view in place:
@@ -107,10 +118,12 @@ class Triangle:
                 own[g][v] = fold.folded[:k]
             rests.append(fold.folded[k:, k:])
             count, cost = count + fold.count, cost + fold.cost
+            rescaled += fold.rescaled
+            sizes.append(fold.sizes)
             if sum(map(len, rests)) > ROWS:
                 shared, rests = folded(np.concatenate([shared, *rests])), []
         shared = _square(folded(np.concatenate([shared, *rests])))
-        found = cls(layout, own, shared, count, cost)
+        found = cls(layout, own, shared, count, cost, rescaled, spread_of_all(sizes))
         nothing = found.lengths <= NOTHING * found.lengths.max(initial=0.0)
         return found.without(nothing) if nothing.any() else found
 
@@ -119,12 +132,13 @@ class Triangle:
         """The inverse of `packed`."""
         *parts, last = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in layout.shapes]))
         *own, shared = (part.reshape(shape) for part, shape in zip(parts, layout.shapes, strict=True))
-        return cls(layout, tuple(own), shared, int(last[0]), float(last[1]))
+        return cls(layout, tuple(own), shared, int(last[0]), *map(float, last[1:]))
 
     @property
     def packed(self) -> Array:
         """All of it as numbers (layout.count,)."""
-        return np.concatenate([*(rows.ravel() for rows in self.own), self.shared.ravel(), [self.count, self.cost]])
+        last = [self.count, self.cost, self.rescaled, self.spread]
+        return np.concatenate([*(rows.ravel() for rows in self.own), self.shared.ravel(), last])
 
     @cached_property
     def jacobian(self) -> Array:

@@ -19,12 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.fitting.triangle import Triangle
+from diffrt.fitting.triangle import FLAT, Triangle
 
 Array = NDArray[np.float64]
 
-LEAST = 1e-20
-"""Damping that no region asks for: it decides between steps that do the same to the image."""
+LEAST = FLAT**2
+"""Damping that no region asks for: along what the image does not determine no step is made. Where the column of a
+triangle is zero but for rounding, e, the residual c of its row asks for a step of e c / (e^2 + LEAST), which with less
+would be long: it would use up the region, and change the image to second order."""
 
 NEAR = 0.01
 """A step ends on the border of the region if it is as near to it, relatively."""
@@ -65,9 +67,11 @@ def least_squares(
     """Search for the least squares from `start` (k,).
 
     evaluate: the triangle at a point, given the point and the one that the step began at; None if the step is refused,
-    and a shorter one is to be tried. bounds: of the coordinates, (k,) each, around the start. radius: of the first
-    region, in units of the residual. limit: evaluations, the first among them. settled: called after each evaluation
-    with the best point, what is there, and whether it is a new one; if it returns words, the search ends with them.
+    and a shorter one is to be tried. The loss may be another one than before, whose scale became smaller: a step is
+    judged by the one that it was made for. bounds: of the coordinates, (k,) each, around the start. radius: of the
+    first region, in units of the residual. limit: evaluations, the first among them. settled: called after each
+    evaluation with the best point, what is there, and whether it is a new one; if it returns words, the search ends
+    with them.
     """
     lower, upper = bounds
     u, here = start, evaluate(start, start)
@@ -92,7 +96,7 @@ def least_squares(
         if found is None:
             radius = 0.25 * length
             continue
-        gained = here.cost - found.cost
+        gained = here.cost - (found.cost + found.rescaled)
         kept = gained / promised if promised > 0.0 else 0.0
         moved, far = np.linalg.norm(there - u), np.linalg.norm(u - start)
         words = None

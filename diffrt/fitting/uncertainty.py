@@ -20,11 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.fitting.scatter import Scatter
+from diffrt.fitting.triangle import FLAT
 
 Array = NDArray[np.float64]
-
-FLAT = 1e-7
-"""A singular value is zero if it is smaller than this part of the largest."""
 
 TOGETHER = 0.9
 """Correlations from here on are told."""

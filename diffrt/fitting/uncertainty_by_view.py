@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.fitting.scatter import Field, meat_of, scatter
-from diffrt.fitting.triangle import Triangle
-from diffrt.fitting.uncertainty import FLAT, Uncertainty, uncertainty
+from diffrt.fitting.triangle import FLAT, Triangle
+from diffrt.fitting.uncertainty import Uncertainty, uncertainty
 from diffrt.fitting.variables import Variables
 
 Array = NDArray[np.float64]

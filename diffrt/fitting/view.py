@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import stack
+from diffrt.autograd import maximum, power, stack
 from diffrt.fitting.level import SMALLEST
 from diffrt.image import Image
 from diffrt.photograph import Photograph
 from diffrt.scene import Scene
+
+FAINTEST = 1e-6
+"""Linear values below say nothing of the response, and black has no derivative by it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class View:
     are `name.camera.position`, `name.sun.direction` and so on.
 
     A view has parameters besides those of its scene: `exposure`, a factor of every channel, and `white_balance`, the
-    factors of red and blue. They are 1 unless they are free.
+    factors of red and blue. Views by one camera share two more: `vignetting`, how much darker the corners of the
+    picture are, and `response`, the exponent of what the camera makes of light. They are 1, and vignetting 0, unless
+    they are free.
     """
 
     name: str
@@ -66,6 +71,10 @@ class View:
         """The path, in the fit, of what is this view's own, such as "exposure"."""
         return f"{self.name}.{own}" if self.name else own
 
+    def path_of_camera(self, own: str) -> str:
+        """The path, in the fit, of what all views by one camera share, such as "vignetting"."""
+        return self.path(own) if self.own_camera else own
+
     def placed(self, values: Mapping[str, Any]) -> Scene:
         """The scene with the values of a fit's parameters, as this view's camera sees it."""
         mine = {path: value for path, value in values.items() if self._is_shared(path)}
@@ -82,6 +91,32 @@ class View:
             return exposure
         factors = stack([balance[0], balance[0] * 0.0 + 1.0, balance[1]])
         return factors if exposure is None else factors * exposure
+
+    def developed(self, image: Any, values: Mapping[str, Any], away: NDArray[np.float64]) -> Any:
+        """What the camera makes of an image (height, width, 3) of linear values, with the values of a fit's parameters.
+
+        away: the squares of the distances of its pixels from the middle of the picture, 1 in the corners, (height,
+        width).
+        """
+        vignetting = values.get(self.path_of_camera("vignetting"))
+        if vignetting is not None:
+            image = image * (1.0 - vignetting * away[..., None])
+        gain = self.gain(values)
+        if gain is not None:
+            image = image * gain
+        response = values.get(self.path_of_camera("response"))
+        return image if response is None else power(maximum(image, FAINTEST), response)
+
+    def away(self, factor: int) -> NDArray[np.float64]:
+        """The squares of the distances of pixels from the middle of the picture, 1 in the corners, (height, width).
+        factor: pixels a side that are one."""
+        camera = self.scene.camera
+        aspect = float(camera.pixel_aspect)
+        left, top, width, height = camera.crop or (0, 0, camera.width, camera.height)
+        across = (left - 0.5 * camera.width + factor * (np.arange(width // factor) + 0.5)) * aspect
+        down = top - 0.5 * camera.height + factor * (np.arange(height // factor) + 0.5)
+        corner = 0.25 * ((aspect * camera.width) ** 2 + camera.height**2)
+        return np.asarray((across[None, :] ** 2 + down[:, None] ** 2) / corner)
 
     @property
     def has_own_camera(self) -> bool:

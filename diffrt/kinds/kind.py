@@ -14,13 +14,16 @@ arrays or Vars for one sample or for many; a formula reads them as `self.center`
 from collections.abc import Mapping
 from dataclasses import replace
 from inspect import Parameter, Signature
+from math import inf
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from diffrt.autograd import maximum
 from diffrt.errors import InputError
 from diffrt.kinds.fields import Field, Own, Quantity, Relation, radiance
 from diffrt.kinds.values import frozen, same, written
+from diffrt.kinds.vectors import length
 
 
 class Kind:
@@ -241,6 +244,13 @@ class Shape(Kind):
         """The least and the largest coordinates, (3, N) each; None if the shape has no end."""
         return None
 
+    def clearance(self, p: Any) -> Any:
+        """No more than the distance from points p (3, N) to the surface, (N,): here that to its box."""
+        box = self.box()
+        if box is None:
+            return 0.0 * p[0]
+        return length(maximum(maximum(box[0] - p, p - box[1]), 0.0))
+
 
 END, REFLECT = "end", "reflect"
 """The events of a light path at a surface: it ends there, or goes on in the mirrored direction."""
@@ -277,6 +287,11 @@ class Material(Kind):
         """Radiance per radiance that comes evenly from everywhere, (3, N)."""
         raise NotImplementedError
 
+    def at_most(self) -> tuple[Any, Any]:
+        """No less than brdf times the cosine between normal and light is anywhere, in 1/sr, and than ambient is: (3, N)
+        each, or less. It helps to bound what is seen where nothing is proved; inf says nothing."""
+        return inf, inf
+
 
 class Texture(Kind):
     """Values of a field of a material that differ from place to place.
@@ -300,6 +315,15 @@ class Texture(Kind):
 
     def value(self, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
         raise NotImplementedError
+
+    def bounds(self, u: tuple[Any, Any], v: tuple[Any, Any], around: tuple[bool, bool]) -> tuple[Any, Any]:
+        """The least and the largest of `value` (..., N) for u and v between two numbers (N,) each, which may be
+        infinite."""
+        return -inf, inf
+
+    def slopes(self, u: tuple[Any, Any], v: tuple[Any, Any], around: tuple[bool, bool]) -> tuple[Any, Any]:
+        """The same of the derivatives of `value` by u, and by v: the least and the largest of each."""
+        return (-inf, inf), (-inf, inf)
 
     def border(self, u: Any, v: Any) -> Any:
         raise NotImplementedError
@@ -336,6 +360,11 @@ class Light(Kind):
         """The point (3, N) that all of it comes from; None if there is none. It helps to prove what is in the light."""
         return None
 
+    def at_most(self, distance: Any) -> Any:
+        """No less than the irradiance (3, N) of points at this distance (N,) from `origin`, or farther away; of any
+        points if the light has none. inf says nothing."""
+        return inf
+
     def shines(self, p: Any) -> Any:
         """A continuous function (N,) of points p (3, N) that is positive where the light shines, and passes through
         zero at its border."""
@@ -350,6 +379,10 @@ class Background(Kind):
     def seen(self, d: Any) -> Any:
         """The radiance (3, N) that comes along rays of unit directions d (3, N), which point away from the eye."""
         raise NotImplementedError
+
+    def at_most(self) -> Any:
+        """No less than what is seen in any direction, (3, N); inf says nothing."""
+        return inf
 
 
 class Camera(Kind):

@@ -46,7 +46,12 @@ from diffrt.kinds.vectors import length, normalize
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tree import missed
 from diffrt.tracer.visibility import (
+    BORDER,
+    DISTANCE,
+    INSIDE,
+    START,
     TIE,
+    TILE,
     TOUCH,
     Floats,
     Labels,
@@ -73,6 +78,9 @@ STRIP = 0.25
 
 LEVEL = 1e-6
 """The sine of the angle under which an edge counts as level, or upright."""
+
+NOTHING = -2
+"""The number of no switching function."""
 
 DEEP = 1e-12
 """Rounding in the bounds over a part of a block, in parts of their terms."""
@@ -113,14 +121,28 @@ def beside(segment: Any, turn: Floats, bent: Floats, x: Floats, y: Floats, side:
     return Edge(px, py, px + dx, py + dy, nx, ny, across, down, level, beyond)
 
 
+class Assumed(NamedTuple):
+    """What is taken to be so in blocks, (n,) each: that the switching function of an edge has this sign. See
+    `crossings.Switches`; function is -1 for nothing."""
+
+    function: Any
+    bounce: Any
+    light: Any
+    shape: Any
+    other: Any
+    border: Any
+    sign: Any
+
+
 class Block(NamedTuple):
-    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; and the edges of which one side
-    alone is looked at."""
+    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; the edges of which one side alone
+    is looked at; and what is assumed there."""
 
     x: Any
     y: Any
     half: Any
     edges: tuple[Edge, ...] = ()
+    assumed: tuple[Assumed, ...] = ()
 
     def forms(self) -> tuple[Any, Any]:
         """x and y of all points of the block; their places are the two points of each edge."""
@@ -130,9 +152,10 @@ class Block(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The part of a block that is looked at: on one side of each of its edges."""
+    """The part of a block that is looked at: on one side of each of its edges, and where what is assumed is so."""
 
     edges: tuple[Edge, ...]
+    assumed: tuple[Assumed, ...]
 
     @property
     def places(self) -> int:
@@ -144,10 +167,34 @@ class Part(NamedTuple):
         """How many numbers a form is."""
         return PARTS + self.places
 
-    def greater(self, x: Any, y: Any, asked: Any) -> tuple[Any, Any]:
-        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,), where that is asked."""
+    def about(self, turn: Any = None, light: Any = -1.0) -> "Part":
+        """With what is assumed of one ray alone: that after so many bounces, or that to the light of this number."""
+        found = []
+        for each in self.assumed:
+            mine = equal(each.light, light)
+            if turn is not None:
+                mine = logical_and(mine, equal(each.bounce, turn))
+            found.append(each._replace(function=where(mine, each.function, -1.0)))
+        return self._replace(assumed=tuple(found))
+
+    def known(self, yes: Any, no: Any, function: int, **names: Any) -> tuple[Any, Any]:
+        """The same with what is assumed of a switching function: that it is positive, or that it is negative."""
+        for each in self.assumed:
+            mine = equal(each.function, float(function))
+            for name, value in names.items():
+                mine = logical_and(mine, equal(getattr(each, name), value))
+            plus, minus = (logical_and(mine, greater(turn * each.sign, 0.0)) for turn in (1.0, -1.0))
+            yes, no = (
+                logical_and(logical_or(known, one), logical_not(other))
+                for known, one, other in ((yes, plus, minus), (no, minus, plus))
+            )
+        return yes, no
+
+    def greater(self, x: Any, y: Any, asked: Any, function: int, **names: Any) -> tuple[Any, Any]:
+        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,), where that is asked. function,
+        names: of which switching function x - y is the value."""
         larger = greater(x, y)
-        yes, no = surely(larger), never(larger)
+        yes, no = self.known(surely(larger), never(larger), function, **names)
         if not self.edges:
             return yes, no
         return self.signs(parts_of(x - y, zero_like(self.edges[0].px), self.places), yes, no, asked)
@@ -209,14 +256,18 @@ def _least_beside(parts: Any, edge: Edge, turn: float) -> tuple[Any, Any]:
     return maximum(first[0], second[0]), maximum(first[1], second[1])
 
 
-def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, edges: tuple[Edge, ...] = ()) -> Labels:
+def proved_ids(
+    view: Visibility, x: Floats, y: Floats, side: float | Floats, edges: tuple[Edge, ...] = (),
+    assumed: tuple[Assumed, ...] = (),
+) -> Labels:  # fmt: skip
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
-    x, y: the middles (N,); side: of all blocks, in pixels. edges: those of which one side is asked about.
+    x, y: the middles (N,); side: of all blocks or of each, in pixels. edges: those of which one side is asked about.
+    assumed: of switching functions, that they have one sign all over the block.
     """
     if not len(x):
         return np.zeros(0, np.int32)
-    block = Block(x, y, np.full(len(x), 0.5 * side), edges)
+    block = Block(x, y, np.full(len(x), 0.5 * np.asarray(side)), edges, assumed)
     *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
@@ -230,13 +281,13 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
     Where it is not known the other columns mean nothing.
     """
-    zero, part = zero_like(block.half), Part(block.edges)
+    zero, part = zero_like(block.half), Part(block.edges, block.assumed)
     o, d = rays(camera, *block.forms())
     o, d = as_forms(o, zero, part.places), as_forms(d, zero, part.places)
     bounces, one, size = setting.bounces, zero + 1.0, 3 * part.size
 
-    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
-        hit, side, t, mirror, known = first_hit(setting, scene, part, o, d, start, start_side)
+    def step(turn: Any, o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
+        hit, side, t, mirror, known = first_hit(setting, scene, part.about(turn), o, d, start, start_side)
         met = greater_equal(hit, 0.0)
         goes_on = logical_and(logical_and(met, known), greater(mirror, 0.5))
         ends = logical_and(logical_and(met, known), logical_not(greater(mirror, 0.5)))
@@ -254,14 +305,14 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
     words: Any = [zero] * setting.words
     if bounces == 1:
-        _, _, _, (code, *piece), _, certain, seen = step(o, d, zero - 1.0, one, words)
+        _, _, _, (code, *piece), _, certain, seen = step(zero, o, d, zero - 1.0, one, words)
         return [code, *seen, *piece, certain]
 
     def bounce(going: Any, turn: Any, certain: Any, start: Any, start_side: Any, *rest: Any) -> Any:
         o, d = (forms(rest[k : k + size], part.places).reshape(3, 1) for k in (0, size))
         rest = rest[2 * size :]
         codes, words, pieces = rest[:bounces], rest[bounces : bounces + setting.words], rest[bounces + setting.words :]
-        p, hit, side, (code, *own), goes_on, here, seen = step(o, d, start, start_side, words)
+        p, hit, side, (code, *own), goes_on, here, seen = step(turn, o, d, start, start_side, words)
         goes_on = logical_and(logical_and(goes_on, greater(here, 0.5)), less(turn, bounces - 1.0))
 
         def turn_round(hit: Any, side: Any, *old: Any) -> Any:
@@ -312,7 +363,7 @@ def first_hit(
 
         def answer(side: Any) -> tuple[Any, Any, list[Any]]:
             t, inside, outside = meet(face, number, part, o, d, begins, begin_side, lanes(side))
-            ahead, behind = part.greater(t, 0.0, logical_not(outside))
+            ahead, behind = part.greater(t, 0.0, logical_not(outside), NOTHING)
             return logical_and(ahead, inside), logical_or(behind, outside), parts_of([t], zero, part.places)
 
         all_, some, own = _from_sides(own_side, sided, part, answer)
@@ -322,6 +373,8 @@ def first_hit(
         gap[PARTS - 1] = own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
         reach = _radius(gap)
         near, far = greater(gap[0], reach), less(gap[0], -reach)
+        far, near = part.known(far, near, DISTANCE, shape=number, other=hit)
+        near, far = part.known(near, far, DISTANCE, shape=hit, other=number)
         near, far = part.signs(gap, near, far, logical_and(some, met))
         if face.convex:
             pair = equal(hit, number + float(face.back))
@@ -372,7 +425,11 @@ def meet(
             margin = where(equal(start, number + float(face.back)), -1.0, margin)
         own.append(margin)
     missed_ = reduce(logical_or, [never(greater(margin, 0.0)) for margin in own])
-    signs = [part.greater(margin, 0.0, logical_not(missed_)) for margin in own]
+    names = [float(border) if len(own) > 1 else -1.0 for border in range(len(own))]
+    signs = [
+        part.greater(margin, 0.0, logical_not(missed_), INSIDE, shape=number, border=name)
+        for margin, name in zip(own, names, strict=True)
+    ]
     return t, reduce(logical_and, [yes for yes, _ in signs]), reduce(logical_or, [no for _, no in signs])
 
 
@@ -398,7 +455,7 @@ def _from_sides(side: Any, sided: Any, part: Part, answer: Any) -> tuple[Any, An
 def _side(face: Shape, number: Any, part: Part, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
     """The side of a face that the points o are on, and whether all of them are, (n,)."""
     starts = equal(start, number)
-    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o), logical_not(starts))
+    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o), logical_not(starts), START, shape=number)
     return where(starts, start_side, where(outer, 1.0, -1.0)), logical_or(starts, logical_or(outer, inner))
 
 
@@ -427,6 +484,7 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
         if kind.everywhere:
             return [bit + zero, zero + 1.0]
         source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
+        mine = part.about(light=number)
         to_light, limit = shadow_ray(source, p)
         to_light = as_forms(to_light, zero, part.places)
         origin = source.origin()
@@ -444,7 +502,7 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
             along = origin, to_p.reshape(3, 1)
         dark = partly = zero
         if kind.bordered:
-            within, without = part.greater(source.shines(p), 0.0, equal(zero, 0.0))
+            within, without = mine.greater(source.shines(p), 0.0, equal(zero, 0.0), BORDER)
             dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
@@ -452,20 +510,23 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
             def from_light(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side), along)
-                return both(inside, outside, (span - near, t), (t, TOUCH * span))
+                t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side), along)
+                return both(number, inside, outside, (span - near, t), (t, TOUCH * span))
 
             def from_surface(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side))
-                return both(inside, outside, (t, near), (limit, t))
+                t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side))
+                return both(number, inside, outside, (t, near), (limit, t))
 
-            def both(inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
-                (after, before), (nearer, farther) = (part.greater(x, y, logical_not(outside)) for x, y in (one, two))
+            def both(of: Any, inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
+                met = logical_not(outside)
+                after, before = mine.greater(one[0], one[1], met, NOTHING)
+                nearer, farther = mine.greater(two[0], two[1], met, NOTHING)
+                farther, nearer = mine.known(farther, nearer, DISTANCE, shape=of, other=-1.0)
                 sure = logical_and(logical_and(inside, after), nearer)
                 return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
 
             def again(sure: Any, some: Any) -> list[Any]:
-                every, any_, _ = _from_sides(*_side(face, number, part, p, start, start_side), part, from_surface)
+                every, any_, _ = _from_sides(*_side(face, number, mine, p, start, start_side), part, from_surface)
                 return [where(every, 1.0, sure), where(any_, some, 0.0)]
 
             if along is None:
@@ -535,7 +596,8 @@ def _pieces(
                 return parts_of([-1.0], zero, part.places)
 
             border = choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero])
-            yes, no = part.greater(forms(border, part.places), 0.0, equal(hit, row.number))
+            asked = equal(hit, row.number)
+            yes, no = part.greater(forms(border, part.places), 0.0, asked, TILE, shape=row.number, other=float(number))
             own = own + where(yes, 2.0**number, 0.0)
             open_ = where(logical_or(yes, no), open_, 1.0)
         mine = equal(hit, row.number)

@@ -16,6 +16,7 @@ from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.blocks import divide
 from diffrt.tracer.cells import SMALLEST, Cells
+from diffrt.tracer.certificate import enclose
 from diffrt.tracer.crossings import Crossings, differentiable, meetings
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
@@ -29,6 +30,9 @@ from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
 
 TOLERANCE = 0.004
 """What may be wrong in a cell, as an area in pixels, if nothing else is asked for."""
+
+ENOUGH = 0.25
+"""How much of a pixel's error may stay unknown without more work, in tolerances of the mean radiance."""
 
 FINEST = 4.0**-SMALLEST
 """The least tolerance, the area of the smallest cell."""
@@ -89,6 +93,30 @@ def require_memory_for(size: tuple[int, int], settings: Settings, derivatives: i
 
 
 @dataclass(frozen=True)
+class BoundReport:
+    """What is proved of the error of an image, in its unit.
+
+    largest, mean: of the bounds of the pixels that have one, in any channel. without: the number of pixels that have
+    none.
+    """
+
+    largest: float
+    mean: float
+    without: int
+
+    def __str__(self) -> str:
+        said = f"proved: the error is at most {self.largest:.2g}, and {self.mean:.2g} in the mean"
+        return f"{said}; of {self.without} pixels nothing can be said" if self.without else said
+
+
+def bound_report(bound: NDArray[np.float64]) -> BoundReport:
+    """What is proved of the errors of pixels with these bounds (height, width, 3), inf for none."""
+    known = np.isfinite(bound)
+    values = bound[known] if known.any() else np.full(1, np.inf)
+    return BoundReport(float(values.max()), float(values.mean()), int((~known).any(-1).sum()))
+
+
+@dataclass(frozen=True)
 class Report:
     """What went into an image.
 
@@ -96,6 +124,7 @@ class Report:
     function was not found or has no slope, which do not move. engine: that ran. edges: "exact", or "ignore": a
     derivative lacks what moving edges change. black: why the whole image is black, empty if it is not. unproved: the
     area, in pixels, in which more may be seen than was found; None if edges are ignored.
+    bound: of the error of the image, None if none was asked for.
     """
 
     samples: int
@@ -105,6 +134,7 @@ class Report:
     edges: Edges = "exact"
     black: str = ""
     unproved: float | None = None
+    bound: BoundReport | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -112,6 +142,8 @@ class Report:
         lines = []
         if self.unproved:
             lines.append(f"not proved that nothing else is seen: {self.unproved:.2g} pixels in all")
+        if self.bound:
+            lines.append(str(self.bound))
         return (*lines, f"the image is black: {self.black}") if self.black else tuple(lines)
 
     @property
@@ -194,6 +226,7 @@ def render(
     threads: int | None = None,
     dtype: FloatName = "float64",
     rows: tuple[int, int] | None = None,
+    bound: bool = False,
 ) -> Rendered:
     """The image of a scene.
 
@@ -211,22 +244,31 @@ def render(
     threads: at the same time, all processors if None; the image does not depend on it.
     dtype: of shading, "float64" or "float32".
     rows: the first row of the image, and the one after the last; all if None.
+    bound: whether to prove how far each pixel can be from the exact one, the mean of radiance over its square. That
+    needs edges="exact".
 
     Returns an Image (height, width, 3) of linear RGB radiance, in W/(m^2 sr); if the scene holds Vars, a Var of that
-    shape, through which derivatives go to them. `report` of either says what went into it.
-    Raises InputError for settings that are not allowed, and for an image that takes more memory than there is.
+    shape, through which derivatives go to them. `report` of either says what went into it. With `bound` the Image has
+    `bound`, an array (height, width, 3): no pixel is farther from the exact one, per channel and in the unit of the
+    image; inf where nothing can be said.
+    Raises InputError for settings that are not allowed, for an image that takes more memory than there is, and for a
+    bound of a scene that holds Vars.
     """
     expect_scene(scene, "render")
+    if not isinstance(bound, bool | np.bool_):
+        raise InputError(f"bound: found {shown(bound)}, allowed: True or False")
     settings = Settings(cells, edges, tolerance)
+    if bound and edges == "ignore":
+        raise InputError('bound: needs edges = "exact"; where edges are ignored the error has no bound')
     chosen = choose_engine(engine, threads, dtype)
     height = scene.camera.size[1]
     first, last = (0, height) if rows is None else _pair(rows)
     if not 0 <= first < last <= height:
         raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
-    return render_part(scene, Part(rows=None if rows is None else (first, last)), settings, chosen)
+    return render_part(scene, Part(rows=None if rows is None else (first, last)), settings, chosen, bool(bound))
 
 
-def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine) -> Rendered:
+def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bound: bool = False) -> Rendered:
     """A part of the image of a scene, the rows of (height, width, 3); else as `render`."""
     window = window_of(scene, part)
     require_memory_for(window.size, settings)
@@ -237,12 +279,33 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine) ->
         else:
             topology = find_topology(tables.plain(), window, settings, engine)
             image, report = by_regions(tables, topology, window.size, settings.cells, engine), topology.report(engine)
+    whole = image
     if window.has_margin:
         image = image[window.inner]
     if not isinstance(image, Var):
         image = Image(image)
+    if bound:
+        if isinstance(image, Var):
+            raise InputError("bound: found a scene that holds Vars, needed: one of numbers; a bound has no derivative")
+        image.bound = bound_of(tables, topology, window, whole, settings, engine)
+        report = replace(report, bound=bound_report(image.bound))
     image.report = replace(report, black=_why_black(scene, image))
     return image
+
+
+def bound_of(
+    tables: Tables, topology: Topology, window: Window, image: NDArray[np.float64], settings: Settings, engine: Engine
+) -> NDArray[np.float64]:
+    """How far the pixels of a part of an image can be from the exact ones, (height, width, 3).
+
+    tables: plain. image: of all of the window.
+    """
+    only = np.zeros(image.shape[:2], bool)
+    only[window.inner] = True
+    enough = settings.tolerance * ENOUGH * float(image[window.inner].max(-1).mean())
+    low, high = enclose(Visibility(tables, engine), topology.cells, window.size, enough, only)
+    found: NDArray[np.float64] = np.maximum(image - low, high - image)[window.inner]
+    return found
 
 
 def jacobian(

@@ -14,3 +14,6 @@ class ConstantBackground(Background):
 
     def seen(self, d: Any) -> Any:
         return self.radiance + 0.0 * d
+
+    def at_most(self) -> Any:
+        return self.radiance

@@ -7,6 +7,7 @@ so it is smooth all around, and at the horizon the mean of both.
 
 from typing import Any
 
+from diffrt.autograd import maximum
 from diffrt.kinds.fields import direction, radiance
 from diffrt.kinds.kind import Background
 from diffrt.kinds.vectors import dot, normalize
@@ -23,3 +24,6 @@ class GradientBackground(Background):
     def seen(self, d: Any) -> Any:
         s = 0.5 + 0.5 * dot(d, normalize(self.up))
         return self.nadir * (1.0 - s) + self.zenith * s
+
+    def at_most(self) -> Any:
+        return maximum(self.nadir, self.zenith)

@@ -19,3 +19,6 @@ class DirectionalLight(Light):
 
     def incident(self, p: Any) -> tuple[Any, Any, Any]:
         return -normalize(self.direction), inf, self.irradiance
+
+    def at_most(self, distance: Any) -> Any:
+        return self.irradiance

@@ -1,8 +1,9 @@
 """A point that shines evenly in all directions; the irradiance is intensity / distance^2."""
 
+from math import inf
 from typing import Any
 
-from diffrt.autograd import maximum, named, sqrt
+from diffrt.autograd import greater, maximum, named, sqrt, where
 from diffrt.kinds.fields import intensity, point
 from diffrt.kinds.kind import Light
 from diffrt.kinds.vectors import dot
@@ -29,3 +30,6 @@ class PointLight(Light):
         square = maximum(dot(v, v), CLOSEST)
         distance = named(sqrt(square), "distance")
         return v / distance, distance, self.intensity * named(1.0 / square, "falloff")
+
+    def at_most(self, distance: Any) -> Any:
+        return where(greater(distance, 0.0), self.intensity / maximum(distance * distance, CLOSEST), inf)

@@ -50,6 +50,9 @@ class SpotLight(Light):
         t = clip(self.shines(p) / width, 0.0, 1.0)
         return to_light, distance, full * named(t * t * (3.0 - 2.0 * t), "share of the spot")
 
+    def at_most(self, distance: Any) -> Any:
+        return PointLight(self.position, self.intensity).at_most(distance)
+
     def shines(self, p: Any) -> Any:
         """How many radians the way to p is within the outer angle."""
         v = p - self.position

@@ -32,3 +32,6 @@ class BlinnPhong(Material):
 
     def ambient(self, n: Any, to_eye: Any) -> Any:
         return self.albedo
+
+    def at_most(self) -> tuple[Any, Any]:
+        return self.albedo / pi + self.specular * ((self.shininess + 8.0) / (8.0 * pi)), self.albedo

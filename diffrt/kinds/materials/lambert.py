@@ -18,3 +18,6 @@ class Lambert(Material):
 
     def ambient(self, n: Any, to_eye: Any) -> Any:
         return self.albedo
+
+    def at_most(self) -> tuple[Any, Any]:
+        return self.albedo / pi, self.albedo

@@ -5,7 +5,7 @@ from typing import Any
 
 from diffrt.kinds.fields import extinction, metal_index, roughness
 from diffrt.kinds.kind import Material
-from diffrt.kinds.materials.microfacets import FINE, conductor, lobe, reflected_share
+from diffrt.kinds.materials.microfacets import ALL, FINE, conductor, lobe, reflected_share, strongest
 from diffrt.kinds.vectors import dot
 
 
@@ -25,3 +25,6 @@ class RoughConductor(Material):
         return reflected_share(
             self.alpha, dot(n, to_eye), lambda cosine: conductor(cosine[:, None], self.eta, self.k), FINE
         )
+
+    def at_most(self) -> tuple[Any, Any]:
+        return strongest(self.alpha), ALL

@@ -5,7 +5,7 @@ from typing import Any
 
 from diffrt.kinds.fields import reflectance, roughness
 from diffrt.kinds.kind import Material
-from diffrt.kinds.materials.microfacets import FINE, lobe, reflected_share, schlick
+from diffrt.kinds.materials.microfacets import ALL, FINE, lobe, reflected_share, schlick, strongest
 from diffrt.kinds.vectors import dot
 
 
@@ -24,3 +24,6 @@ class RoughMetal(Material):
         return reflected_share(
             self.alpha, dot(n, to_eye), lambda cosine: schlick(cosine[:, None], self.reflectance), FINE
         )
+
+    def at_most(self) -> tuple[Any, Any]:
+        return strongest(self.alpha), ALL

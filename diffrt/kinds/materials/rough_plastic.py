@@ -17,7 +17,7 @@ import numpy as np
 from diffrt.autograd import maximum
 from diffrt.kinds.fields import reflectance, refractive_index, roughness
 from diffrt.kinds.kind import Material
-from diffrt.kinds.materials.microfacets import COARSE, dielectric, lobe, reflected_share
+from diffrt.kinds.materials.microfacets import ALL, COARSE, dielectric, lobe, reflected_share, strongest
 from diffrt.kinds.vectors import dot
 
 KEPT = 0.985
@@ -40,6 +40,9 @@ class RoughPlastic(Material):
     def ambient(self, n: Any, to_eye: Any) -> Any:
         mirrored = self._mirrored(dot(n, to_eye))
         return mirrored + self.albedo * (KEPT * (1.0 - mirrored))
+
+    def at_most(self) -> tuple[Any, Any]:
+        return strongest(self.alpha) + self.albedo * (KEPT / (pi * (1.0 - self._mean()))), ALL
 
     def _mirrored(self, cosine: Any) -> Any:
         """E, (N,)."""

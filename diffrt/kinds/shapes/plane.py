@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.autograd import greater, maximum, where
+from diffrt.autograd import absolute, greater, maximum, where
 from diffrt.kinds.fields import direction, point
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.vectors import cross, dot, magnitude, normalize
@@ -65,6 +65,9 @@ class Plane(Shape):
 
     def normal_at(self, p: Any, side: Any) -> Any:
         return normalize(self.normal) * side
+
+    def clearance(self, p: Any) -> Any:
+        return absolute(dot(p - self.point, normalize(self.normal)))
 
     def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
         right, upward = axes_of(normalize(self.normal))

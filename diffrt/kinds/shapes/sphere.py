@@ -19,10 +19,10 @@ u goes around, and is 0 and 1 at the back; v goes from the south pole to the nor
 from math import pi
 from typing import Any
 
-from diffrt.autograd import arctan2, greater, sqrt, where
+from diffrt.autograd import absolute, arctan2, greater, sqrt, where
 from diffrt.kinds.fields import extent, point
 from diffrt.kinds.kind import Shape
-from diffrt.kinds.vectors import dot, normalize
+from diffrt.kinds.vectors import dot, length, normalize
 
 
 class Sphere(Shape):
@@ -55,6 +55,9 @@ class Sphere(Shape):
     def normal_at(self, p: Any, side: Any) -> Any:
         # Beside the sphere too, where p is the closest approach, this has length 1.
         return normalize(p - self.center) * side
+
+    def clearance(self, p: Any) -> Any:
+        return absolute(length(p - self.center) - self.radius)
 
     def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
         x, y, z = p - self.center

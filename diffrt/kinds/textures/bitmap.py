@@ -13,6 +13,7 @@ The result is continuous, so the bitmap has no edges, and linear in the texels. 
 differentiated.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,6 +61,87 @@ class Bitmap(Texture):
 
         upper = row(above)
         return upper + g * (row(below) - upper)
+
+    def bounds(self, u: tuple[Any, Any], v: tuple[Any, Any], around: tuple[bool, bool]) -> tuple[Any, Any]:
+        x, y, repeats = self._places(u, v, around)
+        height, width = self.texels.shape[:2]
+        return _extremes(self._known(), _spans(y, height, repeats[1], 1), _spans(x, width, repeats[0], 1))
+
+    def slopes(self, u: tuple[Any, Any], v: tuple[Any, Any], around: tuple[bool, bool]) -> tuple[Any, Any]:
+        x, y, repeats = self._places(u, v, around)
+        texels, ends, found = self._known(), (y, x), []
+        for axis, factor in ((1, self.scale[0] * self.texels.shape[1]), (0, -self.scale[1] * self.texels.shape[0])):
+            steps = np.roll(texels, -1, axis) - texels
+            spans = [_spans(own, size, repeat, 1) for own, size, repeat in
+                     zip(ends, texels.shape[:2], repeats[::-1], strict=True)]  # fmt: skip
+            if repeats[1 - axis]:
+                spans[axis] = _spans(ends[axis], steps.shape[axis], True, 0)
+            else:  # before the first texel and after the last there is no step
+                steps = np.delete(steps, -1, axis)
+                steps = np.pad(steps, [(int(k == axis),) * 2 for k in range(steps.ndim)])
+                spans[axis] = _spans([end + 1.0 for end in ends[axis]], steps.shape[axis], False, 0)
+            one, other = (side * factor for side in _extremes(steps, *spans))
+            found.append((np.minimum(one, other), np.maximum(one, other)))
+        return found[0], found[1]
+
+    def _places(self, u: Any, v: Any, around: tuple[bool, bool]) -> tuple[list[Any], list[Any], tuple[bool, bool]]:
+        """The ends of u and v in texels, and whether the bitmap repeats there."""
+        height, width = self.texels.shape[:2]
+        x = [(end * self.scale[0] + self.offset[0]) * width - 0.5 for end in u]
+        y = [(1.0 - (end * self.scale[1] + self.offset[1])) * height - 0.5 for end in v]
+        return x, y, (self.wrap == "repeat" or around[0], self.wrap == "repeat" or around[1])
+
+    def _known(self) -> NDArray[Any]:
+        return np.asarray(detach(self.texels).value if isinstance(self.texels, Var) else self.texels)
+
+
+Span = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""The first and the last of some rows or columns, (N,) each."""
+
+
+def _spans(ends: Sequence[Any], size: int, repeats: bool, more: int) -> list[Span]:
+    """What is between two places, and so many more; two spans where it goes on at the other end of the bitmap."""
+    low, high = np.floor(np.minimum(*ends)), np.floor(np.maximum(*ends)) + more
+    if not repeats:
+        return [(np.clip(low, 0, size - 1).astype(np.int64), np.clip(high, 0, size - 1).astype(np.int64))]
+    whole = ~(high - low < size - 1.0) | ~(np.abs(low) < 2.0**52)
+    first = np.where(whole, 0.0, np.mod(np.where(whole, 0.0, low), size)).astype(np.int64)
+    last = np.where(whole, size - 1.0, first + np.where(whole, 0.0, high - low)).astype(np.int64)
+    over = last >= size
+    return [(first, np.minimum(last, size - 1)), (np.where(over, 0, first), np.where(over, last - size, first))]
+
+
+def _extremes(table: NDArray[Any], rows: list[Span], columns: list[Span]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The least and the largest (..., N) of a table between rows and columns."""
+    found = []
+    for extreme in (np.minimum, np.maximum):
+        pyramid = _pyramid(table, extreme)
+        parts = [_within(pyramid, row, column, extreme) for row in rows for column in columns]
+        found.append(np.moveaxis(extreme.reduce(parts), 0, -1))
+    return found[0], found[1]
+
+
+def _pyramid(texels: NDArray[Any], extreme: Any) -> list[NDArray[Any]]:
+    """The extremes of texels over squares of sides 1, 2, 4 and so on."""
+    found = [texels]
+    while max(found[-1].shape[:2]) > 1:
+        last = found[-1]
+        more = [(0, n % 2) for n in last.shape[:2]] + [(0, 0)] * (last.ndim - 2)
+        last = np.pad(last, more, mode="edge")
+        found.append(extreme(extreme(last[::2, ::2], last[1::2, ::2]), extreme(last[::2, 1::2], last[1::2, 1::2])))
+    return found
+
+
+def _within(pyramid: list[NDArray[Any]], rows: Any, columns: Any, extreme: Any) -> NDArray[Any]:
+    """The extremes (N, ...) of texels from the first to the last row and column: four squares hold them."""
+    most = np.maximum(rows[1] - rows[0], columns[1] - columns[0])
+    level = np.ceil(np.log2(most + 1.0)).astype(np.int64)
+    found = np.empty((len(level), *pyramid[0].shape[2:]))
+    for number in np.unique(level):
+        mine, squares = np.flatnonzero(level == number), pyramid[number]
+        corners = [squares[j[mine] >> number, i[mine] >> number] for j in rows for i in columns]
+        found[mine] = extreme.reduce(corners)
+    return found
 
 
 def _between(x: Any, size: int, repeats: bool) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:

@@ -38,6 +38,9 @@ BALL = ("ball.center.x", "ball.center.y", "ball.radius")
 
 Mask = NDArray[np.bool_]
 
+PRINTED = ("ball.material", "room", "background", "vignetting", "response")
+"""What begins so is printed with the ball."""
+
 SURFACES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "matte": ({"type": "lambert", "albedo": [0.5] * 3}, ()),
     "glossy": (
@@ -144,6 +147,8 @@ def fit_command(
     surface: Annotated[str, typer.Option(help="Of the ball: matte, glossy or chrome.")] = "glossy",
     fov: Annotated[float | None, typer.Option(help="The camera's vertical field of view, in degrees.")] = None,
     lights: Annotated[str | None, typer.Option(help="A table of known lights, to compare with.")] = None,
+    vignetting: Annotated[bool, typer.Option(help="Whether the corners of the pictures may be darker.")] = False,
+    response: Annotated[bool, typer.Option(help="Whether the camera's curve may not be that of the encoding.")] = False,
     mask: Annotated[str | None, typer.Option(help="An image that is white on the ball.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the photographs: srgb or linear.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="The table of lights to write.")] = "found.csv",
@@ -153,13 +158,14 @@ def fit_command(
     try:
         targets = read(pattern, encoding)
         truth = read_lights(lights, list(targets)) if lights else None
-        found = fit(targets, surface, fov, read_mask(mask) if mask else None)
+        own_mask = read_mask(mask) if mask else None
+        found = fit(targets, surface, fov, own_mask, vignetting=vignetting, response=response)
     except InputError as fault:
         raise SystemExit("\n".join(fault.problems)) from None
     own = lights_of(found, list(targets))
     write_lights(output, own)
     print(*found.warnings, sep="\n")
-    for path in (*BALL, *(p for p in found.parameters if p.startswith(("ball.material", "room", "background")))):
+    for path in (*BALL, *(p for p in found.parameters if p.startswith(PRINTED))):
         print(f"{path:<24} {found.parameters[path]:10.4f} +- {found.stderr[path]:.2g}")
     for name, light in own.items():
         print(f"{name:<24} {' '.join(f'{c:8.4f}' for c in light.way)} +- {light.degrees:.2g} degrees")
