@@ -66,21 +66,21 @@ def test_beside_an_edge_it_is_proved_what_is_seen():
     view = seen(scene)
     radius = 8.0 / np.tan(np.radians(22.5)) * np.tan(np.arcsin(0.9 / 6.0))
     angle = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
-    x, y = (np.floor(8.0 + radius * turn(angle)) + 0.5 for turn in (np.cos, np.sin))
+    x, y = (0.5 * np.floor(2.0 * (8.0 + radius * turn(angle))) + 0.25 for turn in (np.cos, np.sin))
     # Clockwise as seen, the ball is to the right.
-    ends = [8.0 + radius * turn(angle + step) for step in (-0.05, 0.05) for turn in (np.cos, np.sin)]
+    ends = [8.0 + radius * turn(angle + step) for step in (-0.03, 0.03) for turn in (np.cos, np.sin)]
     segment = ends[0], ends[1], ends[2] - ends[0], ends[3] - ends[1]
-    assert (proved_ids(view, x, y, 1.0) < 0).all()
+    assert (proved_ids(view, x, y, 0.5) < 0).all()
     for turn, hit in ((1.0, 0), (-1.0, -1)):
-        edge = beside(segment, np.full(40, turn), np.full(40, 0.1), x, y, 1.0)
-        found = proved_ids(view, x, y, 1.0, (edge,))
+        edge = beside(segment, np.full(40, turn), np.full(40, 0.05), x, y, 0.5)
+        found = proved_ids(view, x, y, 0.5, (edge,))
         known = found >= 0
         assert known.mean() > 0.9
         assert (view.signatures.face[0, found[known]] == hit).all()
     # Another line through the block is not the edge, and nothing is known on either side of it.
     for turn in (1.0, -1.0):
-        edge = beside((ends[0] + 0.01, *segment[1:]), np.full(40, turn), np.full(40, 0.1), x, y, 1.0)
-        assert (proved_ids(view, x, y, 1.0, (edge,)) < 0).mean() > 0.9
+        edge = beside((ends[0] + 0.01, *segment[1:]), np.full(40, turn), np.full(40, 0.05), x, y, 0.5)
+        assert (proved_ids(view, x, y, 0.5, (edge,)) < 0).mean() > 0.9
 
 
 def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) -> tuple[Visibility, list[np.ndarray]]:
