@@ -30,6 +30,7 @@ from diffrt.autograd import (
     logical_and,
     logical_not,
     logical_or,
+    maximum,
     minimum,
     where,
 )
@@ -195,6 +196,11 @@ class _End(NamedTuple):
     side: Any
 
 
+def all_miss(bounds: Any, o: Any, d: Any, limit: Any) -> Any:
+    """Whether it is sure that no ray of a block meets a box, (n,). o, d: forms (3, 1), limit: a form."""
+    return surely(missed(bounds, o, d, limit, minimum, maximum))
+
+
 def first_hit(
     setting: SearchSetting, scene: SearchTables, assumed: Sequence[Assumed], o: Any, d: Any, start: Any, start_side: Any
 ) -> tuple[Any, Any, Any, Any, Any]:
@@ -208,7 +214,7 @@ def first_hit(
 
     def box(bounds: Any, *carry: Any) -> Any:
         limit = where(greater_equal(carry[PARTS + 1], 0.0), upper(carry[:PARTS]), inf)
-        return logical_not(surely(missed(bounds, o, d, lanes(limit))))
+        return logical_not(all_miss(bounds, o, d, lanes(limit)))
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
         best, (doubt, hit, side, mirror) = carry[:PARTS], carry[PARTS:]
@@ -385,7 +391,7 @@ def _seen(
             dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
-            return logical_not(logical_or(surely(missed(bounds, p, to_light, limit)), greater(blocked, 0.5)))
+            return logical_not(logical_or(all_miss(bounds, p, to_light, limit), greater(blocked, 0.5)))
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
             if along is None:
@@ -422,7 +428,7 @@ def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side:
     side = lanes(side)
 
     def box(bounds: Any, *n: Any) -> Any:
-        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero), lanes(zero))))
+        return logical_not(all_miss(bounds, p, as_forms(np.ones((3, 1)), zero), lanes(zero)))
 
     def own(face: Shape, number: Any, owner: Any, reflects: Any, *n: Any) -> Any:
         found = parts_of(face.normal_at(p, side), zero)

@@ -268,10 +268,12 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         p = o + where(met, t, 0.0) * d
         code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
 
-        def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
-            return p, hit, side, *lit_words(setting, scene, words, touching(camera, p), p, hit, side)
+        ends = logical_and(met, logical_not(goes_on))
 
-        seen: Any = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
+        def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
+            return p, hit, side, *lit_words(setting, scene, words, ends, touching(camera, p), p, hit, side)
+
+        seen: Any = cond(ends, look, [p, hit, side, *words])[3:]
         return p, hit, side, [code, *pieces_of(setting, scene, p, hit, side)], goes_on, seen
 
     words: Any = [zero] * setting.words
@@ -343,7 +345,10 @@ def nearest_hit(
     def closer(face: Shape, number: Any, owner: Any, reflects: Any, nearest: Any, second: Any, hit: Any, side: Any,
                shape: Any, mirror: Any) -> Any:  # fmt: skip
         t, own_side = distance(face, number)
+        # The order of the rows is not that of the faces, which decides between equal distances.
         is_closer = less(t, nearest)
+        if setting.boxes:
+            is_closer = logical_or(is_closer, logical_and(equal(t, nearest), less(number, hit)))
         return [
             where(is_closer, t, nearest),
             where(is_closer, nearest, minimum(second, t)),
@@ -382,17 +387,17 @@ def nearest_hit(
 
 
 def lit_words(
-    setting: SearchSetting, scene: SearchTables, words: Any, near: Any, p: Any, start: Any, start_side: Any
+    setting: SearchSetting, scene: SearchTables, words: Any, asked: Any, near: Any, p: Any, start: Any, start_side: Any
 ) -> list[Any]:
-    """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces. near: the
-    distance under which a face hides none, (n,)."""
+    """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces. asked: of
+    which of them, (n,). near: the distance under which a face hides none, (n,)."""
     if not setting.lights:
         return list(words)
 
     def visit(row: LightRow, *words: Any) -> Any:
         (bit,) = choose(
             row.kind, [_seen(setting, scene, kind) for kind in setting.lights],
-            [row.light, row.bit, near, p, start, start_side],
+            [row.light, row.bit, asked, near, p, start, start_side],
         )  # fmt: skip
         return [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
 
@@ -402,12 +407,14 @@ def lit_words(
 def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any:
     """A branch: the bit of a light of this kind where it is seen, else 0."""
 
-    def seen(light: Any, bit: Any, near: Any, p: Any, start: Any, start_side: Any) -> Any:
+    def seen(light: Any, bit: Any, asked: Any, near: Any, p: Any, start: Any, start_side: Any) -> Any:
         if kind.everywhere:
             return [bit + 0.0 * start]
         source = kind.unpack(light)
         to_light, limit = shadow_ray(source, p)
-        dark = logical_not(greater(source.shines(p), 0.0)) if kind.bordered else np.full(start.shape, False)
+        dark = logical_not(asked)
+        if kind.bordered:
+            dark = logical_or(dark, logical_not(greater(source.shines(p), 0.0)))
 
         def box(bounds: Any, blocked: Any) -> Any:
             return logical_not(logical_or(missed(bounds, p, to_light, limit), blocked))
