@@ -12,8 +12,8 @@ import diffrt.autograd as ag
 from diffrt.compiler import Engine
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import jacobian, render
-from diffrt.tracer.cells import SMALLEST
 from diffrt.tracer.differences import compare, compare_along
+from diffrt.tracer.quadtree import SMALLEST
 from diffrt.tracer.renderer import Settings, find_topology, places_of
 from diffrt.tracer.tables import build_tables
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.tracer.cells import SIDES, SMALLEST, Cells
+from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import (
     Crossings,
     Sides,
@@ -32,6 +32,7 @@ from diffrt.tracer.crossings import (
     joined,
 )
 from diffrt.tracer.proof import Assumed, proved_ids
+from diffrt.tracer.quadtree import BITS, ROW, SIDES, SMALLEST
 from diffrt.tracer.shading import Samples, curvature, shade
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
@@ -68,9 +69,7 @@ PROBES = 16
 Integers = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 
-_BITS = 31
-_ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
-_CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
+_CORNERS = np.array([0, 1, 1 + ROW, ROW])[:, None]  # top left, top right, bottom right, bottom left
 
 _RIGHT, _DOWN = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 
@@ -88,9 +87,9 @@ def divide_by_proof(
     flat = _Flatness(view, size, tolerance * FLAT)
     grid, rough = _blocks(view, flat, wanted, cells)
     row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
-    keys = column + _ROW * row
+    keys = column + ROW * row
     row, column = np.divmod(np.flatnonzero(rough), columns)
-    rough_keys, rough_labels = column + _ROW * row, grid[rough]
+    rough_keys, rough_labels = column + ROW * row, grid[rough]
     grid[rough] = -1
     parts = _Parts()
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
@@ -121,7 +120,7 @@ def _cut(
     spacing = 1.0 / (cells << level)
     points, at = np.unique(keys + _CORNERS, return_inverse=True)
     at = at.reshape(4, -1)
-    x, y = (points & (_ROW - 1)) * spacing, (points >> _BITS) * spacing
+    x, y = (points & (ROW - 1)) * spacing, (points >> BITS) * spacing
     known = view.signature_ids(x, y)
     label = known[at]
     crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
@@ -225,7 +224,7 @@ def _joints(
     last = side[3 - np.argmax(np.where(there, function == most, False)[::-1], 0), columns]
     pair = np.stack([first, last])
     px, py = (c[side] for c in crossings.segments.at(crossings.s))
-    left, top = (keys & (_ROW - 1)) * size, (keys >> _BITS) * size
+    left, top = (keys & (ROW - 1)) * size, (keys >> BITS) * size
     x, y, inverse = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros((4, len(keys)))
     m = np.flatnonzero(meets)
     count = there[:, m].sum(0)
@@ -327,7 +326,7 @@ class _Parts:
 
         def places(keys_and_levels: list[tuple[Integers, int]]) -> tuple[Any, ...]:
             """Of the top left corner x, y; the side; the pixel and the name."""
-            rows = [(keys >> _BITS, keys & (_ROW - 1), keys, level) for keys, level in keys_and_levels]
+            rows = [(keys >> BITS, keys & (ROW - 1), keys, level) for keys, level in keys_and_levels]
             return (
                 column([c / (cells << n) for _, c, _, n in rows], float),
                 column([r / (cells << n) for r, _, _, n in rows], float),
@@ -369,14 +368,14 @@ class _Parts:
 
 def _children(keys: Integers) -> Integers:
     """The keys of the quarters of cells, one level down, all first quarters first."""
-    parents = ((keys >> _BITS) << (_BITS + 1)) + ((keys & (_ROW - 1)) << 1)
+    parents = ((keys >> BITS) << (BITS + 1)) + ((keys & (ROW - 1)) << 1)
     found: Integers = (parents + _CORNERS).ravel()
     return found
 
 
 def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
     """The middles of cells of this side, x and y in pixels."""
-    return ((keys & (_ROW - 1)) + 0.5) * side, ((keys >> _BITS) + 0.5) * side
+    return ((keys & (ROW - 1)) + 0.5) * side, ((keys >> BITS) + 0.5) * side
 
 
 def _blocks(

@@ -14,206 +14,23 @@ A shape that is small in the image would fall between the corners. So each bound
 projected, and the cell that holds it, with those around it, is divided until its side is at most half of the
 radius, to SMALLEST. The corner of a flat shape is cut off by a straight cut of its cell; so where one is in view, its
 cell and those around it are divided down to `junction_depth`.
-
-Corners lie on a lattice of 2^SMALLEST points per side of a cell of the grid, so that their places are integers.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.tracer.camera import through_lens
 from diffrt.tracer.crossings import Crossings, Sides, find_crossings
+from diffrt.tracer.quadtree import ACROSS, BITS, ROW, SIDES, SMALLEST, Corners, Grid, Level, Quadtree
 from diffrt.tracer.tables import Tables
 from diffrt.tracer.visibility import Labels, Visibility
-
-SMALLEST = 8
-"""The level of the smallest cells; those of the grid have level 0."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_BITS = 31
-_ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
-_CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
-_MIDDLES = np.array([1, 2 + _ROW, 1 + 2 * _ROW, _ROW, 1 + _ROW])[:, None]  # top, right, bottom, left, of the cell
-_AROUND = [
-    np.array([i + j * _ROW for j in range(-n, n + 1) for i in range(-n, n + 1) if i or j])[:, None] for n in (1, 2)
-]
-_TOUCHING, _NEAR = _AROUND
-_ACROSS = np.array([-_ROW, 1, _ROW, -1])  # the neighbours over the top, right, bottom and left side
-
-SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
-"""The corners at which the sides begin and end: top, right, bottom, left."""
-
-
-class Corners:
-    """The lattice points whose signatures are known: first those of the grid, row by row, then those found since.
-
-    They are read-only views: what is known of a point stays. x, y: in pixels, (N,). label: of the signature, -1 for a
-    point of the grid that nobody asked for, (N,).
-    """
-
-    def __init__(
-        self, view: Visibility, columns: int, rows: int, spacing: float, asked: NDArray[np.bool_] | None
-    ) -> None:
-        """columns, rows: of the cells of the grid, of side 2^SMALLEST spacing. asked: which points of it are needed,
-        (rows + 1, columns + 1)."""
-        self._view, self._spacing = view, spacing
-        x, y = (np.arange(n + 1, dtype=np.float64) * (spacing * 2.0**SMALLEST) for n in (columns, rows))
-        self._count, self._room = 0, (columns + 1) * (rows + 1)
-        self._x, self._y = np.zeros(0), np.zeros(0)
-        self._label = np.zeros(0, np.int32)
-        x, y = np.tile(x, rows + 1), np.repeat(y, columns + 1)
-        if asked is None:
-            label = view.signature_ids(x, y)
-        else:
-            which = np.flatnonzero(asked)
-            label = np.full(x.shape, -1, np.int32)
-            label[which] = view.signature_ids(x[which], y[which])
-        self._append(x, y, label)
-        # Sorted keys of those that halving the cells of each level found, and their ids.
-        self._known: list[tuple[Integers, Integers]] = [(np.zeros(0, np.int64),) * 2] * SMALLEST
-
-    @property
-    def x(self) -> Floats:
-        return _frozen(self._x[: self._count])
-
-    @property
-    def y(self) -> Floats:
-        return _frozen(self._y[: self._count])
-
-    @property
-    def label(self) -> Labels:
-        return _frozen(self._label[: self._count])
-
-    def _append(self, x: Floats, y: Floats, label: Labels) -> None:
-        """Add points. The arrays have room for more, so that they are seldom copied."""
-        first, self._count = self._count, self._count + len(x)
-        if self._count > len(self._x):
-            self._room = max(2 * self._room, 2 * self._count)
-            for name in ("_x", "_y", "_label"):
-                old = getattr(self, name)
-                new = np.empty(self._room, old.dtype)
-                new[:first] = old[:first]
-                setattr(self, name, new)
-        self._x[first : self._count], self._y[first : self._count] = x, y
-        self._label[first : self._count] = label
-
-    def find(self, level: int, keys: Integers) -> Integers:
-        """The ids of the lattice points that halving cells of a level makes corners, found where they are new.
-
-        keys: of points of the lattice whose spacing is half a cell of the level, on which no other level has points.
-        """
-        known, numbers = self._known[level]
-        ids = _places(known, keys)
-        asked = np.flatnonzero(ids < 0)
-        ids = numbers[ids] if known.size else ids
-        # What is asked comes in a few runs that ascend, which a stable sort merges.
-        order = np.argsort(keys[asked], kind="stable")
-        asked = asked[order]
-        ordered = keys[asked]
-        first = _first(ordered)
-        fresh = ordered[first]
-        ids[asked] = self._count - 1 + np.cumsum(first)
-        spacing = self._spacing * (1 << SMALLEST - level - 1)
-        x, y = (spacing * part.astype(np.float64) for part in (fresh & (_ROW - 1), fresh >> _BITS))
-        added = np.arange(self._count, self._count + len(fresh))
-        self._append(x, y, self._view.signature_ids(x, y))
-        if known.size:
-            order = np.argsort(np.append(known, fresh), kind="stable")
-            fresh, added = np.append(known, fresh)[order], np.append(numbers, added)[order]
-        self._known[level] = fresh, added
-        return ids
-
-    def finish(self) -> None:
-        """Give the memory back that looking for points takes; no more can be found."""
-        self._known.clear()
-
-
-class _Grid:
-    """The cells of the grid. A place is row * columns + column; `keys`, `corners` and `places` go between these, keys
-    and ids. mixed, divided: (rows * columns,)."""
-
-    def __init__(self, corners: Corners, columns: int, rows: int, only: NDArray[np.bool_] | None) -> None:
-        self.columns, self.rows = columns, rows
-        label = corners.label.reshape(rows + 1, columns + 1)
-        first = label[:-1, :-1]
-        mixed = first != label[:-1, 1:]
-        mixed |= first != label[1:, :-1]
-        mixed |= first != label[1:, 1:]
-        self.divided = np.zeros(rows * columns, bool)
-        self._only = only
-        if only is not None:
-            mixed &= only.reshape(rows, columns)
-            self.divided = ~only.ravel()  # what is not there is no cell, and nothing is found there
-        self.mixed: NDArray[np.bool_] = mixed.ravel()
-        self._first = first
-
-    def keys(self, places: Integers) -> Integers:
-        row = places // self.columns
-        found: Integers = row * _ROW + (places - row * self.columns)
-        return found
-
-    def corners(self, places: Integers) -> Integers:
-        first = places + places // self.columns
-        found: Integers = first + np.array([0, 1, self.columns + 2, self.columns + 1])[:, None]
-        return found
-
-    def places(self, keys: Integers) -> Integers:
-        row = keys >> _BITS
-        column = keys & (_ROW - 1)
-        there = (row >= 0) & (row < self.rows) & (column < self.columns)
-        places: Integers = np.where(there, row * self.columns + column, -1)
-        if self._only is not None:
-            places[~self._only.ravel()[places]] = -1
-        return places
-
-    def around(self, places: Integers) -> Integers:
-        """The places of the eight cells that touch each one, -1 where there is none, (8, n)."""
-        return self.places((self.keys(places) + _TOUCHING).ravel()).reshape(8, -1)
-
-    def labels(self) -> Labels:
-        """Of the cells that are samples as they are; -1 for the others."""
-        other = (self.mixed | self.divided).reshape(self.rows, self.columns)
-        found: Labels = np.where(other, np.int32(-1), self._first).ravel()
-        return found
-
-
-@dataclass
-class _Level:
-    """The cells of one smaller size: key (sorted), ids of their corners (4, n), whether they are mixed, and divided."""
-
-    key: Integers
-    at: NDArray[np.int32]
-    mixed: NDArray[np.bool_]
-    divided: NDArray[np.bool_]
-
-    def keys(self, places: Integers) -> Integers:
-        return self.key[places]
-
-    def corners(self, places: Integers) -> NDArray[np.int32]:
-        return self.at[:, places]
-
-    def places(self, keys: Integers) -> Integers:
-        return _places(self.key, keys)
-
-    def around(self, places: Integers) -> Integers:
-        """The places of the eight cells that touch each one, -1 where there is none, (8, n)."""
-        # In a row cells follow each other, so three of them take one search.
-        found = []
-        padded = np.append(self.key, -1)
-        for row in (-_ROW, 0, _ROW):
-            wanted = self.key[places] + (row - 1)
-            at = np.searchsorted(self.key, wanted)
-            for step in range(3):
-                there = padded[at] == wanted + step
-                if row or step != 1:
-                    found.append(np.where(there, at, -1))
-                at = at + there
-        return np.array(found)
+_TOUCHING = np.array([i + j * ROW for j in (-1, 0, 1) for i in (-1, 0, 1) if i or j])[:, None]
 
 
 @dataclass(frozen=True)
@@ -305,35 +122,23 @@ def divide(
         for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
             asked[down : rows + down, right : columns + right] |= only
     corners = Corners(view, columns, rows, 1.0 / (cells << SMALLEST), asked)
-    grid = _Grid(corners, columns, rows, only)
+    tree = Quadtree(corners, Grid(corners, columns, rows, only))
     small, unresolved = _features(view.tables, size, cells, junction_depth)
-    levels: list[_Grid | _Level] = [grid]
-    levels += [_level(corners, np.zeros(0, np.int64), np.zeros((4, 0), np.int64)) for _ in range(SMALLEST)]
+    growth = _Growth(tree, edge_depth, junction_depth, small)
+    growth.grow(0)
+    while growth.follow_bulges():
+        growth.grow(1)
 
-    def grow(first: int) -> None:
-        for level in range(first, SMALLEST):
-            if not levels[level].mixed.size:
-                break
-            wanted = _near_edges(corners, levels[level], level, edge_depth, junction_depth)
-            found = levels[level].places(small[level])
-            wanted[found[found >= 0]] = True
-            _halve(corners, levels, level, np.flatnonzero(wanted))
-
-    grow(0)
-    while _follow_bulges(corners, levels):
-        grow(1)
-
-    corners.finish()
-    labels = grid.labels()
+    labels = tree.grid.labels()
     keys, sizes, pixels, ats, mixed = [], [], [], [], []
-    for i, level in enumerate(levels):
-        leaf = np.flatnonzero(~level.divided & level.mixed if i == 0 else ~level.divided)
+    for i, level in enumerate(tree.levels):
+        leaf = np.flatnonzero(level.mixed & (level.first == -1) if i == 0 else level.first == -1)
         k = level.keys(leaf)
-        row, column = k >> _BITS, k & (_ROW - 1)
+        row, column = k >> BITS, k & (ROW - 1)
         keys.append(k * (SMALLEST + 1) + i)
         sizes.append(np.full(len(k), 1.0 / (cells << i)))
         pixels.append((row >> i) // cells * size[0] + (column >> i) // cells)
-        ats.append(level.corners(leaf).astype(np.int32))
+        ats.append(level.corners(leaf).astype(np.int32).T)
         mixed.append(level.mixed[leaf])
     key, side, pixel = np.concatenate(keys), np.concatenate(sizes), np.concatenate(pixels)
     at, cut = np.concatenate(ats, 1), np.concatenate(mixed)
@@ -365,104 +170,102 @@ def _cross(view: Visibility, corners: Corners, at: NDArray[np.int32]) -> tuple[C
     return find_crossings(view, segments, corners.label[begin], corners.label[end]), side
 
 
-def _level(corners: Corners, keys: Integers, at: Integers) -> _Level:
-    """Cells of one level by their keys and the ids of their corners."""
-    order = np.argsort(keys, kind="stable")
-    ids = at.astype(np.int32)[:, order]
-    label = corners.label[ids]
-    mixed = (label[1] != label[0]) | (label[2] != label[0]) | (label[3] != label[0])
-    return _Level(keys[order], ids, mixed, np.zeros(keys.shape, bool))
+class _Growth:
+    """A quadtree while it grows.
 
+    edge_depth, junction_depth: as for `divide`. small: the keys of cells to divide besides, by level.
+    """
 
-def _near_edges(
-    corners: Corners, cells: _Grid | _Level, level: int, edge_depth: int, junction_depth: int
-) -> NDArray[np.bool_]:
-    """Whether cells of a level are to be divided because of an edge or a junction near them."""
-    near = np.zeros(cells.mixed.shape, bool)
-    if level >= max(edge_depth, junction_depth):
-        return near
-    mixed = np.flatnonzero(cells.mixed)
-    near[mixed] = True
-    if level == 0 and edge_depth > 0:
-        beside = cells.places((cells.keys(mixed) + _NEAR).ravel())
-    else:
-        beside = cells.around(mixed).ravel()
-    near[beside[beside >= 0]] = True
-    if level < edge_depth:
-        return near
-    # There are three labels if one is neither the least nor the largest of all; it may be the least or the largest of
-    # its cell, or a third one there.
-    least = corners.label[cells.corners(np.arange(len(near)))[0]]
-    most, many = least.copy(), np.zeros(near.shape, bool)
-    label = corners.label[cells.corners(mixed)]
-    least[mixed], most[mixed] = label.min(0), label.max(0)
-    many[mixed] = ((label != least[mixed]) & (label != most[mixed])).any(0)
-    places = np.flatnonzero(near)
-    around = cells.around(places)
-    bottom, top, others = least[places], most[places], many[places]
-    block = [np.where(at >= 0, at, places) for at in around]
-    for at in block:
-        bottom, top = np.minimum(bottom, least[at]), np.maximum(top, most[at])
-    for at in (places, *block):
-        low, high = least[at], most[at]
-        others |= ((low != bottom) & (low != top)) | ((high != bottom) & (high != top)) | many[at]
-    near[places] = others
-    return near
+    def __init__(self, tree: Quadtree, edge_depth: int, junction_depth: int, small: list[Integers]) -> None:
+        self.tree, self.small = tree, small
+        self.edge_depth, self.junction_depth = edge_depth, junction_depth
+        # How many cells of each level have been looked at: for what is near them, and for edges that bulge.
+        self.seen, self.followed = [0] * SMALLEST, [0] * (SMALLEST + 1)
+        # Sides of cells of each level, across which there was a larger cell.
+        none = np.zeros(0, np.int64)
+        self.across = [(none, none)] * (SMALLEST + 1)
 
-
-def _halve(corners: Corners, levels: list[_Grid | _Level], level: int, places: Integers) -> bool:
-    """Divide cells of a level that are not divided yet; whether there were any."""
-    places = places[~levels[level].divided[places]]
-    if not places.size:
-        return False
-    levels[level].divided[places] = True
-    parents, (c0, c1, c2, c3) = levels[level].keys(places), levels[level].corners(places)
-    # The new corners are the middles of the sides and of the cell: top, right, bottom, left, middle.
-    top, right, bottom, left, middle = corners.find(level, (2 * parents + _MIDDLES).ravel()).reshape(5, -1)
-    quarters = [
-        [c0, top, middle, left],
-        [top, c1, right, middle],
-        [middle, right, c2, bottom],
-        [left, middle, bottom, c3],
-    ]
-    children = _level(corners, (parents * 2 + _CORNERS).ravel(), np.concatenate(quarters, 1))
-    old = levels[level + 1]
-    assert isinstance(old, _Level)
-    if not old.key.size:
-        levels[level + 1] = children
-        return True
-    order = np.argsort(np.concatenate([old.key, children.key]), kind="stable")
-    merged = [np.concatenate([getattr(part, f.name) for part in (old, children)], -1) for f in fields(_Level)]
-    levels[level + 1] = _Level(*(column[..., order] for column in merged))
-    return True
-
-
-def _follow_bulges(corners: Corners, levels: list[_Grid | _Level]) -> bool:
-    """Divide the cells without an edge at their corners into which an edge bulges; whether there were any."""
-    wanted: list[list[Integers]] = [[np.zeros(0, np.int64)] for _ in levels]
-    for level in range(1, len(levels)):
-        cells = levels[level]
-        leaf = np.flatnonzero(cells.mixed & ~cells.divided)
-        if not leaf.size:
-            continue
-        ends = corners.label[cells.corners(leaf)][SIDES]
-        side, place = np.nonzero(ends[:, 0] != ends[:, 1])
-        across = cells.keys(leaf[place]) + _ACROSS[side]
-        across = across[cells.places(across) < 0]
-        for above in range(level - 1, -1, -1):
-            if not across.size:
+    def grow(self, level: int) -> None:
+        """Divide the cells from a level down that are to be divided because of an edge, a junction or a feature."""
+        for number in range(level, SMALLEST):
+            cells = self.tree.levels[number]
+            if not cells.count:
                 break
-            across = (across >> _BITS + 1 << _BITS) + ((across & (_ROW - 1)) >> 1)
-            larger = levels[above]
-            found = larger.places(across)
-            at = found[found >= 0]
-            wanted[above].append(at[~larger.mixed[at] & ~larger.divided[at]])
-            across = across[found < 0]
-    # The smallest first: dividing a level adds cells to the next one.
-    grew = [
-        _halve(corners, levels, level, _sorted(np.concatenate(wanted[level]))) for level in reversed(range(SMALLEST))
-    ]
-    return any(grew)
+            wanted = np.zeros(cells.count, bool)
+            wanted[self._near(number)] = True
+            found = self.tree.places(number, self.small[number])
+            wanted[found[found >= 0]] = True
+            self.tree.halve(number, np.flatnonzero(wanted))
+
+    def _near(self, level: int) -> Integers:
+        """The cells of a level to divide because of an edge or a junction near them, but for those that are known."""
+        cells = self.tree.levels[level]
+        seen, self.seen[level] = self.seen[level], cells.count
+        if seen == cells.count or level >= max(self.edge_depth, self.junction_depth):
+            return np.zeros(0, np.int64)
+        if level == 0 and self.edge_depth > 0:
+            return np.flatnonzero(_widened(cells.mixed.reshape(self.tree.grid.rows, -1), 2))
+        touched = np.zeros(cells.count + 1, bool)  # by new cells; the last one is for -1
+        touched[cells.blocks(np.arange(seen, cells.count))] = True
+        places = np.flatnonzero(touched[:-1] & (cells.first == -1))
+        blocks = cells.blocks(places).T
+        places = places[np.append(cells.mixed, False)[blocks].any(0)]
+        return places if level < self.edge_depth else places[self._at_junction(cells, places)]
+
+    def _at_junction(self, cells: Grid | Level, places: Integers) -> NDArray[np.bool_]:
+        """Whether there are three signatures or more in cells and those that touch them."""
+        blocks = np.ascontiguousarray(cells.blocks(places).T)
+        blocks = np.where(blocks < 0, places, blocks)
+        used = np.zeros(cells.count, bool)
+        used[blocks] = True
+        number = np.cumsum(used) - 1
+        label = self.tree.corners.label[cells.corners(np.flatnonzero(used))].T
+        # There are three if one is neither the least nor the largest of all; it may be the least or the largest of its
+        # cell, or a third one there.
+        least, most = np.minimum.reduce(label), np.maximum.reduce(label)
+        many = ((label != least) & (label != most)).any(0)
+        blocks = number[blocks]
+        bottom, top = np.minimum.reduce(least[blocks]), np.maximum.reduce(most[blocks])
+        found: NDArray[np.bool_] = many[blocks].any(0)
+        for at in blocks:
+            for one in (least[at], most[at]):
+                found |= (one != bottom) & (one != top)
+        return found
+
+    def follow_bulges(self) -> bool:
+        """Divide the cells without an edge at their corners into which an edge bulges; whether there were any."""
+        tree = self.tree
+        wanted: list[list[Integers]] = [[] for _ in tree.levels]
+        for level in range(1, len(tree.levels)):
+            cells = tree.levels[level]
+            new = np.arange(self.followed[level], cells.count)
+            self.followed[level] = cells.count
+            new = new[cells.mixed[new]]
+            label = tree.corners.label[cells.corners(new)]
+            which, side = np.nonzero(label[:, SIDES[:, 0]] != label[:, SIDES[:, 1]])
+            places, side = np.append(self.across[level][0], new[which]), np.append(self.across[level][1], side)
+            if not places.size:
+                continue
+            open_ = (cells.blocks(places)[np.arange(len(places)), ACROSS[side]] < 0) & (cells.first[places] == -1)
+            places, side = places[open_], side[open_]
+            self.across[level] = places, side
+            for above, at in enumerate(tree.larger_across(level, places, side)):
+                larger = tree.levels[level - 1 - above]
+                wanted[level - 1 - above].append(at[~larger.mixed[at] & (larger.first[at] == -1)])
+        count = [level.count for level in tree.levels]
+        # The smallest first: dividing a level adds cells to the next one.
+        for level in reversed(range(SMALLEST)):
+            if wanted[level]:
+                tree.halve(level, _sorted(np.concatenate(wanted[level])))
+        return count != [level.count for level in tree.levels]
+
+
+def _widened(cells: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+    """A raster with all that is within so many steps, in rows, columns and between them, (rows, columns)."""
+    wide = np.pad(cells, steps)
+    rows = np.logical_or.reduce([wide[k : k + cells.shape[0]] for k in range(2 * steps + 1)])
+    found: NDArray[np.bool_] = np.logical_or.reduce([rows[:, k : k + cells.shape[1]] for k in range(2 * steps + 1)])
+    return found
 
 
 def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth: int) -> tuple[list[Integers], int]:
@@ -472,7 +275,7 @@ def _features(tables: Tables, size: tuple[int, int], cells: int, junction_depth:
 
     def add(level: int, x: Floats, y: Floats) -> None:
         inside = (x >= 0.0) & (x < size[0]) & (y >= 0.0) & (y < size[1])
-        place = np.floor(x[inside] * cells * 2**level) + _ROW * np.floor(y[inside] * cells * 2**level)
+        place = np.floor(x[inside] * cells * 2**level) + ROW * np.floor(y[inside] * cells * 2**level)
         keys[level] += [place.astype(np.int64), (place.astype(np.int64) + _TOUCHING).ravel()]
 
     for number, kind in enumerate(tables.kinds.faces):
@@ -516,12 +319,6 @@ def _projected(camera: Floats, p: Floats) -> tuple[Floats, Floats, Floats, Float
     return x, y, step, d / np.linalg.norm(d, axis=0)
 
 
-def _frozen(view: NDArray[Any]) -> NDArray[Any]:
-    """A view that nothing can be written through."""
-    view.flags.writeable = False
-    return view
-
-
 def _sorted(keys: Integers) -> Integers:
     """Keys in ascending order, each once. (numpy's own unique is many times slower for integers.)"""
     ordered: Integers = np.sort(keys, axis=None)
@@ -534,12 +331,3 @@ def _first(ordered: Integers) -> NDArray[np.bool_]:
     first = np.ones(ordered.shape, bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     return first
-
-
-def _places(keys: Integers, wanted: Integers) -> Integers:
-    """Where sorted keys hold the wanted ones, -1 where they do not."""
-    if not keys.size:
-        return np.full(wanted.shape, -1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    places: Integers = np.where(keys[at] == wanted, at, -1)
-    return places

@@ -16,10 +16,11 @@ from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.blocks import divide_by_proof
 from diffrt.tracer.camera import part_of
-from diffrt.tracer.cells import SMALLEST, Cells, divide
+from diffrt.tracer.cells import Cells, divide
 from diffrt.tracer.crossings import Crossings, at_points, differentiable
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
+from diffrt.tracer.quadtree import SMALLEST
 from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
 from diffrt.tracer.shading import Samples, shade
 from diffrt.tracer.switching import Segment

@@ -142,7 +142,9 @@ def _halves(faces: Integers, count: Integers, low: Floats, high: Floats, eye: Fl
         best = np.argmin(cost, 1)
         better = cost[all_, best] < least
         # From the eye to the middles of the halves, twice.
-        away, other_away = (np.linalg.norm((a + b)[:, all_, best] - 2.0 * eye, axis=0) for a, b in (one, other))
+        away, other_away = (
+            np.linalg.norm(a[:, all_, best] + b[:, all_, best] - 2.0 * eye, axis=0) for a, b in (one, other)
+        )
         least = np.where(better, cost[all_, best], least)
         cut = np.where(better, inside[all_, best], cut)
         swapped = np.where(better, other_away < away, swapped)
@@ -166,7 +168,8 @@ def _places_of_first(count: Integers) -> Integers:
 def _surface(low: Floats, high: Floats) -> Floats:
     """Half the surface of boxes."""
     x, y, z = np.maximum(high - low, 0.0)
-    return x * y + y * z + z * x
+    half: Floats = x * y + y * z + z * x
+    return half
 
 
 def face_boxes(tables: Tables) -> tuple[Floats, Floats]:
