@@ -157,11 +157,11 @@ def divide(
 def _cross(view: Visibility, corners: Corners, at: NDArray[np.int32]) -> tuple[Crossings, Integers]:
     """The crossings on the sides of mixed cells, of which at holds the ids of the corners, (4, n), and which of them
     each side has, -1 for none, (4, n). A side that two cells share has one crossing."""
-    ends = at.astype(np.int64)[SIDES]
-    label = corners.label[ends]
-    crossed = label[:, 0] != label[:, 1]
+    label = corners.label[at]
+    crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
+    begin, end = (at[SIDES[:, k]][crossed].astype(np.int64) for k in (0, 1))
     total = len(corners.x)
-    names, number = np.unique((ends[:, 0] * total + ends[:, 1])[crossed], return_inverse=True)
+    names, number = np.unique(begin * total + end, return_inverse=True)
     side = np.full(crossed.shape, -1)
     side[crossed] = number.ravel()
     begin, end = names // total, names % total
@@ -205,11 +205,14 @@ class _Growth:
             return np.zeros(0, np.int64)
         if level == 0 and self.edge_depth > 0:
             return np.flatnonzero(_widened(cells.mixed.reshape(self.tree.grid.rows, -1), 2))
-        touched = np.zeros(cells.count + 1, bool)  # by new cells; the last one is for -1
-        touched[cells.blocks(np.arange(seen, cells.count))] = True
-        places = np.flatnonzero(touched[:-1] & (cells.first == -1))
-        blocks = cells.blocks(places).T
-        places = places[np.append(cells.mixed, False)[blocks].any(0)]
+        near = np.zeros(cells.count + 1, bool)  # the last one is for -1
+        if seen:
+            near[cells.blocks(np.arange(seen, cells.count))] = True  # what touches new cells
+            places = np.flatnonzero(near[:-1])
+            near[places] = np.append(cells.mixed, False)[cells.blocks(places)].any(1)
+        else:
+            near[cells.blocks(np.flatnonzero(cells.mixed))] = True
+        places = np.flatnonzero(near[:-1] & (cells.first == -1))
         return places if level < self.edge_depth else places[self._at_junction(cells, places)]
 
     def _at_junction(self, cells: Grid | Level, places: Integers) -> NDArray[np.bool_]:
@@ -219,7 +222,7 @@ class _Growth:
         used = np.zeros(cells.count, bool)
         used[blocks] = True
         number = np.cumsum(used) - 1
-        label = self.tree.corners.label[cells.corners(np.flatnonzero(used))].T
+        label = self.tree.corners.label[cells.corners(np.flatnonzero(used)).T.copy()]
         # There are three if one is neither the least nor the largest of all; it may be the least or the largest of its
         # cell, or a third one there.
         least, most = np.minimum.reduce(label), np.maximum.reduce(label)

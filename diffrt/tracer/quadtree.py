@@ -204,11 +204,12 @@ class Quadtree:
         key = cells.keys(places)
         middles = self._middles(level, key, first[:, ACROSS], start, finer)
         corner = np.concatenate([cells.corners(places), middles], 1).astype(np.int32)[:, _CORNERS].reshape(-1, 4)
-        block = first[:, _CELLS_REACHED]
-        block = np.where(block < 0, np.int32(-1), block + _QUARTERS_REACHED).reshape(-1, len(_BLOCK))
+        # Where there is none, all four of them are negative.
+        first[first < 0] = -len(_QUARTERS)
+        block = np.maximum(first[:, _CELLS_REACHED] + _QUARTERS_REACHED, -1).reshape(-1, len(_BLOCK))
         keys = (2 * key[:, None] + np.array([x + ROW * y for x, y in _QUARTERS])).ravel()
-        label = self.corners.label[corner]
-        mixed = (label[:, 1:] != label[:, :1]).any(1)
+        label = self.corners.label[corner.T.copy()]
+        mixed = (label[1] != label[0]) | (label[2] != label[0]) | (label[3] != label[0])
         finer.append(key=keys, corner=corner, block=block, mixed=mixed, first=np.full(len(keys), -1, np.int32))
         finer.parent = np.append(finer.parent, places)
         if start:  # the cells that were there touch new ones
