@@ -32,23 +32,26 @@ from diffrt.compiler.program import (
     as_nodes,
 )
 from diffrt.compiler.segments import Segments
-from diffrt.compiler.structures import Skeleton, take_apart
+from diffrt.compiler.structures import Skeleton
 from diffrt.waiting import compiled_for
 
-ALONE = 65_536
-"""With fewer samples the calling thread does them all, before another thread would be awake."""
+ALONE = 1e-3
+"""What takes less than so many seconds the calling thread does all by itself, before another thread would be awake."""
 
-SHARE = 1024
-"""The fewest samples that a thread takes at once."""
+FEW = 200
+"""So few samples do not tell how long one takes."""
+
+SHARES = 8
+"""How many shares a thread takes of what is to be done, so that none waits long for the others."""
 
 MANY = 100_000
 """Samples from which on it pays to compile shading well, which takes twice as long."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spec:
     """An input of a program: its kind, its shape without the last axis, and whether it holds booleans. A table has the
-    shapes of its fields, and the skeleton of its rows."""
+    shapes of its fields, and the skeleton of its rows. There is only one of each (`_spec`)."""
 
     kind: str
     shape: tuple[int, ...] = ()
@@ -57,10 +60,14 @@ class Spec:
     skeleton: Skeleton | None = None
 
 
+_spec = cache(Spec)
+
+
 class Program:
     """One function, recorded and compiled, or found in the cache.
 
-    kinds: how each result is kept. shapes: of the results, without the axis of samples.
+    kinds: how each result is kept. shapes: of the results, without the axis of samples. pace: seconds that
+    a sample took one thread when the program ran last.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class Program:
             if key:
                 code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
         self.kinds = kinds or (SAMPLE,) * len(self.shapes)
+        self.pace = 0.0
         self.native = native.Native(code)
         self.columns = sum(int(np.prod(s)) for s, kind in zip(self.shapes, self.kinds, strict=True) if kind != SAMPLE)
 
@@ -212,12 +220,13 @@ def search(function: Search, kinds: Sequence[str], inputs: Sequence[Any], segmen
     options = options_for(engine, False, optimise)
     specs, arrays, padded = _arrays(kinds, inputs, segments, options, np.float64)
     counts = [segments.count]
-    counts += [
-        take_apart(x.fields)[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD
-    ]
+    counts += [x.columns[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD]
     made = program(function, specs, None, options)
     results = [np.empty((*shape, padded)) for shape in made.shapes]
-    execute(Job(made, arrays, results, segments.blocks, counts, padded), engine.threads)
+    blocks = segments.blocks
+    if made.pace * count_of(blocks) > ALONE and engine.threads > 1:
+        blocks = _split(blocks, -(-count_of(blocks) // (SHARES * engine.threads)))
+    execute(Job(made, arrays, results, blocks, counts, padded), engine.threads)
     return [_in_place(r[..., : len(segments.rows)], segments) for r in results]
 
 
@@ -232,15 +241,16 @@ def _arrays(
     specs, arrays = [], []
     for kind, x in zip(kinds, inputs, strict=True):
         if kind == TABLE_FIELD:
-            skeleton, columns = take_apart(x.fields)
-            specs.append(Spec(kind, fields=tuple(f.shape[:-1] for f in columns), skeleton=skeleton))
-            arrays += [np.ascontiguousarray(f, real) for f in columns]
+            skeleton, columns = x.columns
+            specs.append(_spec(kind, (), False, tuple(f.shape[:-1] for f in columns), skeleton))
+            arrays += columns
             continue
-        boolean = np.asarray(x).dtype == bool
+        x = np.asarray(x)
+        boolean = x.dtype == bool
         if kind == SAMPLE and order is not None:
             x = x[..., order]
         array = np.ascontiguousarray(x, real)
-        specs.append(Spec(kind, np.shape(x) if kind == UNIFORM else array.shape[:-1], boolean))
+        specs.append(_spec(kind, x.shape if kind == UNIFORM else array.shape[:-1], boolean))
         arrays.append(_padded(array, padded) if kind == SAMPLE and padded > count else array)
     return tuple(specs), arrays, padded
 
@@ -299,15 +309,33 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "diffrt")
 
 
+def count_of(blocks: Any) -> int:
+    """The samples in blocks."""
+    return int((blocks[:, 1] - blocks[:, 0]).sum())
+
+
+def _split(blocks: Any, size: int) -> Any:
+    """The same samples in blocks of at most this size."""
+    begin, end, row = blocks.T
+    parts = -(-(end - begin) // size)
+    number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    start = np.repeat(begin, parts) + number * size
+    return np.ascontiguousarray(
+        np.stack([start, np.minimum(start + size, np.repeat(end, parts)), np.repeat(row, parts)], 1)
+    )
+
+
 def execute(job: Job, threads: int) -> None:
     """Run a program on all its blocks."""
-    blocks = job.blocks
-    total = int((blocks[:, 1] - blocks[:, 0]).sum())
-    if threads == 1 or total < ALONE:
+    blocks, made = job.blocks, job.program
+    total = count_of(blocks)
+    start = perf_counter()
+    if threads == 1 or len(blocks) < 2 or total * made.pace < ALONE:
         job.run(0, len(blocks))
+        used = 1
     else:
         done = np.cumsum(blocks[:, 1] - blocks[:, 0])
-        share = max(total / (8 * threads), SHARE)
+        share = total / (SHARES * threads)
         cuts = np.searchsorted(done, np.arange(share, done[-1], share)) + 1
         bounds = np.unique([0, *cuts, len(blocks)]).tolist()
         tasks = list(pairwise(bounds))
@@ -315,4 +343,7 @@ def execute(job: Job, threads: int) -> None:
         job.run(*tasks[0])
         for task in waiting:
             task.result()
+        used = threads
+    if total > FEW:
+        made.pace = used * (perf_counter() - start) / total
     job.again()

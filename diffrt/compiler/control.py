@@ -15,7 +15,7 @@ from diffrt.autograd import Op, add_at, broadcast_to, concatenate, index, pushfo
 from diffrt.autograd.variable import Var, apply, is_recording
 from diffrt.compiler.forms import forms, holds_forms, lanes, length_of, parts_of
 from diffrt.compiler.program import Choice, Loop, Node, Recorder, Scope, TableInput, as_nodes, recorder_of
-from diffrt.compiler.structures import put_together, take_apart
+from diffrt.compiler.structures import put_together
 
 Body = Callable[..., Sequence[Any]]
 
@@ -33,7 +33,7 @@ def scan(table: Any, body: Body, carry: Sequence[Any], skip: Callable[[Any], Any
         return _record("scan", table.recorder, lambda scope: lambda *c: body(table.row(scope), *c), carry, table=table,
                        skip=skip and (lambda scope: skip(table.row(scope))))  # fmt: skip
     carry = list(carry)
-    skeleton, fields = take_apart(table.fields)
+    skeleton, fields = table.columns
     for row in range(fields[0].shape[-1]) if fields else ():
         found = list(body(put_together(skeleton, [f[..., row : row + 1] for f in fields]), *carry))
         carry = found[1:] if skip else found

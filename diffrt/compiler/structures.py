@@ -4,21 +4,30 @@ A structure is a named tuple, a tuple, a list or a dict of structures; None is o
 in it is an array, a Var or a Table. Its *skeleton* is what is left when the arrays are taken out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
+import numpy as np
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Table:
     """A table whose rows a `scan` goes through, as one entry of a structure. fields: a structure of arrays (..., K)."""
 
     fields: Any
 
+    @cached_property
+    def columns(self) -> tuple["Skeleton", list[Any]]:
+        """The skeleton of the fields, and the arrays, contiguous."""
+        skeleton, arrays = take_apart(self.fields)
+        return skeleton, [np.ascontiguousarray(x, np.float64) for x in arrays]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Skeleton:
-    """A structure without its arrays.
+    """A structure without its arrays. There is only one of each, so that they are compared by identity.
 
     make: the class of a tuple; list, dict, or NoneType; None for an array. names: the keys of a dict.
     """
@@ -44,25 +53,26 @@ class Skeleton:
         return self.make(*parts) if hasattr(self.make, "_fields") else self.make(parts)
 
 
-_ARRAY = Skeleton(None)
+_skeleton: Callable[..., Skeleton] = cache(Skeleton)
+_ARRAY, _NOTHING = _skeleton(None), _skeleton(type(None))
 
 
 def take_apart(structure: Any) -> tuple[Skeleton, list[Any]]:
     """The skeleton of a structure, and its arrays in order."""
+    arrays: list[Any] = []
+    return _taken(structure, arrays), arrays
+
+
+def _taken(structure: Any, arrays: list[Any]) -> Skeleton:
+    """The skeleton of a structure, whose arrays are added to those of a list."""
     if structure is None:
-        return Skeleton(type(None)), []
+        return _NOTHING
+    if isinstance(structure, tuple | list):
+        return _skeleton(type(structure), (), tuple([_taken(part, arrays) for part in structure]))
     if isinstance(structure, dict):
-        names, values = tuple(structure), list(structure.values())
-    elif isinstance(structure, tuple | list):
-        names, values = (), list(structure)
-    else:
-        return _ARRAY, [structure]
-    parts, arrays = [], []
-    for value in values:
-        part, own = take_apart(value)
-        parts.append(part)
-        arrays += own
-    return Skeleton(type(structure), names, tuple(parts)), arrays
+        return _skeleton(dict, tuple(structure), tuple([_taken(part, arrays) for part in structure.values()]))
+    arrays.append(structure)
+    return _ARRAY
 
 
 def put_together(skeleton: Skeleton, arrays: Sequence[Any]) -> Any:

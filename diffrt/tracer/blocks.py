@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import (
     Crossings,
+    Rows,
     Sides,
     chord_normal,
     find_bends,
@@ -33,7 +34,7 @@ from diffrt.tracer.crossings import (
 )
 from diffrt.tracer.proof import Assumed, proved_ids
 from diffrt.tracer.quadtree import BITS, ROW, SIDES, SMALLEST
-from diffrt.tracer.shading import Samples, curvature, shade
+from diffrt.tracer.shading import Samples, curvature, lighting, shade
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
 
@@ -47,7 +48,7 @@ a jump of the image of up to so much."""
 BEND = 0.15
 """The largest bend of an edge within a cell, in parts of its chord."""
 
-ROUNDS = 3
+ROUNDS = 1
 """How often switching functions are looked for in cells that can be halved."""
 
 AGAIN = 2
@@ -84,7 +85,7 @@ def divide_by_proof(
     """
     columns, rows = size[0] * cells, size[1] * cells
     wanted = np.ones((rows, columns), bool) if only is None else only.repeat(cells, 0).repeat(cells, 1)
-    flat = _Flatness(view, size, tolerance * FLAT)
+    flat, rows_ = _Flatness(view, size, tolerance * FLAT), Rows(view)
     grid, rough = _blocks(view, flat, wanted, cells)
     row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
     keys = column + ROW * row
@@ -95,7 +96,7 @@ def divide_by_proof(
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
     for level in range(last + 1):
         if keys.size:
-            keys = _cut(view, flat, parts, keys, level, cells, level == last, tolerance * STRAIGHT)
+            keys = _cut(rows_, flat, parts, keys, level, cells, level == last, tolerance * STRAIGHT)
         if level == last:
             break
         side = 0.5 / (cells << level)
@@ -113,11 +114,11 @@ def divide_by_proof(
 
 
 def _cut(
-    view: Visibility, flat: "_Flatness", parts: "_Parts", keys: Integers, level: int, cells: int, last: bool,
+    rows: Rows, flat: "_Flatness", parts: "_Parts", keys: Integers, level: int, cells: int, last: bool,
     allowed: float
 ) -> Integers:  # fmt: skip
     """Of the cells of a level that are not proved, cut those that can be; the others are returned, to be halved."""
-    spacing = 1.0 / (cells << level)
+    view, spacing = rows.view, 1.0 / (cells << level)
     points, at = np.unique(keys + _CORNERS, return_inverse=True)
     at = at.reshape(4, -1)
     x, y = (points & (ROW - 1)) * spacing, (points >> BITS) * spacing
@@ -125,16 +126,12 @@ def _cut(
     label = known[at]
     crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
     number = crossed.sum(0)
+    some = np.flatnonzero(number)
     if last:
-        some = np.flatnonzero(number)
         left = np.flatnonzero(number == 0)
         parts.add_whole(keys[left], label[0, left], False, level)
     else:
-        some = np.flatnonzero(number)
-        middles = _middles(keys[some], spacing)
-        for corner in label:
-            smooth = flat.are(corner[some], *middles, spacing, spacing)
-            some, middles = some[smooth], (middles[0][smooth], middles[1][smooth])
+        some = some[flat.at_all_corners(label[:, some], *_middles(keys[some], spacing), spacing)]
     if not some.size:
         return keys if not last else keys[:0]
     crossed, label, at = crossed[:, some], label[:, some], at[:, some]
@@ -143,10 +140,10 @@ def _cut(
     begin, end = np.divmod(names, len(points))
     segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
     # Where more rounds would be needed, the cell is halved, but for the last.
-    crossings = find_crossings(view, segments, known[begin], known[end], *([] if last else [ROUNDS]))
+    crossings = find_crossings(rows, segments, known[begin], known[end], *([] if last else [ROUNDS]))
     side = np.full(crossed.shape, -1)
     side[crossed] = which.ravel()
-    joints = _joints(view, crossings, side, label, keys[some], spacing, allowed)
+    joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
         used = joints.found & (joints.proved | (level >= AGAIN))
         joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
@@ -201,7 +198,7 @@ def _nothing_else(
 
 
 def _joints(
-    view: Visibility, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
+    rows: Rows, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
 ) -> _Joints:
     """The joints of mixed cells of one size, looked for from their crossings.
 
@@ -210,7 +207,7 @@ def _joints(
 
     side: the crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
     """
-    there = side >= 0
+    view, there = rows.view, side >= 0
     function = np.append(functions_of(crossings), -1)[side]
     least = np.where(there, function, np.iinfo(np.int64).max).min(0)
     most = function.max(0)
@@ -229,7 +226,7 @@ def _joints(
     m = np.flatnonzero(meets)
     count = there[:, m].sum(0)
     start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
-    x[m], y[m], inverse[:, m], meet = find_meetings(view, crossings[first[m]], crossings[last[m]], *start)
+    x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
     inside = (np.abs(x[m] - left[m] - 0.5 * size) <= 0.5 * size) & (np.abs(y[m] - top[m] - 0.5 * size) <= 0.5 * size)
     xx, xy, yx, yy = inverse[:, m]
     sine = np.abs(xx * yy - xy * yx) / np.maximum(np.hypot(xx, yx) * np.hypot(xy, yy), 1e-300)
@@ -237,7 +234,7 @@ def _joints(
     across, mx, my = chord_normal(*(c for end in pair for c in (crossings.segments[end].at(crossings.s[end]))))
     b = np.flatnonzero(bends)
     bend = crossings[first]
-    found, crossed = find_bends(view, crossings[first[b]], Sides(*across)[b])
+    found, crossed = find_bends(rows, crossings[first[b]], Sides(*across)[b])
     s, switches = np.full(len(keys), 0.5), bend.switches
     s[b] = found.s
     switches.put(b, found.switches)
@@ -280,7 +277,8 @@ class _Flatness:
         x, y = (((np.arange(PROBES) + 0.5) / PROBES) * n for n in size)
         x, y = np.tile(x, PROBES), np.repeat(y, PROBES)
         labels = view.signature_ids(x, y)
-        radiance = shade(view.tables, view.signatures, labels, Samples(x, y, np.ones(x.shape)), view.engine)
+        self._lighting = lighting(view.tables, view.signatures)
+        radiance = shade(self._lighting, labels, Samples(x, y, np.ones(x.shape)), view.engine)
         self.allowed = tolerance * float(np.mean(np.max(radiance, 0)))
 
     def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
@@ -288,9 +286,20 @@ class _Flatness:
         of the blocks."""
         if not len(labels):
             return np.zeros(0, bool)
-        error = curvature(self.view.tables, self.view.signatures, labels, x, y, side, self.view.engine)
+        signatures = self.view.signatures
+        if len(signatures.ended) >= len(self._lighting.row):
+            self._lighting = lighting(self.view.tables, signatures)
+        error = curvature(self._lighting, labels, x, y, side, self.view.engine)
         # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
         found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed)
+        return found
+
+    def at_all_corners(self, labels: Labels, x: Floats, y: Floats, side: float) -> NDArray[np.bool_]:
+        """Whether cells of this side are flat with the signatures of each of their corners (4, N)."""
+        which, cell = np.nonzero([~(labels[:k] == labels[k]).any(0) for k in range(4)])
+        rough = ~self.are(labels[which, cell], x[cell], y[cell], side, side)
+        found = np.ones(len(x), bool)
+        found[cell[rough]] = False
         return found
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.tracer.camera import through_lens
-from diffrt.tracer.crossings import Crossings, Sides, find_crossings
+from diffrt.tracer.crossings import Crossings, Rows, Sides, find_crossings
 from diffrt.tracer.quadtree import ACROSS, BITS, ROW, SIDES, SMALLEST, Corners, Grid, Level, Quadtree
 from diffrt.tracer.tables import Tables
 from diffrt.tracer.visibility import Labels, Visibility
@@ -167,7 +167,7 @@ def _cross(view: Visibility, corners: Corners, at: NDArray[np.int32]) -> tuple[C
     begin, end = names // total, names % total
     x, y = corners.x[begin], corners.y[begin]
     segments = Sides(x, y, corners.x[end] - x, corners.y[end] - y)
-    return find_crossings(view, segments, corners.label[begin], corners.label[end]), side
+    return find_crossings(Rows(view), segments, corners.label[begin], corners.label[end]), side
 
 
 class _Growth:

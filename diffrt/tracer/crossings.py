@@ -56,8 +56,8 @@ from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labe
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
-BISECTIONS = 2
-ROUNDS = 22
+BISECTIONS = 3
+ROUNDS = 10
 """The search for the switching function goes this many rounds, the later ones on pieces that are bisected so often."""
 
 BESIDE = 1e-8
@@ -121,22 +121,78 @@ class Crossings(Columns):
         return Crossings(self.segments[which], self.s[which], self.path[which], self.signatures, self.switches[which])
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Crossings as a kernel takes them: their rows, those that have the same one sharing it, and the row of each."""
+
+    row: CrossingRow
+    segments: Segments
+
+
+def _names(path: Labels, switches: Switches) -> list[Integers]:
+    """What tells crossings apart that differ in their row, (N,) each."""
+    sides = (switches.side > 0).astype(np.int64)
+    return [path, switches.bounce, switches.light, switches.function, switches.shape, switches.other, switches.border,
+            *sides]  # fmt: skip
+
+
+def _group(tables: Tables, signatures: Signatures, path: Labels, switches: Switches) -> _Group:
+    """Crossings by row. path: the labels of the signatures that hold the paths."""
+    first, which = alike(*_names(path, switches))
+    return _Group(crossing_row(tables, signatures[path[first]], switches[first]), Segments(which, len(first)))
+
+
+class Rows:
+    """The rows of the crossings of a view, each made once."""
+
+    def __init__(self, view: Visibility) -> None:
+        self.view = view
+        self._number: dict[tuple[int, ...], int] = {}
+        self._skeleton, self._fields = take_apart(None)
+
+    def numbers(self, path: Labels, switches: Switches) -> Integers:
+        """The numbers of the rows of crossings, (N,). path: the labels of the signatures that hold the paths."""
+        names = _names(path, switches)
+        first, which = alike(*names)
+        keys = list(zip(*(column[first].tolist() for column in names), strict=True))
+        fresh = first[[key not in self._number for key in keys]]
+        if fresh.size:
+            skeleton, fields = take_apart(
+                crossing_row(self.view.tables, self.view.signatures[path[fresh]], switches[fresh])
+            )
+            known = self._fields or [field[..., :0] for field in fields]
+            self._skeleton = skeleton
+            self._fields = [np.concatenate(pair, -1) for pair in zip(known, fields, strict=True)]
+        found = np.array([self._number.setdefault(key, len(self._number)) for key in keys], np.int64)
+        return found[which]
+
+    def row(self, which: Integers | slice = slice(None)) -> CrossingRow:
+        """Some of the rows that there are."""
+        found: CrossingRow = put_together(self._skeleton, [field[..., which] for field in self._fields])
+        return found
+
+    def group(self, path: Labels, switches: Switches) -> _Group:
+        """Crossings by row."""
+        numbers = self.numbers(path, switches)
+        return _Group(self.row(), Segments(numbers, len(self._number)))
+
+
 def joined(view: Visibility, parts: Sequence[Crossings]) -> Crossings:
     """Crossings that were found one after another."""
-    parts = [find_crossings(view, Sides(*np.zeros((4, 0))), *np.zeros((2, 0), np.int32)), *parts]
+    parts = [find_crossings(Rows(view), Sides(*np.zeros((4, 0))), *np.zeros((2, 0), np.int32)), *parts]
     return Crossings(
         _joined([part.segments for part in parts]), np.concatenate([part.s for part in parts]),
         np.concatenate([part.path for part in parts]), view.signatures, _joined([part.switches for part in parts]),
     )  # fmt: skip
 
 
-def find_crossings(view: Visibility, segments: Sides, before: Labels, after: Labels, rounds: int = ROUNDS) -> Crossings:
+def find_crossings(rows: Rows, segments: Sides, before: Labels, after: Labels, rounds: int = ROUNDS) -> Crossings:
     """The crossings on sides whose ends differ.
 
     before, after: the labels of the ends (N,). rounds: how often their switching functions are looked for. A crossing
     whose switching function is not found stays where bisection has it.
     """
-    after = after.copy()
+    view, after = rows.view, after.copy()
     low, high = np.zeros(len(before)), np.ones(len(before))
     s, switches = np.full(len(before), 0.5), _no_switches(len(before))
     pending = np.arange(len(before))
@@ -146,7 +202,7 @@ def find_crossings(view: Visibility, segments: Sides, before: Labels, after: Lab
         pieces = _Pieces(segments[pending], low[pending], high[pending], before[pending], after[pending])
         if round:
             _bisect(view, pieces)
-        s[pending], found = _solve(view, pieces)
+        s[pending], found = _solve(rows, pieces)
         low[pending], high[pending], after[pending] = pieces.low, pieces.high, pieces.after
         switches.put(pending, found)
         pending = pending[~found.found]
@@ -209,19 +265,20 @@ def _bisect(view: Visibility, pieces: _Pieces) -> None:
         pieces.after[~same] = found[~same]
 
 
-def _solve(view: Visibility, pieces: _Pieces) -> tuple[Floats, Switches]:
+def _solve(rows: Rows, pieces: _Pieces) -> tuple[Floats, Switches]:
     """Roots of switching functions, one in each piece where there is one, and the functions.
 
     A root is the right one if the signature changes there, and in what the function stands for. If it changes in
     something else, the piece is cut off, in place, behind that.
     """
+    view = rows.view
     s, switches = 0.5 * (pieces.low + pieces.high), _no_switches(len(pieces.low))
     open_ = np.ones(len(s), bool)
-    for candidates in _candidates(view, pieces):
+    for candidates in _candidates(rows, pieces):
         # All candidates are solved in one call, and looked beside in another one.
         places = [np.flatnonzero(c.found & open_) for c in candidates]
         where_, tried = np.concatenate(places), _joined([c[p] for c, p in zip(candidates, places, strict=True)])
-        roots, changes, tried = _roots(view, pieces[where_], tried)
+        roots, changes, tried = _roots(rows, pieces[where_], tried)
         where_, tried, roots = where_[changes], tried[changes], roots[changes]
         here = pieces[where_]
         below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
@@ -247,9 +304,10 @@ def _solve(view: Visibility, pieces: _Pieces) -> tuple[Floats, Switches]:
     return s, switches
 
 
-def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
+def _candidates(rows: Rows, pieces: _Pieces) -> Iterator[list[Switches]]:
     """The switching functions that may be the right ones, those first that mostly are; `found` says for which
     pieces."""
+    view = rows.view
     signatures = view.signatures
     first, last = signatures[pieces.before], signatures[pieces.after]
     columns = np.arange(len(pieces.low))
@@ -265,7 +323,7 @@ def _candidates(view: Visibility, pieces: _Pieces) -> Iterator[list[Switches]]:
     ray = np.where(path, bounce, 0)
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
     # The faces that block the light at one end and not at the other; two of them are tried.
-    one, two = _blockers(view, pieces, light) if (light >= 0).any() else (none, none)
+    one, two = _blockers(rows, pieces, light) if (light >= 0).any() else (none, none)
     bordered = np.array([*(kind.bordered for kind in view.tables.kinds.lights), False])[light]
     tiled = first.face[np.maximum(bounce - 1, 0), columns].astype(np.int64)
     yield [
@@ -288,30 +346,6 @@ def _joined(parts: Sequence[Any]) -> Any:
     """The columns of all parts, one after the other."""
     kind = type(parts[0])
     return kind(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(kind)))
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Crossings as a kernel takes them: their rows, those that have the same one sharing it, and the row of each."""
-
-    row: CrossingRow
-    segments: Segments
-
-
-def _group(tables: Tables, signatures: Signatures, path: Labels, switches: Switches) -> _Group:
-    """Crossings by row. path: the labels of the signatures that hold the paths."""
-    sides = (switches.side > 0).astype(np.int64)
-    first, which = alike(
-        path,
-        switches.bounce,
-        switches.light,
-        switches.function,
-        switches.shape,
-        switches.other,
-        switches.border,
-        *sides,
-    )
-    return _Group(crossing_row(tables, signatures[path[first]], switches[first]), Segments(which, len(first)))
 
 
 def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> CrossingRow:
@@ -367,12 +401,12 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
     return Met(kind, shape, side, starts.astype(float), meets.astype(float), border.astype(float))
 
 
-def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
+def _roots(rows: Rows, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
     """Roots of switching functions in pieces, whether there are any, and the functions with their sides."""
     if not len(pieces.low):
         return pieces.low, np.zeros(0, bool), switches
-    tables = view.tables
-    group = _group(tables, view.signatures, pieces.before, switches)
+    view, tables = rows.view, rows.view.tables
+    group = rows.group(pieces.before, switches)
     piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
     roots, changes, *side, steady, border = search(
         solve, tables.kinds, tables.camera, group.row, piece, None, view.engine, group.segments
@@ -381,7 +415,7 @@ def _roots(view: Visibility, pieces: _Pieces, switches: Switches) -> tuple[Float
     return roots, changes > 0.5, found
 
 
-def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Integers]:
+def _blockers(rows: Rows, pieces: _Pieces, light: Integers) -> list[Integers]:
     """Two faces that block the light at one end of each piece and not at the other, -1 for none."""
     found = np.full((2, len(light)), -1)
     asked = np.flatnonzero(light >= 0)
@@ -389,8 +423,8 @@ def _blockers(view: Visibility, pieces: _Pieces, light: Integers) -> list[Intege
     plain = Switches(
         none, light[asked], none + START, none - 1, none - 1, np.ones((2, len(asked))), none - 1, none == 0, none == 0
     )
-    tables = view.tables
-    group = _group(tables, view.signatures, pieces.before[asked], plain)
+    view, tables = rows.view, rows.view.tables
+    group = rows.group(pieces.before[asked], plain)
     some = pieces[asked]
     found[:, asked] = search(
         blockers, BlockerSetting(tables.kinds, view.setting), tables.camera, group.row.ray,
@@ -421,30 +455,27 @@ def chord_normal(px: Any, py: Any, qx: Any, qy: Any) -> tuple[Segment, Any, Any]
     return Segment(mx - nx, my - ny, 2.0 * nx, 2.0 * ny), mx, my
 
 
-def find_bends(view: Visibility, crossings: Crossings, segments: Sides) -> tuple[Crossings, NDArray[np.bool_]]:
+def find_bends(rows: Rows, crossings: Crossings, segments: Sides) -> tuple[Crossings, NDArray[np.bool_]]:
     """Where the edges of crossings cross other segments, and whether they do."""
     size = len(crossings.s)
     pieces = _Pieces(segments, np.zeros(size), np.ones(size), crossings.path, crossings.path)
-    s, there, switches = _roots(view, pieces, crossings.switches)
-    return Crossings(segments, s, crossings.path, view.signatures, switches), there & switches.steady
+    s, there, switches = _roots(rows, pieces, crossings.switches)
+    return Crossings(segments, s, crossings.path, rows.view.signatures, switches), there & switches.steady
 
 
 def find_meetings(
-    view: Visibility, first: Crossings, second: Crossings, x: Floats, y: Floats
+    rows: Rows, first: Crossings, second: Crossings, x: Floats, y: Floats
 ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
     """Where the edges of two crossings meet: x, y near the given points (N,), what they move by for each of the
     switching functions, (4, N), and whether they meet."""
     if not len(x):
         return x, y, np.zeros((4, 0)), np.zeros(0, bool)
-    tables = view.tables
-    groups = (_group(tables, view.signatures, each.path, each.switches).segments.rows for each in (first, second))
-    some, which = alike(*groups)
-    rows = tuple(
-        crossing_row(tables, view.signatures[each.path[some]], each.switches[some]) for each in (first, second)
-    )
-    segments = Segments(which, len(some))
+    view = rows.view
+    one, two = (rows.numbers(each.path, each.switches) for each in (first, second))
+    some, which = alike(one, two)
+    pair = rows.row(one[some]), rows.row(two[some])
     x, y, *inverse, step, same = search(
-        meet, tables.kinds, tables.camera, rows, Point(x, y), None, view.engine, segments
+        meet, view.tables.kinds, view.tables.camera, pair, Point(x, y), None, view.engine, Segments(which, len(some))
     )
     return x, y, np.array(inverse), (step <= NEAR) & (same > 0.5)
 
@@ -481,6 +512,6 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment
     return root(g, crossings.s, *fields)
 
 
-__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Sides", "Switches", "at_points",
+__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Rows", "Sides", "Switches", "at_points",
            "chord_normal", "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings",
            "functions_of", "joined"]  # fmt: skip

@@ -252,7 +252,7 @@ def first_hit(
         ]
 
     carry = [zero] * PARTS + [zero + inf, zero - 1.0, zero + 1.0, zero]
-    found = scan_faces(setting, scene, box, visit, carry)
+    found = scan_faces(setting, scene, box, visit, carry, alone=True)
     best, (doubt, hit, side, mirror) = found[:PARTS], found[PARTS:]
     end = upper(best)
     known = where(greater_equal(hit, 0.0), end + 8.0 * TIE * absolute(end), 1e300)
@@ -415,7 +415,7 @@ def _seen(
             sure, some, _ = _from_sides(side, sided, answer)
             return [where(sure, 1.0, blocked), where(some, 1.0, may_be)]
 
-        blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly])
+        blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly], alone=True)
         known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
         return [where(greater(blocked, 0.5), 0.0, bit), known]
 

@@ -22,7 +22,7 @@ from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
 from diffrt.tracer.quadtree import SMALLEST
 from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
-from diffrt.tracer.shading import Samples, shade
+from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.switching import Segment
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
@@ -437,13 +437,12 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     width, height = size
     cells, regions, signatures = topology.cells, topology.regions, topology.crossings.signatures
     x, y = _middles(width, height, cells_per_side)
-    grid = shade(tables, signatures, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
-    others = [(cells.pixel, shade(tables, signatures, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
+    lit = lighting(tables, signatures)
+    grid = shade(lit, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
+    others = [(cells.pixel, shade(lit, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
     if regions.cell.size:
         x, y, area = places_of(tables, topology, engine)
-        others.append(
-            (cells.mixed_pixel[regions.cell], shade(tables, signatures, regions.label, Samples(x, y, area), engine))
-        )
+        others.append((cells.mixed_pixel[regions.cell], shade(lit, regions.label, Samples(x, y, area), engine)))
     return develop(grid, others, height, width, cells_per_side)
 
 
@@ -475,5 +474,6 @@ def _by_points(tables: Tables, scene: Scene, size: tuple[int, int], cells: int, 
     x, y = _middles(width, height, cells)
     view = Visibility(tables.plain(), engine)
     labels = view.signature_ids(x, y)
-    shaded = shade(tables, view.signatures, labels, Samples(x, y, np.full(x.shape, 1.0 / cells**2)), engine)
+    lit = lighting(tables, view.signatures)
+    shaded = shade(lit, labels, Samples(x, y, np.full(x.shape, 1.0 / cells**2)), engine)
     return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name, edges="ignore")

@@ -6,9 +6,11 @@ kernel; which kinds it meets are numbers in that row. What textures without edge
 `texturing.py`, and comes with the samples.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffrt.autograd import broadcast_to, greater, maximum, named, scope, stack, take, where
 from diffrt.compiler import Engine, Segments, choose, kernel
@@ -53,38 +55,56 @@ class Samples(NamedTuple):
     textures: Blended | None = None
 
 
-def shade(tables: Tables, signatures: Signatures, labels: Labels, samples: Samples, engine: Engine) -> Any:
+@dataclass(frozen=True)
+class Lighting:
+    """What is shaded along the signatures of a scene: `row` of each label (-1 for those without radiance and for the
+    label -1), the light paths, and the scenery; the tables and signatures that they are of."""
+
+    tables: Tables
+    signatures: Signatures
+    row: NDArray[np.int32]
+    path: LightPath
+    scenery: Scenery
+
+
+def lighting(tables: Tables, signatures: Signatures) -> Lighting:
+    """What `shade` needs to know of a scene, and of all its signatures."""
+    used = np.flatnonzero(signatures.ended)
+    row = np.full(len(signatures.ended) + 1, -1, np.int32)
+    row[used] = np.arange(len(used))
+    lights = tuple(tables.lights[:, number] for number in range(len(tables.kinds.lights)))
+    chosen = signatures[used]
+    return Lighting(tables, chosen, row, light_path(tables, chosen), Scenery(tables.camera, lights))
+
+
+def shade(lit: Lighting, labels: Labels, samples: Samples, engine: Engine) -> Any:
     """What image points add to their pixels, radiance * area, (3, N); a Var where anything is.
 
-    tables: of the scene. signatures: of all labels. labels: of the N points, -1 for one that adds nothing.
+    labels: of the N points, -1 for one that adds nothing.
     """
-    used = np.flatnonzero(signatures.ended)
-    if not used.size:
+    count = len(lit.signatures.ended)
+    if not count:
         return np.zeros((3, len(labels)))
-    rows = np.full(len(signatures.ended) + 1, -1, np.int32)
-    rows[used] = np.arange(len(used))
-    segments = Segments(rows[labels], len(used))
-    lights = tuple(tables.lights[:, number] for number in range(len(tables.kinds.lights)))
-    path, scenery = light_path(tables, signatures[used]), Scenery(tables.camera, lights)
+    rows, path, tables = lit.row[labels], lit.path, lit.tables
     if tables.blends:
-        textured, values = blend(tables, signatures[used], path.surfaces, samples.x, samples.y, rows[labels], engine)
+        textured, values = blend(tables, lit.signatures, path.surfaces, samples.x, samples.y, rows, engine)
         path, samples = path._replace(textured=textured), samples._replace(textures=values)
-    return kernel(weighted_radiance, tables.kinds, scenery, path, samples, engine, segments, shading=True)
+    segments = Segments(rows, count)
+    return kernel(weighted_radiance, tables.kinds, lit.scenery, path, samples, engine, segments, shading=True)
 
 
-def curvature(tables: Tables, signatures: Signatures, labels: Labels, x: Any, y: Any, side: float,
-              engine: Engine) -> Any:  # fmt: skip
+def curvature(lit: Lighting, labels: Labels, x: Any, y: Any, side: float, engine: Engine) -> Any:
     """By how much the mean radiance of blocks is not that of their middles, (N,), from five points of each.
 
-    tables: plain. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. A square
-    function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of half the side in the mean. So near to
-    the corners the points show kinks and limbs too.
+    lit: of plain tables. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. A
+    square function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of half the side in the mean. So
+    near to the corners the points show kinks and limbs too.
     """
     away = CORNER * 0.5 * side
     one = np.ones(5 * len(x))
     xs = np.concatenate([x, x - away, x + away, x - away, x + away])
     ys = np.concatenate([y, y - away, y - away, y + away, y + away])
-    radiance = shade(tables, signatures, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
+    radiance = shade(lit, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
     return np.max(np.abs(radiance[:, 1:].mean(1) - radiance[:, 0]), 0) / (3.0 * CORNER**2)
 
 

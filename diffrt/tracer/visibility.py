@@ -299,15 +299,17 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
     return while_loop(bounces, bounce, start)[6:]
 
 
-def scan_faces(setting: SearchSetting, scene: SearchTables, box: Any, face: Any, carry: Any) -> list[Any]:
+def scan_faces(
+    setting: SearchSetting, scene: SearchTables, box: Any, face: Any, carry: Any, alone: bool = False
+) -> list[Any]:
     """Go through the faces. box: from the coordinates of a box to whether a lane needs what is in it. face: from a kind
-    to a function of the row and the carry."""
+    to a function of the row and the carry. alone: whether a lane that needs no box around a face stays as it is though
+    another lane needs it; if not, the face must change nothing there."""
     if not setting.faces:
         return list(carry)
+    alone = alone and setting.boxes
 
     def body(row: Face, *carry: Any) -> Any:
-        arguments = [row.shape, row.number, row.owner, row.reflects, *carry]
-
         def skip(shape: Any, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
             return [box(shape, *carry), *carry]
 
@@ -317,12 +319,23 @@ def scan_faces(setting: SearchSetting, scene: SearchTables, box: Any, face: Any,
 
             return branch
 
+        end, carry = (carry[-1], carry[:-1]) if alone else (0.0, carry)
+        arguments = [row.shape, row.number, row.owner, row.reflects, *carry]
         branches = [visit(kind) for kind in setting.faces]
         if not setting.boxes:
             return choose(row.kind - 1.0, branches, arguments)[1:]
-        return choose(row.kind, [skip, *branches], arguments)
+        needed, *found = choose(row.kind, [skip, *branches], arguments)
+        if not alone:
+            return needed, *found
+        # A lane that skips a box stays as it is up to the row at its end.
+        skips = less_equal(row.following, end)
+        needed = logical_and(needed, logical_not(skips))
+        kept = (where(skips, old, new) for old, new in zip(carry, found, strict=True))
+        return needed, *kept, where(logical_or(needed, skips), end, row.following)
 
-    return scan(scene.faces, body, carry, (lambda row: row.following) if setting.boxes else None)
+    carry = [*carry, np.full(np.shape(carry[0])[-1:], 0.0)] if alone else carry
+    found = scan(scene.faces, body, carry, (lambda row: row.following) if setting.boxes else None)
+    return found[:-1] if alone else found
 
 
 def nearest_hit(
