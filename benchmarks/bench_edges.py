@@ -26,6 +26,7 @@ from diffrt.tracer.renderer import Settings, find_topology
 from diffrt.tracer.shading import shade
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
+from diffrt.tracer.window import Part, window_of
 
 SCENE = Path(__file__).parents[1] / "scenes" / "still_life.toml"
 
@@ -62,7 +63,7 @@ def reference(scene: Scene, path: str, step: float, side: int = 256) -> np.ndarr
     near = np.zeros(height * width, bool)
     for each in (scene, *sides):
         near[
-            find_topology(build_tables(each), each, each.camera.size, Settings(2), choose_engine()).cells.mixed_pixel
+            find_topology(build_tables(each), window_of(each, Part()), Settings(2), choose_engine()).cells.mixed_pixel
         ] = True
     found = np.zeros((height * width, 3))
     with np.errstate(all="ignore"):

@@ -37,6 +37,7 @@ from diffrt.tracer.renderer import Settings, _middles, by_regions, find_topology
 from diffrt.tracer.shading import Samples, shade
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
+from diffrt.tracer.window import Part, window_of
 
 RUNS = 9
 BALLS = (([-1.1, 0.7, 0.0], 0.7, [0.8, 0.2, 0.2]), ([0.5, 0.5, 0.8], 0.5, [0.2, 0.7, 0.3]),
@@ -329,7 +330,7 @@ def profile(sizes: list[int]) -> None:
             timed("search of the grid (again)", lambda view=view: view.signature_ids(x - 0.5, y - 0.5))
             cells = timed("cells and crossings", lambda view=view: cells_module.divide(view, (size, size), 1, 2, 4))
             timed("regions", lambda cells=cells: regions.find_regions(cells))
-            topology = find_topology(plain, scene, scene.camera.size, settings, engine)
+            topology = find_topology(plain, window_of(scene, Part()), settings, engine)
             image = timed(
                 "shading and film, forward",
                 lambda m=moved, la=topology: by_regions(m, la, scene.camera.size, 1, engine),

@@ -21,7 +21,7 @@ from diffrt.tracer.renderer import Settings
 
 Function = Callable[..., tuple[Any, ...]]
 
-_SAMPLING = ("cells", "edges", "edge_depth", "junction_depth", "tolerance")
+_SAMPLING = ("cells", "edges", "tolerance")
 _ENGINE = ("engine", "threads", "dtype")
 
 

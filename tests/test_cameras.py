@@ -11,7 +11,8 @@ from diffrt.errors import InputError
 from diffrt.explaining.trace import trace
 from diffrt.kinds.cameras.lens import undistort
 from diffrt.scene import parse_scene
-from diffrt.tracer.renderer import Part, Settings, render_part
+from diffrt.tracer.renderer import Settings, render_part
+from diffrt.tracer.window import Part
 
 SCENE = parse_scene("""
 [camera]

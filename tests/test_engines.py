@@ -9,6 +9,7 @@ from diffrt.compiler import REFERENCE, Engine, compiled
 from diffrt.tracer import jacobian, render
 from diffrt.tracer.renderer import Settings, find_topology
 from diffrt.tracer.tables import build_tables
+from diffrt.tracer.window import Part, window_of
 
 SIZES = {"still_life": None, "tiny": None, "workshop": (48, 36), "mirrors": (40, 30)}
 LONG = {"gallery": (40, 30), "mirrors": (160, 120)}
@@ -30,7 +31,7 @@ def compare(name, size):
     scene = scene_of(name, size)
     tables = build_tables(scene)
     prints = [
-        find_topology(tables, scene, scene.camera.size, Settings(), engine).fingerprint(scene.camera.width)
+        find_topology(tables, window_of(scene, Part()), Settings(), engine).fingerprint(scene.camera.width)
         for engine in (REFERENCE, Engine("llvm"))
     ]
     assert np.array_equal(*prints)

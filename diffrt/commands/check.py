@@ -17,7 +17,7 @@ def check(
     ] = None,
     output: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write the results to this file.")] = None,
     cells: Cells = 1,
-    tolerance: Tolerance = None,
+    tolerance: Tolerance = 0.004,
 ) -> None:
     """Check the derivative of the image by parameters against differences of images rendered again.
 

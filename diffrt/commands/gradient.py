@@ -31,7 +31,7 @@ def gradient(
     scale: Scale = 1,
     cells: Cells = 1,
     edges: Edges = "exact",
-    tolerance: Tolerance = None,
+    tolerance: Tolerance = 0.004,
     engine: EngineName = None,
     threads: Threads = None,
 ) -> None:

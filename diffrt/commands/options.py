@@ -26,10 +26,10 @@ EngineName = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(help="At the same time; all processors if not given.", show_default=False)]
 Tolerance = Annotated[
-    float | None,
+    float,
     typer.Option(
         help="Halve cells until it is proved that nothing else is seen in them, and less than this is wrong: an area "
-        "in pixels, such as 0.004."
+        "in pixels."
     ),
 ]
 Edges = Annotated[str, typer.Option(help="exact: cells are cut at edges; ignore: each cell is one point.")]

@@ -13,7 +13,7 @@ import numpy as np
 
 from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
-from diffrt.compiler import REFERENCE
+from diffrt.compiler import REFERENCE, choose_engine
 from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.image import LUMINANCE
@@ -31,13 +31,11 @@ from diffrt.tracer.switching import CrossingRow, Place, Segment, switching
 from diffrt.tracer.tables import Hit, Kinds, Tables, build_tables
 from diffrt.tracer.texturing import Point, places
 from diffrt.tracer.visibility import Signatures, Visibility
+from diffrt.tracer.window import Part, window_of
 from diffrt.types import Channel, Edges
 
 CHANNELS = {"r": (1.0, 0.0, 0.0), "g": (0.0, 1.0, 0.0), "b": (0.0, 0.0, 1.0), "luminance": LUMINANCE}
 """The weights of red, green and blue."""
-
-AROUND = 4
-"""So many pixels around one decide how its cells are divided."""
 
 
 def trace(
@@ -229,8 +227,8 @@ class Tracer:
         """The samples of exact edges, by signature."""
         scene, (width, height) = self.scene, self.scene.camera.size
         only = np.zeros((height, width), bool)
-        only[max(y - AROUND, 0) : y + AROUND + 1, max(x - AROUND, 0) : x + AROUND + 1] = True
-        topology = find_topology(self.tables, scene, (width, height), settings, REFERENCE, only)
+        only[y, x] = True
+        topology = find_topology(self.tables, window_of(scene, Part(pixels=only)), settings, choose_engine())
         cells, signatures = topology.cells, topology.crossings.signatures
         side, number = settings.cells, y * width + x
         grid = np.flatnonzero(cells.grid >= 0)

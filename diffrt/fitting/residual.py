@@ -37,8 +37,9 @@ from diffrt.fitting.level import Level, gaussian, mean_of_blocks
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
-from diffrt.tracer.renderer import Part, render_part
 from diffrt.tracer.renderer import Settings as Sampling
+from diffrt.tracer.renderer import render_part
+from diffrt.tracer.window import Part
 
 Array = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.tracer.cells import Cells
+from diffrt.tracer.cells import SIDES, SMALLEST, Cells
 from diffrt.tracer.crossings import (
     Crossings,
     Rows,
@@ -33,12 +33,12 @@ from diffrt.tracer.crossings import (
     joined,
 )
 from diffrt.tracer.proof import Assumed, proved_ids
-from diffrt.tracer.quadtree import BITS, ROW, SIDES, SMALLEST
 from diffrt.tracer.shading import Samples, curvature, lighting, shade
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
+from diffrt.tracer.window import BLOCK, Window
 
-LARGEST = 5
+LARGEST = int(log2(BLOCK))
 """Blocks have at most 2^LARGEST cells of the grid on a side."""
 
 STRAIGHT = 2.0**-5
@@ -54,6 +54,10 @@ ROUNDS = 1
 AGAIN = 2
 """How often a cell is halved in which other edges may hide beside the ones that are known."""
 
+HOPELESS = 3
+"""How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
+parts that are; where surfaces lie in one place, none ever is."""
+
 STEEP = 0.1
 """The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
 
@@ -67,36 +71,43 @@ LOOKED_AT = 3
 PROBES = 16
 """The mean radiance is that of so many by so many points."""
 
+ASIDE = 0.7 * 2.0**-34, 0.9 * 2.0**-34
+"""How far to the left and above of the cells, in pixels, is looked for what they hold. In scenes of round numbers edges
+run exactly along borders of cells, and each must be found in one of the two."""
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 
-_CORNERS = np.array([0, 1, 1 + ROW, ROW])[:, None]  # top left, top right, bottom right, bottom left
+_BITS = 31
+_ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
+_CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
 
 _RIGHT, _DOWN = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 
 
-def divide_by_proof(
-    view: Visibility, size: tuple[int, int], cells: int, tolerance: float, only: NDArray[np.bool_] | None = None
-) -> Cells:
-    """The cells of an image.
+def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Cells:
+    """The cells of what is seen through a window.
 
-    size: width and height of the image in pixels. cells: per pixel side. tolerance: what may be wrong in a cell, as an
-    area in pixels. only: the pixels that have cells at all, (height, width).
+    cells: per pixel side. tolerance: what may be wrong in a cell, as an area in pixels.
     """
+    size = window.size
     columns, rows = size[0] * cells, size[1] * cells
-    wanted = np.ones((rows, columns), bool) if only is None else only.repeat(cells, 0).repeat(cells, 1)
-    flat, rows_ = _Flatness(view, size, tolerance * FLAT), Rows(view)
-    grid, rough = _blocks(view, flat, wanted, cells)
+    wanted = np.ones((rows, columns), bool)
+    if window.pixels is not None:
+        wanted = window.pixels.repeat(cells, 0).repeat(cells, 1)
+    flat, rows_ = _Flatness(view, window, tolerance * FLAT), Rows(view)
+    grid, rough = _blocks(view, flat, wanted, window, cells)
     row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
-    keys = column + ROW * row
+    keys, barren = column + _ROW * row, np.zeros(len(column), np.int64)
     row, column = np.divmod(np.flatnonzero(rough), columns)
-    rough_keys, rough_labels = column + ROW * row, grid[rough]
+    rough_keys, rough_labels = column + _ROW * row, grid[rough]
     grid[rough] = -1
     parts = _Parts()
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
     for level in range(last + 1):
         if keys.size:
-            keys = _cut(rows_, flat, parts, keys, level, cells, level == last, tolerance * STRAIGHT)
+            left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, level == last, tolerance * STRAIGHT)
+            keys, barren = keys[left], barren[left]
         if level == last:
             break
         side = 0.5 / (cells << level)
@@ -105,7 +116,8 @@ def divide_by_proof(
         if keys.size:
             new = _children(keys)
             found = proved_ids(view, *_middles(new, side), side)
-            keys = new[found < 0]
+            none = np.tile((found < 0).reshape(4, -1).all(0), 4)
+            keys, barren = new[found < 0], np.where(none, np.tile(barren, 4) + 1, 0)[found < 0]
             children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
         smooth = flat.are(labels, *_middles(children, side), side, side) | (level + 1 == last)
         parts.add_whole(children[smooth], labels[smooth], True, level + 1)
@@ -114,26 +126,27 @@ def divide_by_proof(
 
 
 def _cut(
-    rows: Rows, flat: "_Flatness", parts: "_Parts", keys: Integers, level: int, cells: int, last: bool,
-    allowed: float
-) -> Integers:  # fmt: skip
-    """Of the cells of a level that are not proved, cut those that can be; the others are returned, to be halved."""
+    rows: Rows, flat: "_Flatness", parts: "_Parts", keys: Integers, hopeless: NDArray[np.bool_], level: int, cells: int,
+    last: bool, allowed: float
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Of the cells of a level that are not proved, cut those that can be. Returns which are left, to be halved; at the
+    last level there are none. hopeless: which are taken as they are if no edge is known to be in them."""
     view, spacing = rows.view, 1.0 / (cells << level)
     points, at = np.unique(keys + _CORNERS, return_inverse=True)
     at = at.reshape(4, -1)
-    x, y = (points & (ROW - 1)) * spacing, (points >> BITS) * spacing
+    x, y = (points & (_ROW - 1)) * spacing - ASIDE[0], (points >> _BITS) * spacing - ASIDE[1]
     known = view.signature_ids(x, y)
     label = known[at]
     crossed = label[SIDES[:, 0]] != label[SIDES[:, 1]]
     number = crossed.sum(0)
     some = np.flatnonzero(number)
-    if last:
-        left = np.flatnonzero(number == 0)
-        parts.add_whole(keys[left], label[0, left], False, level)
-    else:
+    taken = (number == 0) & (hopeless | last)
+    parts.add_whole(keys[taken], label[0, taken], False, level)
+    left: NDArray[np.bool_] = ~taken
+    if not last:
         some = some[flat.at_all_corners(label[:, some], *_middles(keys[some], spacing), spacing)]
     if not some.size:
-        return keys if not last else keys[:0]
+        return left
     crossed, label, at = crossed[:, some], label[:, some], at[:, some]
     begin, end = (at[SIDES[:, k]][crossed] for k in (0, 1))
     names, which = np.unique(begin * len(points) + end, return_inverse=True)
@@ -148,9 +161,8 @@ def _cut(
         used = joints.found & (joints.proved | (level >= AGAIN))
         joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
     parts.add_mixed(keys[some], label, side, crossings, joints, level)
-    rest = np.ones(len(keys), bool)
-    rest[some] = False
-    return keys[rest] if not last else keys[:0]
+    left[some] = False
+    return left
 
 
 @dataclass(frozen=True)
@@ -158,9 +170,8 @@ class _Joints(Columns):
     """Where the edges of n mixed cells join (`regions.py`).
 
     found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
-    meets: whether two edges meet, else one edge
-    goes through. pair: the crossings of the two edges, or the two of one, (2, n). x, y, inverse: of a meeting. s: of a
-    bend, bend: how far. All but pair and inverse, (4, n), are (n,).
+    meets: whether two edges meet, else one edge goes through. pair: the crossings of the two edges, or the two of one, (2, n). x, y: of a meeting. s: of a
+    bend, bend: how far. All but pair are (n,).
     """
 
     found: NDArray[np.bool_]
@@ -169,7 +180,6 @@ class _Joints(Columns):
     pair: Integers
     x: Floats
     y: Floats
-    inverse: Floats
     bend: Crossings
 
 
@@ -221,7 +231,7 @@ def _joints(
     last = side[3 - np.argmax(np.where(there, function == most, False)[::-1], 0), columns]
     pair = np.stack([first, last])
     px, py = (c[side] for c in crossings.segments.at(crossings.s))
-    left, top = (keys & (ROW - 1)) * size, (keys >> BITS) * size
+    left, top = (keys & (_ROW - 1)) * size - ASIDE[0], (keys >> _BITS) * size - ASIDE[1]
     x, y, inverse = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros((4, len(keys)))
     m = np.flatnonzero(meets)
     count = there[:, m].sum(0)
@@ -265,16 +275,17 @@ def _joints(
     fits &= ~meets[cell] | (aside <= 4.0 * off)
     ok[cell[~fits]] = False
     proved = _nothing_else(view, crossings, pair, meets, label, left + 0.5 * size, top + 0.5 * size, size, ok)
-    return _Joints(ok, proved, meets & ok, pair, x, y, inverse, bend)
+    return _Joints(ok, proved, meets & ok, pair, x, y, bend)
 
 
 class _Flatness:
     """Whether the radiance of cells is so near to a linear function of the place that one sample is enough."""
 
-    def __init__(self, view: Visibility, size: tuple[int, int], tolerance: float) -> None:
-        """tolerance: what may be wrong in a cell, in pixels of the mean radiance."""
+    def __init__(self, view: Visibility, window: Window, tolerance: float) -> None:
+        """tolerance: what may be wrong in a cell, in pixels of the mean radiance of the whole picture."""
         self.view = view
-        x, y = (((np.arange(PROBES) + 0.5) / PROBES) * n for n in size)
+        left, top, width, height = window.picture
+        x, y = (begin + (np.arange(PROBES) + 0.5) / PROBES * n for begin, n in ((left, width), (top, height)))
         x, y = np.tile(x, PROBES), np.repeat(y, PROBES)
         labels = view.signature_ids(x, y)
         self._lighting = lighting(view.tables, view.signatures)
@@ -335,7 +346,7 @@ class _Parts:
 
         def places(keys_and_levels: list[tuple[Integers, int]]) -> tuple[Any, ...]:
             """Of the top left corner x, y; the side; the pixel and the name."""
-            rows = [(keys >> BITS, keys & (ROW - 1), keys, level) for keys, level in keys_and_levels]
+            rows = [(keys >> _BITS, keys & (_ROW - 1), keys, level) for keys, level in keys_and_levels]
             return (
                 column([c / (cells << n) for _, c, _, n in rows], float),
                 column([r / (cells << n) for r, _, _, n in rows], float),
@@ -349,13 +360,13 @@ class _Parts:
         proved = column([proved for *_, proved, _ in self.whole], bool)
         mixed_proved = column([joints.proved for joints in self.joints], bool)
         unproved = (side[~proved] ** 2).sum() + (mixed[2][~mixed_proved] ** 2).sum()
-        loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, inverse = self._joined(view)
+        loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
             grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
-            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, inverse, 0, float(unproved),
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, float(unproved),
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:
@@ -367,33 +378,33 @@ class _Parts:
         if not self.joints:
             none = np.zeros(0, np.int64)
             nothing, two = np.zeros(0), np.zeros((2, 0), np.int64)
-            return none, none, two, joined(view, []), none, two, nothing, nothing, np.zeros((4, 0))
+            return none, none, two, joined(view, []), none, two, nothing, nothing
         found, meets, pair = column("found"), column("meets"), column("pair")
         loose, bent, meeting = (np.flatnonzero(which) for which in (~found, found & ~meets, meets))
         bends = joined(view, [joints.bend for joints in self.joints])[bent]
         return (loose, bent, pair[:, bent], bends, meeting, pair[:, meeting], column("x")[meeting],
-                column("y")[meeting], column("inverse")[:, meeting])  # fmt: skip
+                column("y")[meeting])  # fmt: skip
 
 
 def _children(keys: Integers) -> Integers:
     """The keys of the quarters of cells, one level down, all first quarters first."""
-    parents = ((keys >> BITS) << (BITS + 1)) + ((keys & (ROW - 1)) << 1)
+    parents = ((keys >> _BITS) << (_BITS + 1)) + ((keys & (_ROW - 1)) << 1)
     found: Integers = (parents + _CORNERS).ravel()
     return found
 
 
 def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
     """The middles of cells of this side, x and y in pixels."""
-    return ((keys & (ROW - 1)) + 0.5) * side, ((keys >> BITS) + 0.5) * side
+    return ((keys & (_ROW - 1)) + 0.5) * side - ASIDE[0], ((keys >> _BITS) + 0.5) * side - ASIDE[1]
 
 
 def _blocks(
-    view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], cells: int
+    view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], window: Window, cells: int
 ) -> tuple[Labels, NDArray[np.bool_]]:
     """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
     wanted; and which of the proved ones are not flat."""
     rows, columns = wanted.shape
-    top = min(max(ceil(log2(max(rows, columns) / 4)), 0), LARGEST)
+    top = min(max(ceil(log2(max(window.picture[2:]) * cells / 4)), 0), LARGEST)
     whole = 1 << top
     # Which blocks hold cells that are wanted, from small to large.
     needed = [np.pad(wanted, ((0, -rows % whole), (0, -columns % whole)))]
@@ -405,7 +416,7 @@ def _blocks(
     for level in range(top, -1, -1):
         side = (1 << level) / cells
         open_ = np.nonzero((found < 0) & needed[level])
-        found[open_] = proved_ids(view, (open_[1] + 0.5) * side, (open_[0] + 0.5) * side, side)
+        found[open_] = proved_ids(view, (open_[1] + 0.5) * side - ASIDE[0], (open_[0] + 0.5) * side - ASIDE[1], side)
         row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
         smooth[row, column] = flat.are(found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells)
         if level:

@@ -10,7 +10,7 @@ from diffrt.errors import InputError
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.differences import VERDICTS, Comparison, compare
-from diffrt.tracer.renderer import Report, Settings, render
+from diffrt.tracer.renderer import TOLERANCE, Report, Settings, render
 from diffrt.types import Names
 
 _COLUMNS = ("parameter", "verdict", "relative L2", "worst pixel", "slope", "pixels not judged")
@@ -73,9 +73,7 @@ def check(
     names: Names | None = None,
     *,
     cells: int = 1,
-    edge_depth: int = 2,
-    junction_depth: int = 4,
-    tolerance: float | None = None,
+    tolerance: float = TOLERANCE,
     progress: Callable[[Comparison], None] | None = None,
 ) -> Check:
     """Check the derivative of the image by parameters against differences of images that are rendered again.
@@ -85,14 +83,14 @@ def check(
         assert checked.ok
 
     names: parameters, components of them, or patterns such as "ball.*"; all of the scene if None.
-    cells, edge_depth, junction_depth, tolerance: as for `render`.
+    cells, tolerance: as for `render`.
     progress: called with the Comparison of each number when it is made; one takes about as long as ten images.
 
     Returns a Check. Raises InputError for an unknown name, for settings that are not allowed, and for comparisons that
     take more memory than there is.
     """
     expect_scene(scene, "check")
-    settings = Settings(cells, "exact", edge_depth, junction_depth, tolerance)
+    settings = Settings(cells, "exact", tolerance)
     components = scene.components([p.path for p in scene.parameters()] if names is None else names)
     if not components:
         raise InputError("check: found no parameter, needed: at least one, such as 'camera.position'")

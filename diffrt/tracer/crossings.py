@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import add_at, root, take
+from diffrt.autograd import add_at, root, stack, take
 from diffrt.compiler import Engine, Segments, kernel, search
 from diffrt.compiler.structures import put_together, take_apart
 from diffrt.tracer.switching import (
@@ -480,14 +480,22 @@ def find_meetings(
     return x, y, np.array(inverse), (step <= NEAR) & (same > 0.5)
 
 
-def at_points(tables: Tables, crossings: Crossings, x: Floats, y: Floats, engine: Engine) -> Any:
-    """The switching functions of crossings at points of the image, (N,); a Var if the scene holds one."""
-    if not len(x):
-        return np.zeros(0)
-    group = _group(tables, crossings.signatures, crossings.path, crossings.switches)
+def meetings(tables: Tables, first: Crossings, second: Crossings, x: Floats, y: Floats, engine: Engine) -> Any:
+    """Where the edges of two crossings meet as functions of the scene, (2, N); a Var if the scene holds one.
+
+    x, y: where they do, (N,).
+    """
+    groups = [_group(tables, each.signatures, each.path, each.switches) for each in (first, second)]
+    skeleton, fields = take_apart((tables.camera, [group.row for group in groups]))
     zero = np.zeros(len(x))
-    place = Place(zero, Segment(x, y, zero, zero))
-    return kernel(switching, tables.kinds, tables.camera, group.row, place, engine, group.segments)
+
+    def g(at: Any, *fields: Any) -> Any:
+        camera, rows = put_together(skeleton, fields)
+        place = Place(zero, Segment(at[0], at[1], zero, zero))
+        return stack([kernel(switching, tables.kinds, camera, row, place, engine, group.segments)
+                      for row, group in zip(rows, groups, strict=True)])  # fmt: skip
+
+    return root(g, np.stack([x, y]), *fields)
 
 
 def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment: Segment | None = None) -> Any:
@@ -512,6 +520,6 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment
     return root(g, crossings.s, *fields)
 
 
-__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Rows", "Sides", "Switches", "at_points",
-           "chord_normal", "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings",
-           "functions_of", "joined"]  # fmt: skip
+__all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Rows", "Sides", "Switches", "chord_normal",
+           "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings", "functions_of",
+           "joined", "meetings"]  # fmt: skip

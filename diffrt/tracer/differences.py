@@ -33,8 +33,9 @@ from diffrt.compiler import choose_engine
 from diffrt.errors import InputError
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
-from diffrt.tracer.renderer import Part, Settings, by_regions, find_topology, jacobian, require_memory_for, window_of
+from diffrt.tracer.renderer import Settings, by_regions, find_topology, jacobian, require_memory_for
 from diffrt.tracer.tables import build_tables
+from diffrt.tracer.window import Part, window_of
 
 STEP = 1e-3
 """The first step, relative to the size of the parameter."""
@@ -303,12 +304,9 @@ def _kinks(one_sided: dict[float, _OneSided], scale: float) -> Any:
 def _image(scene: Scene, settings: Settings, only: NDArray[np.bool_] | None = None) -> _Rendered:
     """The image of a scene, or some pixels of it, and the topology of its pixels as numbers (height, width)."""
     with np.errstate(all="ignore"):
-        window, engine = window_of(scene, Part()), choose_engine()
+        window, engine = window_of(scene, Part(pixels=only)), choose_engine()
         tables = window.seen(build_tables(scene))
-        if only is not None:
-            around = [(s.start, n - s.stop) for s, n in zip(window.inner, window.size[::-1], strict=True)]
-            only = np.pad(only, around, mode="edge")
-        topology = find_topology(tables, scene, window.size, settings, engine, only)
+        topology = find_topology(tables, window, settings, engine)
         image = np.asarray(by_regions(tables, topology, window.size, settings.cells, engine))
     fingerprint = topology.fingerprint(image.shape[1]).reshape(image.shape[:2])
     return image[window.inner], fingerprint[window.inner]

@@ -64,9 +64,6 @@ from diffrt.tracer.visibility import (
 )
 from diffrt.tracer.walk import reflected
 
-INNER = 1.0 - 2.0**-30
-"""The part of a block that is looked at, in its sides. In scenes of round numbers edges run along borders of blocks."""
-
 
 class Assumed(NamedTuple):
     """What is taken to be so in blocks, (n,) each: that the switching function of an edge has this sign. See
@@ -91,7 +88,7 @@ class Block(NamedTuple):
 
     def forms(self) -> tuple[Any, Any]:
         """x and y of all points of the block."""
-        zero, half = zero_like(self.half), self.half * INNER
+        zero, half = zero_like(self.half), self.half
         return form(self.x, [half, zero]), form(self.y, [zero, half])
 
 

@@ -89,7 +89,7 @@ def place_joints(
     """The joints of the mixed cells, x and y in pixels, (2, mixed).
 
     s: the position of each crossing on its side, (m,). bends: from segments across edges to the positions of the edges
-    on them. meetings: gives the switching functions of the two edges at each meeting, (2, number).
+    on them. meetings: gives the places where two edges meet, (2, number).
     """
     found, places = [], []
     if cells.loose.size:
@@ -107,11 +107,7 @@ def place_joints(
         found.append(stack([mx + 0.5 * bend * across.dx, my + 0.5 * bend * across.dy]))
         places.append(cells.bent)
     if cells.meeting.size:
-        first, second = meetings()
-        xx, xy, yx, yy = cells.meeting_inverse
-        found.append(
-            stack([cells.meeting_x - (xx * first + xy * second), cells.meeting_y - (yx * first + yy * second)])
-        )
+        found.append(meetings())
         places.append(cells.meeting)
     order = np.argsort(np.concatenate(places))
     return take(concatenate(found, 1), order, 1)

@@ -14,22 +14,21 @@ from diffrt.image import Image, figure_html
 from diffrt.memory import require_memory
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
-from diffrt.tracer.blocks import divide_by_proof
-from diffrt.tracer.camera import part_of
-from diffrt.tracer.cells import Cells, divide
-from diffrt.tracer.crossings import Crossings, at_points, differentiable
+from diffrt.tracer.blocks import divide
+from diffrt.tracer.cells import SMALLEST, Cells
+from diffrt.tracer.crossings import Crossings, differentiable, meetings
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
-from diffrt.tracer.quadtree import SMALLEST
 from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
 from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.switching import Segment
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
+from diffrt.tracer.window import Part, Window, window_of
 from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
 
-AROUND = 4
-"""Rows of pixels above and below a strip of an image that are looked at too."""
+TOLERANCE = 0.004
+"""What may be wrong in a cell, as an area in pixels, if nothing else is asked for."""
 
 FINEST = 4.0**-SMALLEST
 """The least tolerance, the area of the smallest cell."""
@@ -47,26 +46,22 @@ class Settings:
 
     cells: per pixel side, 1 to 64. edges: "exact": cells are cut at edges, and the cuts move with the scene;
     "ignore": each cell is a point, so the derivative has no part from the motion of silhouettes and shadow borders.
-    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
-    tolerance: if given, cells are halved until it is proved what is seen in them, and these depths are not used; what
-    may be wrong in a cell, as an area in pixels, 2^-16 to 1.
+    tolerance: cells are halved until it is proved what is seen in them, or what may be wrong there is less than
+    this, an area in pixels, 2^-16 to 1.
     Raises InputError for other settings.
     """
 
     cells: int = 1
     edges: Edges = "exact"
-    edge_depth: int = 2
-    junction_depth: int = 4
-    tolerance: float | None = None
+    tolerance: float = TOLERANCE
 
     def __post_init__(self) -> None:
         problems = []
-        for name, least, most in (("cells", 1, 64), ("edge_depth", 0, SMALLEST), ("junction_depth", 0, SMALLEST)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-                problems.append(f"{name}: found {shown(value)}, allowed: a whole number from {least} to {most}")
+        whole = isinstance(self.cells, int | np.integer) and not isinstance(self.cells, bool)
+        if not whole or not 1 <= self.cells <= 64:
+            problems.append(f"cells: found {shown(self.cells)}, allowed: a whole number from 1 to 64")
         number = isinstance(self.tolerance, int | float | np.floating) and not isinstance(self.tolerance, bool)
-        if self.tolerance is not None and not (number and FINEST <= self.tolerance <= 1.0):
+        if not (number and FINEST <= self.tolerance <= 1.0):
             problems.append(
                 f"tolerance: found {shown(self.tolerance)}, allowed: an area in pixels, from {FINEST:.2g} to 1"
             )
@@ -98,16 +93,14 @@ class Report:
     """What went into an image.
 
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
-    function was not found or has no slope, which do not move. unresolved: shapes that are too small for the smallest
-    cells. engine: that ran. edges: "exact", or "ignore": a derivative lacks what moving edges change. black: why the
-    whole image is black, empty if it is not. unproved: the area, in pixels, in which more may be seen than was found;
-    None if no tolerance was given.
+    function was not found or has no slope, which do not move. engine: that ran. edges: "exact", or "ignore": a
+    derivative lacks what moving edges change. black: why the whole image is black, empty if it is not. unproved: the
+    area, in pixels, in which more may be seen than was found; None if edges are ignored.
     """
 
     samples: int
     crossings: int = 0
     without_derivative: int = 0
-    unresolved: int = 0
     engine: str = "llvm"
     edges: Edges = "exact"
     black: str = ""
@@ -116,7 +109,7 @@ class Report:
     @property
     def missing(self) -> tuple[str, ...]:
         """What one may miss in the image, a line each."""
-        lines = [f"shapes too small to be resolved: {self.unresolved}"] if self.unresolved else []
+        lines = []
         if self.unproved:
             lines.append(f"not proved that nothing else is seen: {self.unproved:.2g} pixels in all")
         return (*lines, f"the image is black: {self.black}") if self.black else tuple(lines)
@@ -155,8 +148,7 @@ class Topology:
         """What went into the image."""
         found = self.crossings.switches.found
         samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
-        cells = self.cells
-        return Report(samples, len(found), int((~found).sum()), cells.unresolved, engine.name, unproved=cells.unproved)
+        return Report(samples, len(found), int((~found).sum()), engine.name, unproved=self.cells.unproved)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
         """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
@@ -174,7 +166,9 @@ class Topology:
         what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
         sides = np.append(what, np.uint64(0))[regions.side]  # the last one at -1
         members = regions.member.T @ np.array([1, 2, 4, 8])
-        cut = _mixed(cells.mixed_key[regions.cell], members, name[regions.label], *sides)
+        joint = np.zeros(len(cells.mixed_key), np.int64)
+        joint[cells.bent], joint[cells.meeting] = 1, 2
+        cut = _mixed(cells.mixed_key[regions.cell], joint[regions.cell], members, name[regions.label], *sides)
         np.add.at(total, np.concatenate([cells.pixel, cells.mixed_pixel[regions.cell]]), np.append(alone, cut))
         return total
 
@@ -195,9 +189,7 @@ def render(
     *,
     cells: int = 1,
     edges: Edges = "exact",
-    edge_depth: int = 2,
-    junction_depth: int = 4,
-    tolerance: float | None = None,
+    tolerance: float = TOLERANCE,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -213,10 +205,8 @@ def render(
     cells: per pixel side, 1 to 64; more are more exact.
     edges: "exact": cells are cut at edges, and the cuts move with the scene; "ignore": each cell is a point, so a
     derivative has no part from the motion of silhouettes and shadow borders.
-    edge_depth, junction_depth: how often a cell near an edge, and near a junction of edges, is halved, 0 to 8.
-    tolerance: if given, cells are halved until it is proved that nothing else is seen in them, and what is wrong there
-    is less than this, as an area in pixels, such as 0.004; the depths are not used then. `report.unproved` is the area
-    that is left.
+    tolerance: cells are halved until it is proved that nothing else is seen in them, and what is wrong there is less
+    than this, as an area in pixels. `report.unproved` is the area in which that is not reached.
     engine: "llvm", "numpy", or "graph", for pictures of a few pixels, all of whose ops are then in the graph; the first
     if None, where it can be loaded.
     threads: at the same time, all processors if None; the image does not depend on it.
@@ -228,27 +218,13 @@ def render(
     Raises InputError for settings that are not allowed, and for an image that takes more memory than there is.
     """
     expect_scene(scene, "render")
-    settings = Settings(cells, edges, edge_depth, junction_depth, tolerance)
+    settings = Settings(cells, edges, tolerance)
     chosen = choose_engine(engine, threads, dtype)
     height = scene.camera.size[1]
     first, last = (0, height) if rows is None else _pair(rows)
     if not 0 <= first < last <= height:
         raise InputError(f"rows: found {shown(rows)}, allowed: a first row and a later one, from 0 to {height}")
     return render_part(scene, Part(rows=None if rows is None else (first, last)), settings, chosen)
-
-
-@dataclass(frozen=True)
-class Part:
-    """What of an image is computed.
-
-    factor: pixels of the image per side that are one; it divides width and height. rows: of these larger ones, the
-    first and the one after the last; all if None. pixels: which of them are computed, (height, width), all if None; the
-    others may hold anything.
-    """
-
-    factor: int = 1
-    rows: tuple[int, int] | None = None
-    pixels: NDArray[np.bool_] | None = None
 
 
 def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine) -> Rendered:
@@ -260,7 +236,7 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine) ->
         if settings.edges == "ignore":
             image, report = _by_points(tables, scene, window.size, settings.cells, engine)
         else:
-            topology = find_topology(tables.plain(), scene, window.size, settings, engine, window.pixels)
+            topology = find_topology(tables.plain(), window, settings, engine)
             image, report = by_regions(tables, topology, window.size, settings.cells, engine), topology.report(engine)
     if window.has_margin:
         image = image[window.inner]
@@ -270,70 +246,6 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine) ->
     return image
 
 
-@dataclass(frozen=True)
-class Window:
-    """The pixels that are looked at for a part of an image.
-
-    A cell is divided because of edges near it. So the pixels around the part are looked at too, as far as the picture
-    goes, and a pixel is the same in every part.
-
-    left, top: pixels before the image begins, negative or 0, or of the image before the part begins. size: width and
-    height. factor: of the part. inner: the rows and columns that are the part. pixels: which are computed.
-    """
-
-    left: int
-    top: int
-    size: tuple[int, int]
-    factor: int
-    inner: tuple[slice, slice]
-    pixels: NDArray[np.bool_] | None
-
-    @property
-    def has_margin(self) -> bool:
-        """Whether it is larger than the part."""
-        return any(i != slice(0, n) for i, n in zip(self.inner, self.size[::-1], strict=True))
-
-    def seen(self, tables: Tables) -> Tables:
-        """The tables of a scene, whose camera is that of the window."""
-        if (self.left, self.top, self.factor) == (0, 0, 1):
-            return tables
-        camera = part_of(tables.camera, self.factor * self.left, self.factor * self.top, self.factor)
-        return replace(tables, camera=camera)
-
-
-def window_of(scene: Scene, part: Part) -> Window:
-    """What is looked at for a part of the image of a scene."""
-    camera, factor = scene.camera, part.factor
-    width, height = (side // factor for side in camera.size)
-    first, last = part.rows or (0, height)
-    x, y = camera.crop[:2] or (0, 0)
-    left, top = -min(x // factor, AROUND), max(first - AROUND, -(y // factor))
-    right = width + min((camera.width - x) // factor - width, AROUND)
-    bottom = min(last + AROUND, (camera.height - y) // factor)
-    inner = slice(first - top, last - top), slice(-left, width - left)
-    pixels = None
-    if part.pixels is not None and not part.pixels.all():
-        pixels = np.zeros((bottom - top, right - left), bool)
-        # Above and below a strip there are pixels of the image, and around that there may be more.
-        held = slice(max(top, 0), min(bottom, height))
-        pixels[held.start - top : held.stop - top, inner[1]] = part.pixels[held]
-        pixels = _widened(pixels)
-    return Window(left, top, (right - left, bottom - top), factor, inner, pixels)
-
-
-def _widened(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels with those around them, AROUND to each side."""
-    for axis in (0, 1):
-        wider = pixels.copy()
-        for step in range(1, min(AROUND, pixels.shape[axis] - 1) + 1):
-            ahead, behind = [slice(None)] * 2, [slice(None)] * 2
-            ahead[axis], behind[axis] = slice(step, None), slice(None, -step)
-            wider[tuple(ahead)] |= pixels[tuple(behind)]
-            wider[tuple(behind)] |= pixels[tuple(ahead)]
-        pixels = wider
-    return pixels
-
-
 def jacobian(
     scene: Scene,
     names: Names | None = None,
@@ -341,9 +253,7 @@ def jacobian(
     direction: Mapping[str, Numbers] | Numbers | None = None,
     cells: int = 1,
     edges: Edges = "exact",
-    edge_depth: int = 2,
-    junction_depth: int = 4,
-    tolerance: float | None = None,
+    tolerance: float = TOLERANCE,
     engine: EngineName | None = None,
     threads: int | None = None,
     dtype: FloatName = "float64",
@@ -357,7 +267,7 @@ def jacobian(
     direction: along which the derivative is taken, in one pass: how fast each number moves, (n,), or a mapping from
     some of the names to that of each (three numbers, or one); then the others rest, and `names` may be left out. Its
     length counts: twice the direction is twice the derivative.
-    cells, edges, edge_depth, junction_depth, tolerance, engine, threads, dtype: as for `render`.
+    cells, edges, tolerance, engine, threads, dtype: as for `render`.
 
     Returns an array (height, width, 3, n), radiance per unit of each number, whose `names` are those numbers; along a
     direction (height, width, 3). Its `report` says what went into the image. If the scene holds Vars it is a Var with
@@ -374,14 +284,14 @@ def jacobian(
     along = None if direction is None else direction_of(scene, components, direction)
     at = scene.pack(components)
     tangents = list(np.eye(len(at))) if along is None else [along]
-    require_memory_for(scene.camera.size, Settings(cells, edges, edge_depth, junction_depth, tolerance), len(tangents))
+    require_memory_for(scene.camera.size, Settings(cells, edges, tolerance), len(tangents))
     report = None
 
     def image(v: Any) -> Any:
         nonlocal report
         rendered = render(
-            scene.unpack(components, v), cells=cells, edges=edges, edge_depth=edge_depth,
-            junction_depth=junction_depth, tolerance=tolerance, engine=engine, threads=threads, dtype=dtype,
+            scene.unpack(components, v), cells=cells, edges=edges, tolerance=tolerance, engine=engine,
+            threads=threads, dtype=dtype,
         )  # fmt: skip
         report = rendered.report
         return rendered
@@ -414,22 +324,10 @@ def _pair(rows: Any) -> tuple[int, int]:
     return (rows[0], rows[1]) if whole else (0, 0)
 
 
-def find_topology(
-    tables: Tables,
-    scene: Scene,
-    size: tuple[int, int],
-    settings: Settings,
-    engine: Engine,
-    only: NDArray[np.bool_] | None = None,
-) -> Topology:
-    """The discrete part of an image. tables: of the scene, plain. size: width and height in pixels. only: the pixels to
-    look at, (height, width)."""
+def find_topology(tables: Tables, window: Window, settings: Settings, engine: Engine) -> Topology:
+    """The discrete part of what is seen through a window. tables: as seen through it, plain."""
     with np.errstate(all="ignore"):
-        view = Visibility(tables, engine)
-        if settings.tolerance is None:
-            cells = divide(view, size, settings.cells, settings.edge_depth, settings.junction_depth, only)
-        else:
-            cells = divide_by_proof(view, size, settings.cells, settings.tolerance, only)
+        cells = divide(Visibility(tables, engine), window, settings.cells, settings.tolerance)
     return Topology(cells, find_regions(cells))
 
 
@@ -455,11 +353,11 @@ def places_of(tables: Tables, topology: Topology, engine: Engine) -> Any:
     def bends(across: Segment) -> Any:
         return differentiable(tables, cells.bends, engine, across)
 
-    def meetings() -> list[Any]:
-        pairs = (cells.crossings[own] for own in cells.meeting_pair)
-        return [at_points(tables, pair, cells.meeting_x, cells.meeting_y, engine) for pair in pairs]
+    def meet() -> Any:
+        first, second = (cells.crossings[own] for own in cells.meeting_pair)
+        return meetings(tables, first, second, cells.meeting_x, cells.meeting_y, engine)
 
-    joints = place_joints(cells, s, bends, meetings, engine)
+    joints = place_joints(cells, s, bends, meet, engine)
     return place_regions(cells, topology.regions, s, joints, engine)
 
 
