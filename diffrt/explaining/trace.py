@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, sum, take, variable
+from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, stack, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.compiler import REFERENCE, choose_engine
 from diffrt.errors import InputError, shown
@@ -266,18 +266,9 @@ class Tracer:
                 parts = (Segment(*(take(part, [i]) for part in across)) for i in range(len(cells.bent)))
                 return concatenate([self._crossing(cells.bends[[i]], part) for i, part in enumerate(parts)])
 
-            def meetings() -> list[Any]:
-                return [
-                    concatenate(
-                        [
-                            self._function(crossings[[number]]).at(np.zeros(1), Segment(x, y, 0.0 * x, 0.0 * y))
-                            for number, x, y in zip(
-                                own, cells.meeting_x[:, None], cells.meeting_y[:, None], strict=True
-                            )
-                        ]
-                    )
-                    for own in cells.meeting_pair
-                ]
+            def meetings() -> Any:
+                pairs = zip(*cells.meeting_pair, cells.meeting_x, cells.meeting_y, strict=True)
+                return concatenate([self._meeting(crossings[[a]], crossings[[b]], x, y) for a, b, x, y in pairs], 1)
 
             joints = place_joints(cells, s, bends, meetings, None)
             return place_regions(cells, regions, s, joints, None)
@@ -294,6 +285,21 @@ class Tracer:
 
         found = root(g, crossing.s, *segment, self.camera, *function.leaves)
         return named(found, self._what(crossing.switches))
+
+    def _meeting(self, first: Crossings, second: Crossings, x: float, y: float) -> Any:
+        """Where the edges of two crossings meet, near a point, (2, 1)."""
+        one, two = self._function(first), self._function(second)
+        rest = np.zeros(1)
+
+        def g(at: Any, camera: Any, *fields: Any) -> Any:
+            own = fields[: len(one.leaves)], fields[len(one.leaves) :]
+            segment = Segment(at[0], at[1], rest, rest)
+            return stack(
+                [f.holding(camera, leaves).at(rest, segment) for f, leaves in zip((one, two), own, strict=True)]
+            )
+
+        found = root(g, np.array([[x], [y]]), self.camera, *one.leaves, *two.leaves)
+        return named(found, f"{self._what(first.switches)}; {self._what(second.switches)}")
 
     def _function(self, crossing: Crossings) -> "_Function":
         """The switching function of a crossing, of places on segments."""

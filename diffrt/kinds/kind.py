@@ -239,18 +239,6 @@ class Shape(Kind):
         """The least and the largest coordinates, (3, N) each; None if the shape has no end."""
         return None
 
-    def middle(self) -> Any:
-        """A point around which a circle fits into the shape as it is seen, (3, N); None if it is never small."""
-        return None
-
-    def breadth(self, d: Any) -> Any:
-        """The radius (N,) of the largest such circle, as seen along the unit direction d."""
-        raise NotImplementedError
-
-    def vertices(self) -> tuple[Any, ...]:
-        """Its corners, (3, N) each."""
-        return ()
-
 
 END, REFLECT = "end", "reflect"
 """The events of a light path at a surface: it ends there, or goes on in the mirrored direction."""

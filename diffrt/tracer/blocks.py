@@ -170,8 +170,8 @@ class _Joints(Columns):
     """Where the edges of n mixed cells join (`regions.py`).
 
     found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
-    meets: whether two edges meet, else one edge goes through. pair: the crossings of the two edges, or the two of one, (2, n). x, y: of a meeting. s: of a
-    bend, bend: how far. All but pair are (n,).
+    meets: whether two edges meet, else one edge goes through. pair: the crossings of the two edges, or the two of one,
+    (2, n). x, y: of a meeting. bend: of one edge. All but pair are (n,).
     """
 
     found: NDArray[np.bool_]

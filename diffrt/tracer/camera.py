@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from diffrt.autograd import stack
 from diffrt.kinds.cameras.lens import undistort
 from diffrt.kinds.vectors import dot, normalize
@@ -39,18 +37,3 @@ def rays(camera: Any, x: Any, y: Any) -> tuple[Any, Any]:
         square = dot(aside, aside)
         d = axis + undistort(coefficients[0] * square, coefficients[1] * square * square) * aside
     return o, normalize(d)
-
-
-def through_lens(camera: Any, d: Any) -> tuple[Any, Any, Any]:
-    """Where a camera with a lens shows the directions d (3, N), whose part along the axis is 1: image coordinates (N,),
-    nan beyond what it shows, and how many times more a pixel covers there than without the lens, at the most.
-
-    camera: an array (3, 8).
-    """
-    _, _, _, d0, dx, dy, axis, (k1, k2, _) = camera.T
-    aside = d - axis[:, None]
-    square = np.sum(aside * aside, 0)
-    grows, slope = 1.0 + square * (k1 + k2 * square), 1.0 + square * (3.0 * k1 + 5.0 * k2 * square)
-    x, y, _ = np.linalg.solve(np.stack([dx, dy, axis], 1), (axis - d0)[:, None] + grows * aside)
-    shown = slope > 0.0
-    return np.where(shown, x, np.nan), np.where(shown, y, np.nan), 1.0 / np.minimum(grows, slope)

@@ -103,21 +103,6 @@ class Outside(Pointed):
         low, high = bounds(self.base, self.base - self.apex, self.radius)
         return minimum(low, self.apex), maximum(high, self.apex)
 
-    def middle(self) -> Any:
-        return self.base + self._inscribed() * normalize(self.apex - self.base)
-
-    def breadth(self, d: Any) -> Any:
-        # Without its base too, its outline is that of the whole: through the base the lining is seen.
-        return self._inscribed() + 0.0 * d[0]
-
-    def _inscribed(self) -> Any:
-        """The radius of the ball that fits into it, which touches the base."""
-        h = length(self.base - self.apex)
-        return self.radius * h / (self.radius + sqrt(self.radius * self.radius + h * h))
-
-    def vertices(self) -> tuple[Any, ...]:
-        return (self.apex,)
-
 
 class Lining(Outside):
     """The wall as it is seen from inside."""
@@ -131,12 +116,6 @@ class Lining(Outside):
     def again(self, o: Any, d: Any, side: Any) -> Any:
         # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
         return minimum(dot(d, self.normal_at(o, side)), self._meet(o, d, side)[2])
-
-    def middle(self) -> Any:
-        return None  # where the wall is small, the outside is found
-
-    def vertices(self) -> tuple[Any, ...]:
-        return ()
 
 
 class Base(Pointed, Part):

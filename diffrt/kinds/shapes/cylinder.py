@@ -22,7 +22,7 @@ disks have their own.
 
 from typing import Any, ClassVar
 
-from diffrt.autograd import absolute, greater, maximum, minimum, sqrt, where
+from diffrt.autograd import greater, maximum, minimum, sqrt, where
 from diffrt.kinds.fields import Relation, apart, extent, flag, point
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
@@ -90,15 +90,6 @@ class Outside(Round):
         (low, high), (lower, higher) = (bounds(c, axis, self.radius) for c in (self.bottom, self.top))
         return minimum(low, lower), maximum(high, higher)
 
-    def middle(self) -> Any:
-        return 0.5 * (self.bottom + self.top)
-
-    def breadth(self, d: Any) -> Any:
-        # The near half of the wall and the far half meet in the middle, unless the view goes through both ends.
-        axis = self.top - self.bottom
-        half, through = 0.5 * length(cross(axis, d)), self.radius * absolute(dot(normalize(axis), d))
-        return where(greater(half, through), minimum(self.radius, half), 0.0)
-
 
 class Lining(Outside):
     """The wall as it is seen from inside."""
@@ -112,9 +103,6 @@ class Lining(Outside):
     def again(self, o: Any, d: Any, side: Any) -> Any:
         # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
         return minimum(dot(d, self.normal_at(o, side)), minimum(*self._meet(o, d, side)[2:]))
-
-    def middle(self) -> Any:
-        return None  # where the wall is small, the outside is found
 
 
 class Bottom(Round, Part):

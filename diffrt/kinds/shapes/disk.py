@@ -7,7 +7,7 @@ around it, with the axes of a plane.
 
 from typing import Any
 
-from diffrt.autograd import absolute, maximum, minimum, sqrt
+from diffrt.autograd import maximum, minimum, sqrt
 from diffrt.kinds.fields import direction, extent, point
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.plane import axes_of, meet_in
@@ -50,9 +50,3 @@ class Disk(Shape):
 
     def box(self) -> tuple[Any, Any]:
         return bounds(self.center, self.normal, self.radius)
-
-    def middle(self) -> Any:
-        return self.center
-
-    def breadth(self, d: Any) -> Any:
-        return self.radius * absolute(dot(normalize(self.normal), d))

@@ -31,12 +31,3 @@ class Part(Shape):
 
     def box(self) -> tuple[Any, Any] | None:
         return self.same().box()
-
-    def middle(self) -> Any:
-        return self.same().middle()
-
-    def breadth(self, d: Any) -> Any:
-        return self.same().breadth(d)
-
-    def vertices(self) -> tuple[Any, ...]:
-        return self.same().vertices()

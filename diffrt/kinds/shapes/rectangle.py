@@ -70,15 +70,3 @@ class Rectangle(Shape):
         u, v = self._axes()
         half = 0.5 * self.width * absolute(u) + 0.5 * self.height * absolute(v)
         return self.center - half, self.center + half
-
-    def middle(self) -> Any:
-        return self.center
-
-    def breadth(self, d: Any) -> Any:
-        return 0.5 * minimum(self.width, self.height) * absolute(dot(normalize(self.normal), d))
-
-    def vertices(self) -> tuple[Any, ...]:
-        u, v = self._axes()
-        across, upward = 0.5 * self.width * u, 0.5 * self.height * v
-        c = self.center
-        return c - across - upward, c + across - upward, c + across + upward, c - across + upward

@@ -70,9 +70,3 @@ class Sphere(Shape):
 
     def box(self) -> tuple[Any, Any]:
         return self.center - self.radius, self.center + self.radius
-
-    def middle(self) -> Any:
-        return self.center
-
-    def breadth(self, d: Any) -> Any:
-        return self.radius

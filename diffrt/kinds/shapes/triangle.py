@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.autograd import absolute, maximum, minimum
+from diffrt.autograd import maximum, minimum
 from diffrt.kinds.fields import Relation, point, sine
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.plane import meet_in
-from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
+from diffrt.kinds.vectors import cross, dot, magnitude, normalize
 
 
 class Triangle(Shape):
@@ -69,18 +69,3 @@ class Triangle(Shape):
 
     def box(self) -> tuple[Any, Any]:
         return minimum(minimum(self.a, self.b), self.c), maximum(maximum(self.a, self.b), self.c)
-
-    def middle(self) -> Any:
-        # Of the circle inscribed (the incentre).
-        bc, ca, ab = self._sides()
-        return (bc * self.a + ca * self.b + ab * self.c) / (bc + ca + ab)
-
-    def breadth(self, d: Any) -> Any:
-        bc, ca, ab = self._sides()
-        return absolute(dot(cross(self.b - self.a, self.c - self.a), d)) / (bc + ca + ab)
-
-    def _sides(self) -> tuple[Any, Any, Any]:
-        return length(self.b - self.c), length(self.c - self.a), length(self.a - self.b)
-
-    def vertices(self) -> tuple[Any, ...]:
-        return self.a, self.b, self.c
