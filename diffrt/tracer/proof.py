@@ -14,7 +14,7 @@ Shadows are looked for from the light to the surface where the light is a point:
 the direction varies. What lies between the two is the same either way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
@@ -27,10 +27,10 @@ from diffrt.autograd import (
     greater,
     greater_equal,
     less,
+    less_equal,
     logical_and,
     logical_not,
     logical_or,
-    maximum,
     minimum,
     where,
 )
@@ -39,7 +39,7 @@ from diffrt.compiler.forms import PARTS, as_forms, form, forms, lanes, never, pa
 from diffrt.kinds import Light, Shape
 from diffrt.kinds.vectors import length, normalize
 from diffrt.tracer.camera import rays
-from diffrt.tracer.tree import missed
+from diffrt.tracer.tree import SLACK, larger, smaller
 from diffrt.tracer.visibility import (
     BORDER,
     DISTANCE,
@@ -63,6 +63,9 @@ from diffrt.tracer.visibility import (
     touching,
 )
 from diffrt.tracer.walk import reflected
+
+FAR = 1e300
+"""A distance that no scene has."""
 
 
 class Assumed(NamedTuple):
@@ -120,7 +123,8 @@ def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, assumed: Seq
     none = np.full(len(x), -1.0)
     both = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
     block = Block(x, y, np.full(len(x), 0.5 * side), both)
-    *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
+    *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine,
+                            optimise=view.setting.boxes)  # fmt: skip
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
     if proved.size:
@@ -149,7 +153,7 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
         certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
 
         def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
-            end = _End(o, d, t, p, hit, side)
+            end = _End(o, d, t, p, hit, side, ends)
             return hit, side, *_lit(setting, scene, block.assumed, camera, certain, words, end)
 
         certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
@@ -183,7 +187,7 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
 class _End(NamedTuple):
     """Where paths end: the last ray, from o along d, and the distance t on it, the point p, forms; the number of the
-    face there, and the side of it, (n,)."""
+    face there, the side of it, and whether it is asked what is seen from there, (n,)."""
 
     o: Any
     d: Any
@@ -191,11 +195,44 @@ class _End(NamedTuple):
     p: Any
     face: Any
     side: Any
+    asked: Any
 
 
-def all_miss(bounds: Any, o: Any, d: Any, limit: Any) -> Any:
-    """Whether it is sure that no ray of a block meets a box, (n,). o, d: forms (3, 1), limit: a form."""
-    return surely(missed(bounds, o, d, limit, minimum, maximum))
+def missed_by_all(o: Any, d: Any, zero: Any) -> Callable[[Any, Any], Any]:
+    """From the least and largest coordinates of a box, and a distance (n,), to whether it is sure that no ray of a
+    block meets the box before that, (n,).
+
+    o, d: forms (3, 1). zero: (n,). It asks for the bounds of o and of d alone, axis by axis: a box is looked at far
+    more often than what is in it.
+    """
+    axes = []
+    for start, way in zip(_by_entry(o, zero), _by_entry(d, zero), strict=True):
+        least, most = lower(way), upper(way)
+        # The inverse of the greatest speed along the axis and against it, inf for none, and of the least speed.
+        along = where(less_equal(most, 0.0), inf, 1.0 / most)
+        against = where(greater_equal(least, 0.0), inf, -1.0 / least)
+        backward = less(most, 0.0)
+        slowest = where(greater(least, 0.0), 1.0 / least, where(backward, -1.0 / most, inf))
+        axes.append((lower(start), upper(start), along, against, backward, slowest))
+
+    def missed(bounds: Any, limit: Any) -> Any:
+        enters, leaves = zero, where(less(limit, FAR), limit, FAR)
+        for axis, (least, most, along, against, backward, slowest) in enumerate(axes):
+            # How far the box is ahead along the axis, and how far against it; the other end is as far behind.
+            ahead, behind = bounds[axis] - most, least - bounds[3 + axis]
+            enters = larger(where(greater(ahead, 0.0), ahead * along, 0.0), enters)
+            enters = larger(where(greater(behind, 0.0), behind * against, 0.0), enters)
+            leaves = smaller(-where(backward, ahead, behind) * slowest, leaves)
+        # Rounding is relative to each distance.
+        return greater(enters * (1.0 - SLACK), leaves * (1.0 + SLACK))
+
+    return missed
+
+
+def _by_entry(x: Any, zero: Any) -> list[Any]:
+    """The parts of each form of an array."""
+    parts = parts_of(x, zero)
+    return [parts[k : k + PARTS] for k in range(0, len(parts), PARTS)]
 
 
 def first_hit(
@@ -207,11 +244,11 @@ def first_hit(
     assumed: of this ray. o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
     """
     zero = zero_like(start)
-    begins, begin_side = lanes(start), lanes(start_side)
+    begins, begin_side, missed = lanes(start), lanes(start_side), missed_by_all(o, d, zero)
 
     def box(bounds: Any, *carry: Any) -> Any:
         limit = where(greater_equal(carry[PARTS + 1], 0.0), upper(carry[:PARTS]), inf)
-        return logical_not(all_miss(bounds, o, d, lanes(limit)))
+        return logical_not(missed(bounds, limit))
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
         best, (doubt, hit, side, mirror) = carry[:PARTS], carry[PARTS:]
@@ -379,16 +416,18 @@ def _seen(
             )
             to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)])
             along = origin, to_p.reshape(3, 1)
-        dark = partly = zero
+        dark, partly = where(end.asked, 0.0, 1.0), zero
         if kind.bordered:
             shines = greater(source.shines(p), 0.0)
             plus, minus = assumption(mine, BORDER)
             within = logical_and(logical_or(surely(shines), plus), logical_not(minus))
             without = logical_and(logical_or(never(shines), minus), logical_not(plus))
-            dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
+            dark, partly = where(without, 1.0, dark), where(within, 0.0, 1.0)
+
+        missed, farthest = missed_by_all(p, to_light, zero), upper(parts_of(limit, zero))
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
-            return logical_not(logical_or(all_miss(bounds, p, to_light, limit), greater(blocked, 0.5)))
+            return logical_not(logical_or(missed(bounds, farthest), greater(blocked, 0.5)))
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
             if along is None:
@@ -424,8 +463,10 @@ def normals(setting: SearchSetting, scene: SearchTables, p: Any, hit: Any, side:
     zero = zero_like(hit)
     side = lanes(side)
 
+    missed = missed_by_all(p, np.ones((3, 1)), zero)
+
     def box(bounds: Any, *n: Any) -> Any:
-        return logical_not(all_miss(bounds, p, as_forms(np.ones((3, 1)), zero), lanes(zero)))
+        return logical_not(missed(bounds, zero))
 
     def own(face: Shape, number: Any, owner: Any, reflects: Any, *n: Any) -> Any:
         found = parts_of(face.normal_at(p, side), zero)

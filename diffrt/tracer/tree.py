@@ -9,7 +9,7 @@ cost as the number of faces in it (Goldsmith and Salmon, "Automatic creation of 
 nearer to the camera comes first, so that the rays of the camera mostly find the nearest face before those behind it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,22 +185,21 @@ def face_boxes(tables: Tables) -> tuple[Floats, Floats]:
     return low - room, high + room
 
 
-def _smaller(x: Any, y: Any) -> Any:
+def smaller(x: Any, y: Any) -> Any:
+    """The smaller one of two; y if one is nan. It is one instruction, unlike `minimum`."""
     return where(less(x, y), x, y)
 
 
-def _larger(x: Any, y: Any) -> Any:
+def larger(x: Any, y: Any) -> Any:
+    """The larger one of two; y if one is nan."""
     return where(greater(x, y), x, y)
 
 
-def missed(
-    bounds: Any, o: Any, d: Any, limit: Any,
-    smaller: Callable[[Any, Any], Any] = _smaller, larger: Callable[[Any, Any], Any] = _larger,
-) -> Any:  # fmt: skip
+def missed(bounds: Any, o: Any, d: Any, limit: Any) -> Any:
     """Whether rays o + t d surely meet nothing in a box for 0 <= t <= limit, (n,).
 
-    bounds: least and largest coordinates (6 or more, 1). smaller, larger: of two. Those given here are one instruction,
-    and may lose a nan, which is where a ray runs in a side of the box: it bounds nothing then, and no face lies there.
+    bounds: least and largest coordinates (6 or more, 1). Where a ray runs in a side of the box there is a nan, which
+    bounds nothing or is lost: no face lies there.
     """
     inverse = 1.0 / d
     first, second = (bounds[:3] - o) * inverse, (bounds[3:6] - o) * inverse
