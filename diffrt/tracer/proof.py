@@ -122,14 +122,18 @@ def proved_ids(view: Visibility, x: Floats, y: Floats, side: float, assumed: Seq
         return np.zeros(0, np.int32)
     none = np.full(len(x), -1.0)
     both = (*assumed, *[Assumed(none, none, none, none, none, none, none)] * (2 - len(assumed)))
-    block = Block(x, y, np.full(len(x), 0.5 * side), both)
+    order = view.order(x, y)
+    taken = tuple(Assumed(*(column[order] for column in each)) for each in both)
+    block = Block(x[order], y[order], np.full(len(x), 0.5 * side), taken)
     *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine,
                             optimise=view.setting.boxes)  # fmt: skip
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
     if proved.size:
         found[proved] = view.ids_of([column[proved] for column in columns])
-    return found
+    back = np.empty_like(found)
+    back[order] = found
+    return back
 
 
 def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Block, scene: SearchTables) -> Any:
