@@ -35,7 +35,7 @@ from diffrt.kinds import Light, Shape, Texture
 from diffrt.kinds.vectors import magnitude
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import Columns, Tables, Tile
-from diffrt.tracer.tree import find_tree, missed
+from diffrt.tracer.tree import face_boxes, find_tree, missed
 from diffrt.tracer.walk import reflected
 
 TIE = 1e-12
@@ -84,7 +84,8 @@ class Face(NamedTuple):
 
     kind: 0 for a box, else 1 + the number of the kind of face. following: the row behind those in the box, of a box;
     the next row, of a face. number: of the face, -1 for a box. owner: the number of its shape. reflects: whether light
-    paths go on here. shape: the numbers of the shape; of a box the least and the largest coordinates.
+    paths go on here. shape: the numbers of the shape; of a box the least and the largest coordinates. bounds: those of
+    the box around a face alone.
     """
 
     kind: Any
@@ -93,6 +94,7 @@ class Face(NamedTuple):
     owner: Any
     reflects: Any
     shape: Any
+    bounds: Any
 
 
 class LightRow(NamedTuple):
@@ -241,6 +243,7 @@ def alike(*columns: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _face_table(tables: Tables) -> tuple[Face, bool]:
     """The rows that the search goes through, and whether there are boxes among them."""
     order, following, boxes = find_tree(tables)
+    bounds = np.concatenate(face_boxes(tables))
     face = np.maximum(order, 0)
     shape = tables.shape_of[face]
     is_box = order < 0
@@ -255,7 +258,7 @@ def _face_table(tables: Tables) -> tuple[Face, bool]:
     reflects = np.where(is_box, False, tables.reflects[shape] >= 0) if len(order) else np.zeros(0)
     kind = np.where(is_box, 0, 1 + tables.face_kind[face]) if len(order) else np.zeros(0)
     kind, following, order, owner, reflects = (p.astype(float) for p in (kind, following, order, shape, reflects))
-    return Face(kind, following, order, owner, reflects, numbers), bool(len(boxes))
+    return Face(kind, following, order, owner, reflects, numbers, bounds[:, face]), bool(len(boxes))
 
 
 def _tiled_table(tables: Tables) -> Table | None:
@@ -319,11 +322,10 @@ def scan_faces(
     setting: SearchSetting, scene: SearchTables, box: Any, face: Any, carry: Any, alone: bool = False
 ) -> list[Any]:
     """Go through the faces. box: from the coordinates of a box to whether a lane needs what is in it. face: from a kind
-    to a function of the row and the carry. alone: whether a lane that needs no box around a face stays as it is though
-    another lane needs it; if not, the face must change nothing there."""
+    to a function of the row and the carry. alone: whether a lane that needs no box around a face, or not the face's
+    own, stays as it is though another lane needs it; if not, the face must change nothing there."""
     if not setting.faces:
         return list(carry)
-    alone = alone and setting.boxes
 
     def body(row: Face, *carry: Any) -> Any:
         def skip(shape: Any, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
@@ -338,12 +340,18 @@ def scan_faces(
         end, carry = (carry[-1], carry[:-1]) if alone else (0.0, carry)
         arguments = [row.shape, row.number, row.owner, row.reflects, *carry]
         branches = [visit(kind) for kind in setting.faces]
-        if not setting.boxes:
-            return choose(row.kind - 1.0, branches, arguments)[1:]
-        needed, *found = choose(row.kind, [skip, *branches], arguments)
+        if setting.boxes:
+            needed, *found = choose(row.kind, [skip, *branches], arguments)
+        else:
+            needed, *found = choose(row.kind - 1.0, branches, arguments)
         if not alone:
-            return needed, *found
+            return (needed, *found) if setting.boxes else found
+        own = box(row.bounds, *carry)
+        if not setting.boxes:
+            return *(where(own, new, old) for old, new in zip(carry, found, strict=True)), end
         # A lane that skips a box stays as it is up to the row at its end.
+        own = logical_or(own, less(row.number, 0.0))
+        found = [where(own, new, old) for old, new in zip(carry, found, strict=True)]
         skips = less_equal(row.following, end)
         needed = logical_and(needed, logical_not(skips))
         kept = (where(skips, old, new) for old, new in zip(carry, found, strict=True))
