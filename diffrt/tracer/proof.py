@@ -212,21 +212,22 @@ def missed_by_all(o: Any, d: Any, zero: Any) -> Callable[[Any, Any], Any]:
     axes = []
     for start, way in zip(_by_entry(o, zero), _by_entry(d, zero), strict=True):
         least, most = lower(way), upper(way)
-        # The inverse of the greatest speed along the axis and against it, inf for none, and of the least speed.
+        # The inverse of the greatest speed along the axis and against it, inf for none, and of the least speed of rays
+        # that all go one way.
         along = where(less_equal(most, 0.0), inf, 1.0 / most)
         against = where(greater_equal(least, 0.0), inf, -1.0 / least)
-        backward = less(most, 0.0)
-        slowest = where(greater(least, 0.0), 1.0 / least, where(backward, -1.0 / most, inf))
-        axes.append((lower(start), upper(start), along, against, backward, slowest))
+        forward, backward = greater(least, 0.0), less(most, 0.0)
+        slowest = where(backward, -1.0 / most, 1.0 / least)
+        axes.append((lower(start), upper(start), along, against, backward, logical_or(forward, backward), slowest))
 
     def missed(bounds: Any, limit: Any) -> Any:
         enters, leaves = zero, where(less(limit, FAR), limit, FAR)
-        for axis, (least, most, along, against, backward, slowest) in enumerate(axes):
+        for axis, (least, most, along, against, backward, one_way, slowest) in enumerate(axes):
             # How far the box is ahead along the axis, and how far against it; the other end is as far behind.
             ahead, behind = bounds[axis] - most, least - bounds[3 + axis]
             enters = larger(where(greater(ahead, 0.0), ahead * along, 0.0), enters)
             enters = larger(where(greater(behind, 0.0), behind * against, 0.0), enters)
-            leaves = smaller(-where(backward, ahead, behind) * slowest, leaves)
+            leaves = smaller(where(one_way, -where(backward, ahead, behind) * slowest, inf), leaves)
         # Rounding is relative to each distance.
         return greater(enters * (1.0 - SLACK), leaves * (1.0 + SLACK))
 
