@@ -20,9 +20,9 @@ SMALL = {"width": 8, "height": 6}
 def both_modes(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """The derivative of a weighted sum of the image by every number, forward and reverse."""
     names = [p.path for p in scene.parameters()]
-    forward = jacobian(scene, names, engine="numpy")
+    forward = jacobian(scene, names, engine="numpy", tolerance=0.06)
     free = ag.variable(scene.pack(names))
-    image = render(scene.unpack(names, free), engine="numpy")
+    image = render(scene.unpack(names, free), engine="numpy", tolerance=0.06)
     weights = np.random.default_rng(1).normal(size=image.shape)
     if not isinstance(image, ag.Var):  # nothing lights it
         return np.zeros(len(names)), np.zeros(len(names))

@@ -239,8 +239,8 @@ def run(*words):
 
 def test_the_command_line(tmp_path):
     told = run("explain", "scenes/tiny.toml", "--pixel", "2,0", "--channel", "r", "--wrt", "ball.center.x")
-    assert told.returncode == 0 and "d pixel r / d ball.center.x = 0.784717" in told.stdout
-    assert "from moving them 0.270836" in told.stdout and "353 paths" in told.stdout
+    assert told.returncode == 0 and "d pixel r / d ball.center.x = 0.750917" in told.stdout
+    assert "from moving them 0.158251" in told.stdout and "31615 paths" in told.stdout
     told = run("graph", "scenes/tiny.toml", "--pixel", "2,0", "-o", str(tmp_path / "p.dot"))
     assert told.returncode == 0 and (tmp_path / "p.dot").read_text().startswith("digraph")
     told = run("verify", "examples/lecture/activation.toml")

@@ -85,7 +85,7 @@ def test_numbers_are_constants_with_all_their_digits():
 
 
 def test_settings_are_passed_on():
-    settings = {"cells": 2, "edge_depth": 1, "junction_depth": 1, "engine": "numpy", "threads": 1}
+    settings = {"cells": 2, "tolerance": 0.06, "engine": "numpy", "threads": 1}
     found = jax.jit(lambda lamp: image(lamp, RADIUS, **settings))(LAMP)
     np.testing.assert_allclose(found, diffrt.render(SCENE, **settings), rtol=1e-5, atol=1e-6)
     assert np.abs(found - image(LAMP, RADIUS)).max() > 1e-4

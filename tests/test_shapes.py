@@ -356,7 +356,8 @@ def test_light_falls_into_an_open_end_and_not_through_a_cap():
 def test_both_engines_and_both_modes_agree():
     scene = room()
     image = np.asarray(render(scene))
-    assert np.abs(image - np.asarray(render(scene, engine="numpy"))).max() < 1e-12
+    small = scene.replace(width=8, height=6)
+    assert np.abs(np.asarray(render(small)) - np.asarray(render(small, engine="numpy"))).max() < 1e-12
     names = geometry(scene)
     weights = np.random.default_rng(0).normal(size=image.shape)
     v = autograd.variable(scene.pack(names))

@@ -103,7 +103,7 @@ def test_what_is_compiled_may_hold_a_scene():
 
 
 def test_settings_are_passed_on():
-    settings = {"cells": 2, "edge_depth": 1, "junction_depth": 1, "engine": "numpy", "threads": 1, "dtype": "float32"}
+    settings = {"cells": 2, "tolerance": 0.06, "engine": "numpy", "threads": 1, "dtype": "float32"}
     found = image(*tensors(), **settings).detach()
     assert np.array_equal(found, diffrt.render(SCENE, **settings))
     assert not np.array_equal(found, diffrt.render(SCENE))

@@ -37,11 +37,15 @@ from diffrt.fitting.level import Level, gaussian, mean_of_blocks
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
+from diffrt.tracer.renderer import TOLERANCE, render_part
 from diffrt.tracer.renderer import Settings as Sampling
-from diffrt.tracer.renderer import render_part
 from diffrt.tracer.window import Part
 
 Array = NDArray[np.float64]
+
+
+COARSE = 4.0 * TOLERANCE
+"""What may be wrong in the cells of blurred levels, which only lead the way."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Sight:
         """The image with the view's gain, in the space of the fit: rows of (height, width, 3). pixels: which are
         needed, (height, width); all if None."""
         part = Part(self.factor, rows, pixels)
-        image: Any = render_part(self.view.placed(values), part, Sampling(self.settings.cells), choose_engine())
+        sampling = Sampling(self.settings.cells, tolerance=TOLERANCE if self.blur is None else COARSE)
+        image: Any = render_part(self.view.placed(values), part, sampling, choose_engine())
         if not isinstance(image, Var):
             image = np.asarray(image)
         gain = self.view.gain(values)

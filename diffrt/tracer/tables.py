@@ -130,7 +130,13 @@ class Tables:
         """The same without Vars, for what is not differentiated."""
         parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "emission", "lights")}
         tiles = tuple(Tile(tile.kind, _value(tile.numbers)) for tile in self.tiles)
-        return replace(self, **parts, tiles=tiles)
+        blends = tuple(
+            blend._replace(
+                texture=blend.texture.holding(**{name: _value(x) for name, x in vars(blend.texture).items()})
+            )
+            for blend in self.blends
+        )
+        return replace(self, **parts, tiles=tiles, blends=blends)
 
     def hits(self, faces: Integers, sides: Any, goes_on: NDArray[np.bool_], pieces: Any) -> tuple[Hit, ...]:
         """The rows of K light paths.

@@ -29,9 +29,7 @@ HIGHEST = torch.tensor([1.2, 1.2, 2.0, 5.0, 2.0])
 def render(places: torch.Tensor) -> torch.Tensor:
     """The images (n, 3, 18, 24) of places (n, 5)."""
     images = [
-        diffrt.torch.render(
-            SCENE, {"ball.center.x": x, "ball.center.z": z, "lamp.position": lamp}, edge_depth=1, junction_depth=2
-        )
+        diffrt.torch.render(SCENE, {"ball.center.x": x, "ball.center.z": z, "lamp.position": lamp}, tolerance=0.06)
         for x, z, lamp in zip(places[:, 0], places[:, 1], places[:, 2:], strict=True)
     ]
     return torch.stack(images).permute(0, 3, 1, 2)
