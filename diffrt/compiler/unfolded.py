@@ -26,7 +26,8 @@ def run(function: Callable[..., Any], setting: Any, uniforms: Any, rows: Any, sa
         own = samples if len(mine) == size else mapped(_taken(mine), samples)
         of_row = mapped(_taken([row]), rows) if segments.count > 1 else rows
         found = function(setting, of_uniforms, of_row, own)
-        parts.append(broadcast_to(found, (*_shape(found)[:-1], len(mine))))
+        shape = (*_shape(found)[:-1], len(mine))
+        parts.append(found if _shape(found) == shape else broadcast_to(found, shape))
         members.append(mine)
     if len(parts) == 1 and len(members[0]) == size:
         return parts[0]
