@@ -19,6 +19,7 @@ Shadows are looked for from the light to the surface where the light is a point:
 the direction varies. What lies between the two is the same either way.
 """
 
+from collections.abc import Callable
 from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
@@ -44,7 +45,7 @@ from diffrt.compiler.forms import PARTS, as_forms, form, forms, lanes, never, pa
 from diffrt.kinds import Light, Shape
 from diffrt.kinds.vectors import length, normalize
 from diffrt.tracer.camera import rays
-from diffrt.tracer.tree import missed
+from diffrt.tracer.tree import SLACK, larger, smaller
 from diffrt.tracer.visibility import (
     TIE,
     TOUCH,
@@ -67,6 +68,9 @@ from diffrt.tracer.walk import reflected
 TIED = 2.0**-20
 """What is zero along an edge is so to this part of its range in the block. In cells of a quarter of a pixel that is a
 millionth of a pixel; and where surfaces touch, what is a root of what is zero has half of the digits."""
+
+FAR = 1e300
+"""A distance that no scene has."""
 
 STRIP = 0.25
 """How far from an edge the bounds have to tell the sign of what is zero along it, in halves of the block's side."""
@@ -216,13 +220,18 @@ def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, edg
     """
     if not len(x):
         return np.zeros(0, np.int32)
-    block = Block(x, y, np.full(len(x), 0.5 * np.asarray(side)), edges)
-    *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
+    order = view.order(x, y)
+    taken = tuple(Edge(*(column[order] for column in edge)) for edge in edges)
+    block = Block(x[order], y[order], np.full(len(x), 0.5 * np.asarray(side))[order], taken)
+    *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine,
+                            optimise=view.setting.boxes)  # fmt: skip
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
     if proved.size:
         found[proved] = view.ids_of([column[proved] for column in columns])
-    return found
+    back = np.empty_like(found)
+    back[order] = found
+    return back
 
 
 def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Block, scene: SearchTables) -> Any:
@@ -246,7 +255,7 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
         certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
 
         def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
-            end = _End(o, d, t, p, hit, side)
+            end = _End(o, d, t, p, hit, side, ends)
             return hit, side, *_lit(setting, scene, part, camera, certain, words, end)
 
         certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
@@ -281,7 +290,7 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
 class _End(NamedTuple):
     """Where paths end: the last ray, from o along d, and the distance t on it, the point p, forms; the number of the
-    face there, and the side of it, (n,)."""
+    face there, the side of it, and whether it is asked what is seen from there, (n,)."""
 
     o: Any
     d: Any
@@ -289,6 +298,45 @@ class _End(NamedTuple):
     p: Any
     face: Any
     side: Any
+    asked: Any
+
+
+def missed_by_all(o: Any, d: Any, zero: Any) -> Callable[[Any, Any], Any]:
+    """From the least and largest coordinates of a box, and a distance (n,), to whether it is sure that no ray of a
+    block meets the box before that, (n,).
+
+    o, d: forms (3, 1). zero: (n,). It asks for the bounds of o and of d alone, axis by axis: a box is looked at far
+    more often than what is in it.
+    """
+    axes = []
+    for start, way in zip(_by_entry(o, zero), _by_entry(d, zero), strict=True):
+        least, most = lower(way), upper(way)
+        # The inverse of the greatest speed along the axis and against it, inf for none, and of the least speed of rays
+        # that all go one way.
+        along = where(less_equal(most, 0.0), inf, 1.0 / most)
+        against = where(greater_equal(least, 0.0), inf, -1.0 / least)
+        forward, backward = greater(least, 0.0), less(most, 0.0)
+        slowest = where(backward, -1.0 / most, 1.0 / least)
+        axes.append((lower(start), upper(start), along, against, backward, logical_or(forward, backward), slowest))
+
+    def missed(bounds: Any, limit: Any) -> Any:
+        enters, leaves = zero, where(less(limit, FAR), limit, FAR)
+        for axis, (least, most, along, against, backward, one_way, slowest) in enumerate(axes):
+            # How far the box is ahead along the axis, and how far against it; the other end is as far behind.
+            ahead, behind = bounds[axis] - most, least - bounds[3 + axis]
+            enters = larger(where(greater(ahead, 0.0), ahead * along, 0.0), enters)
+            enters = larger(where(greater(behind, 0.0), behind * against, 0.0), enters)
+            leaves = smaller(where(one_way, -where(backward, ahead, behind) * slowest, inf), leaves)
+        # Rounding is relative to each distance.
+        return greater(enters * (1.0 - SLACK), leaves * (1.0 + SLACK))
+
+    return missed
+
+
+def _by_entry(x: Any, zero: Any) -> list[Any]:
+    """The parts of each form of an array."""
+    parts = parts_of(x, zero)
+    return [parts[k : k + PARTS] for k in range(0, len(parts), PARTS)]
 
 
 def first_hit(
@@ -300,11 +348,11 @@ def first_hit(
     o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
     """
     zero, size = zero_like(start), part.size
-    begins, begin_side = lanes(start), lanes(start_side)
+    begins, begin_side, missed = lanes(start), lanes(start_side), missed_by_all(o, d, zero)
 
     def box(bounds: Any, *carry: Any) -> Any:
         limit = where(greater_equal(carry[size + 1], 0.0), upper(carry[:size]), inf)
-        return logical_not(surely(missed(bounds, o, d, lanes(limit))))
+        return logical_not(missed(bounds, limit))
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
         best, (doubt, hit, side, mirror) = carry[:size], carry[size:]
@@ -442,13 +490,15 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
             )
             to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)], part.places)
             along = origin, to_p.reshape(3, 1)
-        dark = partly = zero
+        dark, partly = where(end.asked, 0.0, 1.0), zero
         if kind.bordered:
             within, without = part.greater(source.shines(p), 0.0, equal(zero, 0.0))
-            dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
+            dark, partly = where(without, 1.0, dark), where(within, 0.0, 1.0)
+
+        missed, farthest = missed_by_all(p, to_light, zero), upper(parts_of(limit, zero))
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
-            return logical_not(logical_or(surely(missed(bounds, p, to_light, limit)), greater(blocked, 0.5)))
+            return logical_not(logical_or(missed(bounds, farthest), greater(blocked, 0.5)))
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
             def from_light(side: Any) -> tuple[Any, Any, list[Any]]:
@@ -492,8 +542,10 @@ def normals(setting: SearchSetting, scene: SearchTables, part: Part, p: Any, hit
     zero = zero_like(hit)
     side = lanes(side)
 
+    missed = missed_by_all(p, np.ones((3, 1)), zero)
+
     def box(bounds: Any, *n: Any) -> Any:
-        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero, part.places), lanes(zero))))
+        return logical_not(missed(bounds, zero))
 
     def own(face: Shape, number: Any, owner: Any, reflects: Any, *n: Any) -> Any:
         found = parts_of(face.normal_at(p, side), zero, part.places)
