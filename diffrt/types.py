@@ -28,7 +28,7 @@ Colour: TypeAlias = float | Vec3
 Names: TypeAlias = str | Iterable[str]
 Pixels: TypeAlias = Vector
 
-EngineName: TypeAlias = Literal["llvm", "numpy"]
+EngineName: TypeAlias = Literal["llvm", "numpy", "graph"]
 FloatName: TypeAlias = Literal["float64", "float32"]
 Edges: TypeAlias = Literal["exact", "ignore"]
 Encoding: TypeAlias = Literal["srgb", "linear"]

@@ -1,10 +1,10 @@
-"""The two engines on whole scenes: the same cells and cuts, the same image, the same derivatives."""
+"""The engines on whole scenes: the same cells and cuts, the same image, the same derivatives."""
 
 import numpy as np
 import pytest
 from test_edges import shipped
 
-from diffrt.autograd import variable
+from diffrt.autograd import Var, variable
 from diffrt.compiler import REFERENCE, Engine, compiled
 from diffrt.tracer import jacobian, render
 from diffrt.tracer.renderer import Settings, find_topology
@@ -73,8 +73,33 @@ def test_float32_shades_near_float64_on_the_same_cells():
     assert np.abs(short - exact).max() < 1e-5 * np.abs(exact).max()
 
 
+def ops_of(x):
+    """The names of the ops that a Var is made by."""
+    pending, seen = [x], {}
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Var) and each.op and each.serial not in seen:
+            seen[each.serial] = each.op.name
+            pending += each.inputs
+    return set(seen.values())
+
+
+@pytest.mark.parametrize(("name", "size"), [("still_life", (12, 9)), ("tiny", None), ("tiles", (5, 4))])
+@pytest.mark.parametrize("edges", ["exact", "ignore"])
+def test_the_graph_holds_the_ops_of_kernels_and_no_kernel(name, size, edges):
+    """Its image and its derivative are those of the reference."""
+    scene = scene_of(name, size)
+    (expected, slopes), (found, mine) = (gradient(scene, engine=e, edges=edges) for e in ("numpy", "graph"))
+    assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()
+    assert np.abs(mine - slopes).max() <= 1e-10 * np.abs(slopes).max()
+    freed = scene.replace({p.path: variable(scene[p.path]) for p in scene.parameters()[:9]})
+    by_kernel, by_op = (ops_of(render(freed, engine=e, edges=edges)) for e in ("numpy", "graph"))
+    assert "kernel" in by_kernel - by_op
+    assert "maximum" in by_op - by_kernel  # of the cosine of a light
+
+
 def test_the_report_names_the_engine():
     scene = scene_of("tiny", None)
-    for name in ("llvm", "numpy"):
+    for name in ("llvm", "numpy", "graph"):
         report = render(scene, engine=name).report
         assert report.engine == name and f"engine {name}" in str(report)

@@ -7,12 +7,13 @@ from test_render import ROOT, SCENES, shipped
 
 import diffrt
 from diffrt.compiler import Engine
+from diffrt.compiler.forms import forms
 from diffrt.errors import InputError
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import jacobian, render
 from diffrt.tracer.blocks import _Parts
 from diffrt.tracer.differences import compare
-from diffrt.tracer.proof import beside, proved_ids
+from diffrt.tracer.proof import beside, missed_by_all, proved_ids
 from diffrt.tracer.renderer import Settings
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
@@ -311,3 +312,30 @@ def test_a_wrong_tolerance_is_refused(wrong):
     scene = diffrt.load_scene(ROOT / "scenes" / "tiny.toml")
     with pytest.raises(InputError, match="tolerance"):
         render(scene, tolerance=wrong)
+
+
+@pytest.mark.parametrize("wide", [0.02, 0.5])
+def test_no_ray_of_a_block_meets_a_box_that_all_of_them_miss(wide):
+    """Rays of all directions, along axes too, from places within their blocks to boxes before and behind them."""
+    random = np.random.default_rng(0)
+    size = 20_000
+    o, d = random.normal(size=(3, size)), random.normal(size=(3, size))
+    d[random.random((3, size)) < 0.2] = 0.0
+    slopes = [wide * random.normal(size=(3, size)) * (random.random((3, size)) < 0.7) for _ in range(4)]
+    none = np.zeros(size)
+    block = [
+        forms([part for axis in range(3) for part in (x[axis], a[axis], b[axis], none)]).reshape(3, 1)
+        for x, a, b in ((o, *slopes[:2]), (d, *slopes[2:]))
+    ]
+    low = random.normal(size=(3, size)) * 1.5
+    bounds, limit = np.concatenate([low, low + random.random((3, size))]), random.choice([0.5, 2.0, np.inf], size)
+    with np.errstate(all="ignore"):
+        told = missed_by_all(*block, np.zeros(size))(bounds, limit)
+        met = np.zeros(size, bool)
+        for u, v in random.uniform(-1.0, 1.0, (200, 2)):
+            start, way = o + u * slopes[0] + v * slopes[1], d + u * slopes[2] + v * slopes[3]
+            ends = (bounds[:3] - start) / way, (bounds[3:] - start) / way
+            enters, leaves = np.fmin(*ends).max(0), np.fmax(*ends).min(0)
+            met |= (enters <= leaves) & (leaves >= 0.0) & (enters <= limit)
+    assert not (told & met).any()
+    assert told.mean() > 0.7 * (~met).mean() > 0.1

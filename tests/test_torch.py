@@ -130,7 +130,7 @@ MISTAKES = [
     (GOOD, {}, 'needed: values by name, such as {"lamp.position": ...}'),
     ({}, {"cels": 2}, "diffrt.torch.render: no setting 'cels'; did you mean 'cells'?"),
     ({}, {"cells": 0}, "cells: found 0, allowed: a whole number from 1 to 64"),
-    ({}, {"engine": "cuda"}, 'engine: found "cuda", allowed: "llvm" or "numpy"'),
+    ({}, {"engine": "cuda"}, 'engine: found "cuda", allowed: "llvm", "numpy" or "graph"'),
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffrt import render
-from diffrt.kinds import Disk, Lambert, Mirror, Perspective, Plane, PointLight, Rectangle, Sphere
+from diffrt.kinds import Box, Disk, Lambert, Mirror, Perspective, Plane, PointLight, Rectangle, Sphere
 from diffrt.scene import Scene
 from diffrt.tracer import tree
 
@@ -36,6 +36,22 @@ def test_the_tree_does_not_change_a_bit(monkeypatch, engine):
     with_tree = render(scene, **settings)
     monkeypatch.setattr(tree, "FEW", 10_000)
     assert render(scene, **settings).tobytes() == with_tree.tobytes()
+
+
+def test_of_two_faces_at_the_same_distance_the_first_counts_in_any_order(monkeypatch):
+    """The camera looks along the edge between two sides of each box; the order is that of the distance from a point."""
+    boxes = {
+        f"b{i}": Box((0, i - 2.5, 0), width=1, height=0.5, depth=1, front=(1, 0, 1), material=Lambert(0.6))
+        for i in range(6)
+    }
+    camera, lamp = Perspective((0, 0, 6), (0, 0, 0), fov=60, width=41, height=41), PointLight((2, 4, 6), 40)
+    scene = Scene(camera, boxes, {"lamp": lamp})
+    divided, images = tree._divided, []
+    for x in (-9.0, 9.0):
+        eye = np.array([[x], [0.0], [0.0]])
+        monkeypatch.setattr(tree, "_divided", lambda members, low, high, _, eye=eye: divided(members, low, high, eye))
+        images.append(render(scene, edges="ignore"))
+    assert images[0].tobytes() == images[1].tobytes()
 
 
 def test_a_box_that_is_too_small_would_be_seen(monkeypatch):

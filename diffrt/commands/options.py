@@ -17,7 +17,12 @@ ImageFile = Annotated[
 ]
 Cells = Annotated[int, typer.Option(help="Cells per pixel side.", min=1, max=64)]
 EngineName = Annotated[
-    str | None, typer.Option("--engine", help="llvm: compiled, the default; numpy: the reference.", show_default=False)
+    str | None,
+    typer.Option(
+        "--engine",
+        help="llvm: compiled, the default; numpy: the reference; graph: op by op, for small images.",
+        show_default=False,
+    ),
 ]
 Threads = Annotated[int | None, typer.Option(help="At the same time; all processors if not given.", show_default=False)]
 Tolerance = Annotated[

@@ -1,12 +1,13 @@
 """Kernels: one function over millions of samples, as a single op; recorded, compiled, or run by numpy."""
 
 from .control import choose, cond, scan, while_loop
-from .engine import REFERENCE, Engine, EngineMissing, choose_engine, describe
+from .engine import GRAPH, REFERENCE, Engine, EngineMissing, choose_engine, describe
 from .kernel import kernel, search
 from .segments import Segments
 from .structures import Table
 
 __all__ = [
+    "GRAPH",
     "REFERENCE",
     "Engine",
     "EngineMissing",

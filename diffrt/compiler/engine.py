@@ -1,4 +1,5 @@
-"""Engines: what runs the kernels. "llvm" compiles them for the processor, "numpy" is the reference."""
+"""Engines: what runs the kernels. "llvm" compiles them for the processor, "numpy" is the reference, and "graph" calls
+them on Vars, so that all of their ops are in the graph; its searches are those of the reference."""
 
 import os
 import warnings
@@ -22,8 +23,9 @@ def _processors() -> int:
 class Engine:
     """What runs the kernels.
 
-    name: "llvm" or "numpy". threads: at the same time, for "llvm"; the result does not depend on it, not in one bit.
-    dtype: of shading, "float64" or "float32"; where edges are is always found in float64. Raises InputError for others.
+    name: "llvm", "numpy" or "graph". threads: at the same time, for "llvm"; the result does not depend on it, not in
+    one bit. dtype: of shading, "float64" or "float32"; where edges are is always found in float64. Raises InputError
+    for others.
     """
 
     name: str = "llvm"
@@ -32,8 +34,8 @@ class Engine:
 
     def __post_init__(self) -> None:
         problems = []
-        if not isinstance(self.name, str) or self.name not in ("llvm", "numpy"):
-            problems.append(f'engine: found {shown(self.name)}, allowed: "llvm" or "numpy"')
+        if not isinstance(self.name, str) or self.name not in ("llvm", "numpy", "graph"):
+            problems.append(f'engine: found {shown(self.name)}, allowed: "llvm", "numpy" or "graph"')
         if isinstance(self.threads, bool) or not isinstance(self.threads, int) or not 1 <= self.threads <= 1024:
             problems.append(f"threads: found {shown(self.threads)}, allowed: a whole number from 1 to 1024")
         if not isinstance(self.dtype, str) or self.dtype not in ("float64", "float32"):
@@ -44,6 +46,9 @@ class Engine:
 
 REFERENCE = Engine("numpy", 1)
 """The engine that needs no compiler."""
+
+GRAPH = Engine("graph", 1)
+"""The engine by which every op is a node of the graph."""
 
 
 @cache

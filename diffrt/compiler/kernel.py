@@ -15,7 +15,7 @@ import numpy as np
 
 from diffrt.autograd import Op, concatenate, index, reshape
 from diffrt.autograd.variable import Var, apply
-from diffrt.compiler import compiled, reference
+from diffrt.compiler import compiled, reference, unfolded
 from diffrt.compiler.batched import BatchedFunction, Formula, Search
 from diffrt.compiler.engine import Engine, EngineMissing
 from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, NoMachineCode
@@ -43,11 +43,14 @@ def kernel(
     uniforms: a structure of arrays or Vars (...). rows: of (..., K). samples: of (..., N).
     segments: the row of each sample; None if there are no rows. shading: whether the engine's dtype counts, and
     rounding may differ from numpy's in the last place.
-    Returns (..., N), 0 for samples that are left out; a Var if an input is one.
+    Returns (..., N), 0 for samples that are left out; a Var if an input is one: of one op, or of
+    all those of the function if the engine is "graph".
     """
     skeleton, inputs = take_apart((uniforms, rows, samples))
     kinds = tuple(k for k, part in zip((UNIFORM, ROW, SAMPLE), skeleton.parts, strict=True) for _ in range(part.size))
     segments = segments or one_segment(_shape(inputs[-1])[-1])
+    if engine.name == "graph":
+        return unfolded.run(function, setting, uniforms, rows, samples, segments)
     batched = BatchedFunction(Formula(function, setting, skeleton), kinds, (SAMPLE,))
     settings = {"segments": segments, "engine": engine, "shading": shading}
     return apply(_KERNEL, tuple(inputs), {"batched": batched, "shapes": None, **settings})
@@ -76,7 +79,7 @@ def search(
     size = next(_shape(x)[-1] for k, x in zip(kinds, inputs, strict=True) if k == SAMPLE)
     segments = segments or one_segment(size)
     formula = Search(function, setting, skeleton)
-    if engine.name != "numpy":
+    if engine.name == "llvm":
         try:
             return compiled.search(formula, kinds, inputs, segments, engine, optimise)
         except NoMachineCode as fault:
@@ -87,7 +90,7 @@ def search(
 def _run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,
          shading: bool) -> list[Any]:  # fmt: skip
     """The results of a batched function on plain inputs."""
-    if engine.name != "numpy":
+    if engine.name == "llvm":
         try:
             return compiled.run(batched, inputs, segments, engine, shading)
         except NoMachineCode as fault:

@@ -75,6 +75,12 @@ def _taken(structure: Any, arrays: list[Any]) -> Skeleton:
     return _ARRAY
 
 
+def mapped(change: Callable[[Any], Any], structure: Any) -> Any:
+    """The structure with other arrays: what the function makes of each."""
+    skeleton, arrays = take_apart(structure)
+    return put_together(skeleton, [change(array) for array in arrays])
+
+
 def put_together(skeleton: Skeleton, arrays: Sequence[Any]) -> Any:
     """The structure with these arrays."""
     return skeleton.build(iter(arrays))

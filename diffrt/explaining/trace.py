@@ -13,7 +13,7 @@ import numpy as np
 
 from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, stack, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
-from diffrt.compiler import REFERENCE, choose_engine
+from diffrt.compiler import GRAPH, REFERENCE, choose_engine
 from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.image import LUMINANCE
@@ -270,8 +270,8 @@ class Tracer:
                 pairs = zip(*cells.meeting_pair, cells.meeting_x, cells.meeting_y, strict=True)
                 return concatenate([self._meeting(crossings[[a]], crossings[[b]], x, y) for a, b, x, y in pairs], 1)
 
-            joints = place_joints(cells, s, bends, meetings, None)
-            return place_regions(cells, regions, s, joints, None)
+            joints = place_joints(cells, s, bends, meetings, GRAPH)
+            return place_regions(cells, regions, s, joints, GRAPH)
 
     def _crossing(self, crossing: Crossings, segment: Segment | None = None) -> Any:
         """The position of one crossing on its side, or on a segment that moves with the scene, (1,)."""

@@ -18,8 +18,8 @@ A scene never changes; `replace` and `unpack` make a new one:
     scene = scene.unpack(["ball.center", "ball.radius"], scene.pack(["ball.center", "ball.radius"]) + step)
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache, cached_property
 from itertools import chain, product
 from os import PathLike
 from pathlib import Path
@@ -473,6 +473,12 @@ class Scene:
             tables |= part if isinstance(part, Mapping) else {name: part} if isinstance(part, Table) else {}
         return tables
 
+    @cached_property
+    def _places_in(self) -> Callable[[str], Mapping[str, tuple[Parameter, int | None]]]:
+        """From the name of a table to what each path into it names."""
+        tables = self._tables
+        return cache(lambda name: places_of(name, tables[name]))
+
     def _numbers(self, whole: Parameter) -> Any:
         """The current values of a whole parameter: a list, or a read-only array of texels, (n,)."""
         name, *fields = whole.path.split(".")
@@ -492,7 +498,7 @@ class Scene:
         if table is None:
             known = self.parameters()
         else:
-            places = places_of(name, table)
+            places = self._places_in(name)
             if path in places:
                 return places[path]
             known = parameters_of(name, table)
@@ -515,9 +521,10 @@ class Scene:
         owners: dict[str, str] = {}
         problems: list[str] = []
         names = each_of(paths)
+        named = {name for name in names if isinstance(name, str)}
         for name in names:
             try:
-                found = {path: self._locate(path) for path in self._meant(name, [*names, *places])}
+                found = {path: self._locate(path) for path in self._meant(name, named)}
             except InputError as unknown:
                 problems += unknown.problems
                 continue
@@ -527,6 +534,7 @@ class Scene:
                     problems.append(f"'{rival}' and '{path}' name the same number; give only one of them")
                 owners |= dict.fromkeys(taken, path)
             places |= found
+            named.update(found)
         return places, problems
 
     def _meant(self, name: str, named: Collection[str]) -> list[str]:

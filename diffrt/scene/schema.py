@@ -69,7 +69,8 @@ def _restore(made_from: tuple[Any, ...], values: dict[str, Any], given: set[str]
 
 def textures_in(material: Table | None) -> dict[str, Table]:
     """The tables of textures in that of a material, by field."""
-    return {name: value for name, value in material or () if isinstance(value, Table)}
+    values = vars(material) if material else {}  # which is faster than going through a model
+    return {name: value for name, value in values.items() if isinstance(value, Table)}
 
 
 def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:

@@ -21,7 +21,7 @@ whatever its cells and its precision are.
 It runs on numpy: compiling the bounds of shading takes longer than they do.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,12 @@ from diffrt.compiler.forms import PARTS, form, forms, holds_forms, lanes, length
 from diffrt.kinds import Material
 from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import Crossings, crossing_row, functions_of
-from diffrt.tracer.proof import Assumed, proved_ids
+from diffrt.tracer.proof import LEVEL, STRIP, Edge, proved_ids
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import Place, Segment, switching
 from diffrt.tracer.tables import Blend, Columns, Tables
 from diffrt.tracer.texturing import EMISSION, Blended, Point, places
-from diffrt.tracer.visibility import TILE, Labels, Signatures, Visibility
+from diffrt.tracer.visibility import Labels, Signatures, Visibility
 
 HALVINGS = 4
 """How often a block is quartered at most."""
@@ -75,7 +75,7 @@ class Blocks(Columns):
     """N squares of the image.
 
     x, y: the middle, half: of the side, in pixels, pixel: whose it is a part of, (N,) each. edges: the crossings of up
-    to two edges that go through, -1 for none, (2, N).
+    to two edges that go through, -1 for none, (2, N). ends: two points of each, in pixels, (8, N).
     """
 
     x: Floats
@@ -83,6 +83,7 @@ class Blocks(Columns):
     half: Floats
     pixel: Integers
     edges: Integers
+    ends: Floats
 
 
 def enclose(
@@ -137,25 +138,36 @@ def _of_cells(cells: Cells, size: tuple[int, int]) -> Blocks:
     side = np.full(len(grid), 1.0 / cells.per_pixel)
     x = [(column + 0.5) * side, cells.x, cells.corner_x + 0.5 * cells.mixed_size]
     y = [(row + 0.5) * side, cells.y, cells.corner_y + 0.5 * cells.mixed_size]
-    edges = np.full((2, len(grid) + len(cells.x)), -1)
+    none = len(grid) + len(cells.x)
+    edges, ends = _edges(cells)
     return Blocks(
         np.concatenate(x), np.concatenate(y), 0.5 * np.concatenate([side, cells.size, cells.mixed_size]),
-        np.concatenate([pixel, cells.pixel, cells.mixed_pixel]), np.concatenate([edges, _edges(cells)], 1),
+        np.concatenate([pixel, cells.pixel, cells.mixed_pixel]), np.concatenate([np.full((2, none), -1), edges], 1),
+        np.concatenate([np.full((8, none), np.nan), ends], 1),
     )  # fmt: skip
 
 
-def _edges(cells: Cells) -> Integers:
-    """Crossings of two edges of each mixed cell whose switching functions are known, -1 for none, (2, m)."""
-    crossings = cells.crossings
+def _edges(cells: Cells) -> tuple[Integers, Floats]:
+    """Crossings of two edges of each mixed cell whose switching functions are known, -1 for none, (2, m); and of each
+    edge two points, x and y in pixels, nan where only one is known, (8, m)."""
+    crossings, count = cells.crossings, len(cells.mixed_size)
     if not len(crossings.s):
-        return np.full((2, len(cells.mixed_size)), -1)
+        return np.full((2, count), -1), np.full((8, count), np.nan)
     known = np.append(crossings.switches.found, False)
     side = np.where(known[cells.side], cells.side, -1)
     function = np.append(functions_of(crossings), -1)[side]
     first = np.take_along_axis(side, np.argmax(side >= 0, 0)[None], 0)
     other = (side >= 0) & (function != np.append(functions_of(crossings), -1)[first])
     second = np.where(other.any(0), np.take_along_axis(side, np.argmax(other, 0)[None], 0), -1)
-    return np.concatenate([first, second])
+    x, y = (np.append(part, np.nan) for part in crossings.segments.at(crossings.s))
+    ends = []
+    for (edge,) in (first, second):
+        again = (side >= 0) & (side != edge) & (function == np.append(functions_of(crossings), -1)[edge])
+        far = np.where(again.any(0), np.take_along_axis(side, np.argmax(again, 0)[None], 0)[0], -1)
+        qx, qy = x[far], y[far]
+        qx[cells.meeting], qy[cells.meeting] = cells.meeting_x, cells.meeting_y
+        ends += [x[edge], y[edge], qx, qy]
+    return np.concatenate([first, second]), np.stack(ends)
 
 
 def _quarters(blocks: Blocks) -> Blocks:
@@ -164,7 +176,7 @@ def _quarters(blocks: Blocks) -> Blocks:
     right, down = np.repeat([[-1.0, 1.0, -1.0, 1.0], [-1.0, -1.0, 1.0, 1.0]], len(blocks.x), 1)
     return Blocks(
         np.tile(blocks.x, 4) + right * half, np.tile(blocks.y, 4) + down * half, half, np.tile(blocks.pixel, 4),
-        np.tile(blocks.edges, (1, 4)),
+        np.tile(blocks.edges, (1, 4)), np.tile(blocks.ends, (1, 4)),
     )  # fmt: skip
 
 
@@ -177,7 +189,7 @@ def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most"
     possible = ((signs[:, None] == 0.0) | (signs[:, None] == _SIGNS[..., None])).all(0)
     labels = np.full((4, count), -1, np.int32)
     which, block = np.nonzero(possible)
-    labels[which, block] = _labels(view, crossings, blocks[block], _SIGNS[:, which])
+    labels[which, block] = _labels(view, blocks[block], functions[:, :, block], _SIGNS[:, which])
     shaded = np.zeros((3, PARTS, 4, count))
     shown = labels[which, block] >= 0
     which, block = which[shown], block[shown]
@@ -260,58 +272,30 @@ def half_plane(c: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]
     return whole / 4.0, mu / 4.0, mv / 4.0
 
 
-def _labels(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats) -> Labels:
+def _labels(view: Visibility, blocks: Blocks, functions: Floats, signs: Floats) -> Labels:
     """The labels of the signatures that blocks are proved to have where their edges have these signs, (2, N), -1 where
     nothing is proved.
 
-    A proof may use the sign of a switching function only along the path that the function is of.
+    functions: of the edges, as forms (2, 4, N). All is asked of the part of a block in which they can have these signs.
     """
-    found = np.full(len(blocks.x), -1, np.int32)
-    asked = np.arange(len(found))
-    for _ in range(len(signs) + 1):
-        if not asked.size:
-            break
-        own = blocks[asked]
-        label = _proved(view, crossings, own, signs[:, asked])
-        astray = np.stack([_is_astray(view, crossings, edge, label) for edge in own.edges])
-        again = astray.any(0)
-        found[asked] = np.where(again, np.int32(-1), label)
-        # Once more, without what is of another path.
-        blocks = replace(blocks, edges=blocks.edges.copy())
-        blocks.edges[:, asked] = np.where(astray, -1, own.edges)
-        asked = asked[again]
-    return found
-
-
-def _proved(view: Visibility, crossings: Crossings, blocks: Blocks, signs: Floats) -> Labels:
-    """What is proved if the switching functions of the edges have these signs, (2, N)."""
-    assumed = []
-    for edge, sign in zip(blocks.edges, signs, strict=True):
-        own = crossings.switches[edge] if len(crossings.s) else None
-        if own is not None:
-            function = np.where(edge >= 0, own.function, -1)
-            fields = (function, own.bounce, own.light, own.shape, own.other, own.border)
-            function, bounce, light, shape, other, border = (field.astype(float) for field in fields)
-            assumed.append(Assumed(function, bounce, light, shape, other, border, sign))
-    return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half, assumed=tuple(assumed))
-
-
-def _is_astray(view: Visibility, crossings: Crossings, edge: Integers, label: Labels) -> NDArray[np.bool_]:
-    """Whether the path of signatures is not that of the switching functions of edges up to the ray that these are of,
-    or another ray of it could be taken for that one, (N,)."""
-    found = np.zeros(len(edge), bool)
-    some = np.flatnonzero((edge >= 0) & (label >= 0))
-    if not some.size:
-        return found
-    tables, own = view.tables, crossings[edge[some]]
-    here, there, switches = view.signatures[label[some]], crossings.signatures[own.path], own.switches
-    before = (np.arange(len(here.face))[:, None] < switches.bounce) | (switches.light >= 0)
-    found[some] = (before & ((here.face != there.face) | (here.side != there.side))).any(0)
-    found[some] |= (switches.function == TILE) & ((here.face == switches.shape).sum(0) != 1)
-    # A face whose other side is another face is met from the light on the other one.
-    back = np.array([*(face.back for face in tables.kinds.faces), 0])[np.append(tables.face_kind, -1)]
-    found[some] |= (switches.light >= 0) & (back[switches.shape] != 0)
-    return found
+    if not (blocks.edges >= 0).any():
+        return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half)
+    edges = []
+    for edge, ends, function, sign in zip(blocks.edges, blocks.ends.reshape(2, 4, -1), functions, signs, strict=True):
+        centre, a, b, error = function
+        slope = np.hypot(a, b)
+        error = error * (1.0 + SLACK) + SLACK * (np.abs(centre) + np.abs(a) + np.abs(b))
+        there = (edge >= 0) & np.isfinite(error) & np.isfinite(centre) & (slope > 0.0)
+        slope = np.where(there, slope, 1.0)
+        nx, ny = (np.where(there, sign * part / slope, 0.0) for part in (a, b))
+        level, beyond = (
+            np.where(there, (far - sign * centre) / slope + more, -HUGE)
+            for far, more in ((-error, 0.0), (error, STRIP))
+        )
+        across, down = (np.divide(1.0, n, out=np.zeros(len(n)), where=np.abs(n) > LEVEL) for n in (nx, ny))
+        px, py, qx, qy = np.where(there, ends, np.nan)
+        edges.append(Edge(px, py, qx, qy, nx, ny, across, down, level, beyond + STRIP))
+    return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half, tuple(edges))
 
 
 def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Floats:

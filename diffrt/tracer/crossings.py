@@ -278,9 +278,8 @@ def _solve(rows: Rows, pieces: _Pieces) -> tuple[Floats, Switches]:
         # All candidates are solved in one call, and looked beside in another one.
         places = [np.flatnonzero(c.found & open_) for c in candidates]
         where_, tried = np.concatenate(places), _joined([c[p] for c, p in zip(candidates, places, strict=True)])
-        number = np.repeat(np.arange(len(candidates)), [len(p) for p in places])
         roots, changes, tried = _roots(rows, pieces[where_], tried)
-        where_, tried, roots, number = where_[changes], tried[changes], roots[changes], number[changes]
+        where_, tried, roots = where_[changes], tried[changes], roots[changes]
         here = pieces[where_]
         below, above = np.maximum(roots - BESIDE, here.low), np.minimum(roots + BESIDE, here.high)
         count = len(where_)
@@ -291,14 +290,15 @@ def _solve(rows: Rows, pieces: _Pieces) -> tuple[Floats, Switches]:
         bounce, light, tile = _first_difference(signatures[here.before], signatures[over])
         same_tile = tile == np.where(tried.function == TILE, tried.other, -1)
         good = parts & (bounce == tried.bounce) & (light == tried.light) & same_tile
-        for k in range(len(candidates)):
-            mine = (number == k) & parts & open_[where_]
-            right, off = mine & good, mine & ~good
-            s[where_[right]] = roots[right]
-            switches.put(where_[right], tried[right])
-            pieces.high[where_[off]] = above[off]
-            pieces.after[where_[off]] = over[off]
-            open_[where_[mine]] = False
+        # The first candidate of a piece at whose root the signature changes counts.
+        which = np.flatnonzero(parts)
+        which = which[np.unique(where_[which], return_index=True)[1]]
+        right, off = which[good[which]], which[~good[which]]
+        s[where_[right]] = roots[right]
+        switches.put(where_[right], tried[right])
+        pieces.high[where_[off]] = above[off]
+        pieces.after[where_[off]] = over[off]
+        open_[where_[which]] = False
         if not open_.any():
             break
     return s, switches

@@ -19,6 +19,7 @@ Shadows are looked for from the light to the surface where the light is a point:
 the direction varies. What lies between the two is the same either way.
 """
 
+from collections.abc import Callable
 from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
@@ -44,14 +45,9 @@ from diffrt.compiler.forms import PARTS, as_forms, form, forms, lanes, never, pa
 from diffrt.kinds import Light, Shape
 from diffrt.kinds.vectors import length, normalize
 from diffrt.tracer.camera import rays
-from diffrt.tracer.tree import missed
+from diffrt.tracer.tree import SLACK, larger, smaller
 from diffrt.tracer.visibility import (
-    BORDER,
-    DISTANCE,
-    INSIDE,
-    START,
     TIE,
-    TILE,
     TOUCH,
     Floats,
     Labels,
@@ -73,14 +69,14 @@ TIED = 2.0**-20
 """What is zero along an edge is so to this part of its range in the block. In cells of a quarter of a pixel that is a
 millionth of a pixel; and where surfaces touch, what is a root of what is zero has half of the digits."""
 
+FAR = 1e300
+"""A distance that no scene has."""
+
 STRIP = 0.25
 """How far from an edge the bounds have to tell the sign of what is zero along it, in halves of the block's side."""
 
 LEVEL = 1e-6
 """The sine of the angle under which an edge counts as level, or upright."""
-
-NOTHING = -2
-"""The number of no switching function."""
 
 DEEP = 1e-12
 """Rounding in the bounds over a part of a block, in parts of their terms."""
@@ -121,28 +117,14 @@ def beside(segment: Any, turn: Floats, bent: Floats, x: Floats, y: Floats, side:
     return Edge(px, py, px + dx, py + dy, nx, ny, across, down, level, beyond)
 
 
-class Assumed(NamedTuple):
-    """What is taken to be so in blocks, (n,) each: that the switching function of an edge has this sign. See
-    `crossings.Switches`; function is -1 for nothing."""
-
-    function: Any
-    bounce: Any
-    light: Any
-    shape: Any
-    other: Any
-    border: Any
-    sign: Any
-
-
 class Block(NamedTuple):
-    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; the edges of which one side alone
-    is looked at; and what is assumed there."""
+    """Squares of the image: the middle, and half of the side, in pixels, (n,) each; and the edges of which one side
+    alone is looked at."""
 
     x: Any
     y: Any
     half: Any
     edges: tuple[Edge, ...] = ()
-    assumed: tuple[Assumed, ...] = ()
 
     def forms(self) -> tuple[Any, Any]:
         """x and y of all points of the block; their places are the two points of each edge."""
@@ -152,10 +134,9 @@ class Block(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The part of a block that is looked at: on one side of each of its edges, and where what is assumed is so."""
+    """The part of a block that is looked at: on one side of each of its edges."""
 
     edges: tuple[Edge, ...]
-    assumed: tuple[Assumed, ...]
 
     @property
     def places(self) -> int:
@@ -167,34 +148,10 @@ class Part(NamedTuple):
         """How many numbers a form is."""
         return PARTS + self.places
 
-    def about(self, turn: Any = None, light: Any = -1.0) -> "Part":
-        """With what is assumed of one ray alone: that after so many bounces, or that to the light of this number."""
-        found = []
-        for each in self.assumed:
-            mine = equal(each.light, light)
-            if turn is not None:
-                mine = logical_and(mine, equal(each.bounce, turn))
-            found.append(each._replace(function=where(mine, each.function, -1.0)))
-        return self._replace(assumed=tuple(found))
-
-    def known(self, yes: Any, no: Any, function: int, **names: Any) -> tuple[Any, Any]:
-        """The same with what is assumed of a switching function: that it is positive, or that it is negative."""
-        for each in self.assumed:
-            mine = equal(each.function, float(function))
-            for name, value in names.items():
-                mine = logical_and(mine, equal(getattr(each, name), value))
-            plus, minus = (logical_and(mine, greater(turn * each.sign, 0.0)) for turn in (1.0, -1.0))
-            yes, no = (
-                logical_and(logical_or(known, one), logical_not(other))
-                for known, one, other in ((yes, plus, minus), (no, minus, plus))
-            )
-        return yes, no
-
-    def greater(self, x: Any, y: Any, asked: Any, function: int, **names: Any) -> tuple[Any, Any]:
-        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,), where that is asked. function,
-        names: of which switching function x - y is the value."""
+    def greater(self, x: Any, y: Any, asked: Any) -> tuple[Any, Any]:
+        """Whether x is larger than y everywhere, and whether it is so nowhere, (n,), where that is asked."""
         larger = greater(x, y)
-        yes, no = self.known(surely(larger), never(larger), function, **names)
+        yes, no = surely(larger), never(larger)
         if not self.edges:
             return yes, no
         return self.signs(parts_of(x - y, zero_like(self.edges[0].px), self.places), yes, no, asked)
@@ -256,24 +213,25 @@ def _least_beside(parts: Any, edge: Edge, turn: float) -> tuple[Any, Any]:
     return maximum(first[0], second[0]), maximum(first[1], second[1])
 
 
-def proved_ids(
-    view: Visibility, x: Floats, y: Floats, side: float | Floats, edges: tuple[Edge, ...] = (),
-    assumed: tuple[Assumed, ...] = (),
-) -> Labels:  # fmt: skip
+def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, edges: tuple[Edge, ...] = ()) -> Labels:
     """The labels of blocks of which it is proved that every point has that signature, -1 for the others, (N,).
 
     x, y: the middles (N,); side: of all blocks or of each, in pixels. edges: those of which one side is asked about.
-    assumed: of switching functions, that they have one sign all over the block.
     """
     if not len(x):
         return np.zeros(0, np.int32)
-    block = Block(x, y, np.full(len(x), 0.5 * np.asarray(side)), edges, assumed)
-    *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine)
+    order = view.order(x, y)
+    taken = tuple(Edge(*(column[order] for column in edge)) for edge in edges)
+    block = Block(x[order], y[order], np.full(len(x), 0.5 * np.asarray(side))[order], taken)
+    *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine,
+                            optimise=view.setting.boxes)  # fmt: skip
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
     if proved.size:
         found[proved] = view.ids_of([column[proved] for column in columns])
-    return found
+    back = np.empty_like(found)
+    back[order] = found
+    return back
 
 
 def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Block, scene: SearchTables) -> Any:
@@ -281,13 +239,13 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
     Where it is not known the other columns mean nothing.
     """
-    zero, part = zero_like(block.half), Part(block.edges, block.assumed)
+    zero, part = zero_like(block.half), Part(block.edges)
     o, d = rays(camera, *block.forms())
     o, d = as_forms(o, zero, part.places), as_forms(d, zero, part.places)
     bounces, one, size = setting.bounces, zero + 1.0, 3 * part.size
 
-    def step(turn: Any, o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
-        hit, side, t, mirror, known = first_hit(setting, scene, part.about(turn), o, d, start, start_side)
+    def step(o: Any, d: Any, start: Any, start_side: Any, words: Any) -> Any:
+        hit, side, t, mirror, known = first_hit(setting, scene, part, o, d, start, start_side)
         met = greater_equal(hit, 0.0)
         goes_on = logical_and(logical_and(met, known), greater(mirror, 0.5))
         ends = logical_and(logical_and(met, known), logical_not(greater(mirror, 0.5)))
@@ -297,7 +255,7 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
         certain = where(logical_and(known, logical_or(sure, logical_not(met))), 1.0, 0.0)
 
         def look(hit: Any, side: Any, certain: Any, *words: Any) -> Any:
-            end = _End(o, d, t, p, hit, side)
+            end = _End(o, d, t, p, hit, side, ends)
             return hit, side, *_lit(setting, scene, part, camera, certain, words, end)
 
         certain, *seen = cond(ends, look, [hit, side, certain, *words])[2:]
@@ -305,14 +263,14 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
     words: Any = [zero] * setting.words
     if bounces == 1:
-        _, _, _, (code, *piece), _, certain, seen = step(zero, o, d, zero - 1.0, one, words)
+        _, _, _, (code, *piece), _, certain, seen = step(o, d, zero - 1.0, one, words)
         return [code, *seen, *piece, certain]
 
     def bounce(going: Any, turn: Any, certain: Any, start: Any, start_side: Any, *rest: Any) -> Any:
         o, d = (forms(rest[k : k + size], part.places).reshape(3, 1) for k in (0, size))
         rest = rest[2 * size :]
         codes, words, pieces = rest[:bounces], rest[bounces : bounces + setting.words], rest[bounces + setting.words :]
-        p, hit, side, (code, *own), goes_on, here, seen = step(turn, o, d, start, start_side, words)
+        p, hit, side, (code, *own), goes_on, here, seen = step(o, d, start, start_side, words)
         goes_on = logical_and(logical_and(goes_on, greater(here, 0.5)), less(turn, bounces - 1.0))
 
         def turn_round(hit: Any, side: Any, *old: Any) -> Any:
@@ -332,7 +290,7 @@ def proved_signature(setting: SearchSetting, camera: Any, rows: Any, block: Bloc
 
 class _End(NamedTuple):
     """Where paths end: the last ray, from o along d, and the distance t on it, the point p, forms; the number of the
-    face there, and the side of it, (n,)."""
+    face there, the side of it, and whether it is asked what is seen from there, (n,)."""
 
     o: Any
     d: Any
@@ -340,6 +298,45 @@ class _End(NamedTuple):
     p: Any
     face: Any
     side: Any
+    asked: Any
+
+
+def missed_by_all(o: Any, d: Any, zero: Any) -> Callable[[Any, Any], Any]:
+    """From the least and largest coordinates of a box, and a distance (n,), to whether it is sure that no ray of a
+    block meets the box before that, (n,).
+
+    o, d: forms (3, 1). zero: (n,). It asks for the bounds of o and of d alone, axis by axis: a box is looked at far
+    more often than what is in it.
+    """
+    axes = []
+    for start, way in zip(_by_entry(o, zero), _by_entry(d, zero), strict=True):
+        least, most = lower(way), upper(way)
+        # The inverse of the greatest speed along the axis and against it, inf for none, and of the least speed of rays
+        # that all go one way.
+        along = where(less_equal(most, 0.0), inf, 1.0 / most)
+        against = where(greater_equal(least, 0.0), inf, -1.0 / least)
+        forward, backward = greater(least, 0.0), less(most, 0.0)
+        slowest = where(backward, -1.0 / most, 1.0 / least)
+        axes.append((lower(start), upper(start), along, against, backward, logical_or(forward, backward), slowest))
+
+    def missed(bounds: Any, limit: Any) -> Any:
+        enters, leaves = zero, where(less(limit, FAR), limit, FAR)
+        for axis, (least, most, along, against, backward, one_way, slowest) in enumerate(axes):
+            # How far the box is ahead along the axis, and how far against it; the other end is as far behind.
+            ahead, behind = bounds[axis] - most, least - bounds[3 + axis]
+            enters = larger(where(greater(ahead, 0.0), ahead * along, 0.0), enters)
+            enters = larger(where(greater(behind, 0.0), behind * against, 0.0), enters)
+            leaves = smaller(where(one_way, -where(backward, ahead, behind) * slowest, inf), leaves)
+        # Rounding is relative to each distance.
+        return greater(enters * (1.0 - SLACK), leaves * (1.0 + SLACK))
+
+    return missed
+
+
+def _by_entry(x: Any, zero: Any) -> list[Any]:
+    """The parts of each form of an array."""
+    parts = parts_of(x, zero)
+    return [parts[k : k + PARTS] for k in range(0, len(parts), PARTS)]
 
 
 def first_hit(
@@ -351,11 +348,11 @@ def first_hit(
     o, d: forms (3, 1). The rest is as for `visibility.nearest_hit`.
     """
     zero, size = zero_like(start), part.size
-    begins, begin_side = lanes(start), lanes(start_side)
+    begins, begin_side, missed = lanes(start), lanes(start_side), missed_by_all(o, d, zero)
 
     def box(bounds: Any, *carry: Any) -> Any:
         limit = where(greater_equal(carry[size + 1], 0.0), upper(carry[:size]), inf)
-        return logical_not(surely(missed(bounds, o, d, lanes(limit))))
+        return logical_not(missed(bounds, limit))
 
     def visit(face: Shape, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
         best, (doubt, hit, side, mirror) = carry[:size], carry[size:]
@@ -363,7 +360,7 @@ def first_hit(
 
         def answer(side: Any) -> tuple[Any, Any, list[Any]]:
             t, inside, outside = meet(face, number, part, o, d, begins, begin_side, lanes(side))
-            ahead, behind = part.greater(t, 0.0, logical_not(outside), NOTHING)
+            ahead, behind = part.greater(t, 0.0, logical_not(outside))
             return logical_and(ahead, inside), logical_or(behind, outside), parts_of([t], zero, part.places)
 
         all_, some, own = _from_sides(own_side, sided, part, answer)
@@ -373,8 +370,6 @@ def first_hit(
         gap[PARTS - 1] = own[PARTS - 1] + best[PARTS - 1] + 8.0 * TIE * (absolute(upper(own)) + absolute(upper(best)))
         reach = _radius(gap)
         near, far = greater(gap[0], reach), less(gap[0], -reach)
-        far, near = part.known(far, near, DISTANCE, shape=number, other=hit)
-        near, far = part.known(near, far, DISTANCE, shape=hit, other=number)
         near, far = part.signs(gap, near, far, logical_and(some, met))
         if face.convex:
             pair = equal(hit, number + float(face.back))
@@ -425,11 +420,7 @@ def meet(
             margin = where(equal(start, number + float(face.back)), -1.0, margin)
         own.append(margin)
     missed_ = reduce(logical_or, [never(greater(margin, 0.0)) for margin in own])
-    names = [float(border) if len(own) > 1 else -1.0 for border in range(len(own))]
-    signs = [
-        part.greater(margin, 0.0, logical_not(missed_), INSIDE, shape=number, border=name)
-        for margin, name in zip(own, names, strict=True)
-    ]
+    signs = [part.greater(margin, 0.0, logical_not(missed_)) for margin in own]
     return t, reduce(logical_and, [yes for yes, _ in signs]), reduce(logical_or, [no for _, no in signs])
 
 
@@ -455,7 +446,7 @@ def _from_sides(side: Any, sided: Any, part: Part, answer: Any) -> tuple[Any, An
 def _side(face: Shape, number: Any, part: Part, o: Any, start: Any, start_side: Any) -> tuple[Any, Any]:
     """The side of a face that the points o are on, and whether all of them are, (n,)."""
     starts = equal(start, number)
-    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o), logical_not(starts), START, shape=number)
+    outer, inner = part.greater(face.side(o), -TOUCH * face.reach(o), logical_not(starts))
     return where(starts, start_side, where(outer, 1.0, -1.0)), logical_or(starts, logical_or(outer, inner))
 
 
@@ -484,7 +475,6 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
         if kind.everywhere:
             return [bit + zero, zero + 1.0]
         source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
-        mine = part.about(light=number)
         to_light, limit = shadow_ray(source, p)
         to_light = as_forms(to_light, zero, part.places)
         origin = source.origin()
@@ -500,33 +490,32 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
             )
             to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)], part.places)
             along = origin, to_p.reshape(3, 1)
-        dark = partly = zero
+        dark, partly = where(end.asked, 0.0, 1.0), zero
         if kind.bordered:
-            within, without = mine.greater(source.shines(p), 0.0, equal(zero, 0.0), BORDER)
-            dark, partly = where(without, 1.0, 0.0), where(within, 0.0, 1.0)
+            within, without = part.greater(source.shines(p), 0.0, equal(zero, 0.0))
+            dark, partly = where(without, 1.0, dark), where(within, 0.0, 1.0)
+
+        missed, farthest = missed_by_all(p, to_light, zero), upper(parts_of(limit, zero))
 
         def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
-            return logical_not(logical_or(surely(missed(bounds, p, to_light, limit)), greater(blocked, 0.5)))
+            return logical_not(logical_or(missed(bounds, farthest), greater(blocked, 0.5)))
 
         def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
             def from_light(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side), along)
-                return both(number, inside, outside, (span - near, t), (t, TOUCH * span))
+                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side), along)
+                return both(inside, outside, (span - near, t), (t, TOUCH * span))
 
             def from_surface(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, mine, p, to_light, begins, begin_side, lanes(side))
-                return both(number, inside, outside, (t, near), (limit, t))
+                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side))
+                return both(inside, outside, (t, near), (limit, t))
 
-            def both(of: Any, inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
-                met = logical_not(outside)
-                after, before = mine.greater(one[0], one[1], met, NOTHING)
-                nearer, farther = mine.greater(two[0], two[1], met, NOTHING)
-                farther, nearer = mine.known(farther, nearer, DISTANCE, shape=of, other=-1.0)
+            def both(inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
+                (after, before), (nearer, farther) = (part.greater(x, y, logical_not(outside)) for x, y in (one, two))
                 sure = logical_and(logical_and(inside, after), nearer)
                 return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
 
             def again(sure: Any, some: Any) -> list[Any]:
-                every, any_, _ = _from_sides(*_side(face, number, mine, p, start, start_side), part, from_surface)
+                every, any_, _ = _from_sides(*_side(face, number, part, p, start, start_side), part, from_surface)
                 return [where(every, 1.0, sure), where(any_, some, 0.0)]
 
             if along is None:
@@ -553,8 +542,10 @@ def normals(setting: SearchSetting, scene: SearchTables, part: Part, p: Any, hit
     zero = zero_like(hit)
     side = lanes(side)
 
+    missed = missed_by_all(p, np.ones((3, 1)), zero)
+
     def box(bounds: Any, *n: Any) -> Any:
-        return logical_not(surely(missed(bounds, p, as_forms(np.ones((3, 1)), zero, part.places), lanes(zero))))
+        return logical_not(missed(bounds, zero))
 
     def own(face: Shape, number: Any, owner: Any, reflects: Any, *n: Any) -> Any:
         found = parts_of(face.normal_at(p, side), zero, part.places)
@@ -596,8 +587,7 @@ def _pieces(
                 return parts_of([-1.0], zero, part.places)
 
             border = choose(tile.kind, [none, *map(of, setting.tiles)], [tile.numbers, zero])
-            asked = equal(hit, row.number)
-            yes, no = part.greater(forms(border, part.places), 0.0, asked, TILE, shape=row.number, other=float(number))
+            yes, no = part.greater(forms(border, part.places), 0.0, equal(hit, row.number))
             own = own + where(yes, 2.0**number, 0.0)
             open_ = where(logical_or(yes, no), open_, 1.0)
         mine = equal(hit, row.number)

@@ -65,11 +65,10 @@ def find_regions(cells: Cells) -> Regions:
     return Regions(place, cells.side[:, place], label[:, place] == label[start, place], label[start, place])
 
 
-def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: Engine | None) -> Any:
+def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: Engine) -> Any:
     """Centroid and area of the regions, x, y and area as (3, n), in pixels.
 
     s: the position of each crossing on its side, (m,). joints: of the mixed cells, x and y in pixels, (2, mixed).
-    engine: None for a graph of every op.
     """
     padded = concatenate([s, [0.5]])
     cut = Cut(
@@ -80,11 +79,11 @@ def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: E
         cells.corner_y[regions.cell],
         cells.mixed_size[regions.cell],
     )
-    return _mapped(region, cut, engine)
+    return kernel(region, None, None, None, cut, engine)
 
 
 def place_joints(
-    cells: Cells, s: Any, bends: Callable[[Segment], Any], meetings: Callable[[], Any], engine: Engine | None
+    cells: Cells, s: Any, bends: Callable[[Segment], Any], meetings: Callable[[], Any], engine: Engine
 ) -> Any:
     """The joints of the mixed cells, x and y in pixels, (2, mixed).
 
@@ -98,7 +97,7 @@ def place_joints(
             tuple(take(padded, np.where(own < 0, len(padded) - 1, own)) for own in side), side >= 0,
             cells.corner_x[cells.loose], cells.corner_y[cells.loose], cells.mixed_size[cells.loose],
         )  # fmt: skip
-        found.append(_mapped(mean_crossing, ends, engine))
+        found.append(kernel(mean_crossing, None, None, None, ends, engine))
         places.append(cells.loose)
     if cells.bent.size:
         px, py, qx, qy = (part for own in cells.chord for part in _at(cells, s, own))
@@ -111,13 +110,6 @@ def place_joints(
         places.append(cells.meeting)
     order = np.argsort(np.concatenate(places))
     return take(concatenate(found, 1), order, 1)
-
-
-def _mapped(function: Callable[..., Any], samples: Any, engine: Engine | None) -> Any:
-    """A kernel without setting, uniforms and rows; without an engine its ops stand in the graph one by one."""
-    if engine is None:
-        return function(None, None, None, samples)
-    return kernel(function, None, None, None, samples, engine)
 
 
 def _at(cells: Cells, s: Any, which: Integers) -> tuple[Any, Any]:

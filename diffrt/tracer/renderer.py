@@ -240,7 +240,8 @@ def render(
     derivative has no part from the motion of silhouettes and shadow borders.
     tolerance: cells are halved until it is proved that nothing else is seen in them, and what is wrong there is less
     than this, as an area in pixels. `report.unproved` is the area in which that is not reached.
-    engine: "llvm" or "numpy"; the first if None, where it can be loaded.
+    engine: "llvm", "numpy", or "graph", for pictures of a few pixels, all of whose ops are then in the graph; the first
+    if None, where it can be loaded.
     threads: at the same time, all processors if None; the image does not depend on it.
     dtype: of shading, "float64" or "float32".
     rows: the first row of the image, and the one after the last; all if None.

@@ -337,14 +337,15 @@ def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]], given: Seque
            least: int = 0) -> Any:  # fmt: skip
     """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none. given: for
     each entry the values of fields that are not to be taken from the scene. least: the number of rows, or more."""
-    width = max([least, *(kind.row_width() for _, kind in entries)])
+    rules = {kind: kind.numbers() for kind in {kind for _, kind in entries}}
+    width = max([least, *(kind.row_width() for kind in rules)])
     whole = np.zeros((width, max(len(entries), 1)))
     variables: list[Any] = []
     places: list[Integers] = []
     for column, (path, kind) in enumerate(entries):
         start = 0
         plain = None if scene.has_variables(path) else scene.table(path)
-        for name, quantity in kind.numbers().items():
+        for name, quantity in rules[kind].items():
             size = len(quantity.components) or 1
             if given and name in given[column]:
                 value = given[column][name]

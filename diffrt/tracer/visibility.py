@@ -35,7 +35,7 @@ from diffrt.kinds import Light, Shape, Texture
 from diffrt.kinds.vectors import magnitude
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import Columns, Tables, Tile
-from diffrt.tracer.tree import find_tree, missed
+from diffrt.tracer.tree import face_boxes, find_tree, missed
 from diffrt.tracer.walk import reflected
 
 TIE = 1e-12
@@ -54,6 +54,9 @@ starts from."""
 
 WORD = 32
 """Lights whose bits share a column of what the search returns."""
+
+TILES = 256
+"""Tiles on a side of the image, by which samples are ordered; their numbers have 16 bits, which numpy sorts fast."""
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.int32]
@@ -81,7 +84,8 @@ class Face(NamedTuple):
 
     kind: 0 for a box, else 1 + the number of the kind of face. following: the row behind those in the box, of a box;
     the next row, of a face. number: of the face, -1 for a box. owner: the number of its shape. reflects: whether light
-    paths go on here. shape: the numbers of the shape; of a box the least and the largest coordinates.
+    paths go on here. shape: the numbers of the shape; of a box the least and the largest coordinates. bounds: those of
+    the box around a face alone.
     """
 
     kind: Any
@@ -90,6 +94,7 @@ class Face(NamedTuple):
     owner: Any
     reflects: Any
     shape: Any
+    bounds: Any
 
 
 class LightRow(NamedTuple):
@@ -164,10 +169,23 @@ class Visibility:
         """The labels of image points (N,), in pixels; equal labels mean equal signatures."""
         if not len(x):
             return np.zeros(0, np.int32)
+        order = self.order(x, y)
         columns = search(
-            signature, self.setting, self.tables.camera, None, (x, y), self.scene, self.engine, optimise=True
-        )
-        return self.ids_of(columns)
+            signature, self.setting, self.tables.camera, None, (x[order], y[order]), self.scene, self.engine,
+            optimise=True,
+        )  # fmt: skip
+        found = np.empty(len(x), np.int32)
+        found[order] = self.ids_of(columns)
+        return found
+
+    def order(self, x: Floats, y: Floats) -> NDArray[np.int64] | slice:
+        """The order in which a search takes image points (N,): if there are boxes, those of a small tile of the image
+        follow each other, since what one ray of a vector needs is looked at by all of them."""
+        if not self.setting.boxes or len(x) < TILES:
+            return slice(None)
+        size = max(np.ptp(x), np.ptp(y)) / TILES + 1e-300
+        column, row = (np.minimum((c - c.min()) / size, TILES - 1).astype(np.uint16) for c in (x, y))
+        return np.argsort(row * np.uint16(TILES) + column, kind="stable")
 
     def ids_of(self, columns: Sequence[Floats]) -> Labels:
         """The labels of signatures in the columns that the search gives, (N,) each, N > 0."""
@@ -225,6 +243,7 @@ def alike(*columns: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _face_table(tables: Tables) -> tuple[Face, bool]:
     """The rows that the search goes through, and whether there are boxes among them."""
     order, following, boxes = find_tree(tables)
+    bounds = np.concatenate(face_boxes(tables))
     face = np.maximum(order, 0)
     shape = tables.shape_of[face]
     is_box = order < 0
@@ -239,7 +258,7 @@ def _face_table(tables: Tables) -> tuple[Face, bool]:
     reflects = np.where(is_box, False, tables.reflects[shape] >= 0) if len(order) else np.zeros(0)
     kind = np.where(is_box, 0, 1 + tables.face_kind[face]) if len(order) else np.zeros(0)
     kind, following, order, owner, reflects = (p.astype(float) for p in (kind, following, order, shape, reflects))
-    return Face(kind, following, order, owner, reflects, numbers), bool(len(boxes))
+    return Face(kind, following, order, owner, reflects, numbers, bounds[:, face]), bool(len(boxes))
 
 
 def _tiled_table(tables: Tables) -> Table | None:
@@ -268,10 +287,12 @@ def signature(setting: SearchSetting, camera: Any, rows: Any, samples: Any, scen
         p = o + where(met, t, 0.0) * d
         code = where(met, 2.0 * (hit + 1.0) + where(greater(side, 0.0), 1.0, 0.0), 0.0)
 
-        def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
-            return p, hit, side, *lit_words(setting, scene, words, touching(camera, p), p, hit, side)
+        ends = logical_and(met, logical_not(goes_on))
 
-        seen: Any = cond(logical_and(met, logical_not(goes_on)), look, [p, hit, side, *words])[3:]
+        def look(p: Any, hit: Any, side: Any, *words: Any) -> Any:
+            return p, hit, side, *lit_words(setting, scene, words, ends, touching(camera, p), p, hit, side)
+
+        seen: Any = cond(ends, look, [p, hit, side, *words])[3:]
         return p, hit, side, [code, *pieces_of(setting, scene, p, hit, side)], goes_on, seen
 
     words: Any = [zero] * setting.words
@@ -301,11 +322,10 @@ def scan_faces(
     setting: SearchSetting, scene: SearchTables, box: Any, face: Any, carry: Any, alone: bool = False
 ) -> list[Any]:
     """Go through the faces. box: from the coordinates of a box to whether a lane needs what is in it. face: from a kind
-    to a function of the row and the carry. alone: whether a lane that needs no box around a face stays as it is though
-    another lane needs it; if not, the face must change nothing there."""
+    to a function of the row and the carry. alone: whether a lane that needs no box around a face, or not the face's
+    own, stays as it is though another lane needs it; if not, the face must change nothing there."""
     if not setting.faces:
         return list(carry)
-    alone = alone and setting.boxes
 
     def body(row: Face, *carry: Any) -> Any:
         def skip(shape: Any, number: Any, owner: Any, reflects: Any, *carry: Any) -> Any:
@@ -320,12 +340,18 @@ def scan_faces(
         end, carry = (carry[-1], carry[:-1]) if alone else (0.0, carry)
         arguments = [row.shape, row.number, row.owner, row.reflects, *carry]
         branches = [visit(kind) for kind in setting.faces]
-        if not setting.boxes:
-            return choose(row.kind - 1.0, branches, arguments)[1:]
-        needed, *found = choose(row.kind, [skip, *branches], arguments)
+        if setting.boxes:
+            needed, *found = choose(row.kind, [skip, *branches], arguments)
+        else:
+            needed, *found = choose(row.kind - 1.0, branches, arguments)
         if not alone:
-            return needed, *found
+            return (needed, *found) if setting.boxes else found
+        own = box(row.bounds, *carry)
+        if not setting.boxes:
+            return *(where(own, new, old) for old, new in zip(carry, found, strict=True)), end
         # A lane that skips a box stays as it is up to the row at its end.
+        own = logical_or(own, less(row.number, 0.0))
+        found = [where(own, new, old) for old, new in zip(carry, found, strict=True)]
         skips = less_equal(row.following, end)
         needed = logical_and(needed, logical_not(skips))
         kept = (where(skips, old, new) for old, new in zip(carry, found, strict=True))
@@ -356,7 +382,10 @@ def nearest_hit(
     def closer(face: Shape, number: Any, owner: Any, reflects: Any, nearest: Any, second: Any, hit: Any, side: Any,
                shape: Any, mirror: Any) -> Any:  # fmt: skip
         t, own_side = distance(face, number)
+        # The order of the rows is not that of the faces, which decides between equal distances.
         is_closer = less(t, nearest)
+        if setting.boxes:
+            is_closer = logical_or(is_closer, logical_and(equal(t, nearest), less(number, hit)))
         return [
             where(is_closer, t, nearest),
             where(is_closer, nearest, minimum(second, t)),
@@ -395,17 +424,17 @@ def nearest_hit(
 
 
 def lit_words(
-    setting: SearchSetting, scene: SearchTables, words: Any, near: Any, p: Any, start: Any, start_side: Any
+    setting: SearchSetting, scene: SearchTables, words: Any, asked: Any, near: Any, p: Any, start: Any, start_side: Any
 ) -> list[Any]:
-    """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces. near: the
-    distance under which a face hides none, (n,)."""
+    """The words (n,) with the bits of the lights that no face hides from points p (3, n) of surfaces. asked: of
+    which of them, (n,). near: the distance under which a face hides none, (n,)."""
     if not setting.lights:
         return list(words)
 
     def visit(row: LightRow, *words: Any) -> Any:
         (bit,) = choose(
             row.kind, [_seen(setting, scene, kind) for kind in setting.lights],
-            [row.light, row.bit, near, p, start, start_side],
+            [row.light, row.bit, asked, near, p, start, start_side],
         )  # fmt: skip
         return [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
 
@@ -415,12 +444,14 @@ def lit_words(
 def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light]) -> Any:
     """A branch: the bit of a light of this kind where it is seen, else 0."""
 
-    def seen(light: Any, bit: Any, near: Any, p: Any, start: Any, start_side: Any) -> Any:
+    def seen(light: Any, bit: Any, asked: Any, near: Any, p: Any, start: Any, start_side: Any) -> Any:
         if kind.everywhere:
             return [bit + 0.0 * start]
         source = kind.unpack(light)
         to_light, limit = shadow_ray(source, p)
-        dark = logical_not(greater(source.shines(p), 0.0)) if kind.bordered else np.full(start.shape, False)
+        dark = logical_not(asked)
+        if kind.bordered:
+            dark = logical_or(dark, logical_not(greater(source.shines(p), 0.0)))
 
         def box(bounds: Any, blocked: Any) -> Any:
             return logical_not(logical_or(missed(bounds, p, to_light, limit), blocked))
