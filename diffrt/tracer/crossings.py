@@ -460,7 +460,10 @@ def find_bends(rows: Rows, crossings: Crossings, segments: Sides) -> tuple[Cross
     size = len(crossings.s)
     pieces = _Pieces(segments, np.zeros(size), np.ones(size), crossings.path, crossings.path)
     s, there, switches = _roots(rows, pieces, crossings.switches)
-    return Crossings(segments, s, crossings.path, rows.view.signatures, switches), there & switches.steady
+    # A segment may begin on another side of the face than the edge is on, where its borders are other functions.
+    own = crossings.switches
+    same = (switches.side == own.side).all(0) & (switches.border == own.border)
+    return Crossings(segments, s, crossings.path, rows.view.signatures, switches), there & switches.steady & same
 
 
 def find_meetings(
