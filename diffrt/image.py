@@ -212,6 +212,19 @@ DECADES = 4
 """From black to white in a map of bounds."""
 
 
+def report_map(image: ArrayLike, where: ArrayLike) -> Image:
+    """An image in gray, darkened, with what is missing in it: red where more may be seen than was found, blue where
+    edges have no derivative.
+
+    image: linear RGB, shape (height, width, 3). where: shape (height, width, 2), as in the report of an image.
+    """
+    gray = 0.3 * srgb_encode(np.clip(_real_numbers(image, "an image") @ np.array(LUMINANCE), 0.0, 1.0))
+    unproved, fixed = np.moveaxis(_real_numbers(where, "a report"), -1, 0)
+    red, blue = (np.where(amount > 0.0, 0.5 + 0.5 * np.clip(amount, 0.0, 1.0), 0.0) for amount in (unproved, fixed))
+    picture = np.stack([np.maximum(gray, red), gray, np.maximum(gray, blue)], -1)
+    return Image(srgb_decode(picture))
+
+
 def bound_map(bound: ArrayLike) -> tuple[Image, float, float]:
     """A picture of the bounds of errors: even steps of the encoded grey are even factors.
 

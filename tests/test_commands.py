@@ -282,3 +282,15 @@ def test_a_bound_without_edges_is_refused_and_nothing_is_written(run, tmp_path):
     code, said, complaints = run("render", TINY, "-o", tmp_path / "tiny.png", "--bound", "--edges", "ignore")
     assert (code, said) == (2, "") and len(complaints) == 1 and "--edges exact" in complaints[0]
     assert not list(tmp_path.iterdir())
+
+
+def test_render_report_tells_and_draws_what_is_missing(run, tmp_path):
+    code, said, complaints = run("render", TINY, "-o", tmp_path / "tiny.png", "--report")
+    assert (code, complaints) == (0, [])
+    report = diffrt.render(SCENE).report
+    assert f"{report.crossings} crossings" in said and "edges without a derivative: 0" in said
+    drawn = read_image(tmp_path / "tiny.report.png")
+    assert ((drawn[..., 0] > drawn[..., 1]) == (report.where[..., 0] > 0.0)).all() and report.where[..., 0].any()
+    assert report.where[..., 0].sum() == pytest.approx(report.unproved)
+    code, said, complaints = run("render", TINY, "-o", tmp_path / "none.png", "--report", "--edges", "ignore")
+    assert (code, said) == (2, "") and len(complaints) == 1 and not (tmp_path / "none.png").exists()

@@ -42,6 +42,14 @@ def render(
             "NAME.bound.png: white is the largest bound, black 10,000 times less, and even steps of gray even factors.",
         ),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Tell all that went into the image, and write where something is missing beside the picture, as "
+            "NAME.report.png: red where it is not proved what is seen, blue where edges have no derivative.",
+        ),
+    ] = False,
     engine: EngineName = None,
     threads: Threads = None,
 ) -> None:
@@ -54,7 +62,11 @@ def render(
     gain = gain_of(exposure)
     if bound and edges == "ignore":
         raise InputError("--bound: needs --edges exact; where edges are ignored the error has no bound")
-    from diffrt.image import Image, bound_map
+    if report and edges == "ignore":
+        raise InputError("--report: needs --edges exact; where edges are ignored nothing is known of them")
+    import numpy as np
+
+    from diffrt.image import Image, bound_map, report_map
     from diffrt.scene import load_scene
     from diffrt.tracer import render
 
@@ -67,12 +79,19 @@ def render(
         "threads": threads,
     }
     image = render(of_size(load_scene(scene), width, height), **sampling)
-    report: Any = image.report
+    told: Any = image.report
     picture = Image(image * gain).enlarged(scale)
     picture.save(output)
-    say(f"{output}: {picture.shape[1]} x {picture.shape[0]} pixels, {report.samples} samples, engine {report.engine}")
-    for line in report.missing:
+    say(f"{output}: {picture.shape[1]} x {picture.shape[0]} pixels, {told.samples} samples, engine {told.engine}")
+    for line in (f"{told.crossings} crossings of edges", told.derivative) if report else ():
         say(line)
+    for line in told.missing:
+        say(line)
+    if report:
+        place = Path(output).with_suffix(".report.png")
+        report_map(np.asarray(image), told.where).enlarged(scale).save(place)
+        where = "red where it is not proved what is seen, blue where edges have no derivative"
+        say(f"{place}: {where}" if told.where.any() else f"{place}: nothing is missing")
     if bound:
         place = Path(output).with_suffix(".bound.png")
         bounds: Any = image.bound

@@ -375,14 +375,16 @@ class _Parts:
         mixed = places([(keys, level) for keys, *_, level in self.mixed])
         proved = column([proved for *_, proved, _ in self.whole], bool)
         mixed_proved = column([joints.proved for joints in self.joints], bool)
-        unproved = (side[~proved] ** 2).sum() + (mixed[2][~mixed_proved] ** 2).sum()
+        where = np.append(pixel[~proved], mixed[3][~mixed_proved])
+        areas: Floats = np.append(side[~proved], mixed[2][~mixed_proved]) ** 2
+        unproved = np.bincount(where, areas, size[0] * size[1]).astype(float)
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
             grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
-            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, float(unproved),
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, unproved,
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:

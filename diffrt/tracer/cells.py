@@ -36,7 +36,7 @@ class Cells:
     Where the edges of a mixed cell join (`regions.py`): bent, the cells through which one edge goes, its two crossings
     (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
     crossing of each (2, number), and where they do; loose: the others.
-    unproved: the area, in pixels, in which more may be seen.
+    unproved: of each pixel the area, in pixels, in which more may be seen, row by row.
     """
 
     grid: Labels
@@ -63,7 +63,7 @@ class Cells:
     meeting_pair: Integers
     meeting_x: Floats
     meeting_y: Floats
-    unproved: float
+    unproved: Floats
 
     def with_mixed(self, which: Integers) -> "Cells":
         """The same with some of the mixed cells only."""

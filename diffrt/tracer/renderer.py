@@ -1,7 +1,7 @@
 """From a scene to an image: tables, cells, crossings, regions, shading, film. The data goes one way only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,8 @@ class Report:
     function was not found or has no slope, which do not move. engine: that ran. edges: "exact", or "ignore": a
     derivative lacks what moving edges change. black: why the whole image is black, empty if it is not. unproved: the
     area, in pixels, in which more may be seen than was found; None if edges are ignored.
-    bound: of the error of the image, None if none was asked for.
+    bound: of the error of the image, None if none was asked for. where: of each pixel, the area that is not proved and
+    the number of crossings without derivative, (height, width, 2); None if edges are ignored.
     """
 
     samples: int
@@ -135,6 +136,7 @@ class Report:
     black: str = ""
     unproved: float | None = None
     bound: BoundReport | None = None
+    where: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -176,11 +178,17 @@ class Topology:
         """The crossings of edges with the sides of cells."""
         return self.cells.crossings
 
-    def report(self, engine: Engine) -> Report:
-        """What went into the image."""
-        found = self.crossings.switches.found
-        samples = int((self.cells.grid >= 0).sum()) + len(self.cells.key) + len(self.regions.cell)
-        return Report(samples, len(found), int((~found).sum()), engine.name, unproved=self.cells.unproved)
+    def report(self, engine: Engine, window: Window) -> Report:
+        """What went into what is seen through a window."""
+        cells, found = self.cells, self.crossings.switches.found
+        samples = int((cells.grid >= 0).sum()) + len(cells.key) + len(self.regions.cell)
+        width, height = window.size
+        side, cell = np.nonzero(cells.side >= 0)
+        fixed = cells.mixed_pixel[cell[~found[cells.side[side, cell]]]]
+        where = np.stack([cells.unproved, np.bincount(fixed, minlength=width * height)], -1)
+        where = where.reshape(height, width, 2)[window.inner]
+        unproved = float(where[..., 0].sum())
+        return Report(samples, len(found), int((~found).sum()), engine.name, unproved=unproved, where=where)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
         """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
@@ -279,7 +287,8 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bo
             image, report = _by_points(tables, scene, window.size, settings.cells, engine)
         else:
             topology = find_topology(tables.plain(), window, settings, engine)
-            image, report = by_regions(tables, topology, window.size, settings.cells, engine), topology.report(engine)
+            image = by_regions(tables, topology, window.size, settings.cells, engine)
+            report = topology.report(engine, window)
     whole = image
     if window.has_margin:
         image = image[window.inner]
