@@ -224,18 +224,24 @@ class Recorder:
     def make(self, name: str, *given: Any) -> Node:
         """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one; what else is
         abstract knows itself what to make of nodes."""
+        nodes, known, booleans = [], True, False
         for x in given:
-            if isinstance(x, Abstract) and x.precedence:
-                return x.combined(TABLE[name], given)  # type: ignore[return-value]
-        nodes = [x if isinstance(x, Node) else self.constant(x) for x in given]
+            if type(x) is not Node:
+                if isinstance(x, Abstract) and x.precedence:
+                    return x.combined(TABLE[name], given)  # type: ignore[return-value]
+                x = self.constant(x)
+            known = known and x.op == "constant"
+            booleans = booleans or x.boolean
+            nodes.append(x)
         if name == "alias":  # the transforms' way to tell variables apart
             return nodes[0]
         row = TABLE[name]
-        if not row.takes_booleans:
-            nodes = [self.number(x) for x in nodes]
-        if name == "where" and nodes[1].boolean != nodes[2].boolean:
-            nodes[1:] = [self.number(x) for x in nodes[1:]]
-        if all(x.op == "constant" for x in nodes):
+        if booleans:
+            if not row.takes_booleans:
+                nodes = [self.number(x) for x in nodes]
+            elif name == "where" and nodes[1].boolean != nodes[2].boolean:
+                nodes[1:] = [self.number(x) for x in nodes[1:]]
+        if known:
             return self.constant(apply(row, tuple(x.setting for x in nodes)))
         simpler = _simpler(self, name, nodes)
         if simpler is not None:

@@ -19,7 +19,7 @@ Shadows are looked for from the light to the surface where the light is a point:
 the direction varies. What lies between the two is the same either way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
@@ -461,31 +461,65 @@ def _lit(setting: SearchSetting, scene: SearchTables, part: Part, camera: Any, c
     """1 where it is known which lights are seen from the ends of paths, and the words of their bits, (n,)."""
     if not setting.lights:
         return [certain, *words]
-    near = touching(camera, end.p)
+    near, zero = touching(camera, end.p), zero_like(end.face)
 
     def visit(row: LightRow, certain: Any, *words: Any) -> Any:
-        branches = [_seen(setting, scene, kind, part, end, near) for kind in setting.lights]
-        bit, known = choose(row.kind, branches, [row.light, row.number, row.bit, end.face, end.side])
-        added = [word + where(equal(row.word, float(k)), bit, 0.0) for k, word in enumerate(words)]
+        branches = [_light_rays(kind, part, end) for kind in setting.lights]
+        found = choose(row.kind, branches, [row.light, zero])
+        (bit, known) = _seen(setting, scene, part, end, near, _Rays.of(found, part))
+        added = [word + where(equal(row.word, float(k)), row.bit * bit, 0.0) for k, word in enumerate(words)]
         return [minimum(certain, known), *added]
 
     return scan(scene.lights, visit, [certain, *words])
 
 
-def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: Part, end: _End, near: Any) -> Any:
-    """A branch: the bit of a light of this kind where all ends see it, else 0, and 1 where that is known."""
+class _Rays(NamedTuple):
+    """The rays between the ends of paths and a light: the direction to_light (3, 1) and the distance of the light,
+    forms. If they are looked at from the light too, origin (3, 1), and the direction and the distance of the ends from
+    there, forms. everywhere: whether the light has no rays; from_point: whether it is at one point; within, without:
+    whether all ends are within its border, and whether none is, (n,)."""
+
+    to_light: Any
+    limit: Any
+    origin: Any
+    to_end: Any
+    span: Any
+    everywhere: Any
+    from_point: Any
+    within: Any
+    without: Any
+
+    @staticmethod
+    def of(numbers: Sequence[Any], part: Part) -> "_Rays":
+        """From what a branch gives."""
+        size = part.size
+        to_light, limit, to_end, span, rest = (
+            numbers[: 3 * size], numbers[3 * size : 4 * size], numbers[4 * size : 7 * size],
+            numbers[7 * size : 8 * size], numbers[8 * size :],
+        )  # fmt: skip
+        everywhere, from_point, within, without = (greater(x, 0.5) for x in rest[3:])
+        return _Rays(
+            forms(to_light, part.places).reshape(3, 1), forms(limit, part.places)[0],
+            np.concatenate([np.atleast_2d(lanes(x)) for x in rest[:3]]),
+            forms(to_end, part.places).reshape(3, 1), forms(span, part.places)[0],
+            everywhere, from_point, within, without,
+        )  # fmt: skip
+
+
+def _light_rays(kind: type[Light], part: Part, end: _End) -> Any:
+    """A branch: the rays to a light of this kind, as numbers."""
     p = end.p
 
-    def seen(light: Any, number: Any, bit: Any, start: Any, start_side: Any) -> Any:
-        zero = zero_like(start)
+    def rays_to(light: Any, zero: Any) -> list[Any]:
         if kind.everywhere:
-            return [bit + zero, zero + 1.0]
-        source, begins, begin_side = kind.unpack(light), lanes(start), lanes(start_side)
+            return [zero] * (8 * part.size + 3) + [zero + 1.0] + [zero] * 3
+        source = kind.unpack(light)
         to_light, limit = shadow_ray(source, p)
-        to_light = as_forms(to_light, zero, part.places)
+        found = [*parts_of(to_light, zero, part.places), *parts_of(limit, zero, part.places)]
         origin = source.origin()
-        along = None
-        if origin is not None:
+        if origin is None:
+            found += [zero] * (4 * part.size + 3)
+        else:
             span = length(p - origin)
             # Towards the horizon t has no end, but the direction of p - origin has a limit.
             parts = parts_of(end.t, zero, part.places)
@@ -494,53 +528,68 @@ def _seen(setting: SearchSetting, scene: SearchTables, kind: type[Light], part: 
                 parts_of(each, zero, part.places)
                 for each in ((p - origin) / span, normalize((end.o - origin) / end.t + end.d))
             )
-            to_p = forms([where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)], part.places)
-            along = origin, to_p.reshape(3, 1)
-        dark, partly = where(end.asked, 0.0, 1.0), zero
+            found += [where(endless, far, near) for far, near in zip(far_off, near_by, strict=True)]
+            found += [*parts_of(span, zero, part.places), *(zero + x for x in origin)]
+        within, without = zero + 1.0, zero
         if kind.bordered:
-            within, without = part.greater(source.shines(p), 0.0, equal(zero, 0.0))
-            dark, partly = where(without, 1.0, dark), where(within, 0.0, 1.0)
+            yes, no = part.greater(source.shines(p), 0.0, equal(zero, 0.0))
+            within, without = where(yes, 1.0, 0.0), where(no, 1.0, 0.0)
+        return [*found, zero, zero + float(origin is not None), within, without]
 
-        missed, farthest = missed_by_all(p, to_light, zero), upper(parts_of(limit, zero))
+    return rays_to
 
-        def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
-            return logical_not(logical_or(missed(bounds, farthest), greater(blocked, 0.5)))
 
-        def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
-            def from_light(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side), along)
-                return both(inside, outside, (span - near, t), (t, TOUCH * span))
+def _seen(
+    setting: SearchSetting, scene: SearchTables, part: Part, end: _End, near: Any, rays: _Rays
+) -> tuple[Any, Any]:
+    """1 where all ends see a light, else 0, and 1 where that is known, (n,)."""
+    p, start, start_side = end.p, end.face, end.side
+    zero, begins, begin_side = zero_like(start), lanes(start), lanes(start_side)
+    off = logical_or(rays.everywhere, logical_or(rays.without, logical_not(end.asked)))
+    dark, partly = where(off, 1.0, 0.0), where(rays.within, 0.0, 1.0)
+    missed, farthest = missed_by_all(p, rays.to_light, zero), upper(parts_of(rays.limit, zero))
 
-            def from_surface(side: Any) -> tuple[Any, Any, list[Any]]:
-                t, inside, outside = meet(face, number, part, p, to_light, begins, begin_side, lanes(side))
-                return both(inside, outside, (t, near), (limit, t))
+    def box(bounds: Any, blocked: Any, may_be: Any) -> Any:
+        return logical_not(logical_or(missed(bounds, farthest), greater(blocked, 0.5)))
 
-            def both(inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
-                (after, before), (nearer, farther) = (part.greater(x, y, logical_not(outside)) for x, y in (one, two))
-                sure = logical_and(logical_and(inside, after), nearer)
-                return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
+    def block(face: Shape, number: Any, owner: Any, reflects: Any, blocked: Any, may_be: Any) -> Any:
+        def from_light(side: Any) -> tuple[Any, Any, list[Any]]:
+            along = rays.origin, rays.to_end
+            t, inside, outside = meet(face, number, part, p, rays.to_light, begins, begin_side, lanes(side), along)
+            return both(inside, outside, (rays.span - near, t), (t, TOUCH * rays.span))
 
-            def again(sure: Any, some: Any) -> list[Any]:
-                every, any_, _ = _from_sides(*_side(face, number, part, p, start, start_side), part, from_surface)
-                return [where(every, 1.0, sure), where(any_, some, 0.0)]
+        def from_surface(side: Any) -> tuple[Any, Any, list[Any]]:
+            t, inside, outside = meet(face, number, part, p, rays.to_light, begins, begin_side, lanes(side))
+            return both(inside, outside, (t, near), (rays.limit, t))
 
-            if along is None:
-                sure, some = again(zero, zero + 1.0)
-            else:
-                side = where(greater_equal(face.side(along[0]), -TOUCH * face.reach(along[0])), 1.0, -1.0) + zero
-                every, any_, _ = _from_sides(side, equal(zero, 0.0), part, from_light)
-                sure, some = where(every, 1.0, 0.0), where(any_, 1.0, 0.0)
-                # What the one way cannot tell the other may: on the side of a flat face that the surface is on, its
-                # rays are known to leave it. Of a surface with two faces the other way meets the other one.
-                if part.edges and not face.back:
-                    sure, some = cond(less(sure, some), again, [sure, some])
-            return [maximum(sure, blocked), where(greater(some, 0.5), 1.0, may_be)]
+        def both(inside: Any, outside: Any, one: Any, two: Any) -> tuple[Any, Any, list[Any]]:
+            (after, before), (nearer, farther) = (part.greater(x, y, logical_not(outside)) for x, y in (one, two))
+            sure = logical_and(logical_and(inside, after), nearer)
+            return sure, logical_or(logical_or(outside, before), farther), [zero] * part.size
 
-        blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly], alone=True)
-        known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
-        return [where(greater(blocked, 0.5), 0.0, bit), known]
+        def one_way(sure: Any, some: Any) -> list[Any]:
+            outer = surely(greater_equal(face.side(rays.origin), -TOUCH * face.reach(rays.origin)))
+            side = where(outer, 1.0, -1.0) + zero
+            every, any_, _ = _from_sides(side, equal(zero, 0.0), part, from_light)
+            return [where(every, 1.0, 0.0), where(any_, 1.0, 0.0)]
 
-    return seen
+        def other_way(sure: Any, some: Any) -> list[Any]:
+            every, any_, _ = _from_sides(*_side(face, number, part, p, start, start_side), part, from_surface)
+            return [where(every, 1.0, sure), where(any_, some, 0.0)]
+
+        sure, some = cond(logical_and(rays.from_point, less(blocked, 0.5)), one_way, [zero, zero + 1.0])
+        # What the one way cannot tell the other may: on the side of a flat face that the surface is on, its rays are
+        # known to leave it. Of a surface with two faces the other way meets the other one.
+        open_ = logical_and(less(sure, some), less(blocked, 0.5))
+        if face.back:
+            open_ = logical_and(open_, logical_not(rays.from_point))
+        sure, some = cond(open_, other_way, [sure, some])
+        return [maximum(sure, blocked), where(greater(some, 0.5), 1.0, may_be)]
+
+    blocked, may_be = scan_faces(setting, scene, box, block, [dark, partly], alone=True)
+    known = where(logical_or(greater(blocked, 0.5), less(may_be, 0.5)), 1.0, 0.0)
+    bit = where(logical_or(rays.everywhere, less(blocked, 0.5)), 1.0, 0.0)
+    return bit, where(rays.everywhere, 1.0, known)
 
 
 def normals(setting: SearchSetting, scene: SearchTables, part: Part, p: Any, hit: Any, side: Any) -> Any:
