@@ -22,18 +22,19 @@ from diffrt.compiler import choose_engine
 from diffrt.image import diverging, side_by_side
 from diffrt.scene import Scene, load_scene
 from diffrt.tracer import jacobian, render
-from diffrt.tracer.renderer import Settings, find_topology
-from diffrt.tracer.shading import shade
+from diffrt.tracer.renderer import TOLERANCE, Settings, find_topology
+from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
 from diffrt.tracer.window import Part, window_of
+
+FINEST = 3e-5
+"""The tolerance of what the others are compared with."""
 
 SCENE = Path(__file__).parents[1] / "scenes" / "still_life.toml"
 
 # The steps move an edge by a fiftieth to a twentieth of a pixel. A limb that lies on the border of a pixel to within
 # the step would spoil the difference there.
-TOLERANCE = 2.0**-8
-"""With which cells are divided by proof."""
 
 STEPS = {
     "lamp.position.x": 0.01, "lamp.position.y": 0.01, "lamp.position.z": 0.01, "ball.center.x": 0.002,
@@ -52,7 +53,8 @@ def point_image(scene: Scene, pixels: np.ndarray, side: int) -> np.ndarray:
         view = Visibility(tables, choose_engine())
         labels = view.signature_ids(x, y)
         area = np.full(x.shape, 1.0 / side**2)
-        colours[i] = shade(tables, view.signatures, labels, x, y, area, view.engine).sum(1)
+        lit = lighting(tables, view.signatures)
+        colours[i] = shade(lit, labels, Samples(x, y, area), view.engine).sum(1)
     return colours
 
 
@@ -77,13 +79,13 @@ def reference(scene: Scene, path: str, step: float, side: int = 256) -> np.ndarr
 def convergence(side: int) -> None:
     scene = load_scene(SCENE)
     target = np.load(SCENE.parents[1] / "examples/still_life/target_linear.npy")
-    sizes = (1, 2, 4, 8)
-    settings: list[dict[str, Any]] = [*({"cells": cells} for cells in sizes), {"tolerance": TOLERANCE}]
+    sizes = (0.016, TOLERANCE, 0.001, 0.00025)
+    settings: list[dict[str, Any]] = [{"tolerance": size} for size in sizes]
     images = [render(scene, **how) for how in settings]
     derivatives = [jacobian(scene, list(STEPS), **how) for how in settings]
-    finest = jacobian(scene, list(STEPS), cells=24)
-    print("relative L2 error in percent, by cells per pixel side and by proof, against points; then against 24 cells")
-    print(f"{'':<16}" + 2 * "".join(f"{name:>8}" for name in (*sizes, "proof")))
+    finest = jacobian(scene, list(STEPS), cells=8, tolerance=FINEST)
+    print(f"relative L2 error in percent, by tolerance, against points; then against 8 cells and {FINEST}")
+    print(f"{'':<16}" + 2 * "".join(f"{name:>8}" for name in sizes))
     errors = [100.0 * np.linalg.norm(image - target) / np.linalg.norm(target) for image in images]
     print(f"{'image':<16}" + "".join(f"{e:8.2f}" for e in errors))
     for i, (path, step) in enumerate(STEPS.items()):
@@ -113,7 +115,7 @@ def cost(runs: int = 7) -> None:
     print(f"edges ignored {medians['ignore']:.3f} s, exact {medians['exact']:.3f} s, {ratio:.2f}x")
 
 
-def continuity(steps: int, tolerance: float | None = None) -> None:
+def continuity(steps: int, tolerance: float = TOLERANCE) -> None:
     """A jump is what the change of the loss differs by from the mean of the slopes at its two ends."""
     scene = load_scene(SCENE)
     target = np.asarray(render(scene, tolerance=tolerance))
@@ -154,7 +156,7 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("convergence", "cost", "continuity", "picture"))
     parser.add_argument("--points", type=int, default=256, help="points per pixel side of the reference")
     parser.add_argument("--steps", type=int, default=2000, help="steps of the ball")
-    parser.add_argument("--tolerance", type=float, help="of the images that the ball crosses; none if left out")
+    parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="of the images that the ball crosses")
     given = parser.parse_args()
     if given.what == "convergence":
         convergence(given.points)

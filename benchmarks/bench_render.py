@@ -34,7 +34,7 @@ from diffrt.compiler import Engine
 from diffrt.kinds import Lambert, Perspective, Plane, PointLight, Sphere
 from diffrt.scene import Scene
 from diffrt.tracer.renderer import Settings, _middles, by_regions, find_topology
-from diffrt.tracer.shading import Samples, shade
+from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
 from diffrt.tracer.window import Part, window_of
@@ -260,9 +260,9 @@ def kernel(sizes: list[int]) -> None:
                 moved = build_tables(scene.unpack(names, autograd.variable(scene.pack(names))))
                 plain = build_tables(scene)
                 search = median(lambda v=view: v.signature_ids(x, y))
-                forward = median(lambda e=engine, v=view, p=plain, n=labels: shade(p, v.signatures, n, at, e))
+                forward = median(lambda e=engine, v=view, p=plain, n=labels: shade(lighting(p, v.signatures), n, at, e))
                 both = median(lambda e=engine, v=view, m=moved, n=labels:
-                              shade(m, v.signatures, n, at, e).backward(seed))  # fmt: skip
+                              shade(lighting(m, v.signatures), n, at, e).backward(seed))  # fmt: skip
                 per = 1e9 / len(x)
                 print(f"{size}x{size}x4, {dtype}, {threads} threads: forward {per * forward:.1f} ns per sample, "
                       f"forward and reverse {per * both:.1f} ns, search {per * search:.1f} ns")  # fmt: skip
@@ -285,7 +285,7 @@ def balls(sizes: list[int]) -> None:
 
         def both() -> None:
             moved = dataclasses.replace(plain, shapes=autograd.variable(plain.shapes))
-            shade(moved, view.signatures, labels, at, engine).backward(seed)
+            shade(lighting(moved, view.signatures), labels, at, engine).backward(seed)
 
         whole = median(lambda: diffrt.render(scene), 3)
         per = 1e9 / len(x)
@@ -305,8 +305,7 @@ def memory(sizes: list[int]) -> None:
 
 def profile(sizes: list[int]) -> None:
     """Where the time goes."""
-    from diffrt.tracer import cells as cells_module
-    from diffrt.tracer import regions
+    from diffrt.tracer import blocks, regions
 
     names = names_of()
     for size in sizes:
@@ -328,9 +327,11 @@ def profile(sizes: list[int]) -> None:
             view = Visibility(plain, engine)
             x, y = _middles(size + 1, size + 1, 1)
             timed("search of the grid (again)", lambda view=view: view.signature_ids(x - 0.5, y - 0.5))
-            cells = timed("cells and crossings", lambda view=view: cells_module.divide(view, (size, size), 1, 2, 4))
+            window = window_of(scene, Part())
+            cells = timed("proof, cells and crossings",
+                          lambda view=view: blocks.divide(view, window, 1, settings.tolerance))  # fmt: skip
             timed("regions", lambda cells=cells: regions.find_regions(cells))
-            topology = find_topology(plain, window_of(scene, Part()), settings, engine)
+            topology = find_topology(plain, window, settings, engine)
             image = timed(
                 "shading and film, forward",
                 lambda m=moved, la=topology: by_regions(m, la, scene.camera.size, 1, engine),
