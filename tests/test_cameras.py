@@ -173,7 +173,7 @@ def test_engines_agree_on_a_crop_seen_through_a_lens(camera):
                                            pixel_aspect=1.2, crop=(12, 8, 10, 8))}
         )  # fmt: skip
     names = ["camera.fov", "camera.k1"] if camera == "perspective" else ["camera.view_height", "camera.pixel_aspect"]
-    llvm, numpy = (np.asarray(diffrt.jacobian(scene, names, engine=e)) for e in ("llvm", "numpy"))
+    llvm, numpy = (np.asarray(diffrt.jacobian(scene, names, engine=e, tolerance=0.25)) for e in ("llvm", "numpy"))
     assert llvm.shape[:2] == (8, 10)
     assert np.abs(llvm - numpy).max() < 1e-12 * np.abs(numpy).max()
 

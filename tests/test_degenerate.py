@@ -63,7 +63,7 @@ def coinciding(draw) -> str:
     return text + LAMP.replace("[2, 4, 3]", str(lamp.tolist()))
 
 
-@settings(random, max_examples=20)
+@settings(random, max_examples=10)
 @given(coinciding())
 def test_forward_and_reverse_mode_agree_where_shapes_coincide(text):
     forward, reverse = both_modes(parse_scene(text))

@@ -49,6 +49,7 @@ def fitted(name, tmp_path, **settings):
     return diffrt.fit(scene, targets["target"], given["free"], exposure=given.get("exposure", False), **settings)
 
 
+@pytest.mark.slow
 def test_all_texels_of_a_bitmap_are_recovered_from_one_image():
     problem = read_problem(FOLDER / "texture/fit.toml")
     name = "canvas.material.albedo.texels"

@@ -102,7 +102,7 @@ def test_derivative_by_every_parameter_agrees_with_differences_where_no_edge_mov
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "stage" else ()) for name in SCENES]
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in ("stage", "solids") else ()) for name in SCENES]
 )
 def test_reverse_mode_agrees_with_forward_mode(name):
     scene = shipped(name) if name == "tiny" else shipped(name, 40, 30)

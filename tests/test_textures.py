@@ -65,7 +65,7 @@ def right(scene, names):
 def test_a_sheet_with_a_texel_for_each_pixel_is_its_bitmap():
     texels = RANDOM.uniform(size=(18, 24, 3))
     scene = parse_scene(straight_camera(3) + textured(bitmap(texels), LARGE) + SKY)
-    np.testing.assert_allclose(diffrt.render(scene), texels[3:15, 4:20], atol=1e-12)
+    np.testing.assert_allclose(diffrt.render(scene, tolerance=1.0), texels[3:15, 4:20], atol=1e-12)
 
 
 def test_the_texels_of_a_file_are_its_linear_values(tmp_path):
@@ -74,7 +74,7 @@ def test_the_texels_of_a_file_are_its_linear_values(tmp_path):
     (tmp_path / "scene.toml").write_text(
         straight_camera(3) + textured('{ type = "bitmap", file = "wood.png" }', LARGE) + SKY
     )
-    image = diffrt.render(load_scene(tmp_path / "scene.toml"))
+    image = diffrt.render(load_scene(tmp_path / "scene.toml"), tolerance=1.0)
     image.save(tmp_path / "again.png")
     assert (np.asarray(pillow.open(tmp_path / "again.png")) == levels[3:15, 4:20]).all()
 
@@ -142,7 +142,7 @@ def test_the_ends_of_a_cylinder_are_disks_and_a_box_is_rectangles():
     top = camera((0, 5, 0.01), (0, 0, 0))
 
     def seen(view, shape):
-        return np.asarray(diffrt.render(parse_scene(view + textured(wood, shape) + SKY)))
+        return np.asarray(diffrt.render(parse_scene(view + textured(wood, shape) + SKY), tolerance=1.0))
 
     can = 'type = "cylinder"\nbottom = [0, -1, 0]\ntop = [0, 1, 0]\nradius = 1\n'
     lid = 'type = "disk"\ncenter = [0, 1, 0]\nnormal = [0, 1, 0]\nradius = 1\n'
@@ -209,7 +209,8 @@ def test_lines_that_lie_on_borders_of_pixels_have_derivatives():
         shapes={"ball": Sphere((0, 0, 0), 1.2, material=Lambert(Checkerboard(even=0.8, odd=0.2, squares=(4, 2))))},
         lights={"sun": DirectionalLight(direction=(-0.3, -0.6, -1), irradiance=3)},
     )
-    assert all(found.error < 1e-7 for found in compare(scene, ["ball.center.z", "ball.radius"], Settings()))
+    for found in compare(scene, ["ball.center.z", "ball.radius"], Settings()):
+        assert found.verdict == "right" and found.error < 1e-4, found
     sideways = np.asarray(jacobian(scene, ["ball.center.x", "ball.center.y"]))
     assert np.abs(sideways).max() < 10.0  # the corner of four squares is a corner of a cell too, and has a kink there
 
@@ -258,7 +259,7 @@ def test_the_second_derivative_by_texels_and_a_place():
     names = ["sheet.material.albedo.texels.2.3.g", "sheet.material.albedo.offset.u"]
 
     def total(v):
-        image = diffrt.render(scene.unpack(names, v))
+        image = diffrt.render(scene.unpack(names, v), tolerance=1.0)
         return autograd.sum(image * image)
 
     at, h = scene.pack(names), 1e-5
@@ -266,6 +267,7 @@ def test_the_second_derivative_by_texels_and_a_place():
     np.testing.assert_allclose(autograd.hessian(total)(at), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.lists(st.floats(-0.9, 0.9), min_size=6, max_size=6), st.sampled_from(["bitmap", "checkerboard"]))
 def test_engines_agree_and_derivatives_are_never_wrong(numbers, kind):
@@ -291,7 +293,7 @@ def test_a_scene_without_textures_has_no_columns_for_them():
 @pytest.mark.parametrize("name", SCENES)
 def test_a_pixel_of_a_textured_scene_is_explained(name):
     scene = lit(SCENES[name])
-    image = np.asarray(diffrt.render(scene, engine="numpy"))
+    image = np.asarray(diffrt.render(scene))
     bright = np.argwhere(image[..., 1] > image[..., 1].mean())  # more than the background
     y, x = bright[len(bright) // 2]
     graph = trace(scene, (int(x), int(y)), "g")

@@ -55,6 +55,9 @@ LINED, ROOM = 0.1, 0.02
 """How far from the line through two of its points an edge may be that meets another one, and any edge more than it
 would be as a parabola, in sides of the cell. The proof is about nothing else; if it is not so, it fails."""
 
+CORNER = 1e-3
+"""How near to a corner, in sides, an edge touches a side."""
+
 HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
 parts that are; where surfaces lie in one place, none ever is."""
@@ -100,11 +103,12 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
     grid, rough = _blocks(view, flat, wanted, window, cells)
     row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
     keys, barren = column + _ROW * row, np.zeros(len(column), np.int64)
+    last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
+    rough &= last > 0
     row, column = np.divmod(np.flatnonzero(rough), columns)
     rough_keys, rough_labels = column + _ROW * row, grid[rough]
     grid[rough] = -1
     parts = _Parts()
-    last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
     for level in range(last + 1):
         if keys.size:
             left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, level == last, tolerance * STRAIGHT)
@@ -251,6 +255,7 @@ def _joints(
     switches.put(b, found.switches)
     bend = Crossings(Sides(*across), s, bend.path, view.signatures, switches)
     bends[b] = crossed & (np.abs(found.s - 0.5) <= BEND)
+    _let_rest(crossings, pair[:, bends], s[bends])
     # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
     shift = 0.75 * (s - 0.5)
     ok = meets | bends
@@ -281,6 +286,23 @@ def _joints(
     middles = left + 0.5 * size, top + 0.5 * size
     proved = _nothing_else(view, chords, bent, label, *middles, size, ok, meets)
     return _Joints(ok, proved, meets & ok, pair, x, y, bend)
+
+
+def _let_rest(crossings: Crossings, pair: Integers, s: Floats) -> None:
+    """Mark the crossings, in place, at which an edge touches the side of a cell, to its last digits, at a corner. pair:
+    the two crossings of edges, (2, n), s: where these cross the middle of their chord, (n,).
+
+    In scenes of round numbers balls touch borders of pixels. Such a crossing moves along the side like a root, at any
+    speed, and cuts off nothing by that.
+    """
+    (px, py), (qx, qy) = (crossings.segments[end].at(crossings.s[end]) for end in pair)
+    dx, dy = qx - px, qy - py
+    for end in pair:
+        side, at = crossings.segments[end], crossings.s[end]
+        sine = np.abs(dx * side.dy - dy * side.dx) / np.maximum(np.hypot(dx, dy) * np.hypot(side.dx, side.dy), 1e-300)
+        # A parabola turns away from its chord by four times its bend.
+        touches = np.abs(sine - 4.0 * np.abs(s - 0.5)) < 0.2 * sine
+        crossings.switches.rests[end[touches & (np.minimum(at, 1.0 - at) < CORNER)]] = True
 
 
 def _chords(
