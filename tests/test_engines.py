@@ -12,7 +12,7 @@ from diffrt.tracer.tables import build_tables
 from diffrt.tracer.window import Part, window_of
 
 SIZES = {"still_life": None, "tiny": None, "workshop": (16, 12), "mirrors": (8, 6)}
-LONG = {"gallery": (40, 30), "mirrors": (40, 30)}
+LONG = {"gallery": (12, 9), "mirrors": (20, 15)}
 
 
 def scene_of(name, size):
