@@ -131,7 +131,7 @@ def test_the_notebook_shows_every_figure_and_the_derivations_in_it_are_right(mon
             del sys.modules[name]
     assert sum("<iframe" in text for text in shown) == 8 and sum(text.startswith("<svg") for text in shown) == 4
     marked = [text for text in shown if "Taylor remainder" in text]
-    assert len(marked) == 6 and sum("wrong" not in text and "cannot" not in text for text in marked) == 4
+    assert len(marked) == 5 and sum("wrong" not in text and "cannot" not in text for text in marked) == 3
 
 
 @pytest.mark.slow
