@@ -77,18 +77,22 @@ class Part:
         sums: list[Array] = []
         counts: list[Array] = []
         pixels: list[Array] = []
+        finer: list[Array] = []
+        values, fine = self.variables.assign(u), self.sight.finer
         for rows, part in self._rows(u, block):
             counted = self.sight.counted(part[..., -1], rows)
             plain = self.sight.plain(part) * counted[..., None]
             pixels.append(np.where(counted, plain[..., -1], np.nan))
             sums.append(sums_of_blocks(plain, block) / block)
             counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
+            beside = self.sight.plain(np.asarray(fine.off(values, rows))[..., None])[..., 0] * counted
+            finer.append(sums_of_blocks(beside, block) / block)
         both, count = np.concatenate(sums), np.concatenate(counts)
         moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
         column, row = self.sight.view.scene.camera.crop[:2] or (0, 0)
         return Field(
             both[..., -1], both[..., moving], count / block**2, self.at[moving], group, (row, column),
-            np.concatenate(pixels),
+            np.concatenate(pixels), np.concatenate(finer),
         )  # fmt: skip
 
     def gradient(self, u: Array) -> tuple[float, Array]:

@@ -64,7 +64,8 @@ class Field:
     residual: (height, width, 3), 0 where it does not count. jacobian: by the coordinates `at`, (height, width, 3, n).
     counted: how much of it does, (height, width, 3). at: (n,). group: views of equal group see the same with the same
     camera. corner: the row and the column of its first pixel in the image of that camera. pixels: the residual of
-    single pixels, if the others are those of blocks, nan where it does not count.
+    single pixels, if the others are those of blocks, nan where it does not count. finer: the residual beside an image
+    of much smaller cells, (height, width, 3).
     """
 
     residual: Array
@@ -74,6 +75,7 @@ class Field:
     group: int = 0
     corner: tuple[int, int] = (0, 0)
     pixels: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
+    finer: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def _weighted(field: Field, mean: float, levels: int) -> _View:
     squares = share * np.maximum(around, FAINT)
     weighted = np.concatenate([field.jacobian, off[..., None]], -1) * np.sqrt(squares[..., None] * gains)[..., None]
     height, width, _, columns = weighted.shape
-    sums = (_patches(weighted.reshape(height, width, -1), level) for level in range(levels))
+    sums = (patches(weighted.reshape(height, width, -1), level) for level in range(levels))
     return _View(squares, gains, tuple(s.reshape(len(s), 3, columns) for s in sums), field.at, field.group)
 
 
@@ -253,7 +255,7 @@ def _components(views: Sequence[_View], totals: Mapping[int, Any], size: int) ->
             count, squares, whole = 0, 0.0, 0.0
             for view in views:
                 at = np.append(view.at, size)
-                mass = _patches(view.squares[..., None], level)[:, 0]
+                mass = patches(view.squares[..., None], level)[:, 0]
                 square = float(mass @ mass)
                 squares += float(view.squares.sum() * view.gains.sum())
                 if way == "channel":
@@ -266,7 +268,7 @@ def _components(views: Sequence[_View], totals: Mapping[int, Any], size: int) ->
                     count, whole = count + int((mass > 0.0).sum()), whole + square * float(view.gains.sum()) ** 2
             for sums, pattern in totals.values() if way == "group" else ():
                 gram += sums[level].T @ sums[level]
-                mass = _patches(pattern[..., None], level)[:, 0]
+                mass = patches(pattern[..., None], level)[:, 0]
                 count, whole = count + int((mass > 0.0).sum()), whole + float(mass @ mass)
             found.append(_Component(level, way, count, gram, whole / max(squares, 1e-300)))
     return found
@@ -394,7 +396,7 @@ def _cells(values: Array, level: int) -> Array:
     return values
 
 
-def _patches(values: Array, level: int) -> Array:
+def patches(values: Array, level: int) -> Array:
     """Half the sums over patches of 2^level pixels a side, (patches, n), of (height, width, n); of level 0, itself."""
     if level > 0:
         values = np.pad(_cells(values, level - 1), ((1, 1), (1, 1), (0, 0)))
