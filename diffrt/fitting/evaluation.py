@@ -35,6 +35,11 @@ HELD_TOGETHER = 1 << 23
 """Numbers of the Jacobians of all views that are held at a time, at the end of a fit."""
 
 
+EXACT = 1e-8
+"""Residuals that are a smaller part of the target are what the search and rounding leave of none: it has come from the
+fit's own image, and no finer one explains it better."""
+
+
 @dataclass(frozen=True)
 class Part:
     """The residuals of one view at one level, as a function of the coordinates u (k,) that it depends on.
@@ -85,7 +90,9 @@ class Part:
             pixels.append(np.where(counted, plain[..., -1], np.nan))
             sums.append(sums_of_blocks(plain, block) / block)
             counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
-            beside = self.sight.plain(np.asarray(fine.off(values, rows))[..., None])[..., 0] * counted
+            beside = plain[..., -1]
+            if np.abs(beside).max(initial=0.0) > EXACT * np.abs(self.sight.target).max(initial=0.0):
+                beside = self.sight.plain(np.asarray(fine.off(values, rows))[..., None])[..., 0] * counted
             finer.append(sums_of_blocks(beside, block) / block)
         both, count = np.concatenate(sums), np.concatenate(counts)
         moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
