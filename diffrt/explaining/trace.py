@@ -244,7 +244,7 @@ class Tracer:
         ]
         cells = cells.with_mixed(np.flatnonzero(cells.mixed_pixel == number))
         regions = find_regions(cells)
-        places, cut_label = self._places(cells, regions) if regions.cell.size else None, regions.label
+        places, cut_label = self._places(cells, regions) if regions.cell.size else None, regions.label[regions.region]
         for one in np.unique(np.append(label, cut_label)):
             sample: list[Any] = [values[label == one] for values in whole]
             those = np.flatnonzero(cut_label == one)
@@ -257,7 +257,7 @@ class Tracer:
             yield signatures[[one]], *sample
 
     def _places(self, cells: Cells, regions: Regions) -> Any:
-        """x, y and area of the regions of cells, each (n,)."""
+        """x, y and area of the samples of the regions of cells, each (n,)."""
         crossings = cells.crossings
         with scope("cuts"):
             s = concatenate([self._crossing(crossings[[number]]) for number in range(len(crossings.s))])

@@ -41,7 +41,7 @@ from diffrt.tracer.window import BLOCK, Window
 LARGEST = int(log2(BLOCK))
 """Blocks have at most 2^LARGEST cells of the grid on a side."""
 
-STRAIGHT = 2.0**-5
+STRAIGHT = 2.0**-4
 """What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is
 a jump of the image of up to so much."""
 
@@ -67,6 +67,9 @@ STEEP = 0.1
 
 FLAT = 0.125
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
+
+SAVED = 128.0
+"""How many times as large an error is of one sample of a region as of several."""
 
 LOOKED_AT = 3
 """Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
@@ -148,8 +151,10 @@ def _cut(
     taken = (number == 0) & (hopeless | last)
     parts.add_whole(keys[taken], label[0, taken], False, level)
     left: NDArray[np.bool_] = ~taken
+    rough = np.zeros((4, len(some)), bool)
     if not last:
-        some = some[flat.at_all_corners(label[:, some], *_middles(keys[some], spacing), spacing)]
+        rough, enough = flat.at_corners(label[:, some], *_middles(keys[some], spacing), spacing)
+        some, rough = some[enough], rough[:, enough]
     if not some.size:
         return left
     crossed, label, at = crossed[:, some], label[:, some], at[:, some]
@@ -164,8 +169,8 @@ def _cut(
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
         used = joints.found & joints.proved
-        joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
-    parts.add_mixed(keys[some], label, side, crossings, joints, level)
+        joints, side, label, some, rough = joints[used], side[:, used], label[:, used], some[used], rough[:, used]
+    parts.add_mixed(keys[some], label, side, crossings, joints, rough & joints.inside, level)
     left[some] = False
     return left
 
@@ -175,13 +180,14 @@ class _Joints(Columns):
     """Where the edges of n mixed cells join (`regions.py`).
 
     found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
-    meets: whether two edges meet, else one edge goes through. pair: the crossings of the two edges, or the two of one,
-    (2, n). x, y: of a meeting. bend: of one edge. All but pair are (n,).
+    meets: whether two edges meet, else one edge goes through. inside: whether the joint is in the cell. pair: the
+    crossings of the two edges, or the two of one, (2, n). x, y: of a meeting. bend: of one edge. All but pair are (n,).
     """
 
     found: NDArray[np.bool_]
     proved: NDArray[np.bool_]
     meets: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
     pair: Integers
     x: Floats
     y: Floats
@@ -242,10 +248,14 @@ def _joints(
     count = there[:, m].sum(0)
     start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
     x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
-    inside = (np.abs(x[m] - left[m] - 0.5 * size) <= 0.5 * size) & (np.abs(y[m] - top[m] - 0.5 * size) <= 0.5 * size)
+    middles = left + 0.5 * size, top + 0.5 * size
+
+    def inside(x: Floats, y: Floats, which: Any = slice(None)) -> NDArray[np.bool_]:
+        return np.maximum(np.abs(x - middles[0][which]), np.abs(y - middles[1][which])) <= 0.5 * size
+
     xx, xy, yx, yy = inverse[:, m]
     sine = np.abs(xx * yy - xy * yx) / np.maximum(np.hypot(xx, yx) * np.hypot(xy, yy), 1e-300)
-    meets[m] = meet & inside & (sine >= STEEP)
+    meets[m] = meet & inside(x[m], y[m], m) & (sine >= STEEP)
     across, mx, my = chord_normal(*(c for end in pair for c in (crossings.segments[end].at(crossings.s[end]))))
     b = np.flatnonzero(bends)
     bend = crossings[first]
@@ -283,9 +293,10 @@ def _joints(
     chords = _chords(crossings, pair, meets, x, y)
     chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
     bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(s - 0.5) * size / chord) * size
-    middles = left + 0.5 * size, top + 0.5 * size
     proved = _nothing_else(view, chords, bent, label, *middles, size, ok, meets)
-    return _Joints(ok, proved, meets & ok, pair, x, y, bend)
+    shift = (s - 0.5) * (4.0 / 3.0)
+    within = inside(np.where(meets, x, mx + shift * across.dx), np.where(meets, y, my + shift * across.dy))
+    return _Joints(ok, proved, meets & ok, within & ok, pair, x, y, bend)
 
 
 def _let_rest(crossings: Crossings, pair: Integers, s: Floats) -> None:
@@ -333,23 +344,35 @@ class _Flatness:
     def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
         """Whether cells of side `cell` within blocks of these sides, with these signatures, are flat. x, y: the middles
         of the blocks."""
+        # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
+        found: NDArray[np.bool_] = ~(self._errors(labels, x, y, side) * (cell / side) ** 0.5 * cell * cell > 1.0)
+        return found
+
+    def _errors(self, labels: Labels, x: Floats, y: Floats, side: float) -> Floats:
+        """How far from flat blocks are, per pixel of their area, in parts of what is allowed; nan where there is no
+        radiance with the signature at some of their points, since a limb is there."""
         if not len(labels):
-            return np.zeros(0, bool)
+            return np.zeros(0)
         signatures = self.view.signatures
         if len(signatures.ended) >= len(self._lighting.row):
             self._lighting = lighting(self.view.tables, signatures)
-        error = curvature(self._lighting, labels, x, y, side, self.view.engine)
-        # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
-        found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed)
+        found: Floats = curvature(self._lighting, labels, x, y, side, self.view.engine) / self.allowed
         return found
 
-    def at_all_corners(self, labels: Labels, x: Floats, y: Floats, side: float) -> NDArray[np.bool_]:
-        """Whether cells of this side are flat with the signatures of each of their corners (4, N)."""
-        which, cell = np.nonzero([~(labels[:k] == labels[k]).any(0) for k in range(4)])
-        rough = ~self.are(labels[which, cell], x[cell], y[cell], side, side)
-        found = np.ones(len(x), bool)
-        found[cell[rough]] = False
-        return found
+    def at_corners(
+        self, labels: Labels, x: Floats, y: Floats, side: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether cells of this side are not flat with the signatures of each of their corners (4, N), and whether they
+        are near enough to it for a few samples."""
+        first = np.array([~(labels[:k] == labels[k]).any(0) for k in range(4)])
+        which, cell = np.nonzero(first)
+        error = np.zeros(labels.shape)
+        error[which, cell] = self._errors(labels[which, cell], x[cell], y[cell], side) * side * side
+        enough: NDArray[np.bool_] = ~(error > SAVED).any(0)
+        rough = ~(error <= 1.0)
+        for k in range(1, 4):  # a region is known by its first corner
+            rough[k] |= ((labels[:k] == labels[k]) & rough[:k]).any(0)
+        return rough, enough
 
 
 class _Parts:
@@ -360,14 +383,15 @@ class _Parts:
         self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
+        self.rough: list[NDArray[np.bool_]] = []
         self.count = 0
 
     def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int) -> None:
         self.whole.append((keys, labels, np.full(len(keys), proved), level))
 
     def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
-                  level: int) -> None:  # fmt: skip
-        """side: numbers of the crossings on the sides of the cells, -1 for none."""
+                  rough: NDArray[np.bool_], level: int) -> None:  # fmt: skip
+        """side: numbers of the crossings on the sides of the cells, -1 for none. rough: see `Cells`."""
         used = np.unique(side[side >= 0])
         numbers = np.full(len(crossings.s) + 1, -1)
         numbers[used] = np.arange(len(used)) + self.count
@@ -375,6 +399,7 @@ class _Parts:
         self.crossings.append(crossings[used])
         self.mixed.append((keys, labels, numbers[side], level))
         self.joints.append(replace(joints, pair=numbers[joints.pair]))
+        self.rough.append(rough)
 
     def cells(self, view: Visibility, grid: Labels, size: tuple[int, int], cells: int) -> Cells:
         """All together."""
@@ -406,7 +431,7 @@ class _Parts:
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
-            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, unproved,
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4), unproved,
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:

@@ -36,6 +36,7 @@ class Cells:
     Where the edges of a mixed cell join (`regions.py`): bent, the cells through which one edge goes, its two crossings
     (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
     crossing of each (2, number), and where they do; loose: the others.
+    rough: whether radiance, with the signature of each corner of a mixed cell, takes more than one sample, (4, m).
     unproved: of each pixel the area, in pixels, in which more may be seen, row by row.
     """
 
@@ -63,6 +64,7 @@ class Cells:
     meeting_pair: Integers
     meeting_x: Floats
     meeting_y: Floats
+    rough: NDArray[np.bool_]
     unproved: Floats
 
     def with_mixed(self, which: Integers) -> "Cells":
@@ -82,5 +84,5 @@ class Cells:
             side=number[side], crossings=self.crossings[used], loose=loose[loose >= 0], bent=place[self.bent[bent]],
             chord=number[self.chord[:, bent]], bends=self.bends[bent], meeting=place[self.meeting[meeting]],
             meeting_pair=number[self.meeting_pair[:, meeting]], meeting_x=self.meeting_x[meeting],
-            meeting_y=self.meeting_y[meeting],
+            meeting_y=self.meeting_y[meeting], rough=self.rough[:, which],
         )  # fmt: skip
