@@ -275,7 +275,7 @@ class Tracer:
 
     def _crossing(self, crossing: Crossings, segment: Segment | None = None) -> Any:
         """The position of one crossing on its side, or on a segment that moves with the scene, (1,)."""
-        if not crossing.switches.found.item() or crossing.switches.rests.item():
+        if not crossing.switches.found.item():
             return crossing.s
         segment = segment or crossing.segments.segment
         function = self._function(crossing)

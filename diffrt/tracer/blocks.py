@@ -55,8 +55,11 @@ LINED, ROOM = 0.1, 0.02
 """How far from the line through two of its points an edge may be that meets another one, and any edge more than it
 would be as a parabola, in sides of the cell. The proof is about nothing else; if it is not so, it fails."""
 
-CORNER = 1e-3
-"""How near to a corner, in sides, an edge touches a side."""
+CORNER = 3e-3
+"""How near to a corner, in sides, a crossing is as good as at it."""
+
+LEVEL = 0.25
+"""The slope under which an edge runs along a side."""
 
 HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
@@ -68,7 +71,7 @@ STEEP = 0.1
 FLAT = 0.125
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
-SAVED = 128.0
+SAVED = 64.0
 """How many times as large an error is of one sample of a region as of several."""
 
 LOOKED_AT = 3
@@ -166,6 +169,7 @@ def _cut(
     crossings = find_crossings(rows, segments, known[begin], known[end], *([] if last else [ROUNDS]))
     side = np.full(crossed.shape, -1)
     side[crossed] = which.ravel()
+    crossings, side, label = _off_corners(rows, crossings, side, label, keys[some], spacing)
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
         used = joints.found & joints.proved
@@ -265,7 +269,6 @@ def _joints(
     switches.put(b, found.switches)
     bend = Crossings(Sides(*across), s, bend.path, view.signatures, switches)
     bends[b] = crossed & (np.abs(found.s - 0.5) <= BEND)
-    _let_rest(crossings, pair[:, bends], s[bends])
     # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
     shift = 0.75 * (s - 0.5)
     ok = meets | bends
@@ -299,21 +302,51 @@ def _joints(
     return _Joints(ok, proved, meets & ok, within & ok, pair, x, y, bend)
 
 
-def _let_rest(crossings: Crossings, pair: Integers, s: Floats) -> None:
-    """Mark the crossings, in place, at which an edge touches the side of a cell, to its last digits, at a corner. pair:
-    the two crossings of edges, (2, n), s: where these cross the middle of their chord, (n,).
+def _off_corners(
+    rows: Rows, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float
+) -> tuple[Crossings, Integers, Labels]:
+    """The same cells with one edge, without crossings that are as good as at a corner, and along whose side the edge
+    runs: the corner is taken to be on the edge's other side, and the crossing to be where the edge meets the line of
+    the corner's other side, which is outside of the cell by next to nothing.
 
-    In scenes of round numbers balls touch borders of pixels. Such a crossing moves along the side like a root, at any
-    speed, and cuts off nothing by that.
+    In scenes of round numbers balls touch borders of pixels. There a crossing moves along the side like a root, at any
+    speed.
     """
-    (px, py), (qx, qy) = (crossings.segments[end].at(crossings.s[end]) for end in pair)
-    dx, dy = qx - px, qy - py
-    for end in pair:
-        side, at = crossings.segments[end], crossings.s[end]
-        sine = np.abs(dx * side.dy - dy * side.dx) / np.maximum(np.hypot(dx, dy) * np.hypot(side.dx, side.dy), 1e-300)
-        # A parabola turns away from its chord by four times its bend.
-        touches = np.abs(sine - 4.0 * np.abs(s - 0.5)) < 0.2 * sine
-        crossings.switches.rests[end[touches & (np.minimum(at, 1.0 - at) < CORNER)]] = True
+    there = side >= 0
+    alone = np.flatnonzero(there.sum(0) == 2)
+    s = crossings.s[side[:, alone]]
+    near = there[:, alone] & (np.minimum(s, 1.0 - s) < CORNER)
+    if not near.any():
+        return crossings, side, label
+    which, cell = np.nonzero(near)
+    cell = alone[cell]
+    number = side[which, cell]
+    at_end = (crossings.s[number] > 0.5).astype(np.int64)
+    corner, neighbour = SIDES[which, at_end], SIDES[which, 1 - at_end]
+    other = np.where(corner == which, (which - 1) % 4, corner)  # sides and corners go round alike
+    far = np.where(there[:, cell] & (np.arange(4)[:, None] != which), side[:, cell], -1).max(0)
+    functions = functions_of(crossings)
+    (px, py), (qx, qy) = (crossings.segments[end].at(crossings.s[end]) for end in (number, far))
+    own = crossings.segments[number]
+    runs = np.abs((qx - px) * own.dy - (qy - py) * own.dx) < LEVEL * np.abs((qx - px) * own.dx + (qy - py) * own.dy)
+    one = (functions[number] == functions[far]) & ~there[other, cell] & crossings.switches.found[number]
+    which, cell, number, corner, neighbour, other = (
+        each[runs & one] for each in (which, cell, number, corner, neighbour, other)
+    )
+    x, y = (keys[cell] & (_ROW - 1)) * size - ASIDE[0], (keys[cell] >> _BITS) * size - ASIDE[1]
+    begin, end = SIDES[other].T
+    line = Sides(x + size * _RIGHT[begin], y + size * _DOWN[begin], size * (_RIGHT[end] - _RIGHT[begin]),
+                 size * (_DOWN[end] - _DOWN[begin]))  # fmt: skip
+    at = (corner == end).astype(float)
+    around = Sides(*line.at(at - BEND), 2.0 * BEND * line.dx, 2.0 * BEND * line.dy)
+    moved, found = find_bends(rows, crossings[number], around)
+    moved = Crossings(line, at + (2.0 * moved.s - 1.0) * BEND, moved.path, moved.signatures, moved.switches)
+    found &= np.abs(moved.s - at) < CORNER
+    cell, which, other, corner, neighbour = (each[found] for each in (cell, which, other, corner, neighbour))
+    side, label = side.copy(), label.copy()
+    side[which, cell], side[other, cell] = -1, len(crossings.s) + np.arange(len(cell))
+    label[corner, cell] = label[neighbour, cell]
+    return joined(rows.view, [crossings, moved[found]]), side, label
 
 
 def _chords(
