@@ -19,7 +19,7 @@ Where the joint is:
   position of each on its side. The weights keep J continuous when a crossing passes a corner.
 
 A centroid integrates a linear function over its region exactly. Where radiance is not near enough to one, which is
-mostly at a limb, a region is taken apart into *wedges*, triangles at J, with three samples each. At a limb radiance goes
+mostly at a limb, a region is taken apart into *wedges*, triangles at J, with four samples each. At a limb radiance goes
 like the root of the distance from the edge, and its derivative like the inverse; so with t the root of the distance, in
 parts of the largest, a rule is wanted for polynomials of t times 1 / t, as Gauss's rules are for polynomials.
 
@@ -51,33 +51,35 @@ CORNERS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 
 
 def _gauss(moments: Floats) -> tuple[Floats, Floats]:
-    """The two places and weights that integrate polynomials of degree 3 as these four moments do."""
-    c, b = np.linalg.solve([moments[:2], moments[1:3]], -moments[2:])
-    places = 0.5 * (-b + np.array([-1.0, 1.0]) * np.sqrt(b * b - 4.0 * c))
-    return places, np.linalg.solve([np.ones(2), places], moments[:2])
+    """The n places and weights that integrate polynomials of degree up to 2 n - 1 as these moments do, (2 n,)."""
+    n = len(moments) // 2
+    hankel = np.array([moments[k : k + n] for k in range(n)])
+    places = np.sort(np.roots([1.0, *np.linalg.solve(hankel, -moments[n:])[::-1]]).real)
+    return places, np.linalg.solve(np.vander(places, increasing=True).T, moments[:n])
 
 
 def _rules() -> tuple[Floats, Floats]:
     """How the samples of a wedge J, N, C, of the corner C and a point N beside it, lie in it, in parts of J, N and C,
-    (2, 3, 3), and what part of its area each stands for, (2, 3): first of a wedge whose side J, N is on an edge, then
+    (2, 4, 3), and what part of its area each stands for, (2, 4): first of a wedge whose side J, N is on an edge, then
     of one that only J is on.
 
     A part 2 (1 - d) of the first is at the distance d, the root of which is t: to integrate f is to integrate
     4 (1 - t^2) t f, and the rule is for 4 (1 - t^2) and t f. A part 2 d of the second is, where next to the edge there
-    is little, and the rule is for 4 t^3 and f. Farther from the edge two samples lie beside each other, by the rules of
+    is little, and the rule is for 4 t^3 and f. At some distances two samples lie beside each other, by the rules of
     Radau and Gauss.
 
     None may lie beyond an edge that bends. From N to J a parabola is inside of the line up to 2/3 of the way; and J is
     beyond it by a fourth of its distance from the chord, less than the first sample of the second rule is from J.
     """
-    power = np.arange(4)
-    (near, far), (few, many) = _gauss(4.0 / (power + 1) - 4.0 / (power + 3))
-    first = [(near * near, 0.5, near * few), (far * far, 0.0, 0.25 * far * many), (far * far, 2.0 / 3.0, 0.75 * far * many)]
-    (near, far), (few, many) = _gauss(4.0 / (power + 4))
+    power = np.arange(6)
+    t, w = _gauss(4.0 / (power + 1) - 4.0 / (power + 3))
+    d, w = t * t, w * t
+    first = [(d[0], 0.5, w[0]), (d[1], 0.0, 0.25 * w[1]), (d[1], 2.0 / 3.0, 0.75 * w[1]), (d[2], 0.5, w[2])]
+    t, w = _gauss(4.0 / (power[:4] + 4))
     aside = 0.5 / np.sqrt(3.0)
-    second = [(near * near, 0.5, few), (far * far, 0.5 - aside, 0.5 * many), (far * far, 0.5 + aside, 0.5 * many)]
+    second = [(r, 0.5 + turn * aside, 0.5 * share) for r, share in zip(t * t, w, strict=True) for turn in (-1.0, 1.0)]
     spots = [[(along * (1.0 - d), (1.0 - along) * (1.0 - d), d) for d, along, _ in first],
-             [(1.0 - d, along * d, (1.0 - along) * d) for d, along, _ in second]]  # fmt: skip
+             [(1.0 - r, along * r, (1.0 - along) * r) for r, along, _ in second]]  # fmt: skip
     return np.array(spots), np.array([[share for *_, share in rule] for rule in (first, second)])
 
 
@@ -94,7 +96,7 @@ class Regions:
 
     plain: the regions that have one sample. wedge_region, wedge_corner, wedge_side: of each wedge, m in number, the
     region, the corner and the side that it is at. region: of each sample, those of the plain regions, then the first
-    of each wedge, the second and the third.
+    of each wedge, and so on.
     """
 
     cell: Integers
@@ -267,8 +269,8 @@ class Wedge(NamedTuple):
 
     s: of the crossing, 0.5 where there is none, on the side that begins at side_x, side_y and goes along side_dx,
     side_dy. joint: x and y, in pixels. corner_x, corner_y: of the corner. turn: 1 where the way from joint to corner to
-    crossing turns to the right, else -1. spots: in the parts that J, N and C have in the samples, three times (3, n).
-    shares: of the area that they stand for, (3, n). x, y, size: of the cells, in pixels. The others (n,).
+    crossing turns to the right, else -1. spots: in the parts that J, N and C have in the samples, three times (4, n).
+    shares: of the area that they stand for, (4, n). x, y, size: of the cells, in pixels. The others (n,).
     """
 
     s: Any
@@ -288,7 +290,7 @@ class Wedge(NamedTuple):
 
 
 def wedge(setting: None, uniforms: None, rows: None, wedges: Wedge) -> Any:
-    """The samples of wedges, (3, 3, n): x, y and area of each."""
+    """The samples of wedges, (4, 3, n): x, y and area of each."""
     w, (of_joint, of_point, of_corner) = wedges, wedges.spots
     jx, jy = (w.joint[0] - w.x) / w.size, (w.joint[1] - w.y) / w.size
     px, py = w.side_x + w.s * w.side_dx, w.side_y + w.s * w.side_dy
