@@ -238,8 +238,8 @@ class Tracer:
         small = np.flatnonzero(cells.pixel == number)
         label = np.append(cells.grid[grid], cells.label[small])
         whole = [
-            np.append((column + 0.5) / side, cells.x[small]),
-            np.append((row + 0.5) / side, cells.y[small]),
+            np.append((column + 0.5) / side, cells.sample_x[small]),
+            np.append((row + 0.5) / side, cells.sample_y[small]),
             np.append(np.full(len(grid), 1.0 / side**2), cells.size[small] ** 2),
         ]
         cells = cells.with_mixed(np.flatnonzero(cells.mixed_pixel == number))

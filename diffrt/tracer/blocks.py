@@ -68,11 +68,15 @@ parts that are; where surfaces lie in one place, none ever is."""
 STEEP = 0.1
 """The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
 
-FLAT = 0.125
+FLAT = 0.0625
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
-SAVED = 64.0
-"""How many times as large an error is of one sample of a region as of several."""
+SAVED, SMOOTH = 128.0, 8.0
+"""How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
+
+ASKEW = 0.5 / 3.0**0.5 * 2.0 - 0.5
+"""How much farther from the middle of a cell Gauss's two by two points are than the middles of its quarters, in sides of
+these."""
 
 LOOKED_AT = 3
 """Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
@@ -106,14 +110,14 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
     if window.pixels is not None:
         wanted = window.pixels.repeat(cells, 0).repeat(cells, 1)
     flat, rows_ = _Flatness(view, window, tolerance * FLAT), Rows(view)
-    grid, rough = _blocks(view, flat, wanted, window, cells)
+    grid, error = _blocks(view, flat, wanted, window, cells)
     row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
     keys, barren = column + _ROW * row, np.zeros(len(column), np.int64)
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
-    rough &= last > 0
-    row, column = np.divmod(np.flatnonzero(rough), columns)
-    rough_keys, rough_labels = column + _ROW * row, grid[rough]
-    grid[rough] = -1
+    rough = np.flatnonzero((error > 1.0) & (last > 0))
+    row, column = np.divmod(rough, columns)
+    rough_keys, rough_labels, error = column + _ROW * row, grid.ravel()[rough], error.ravel()[rough]
+    grid.ravel()[rough] = -1
     parts = _Parts()
     for level in range(last + 1):
         if keys.size:
@@ -122,17 +126,19 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
         if level == last:
             break
         side = 0.5 / (cells << level)
-        children = _children(rough_keys)
-        labels = np.tile(rough_labels, 4)
+        nearly = error <= SMOOTH
+        parts.add_whole(_children(rough_keys[nearly]), np.tile(rough_labels[nearly], 4), True, level + 1, together=True)
+        children, labels = _children(rough_keys[~nearly]), np.tile(rough_labels[~nearly], 4)
         if keys.size:
             new = _children(keys)
             found = proved_ids(view, *_middles(new, side), side)
             none = np.tile((found < 0).reshape(4, -1).all(0), 4)
             keys, barren = new[found < 0], np.where(none, np.tile(barren, 4) + 1, 0)[found < 0]
             children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
-        smooth = flat.are(labels, *_middles(children, side), side, side) | (level + 1 == last)
-        parts.add_whole(children[smooth], labels[smooth], True, level + 1)
-        rough_keys, rough_labels = children[~smooth], labels[~smooth]
+        error = flat.errors(labels, *_middles(children, side), side, side)
+        rough = (error > 1.0) & (level + 1 < last)
+        parts.add_whole(children[~rough], labels[~rough], True, level + 1)
+        rough_keys, rough_labels, error = children[rough], labels[rough], error[rough]
     return parts.cells(view, grid.ravel(), size, cells)
 
 
@@ -374,22 +380,17 @@ class _Flatness:
         radiance = shade(self._lighting, labels, Samples(x, y, np.ones(x.shape)), view.engine)
         self.allowed = tolerance * float(np.mean(np.max(radiance, 0)))
 
-    def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
-        """Whether cells of side `cell` within blocks of these sides, with these signatures, are flat. x, y: the middles
-        of the blocks."""
-        # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
-        found: NDArray[np.bool_] = ~(self._errors(labels, x, y, side) * (cell / side) ** 0.5 * cell * cell > 1.0)
-        return found
-
-    def _errors(self, labels: Labels, x: Floats, y: Floats, side: float) -> Floats:
-        """How far from flat blocks are, per pixel of their area, in parts of what is allowed; nan where there is no
-        radiance with the signature at some of their points, since a limb is there."""
+    def errors(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> Floats:
+        """How far from flat cells of side `cell` are within blocks of these sides, with these signatures, in parts of
+        what is allowed; nan where radiance is not a number. x, y: the middles of the blocks."""
         if not len(labels):
             return np.zeros(0)
         signatures = self.view.signatures
         if len(signatures.ended) >= len(self._lighting.row):
             self._lighting = lighting(self.view.tables, signatures)
-        found: Floats = curvature(self._lighting, labels, x, y, side, self.view.engine) / self.allowed
+        error = curvature(self._lighting, labels, x, y, side, self.view.engine) / self.allowed
+        # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
+        found: Floats = error * (cell / side) ** 0.5 * cell * cell
         return found
 
     def at_corners(
@@ -400,7 +401,7 @@ class _Flatness:
         first = np.array([~(labels[:k] == labels[k]).any(0) for k in range(4)])
         which, cell = np.nonzero(first)
         error = np.zeros(labels.shape)
-        error[which, cell] = self._errors(labels[which, cell], x[cell], y[cell], side) * side * side
+        error[which, cell] = self.errors(labels[which, cell], x[cell], y[cell], side, side)
         enough: NDArray[np.bool_] = ~(error > SAVED).any(0)
         rough = ~(error <= 1.0)
         for k in range(1, 4):  # a region is known by its first corner
@@ -412,15 +413,16 @@ class _Parts:
     """The cells found so far that are smaller than those of the grid, or cut."""
 
     def __init__(self) -> None:
-        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
+        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], NDArray[np.bool_], int]] = []
         self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
         self.rough: list[NDArray[np.bool_]] = []
         self.count = 0
 
-    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int) -> None:
-        self.whole.append((keys, labels, np.full(len(keys), proved), level))
+    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int, together: bool = False) -> None:
+        """together: whether they are quarters that share their samples, all four."""
+        self.whole.append((keys, labels, *(np.full(len(keys), each) for each in (proved, together)), level))
 
     def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
                   rough: NDArray[np.bool_], level: int) -> None:  # fmt: skip
@@ -453,14 +455,19 @@ class _Parts:
 
         x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
         mixed = places([(keys, level) for keys, *_, level in self.mixed])
-        proved = column([proved for *_, proved, _ in self.whole], bool)
+        proved, together = (column([each[k] for each in self.whole], bool) for k in (2, 3))
+        # Whether a quarter is the right one, the lower one of four, is the last digit of its column and row.
+        keys = column([keys for keys, *_ in self.whole], np.int64)
+        away = np.where(together, ASKEW, 0.0) * side
+        aside = (((keys >> k & 1) * 2 - 1) * away for k in (0, _BITS))
+        sample_x, sample_y = (c + 0.5 * side + shift for c, shift in zip((x, y), aside, strict=True))
         mixed_proved = column([joints.proved for joints in self.joints], bool)
         where = np.append(pixel[~proved], mixed[3][~mixed_proved])
         areas: Floats = np.append(side[~proved], mixed[2][~mixed_proved]) ** 2
         unproved = np.bincount(where, areas, size[0] * size[1]).astype(float)
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
-            grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
+            grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side, column([labels for _, labels, *_ in self.whole], np.int32),
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
@@ -498,9 +505,9 @@ def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
 
 def _blocks(
     view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], window: Window, cells: int
-) -> tuple[Labels, NDArray[np.bool_]]:
+) -> tuple[Labels, Floats]:
     """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
-    wanted; and which of the proved ones are not flat."""
+    wanted; and how far from flat the proved ones are, in parts of what is allowed."""
     rows, columns = wanted.shape
     top = min(max(ceil(log2(max(window.picture[2:]) * cells / 4)), 0), LARGEST)
     whole = 1 << top
@@ -516,8 +523,10 @@ def _blocks(
         open_ = np.nonzero((found < 0) & needed[level])
         found[open_] = proved_ids(view, (open_[1] + 0.5) * side - ASIDE[0], (open_[0] + 0.5) * side - ASIDE[1], side)
         row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
-        smooth[row, column] = flat.are(found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells)
+        middles = (column + 0.5) * side, (row + 0.5) * side
+        error = np.zeros(found.shape)
+        error[row, column] = flat.errors(found[row, column], *middles, side, 1.0 / cells)
+        smooth[row, column] = ~(error[row, column] > 1.0)
         if level:
             found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
-    found = np.ascontiguousarray(found[:rows, :columns])
-    return found, (found >= 0) & ~smooth[:rows, :columns]
+    return np.ascontiguousarray(found[:rows, :columns]), np.ascontiguousarray(error[:rows, :columns])

@@ -410,7 +410,7 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     x, y = _middles(width, height, cells_per_side)
     lit = lighting(tables, signatures)
     grid = shade(lit, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
-    others = [(cells.pixel, shade(lit, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
+    others = [(cells.pixel, shade(lit, cells.label, Samples(cells.sample_x, cells.sample_y, cells.size**2), engine))]
     if regions.cell.size:
         x, y, area = places_of(tables, topology, engine)
         cut = shade(lit, regions.label[regions.region], Samples(x, y, area), engine)
