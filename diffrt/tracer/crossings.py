@@ -50,7 +50,7 @@ from diffrt.tracer.switching import (
     solve,
     switching,
 )
-from diffrt.tracer.tables import Columns, Tables, Tile
+from diffrt.tracer.tables import Columns, Tables, Tile, columns_of
 from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labels, Signatures, Visibility, alike
 
 Floats = NDArray[np.floating[Any]]
@@ -168,7 +168,7 @@ class Rows:
 
     def row(self, which: Integers | slice = slice(None)) -> CrossingRow:
         """Some of the rows that there are."""
-        found: CrossingRow = put_together(self._skeleton, [field[..., which] for field in self._fields])
+        found: CrossingRow = put_together(self._skeleton, [columns_of(field, which) for field in self._fields])
         return found
 
     def group(self, path: Labels, switches: Switches) -> _Group:
