@@ -121,7 +121,7 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
     parts = _Parts()
     for level in range(last + 1):
         # Few cells are left before the last level; they are as soon halved once more.
-        if keys.size and level != last - 1:
+        if keys.size and not 0 < level == last - 1:
             left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, level == last, tolerance * STRAIGHT)
             keys, barren = keys[left], barren[left]
         if level == last:
@@ -406,8 +406,7 @@ class _Flatness:
         which, cell = np.nonzero(first)
         error = np.zeros(labels.shape)
         error[which, cell] = self.errors(labels[which, cell], x[cell], y[cell], side, side)
-        enough: NDArray[np.bool_] = ~(error > SAVED).any(0)
-        rough: Any = np.logical_not(error <= 1.0)
+        enough, rough = np.array(~(error > SAVED).any(0)), ~(error <= 1.0)
         for k in range(1, 4):  # a region is known by its first corner
             rough[k] |= ((labels[:k] == labels[k]) & rough[:k]).any(0)
         return rough, enough
