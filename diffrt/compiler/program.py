@@ -73,6 +73,12 @@ class Loop:
     results: list["Node"] = field(default_factory=list)
     number: int = 0
 
+    @property
+    def home(self) -> Scope:
+        """The scope around it."""
+        assert self.scope.parent is not None
+        return self.scope.parent
+
 
 @dataclass(eq=False)
 class Choice:
