@@ -4,9 +4,11 @@ A block is computed by one thread and leaves its own sums, which are added up in
 the number of threads nor their speed can change a bit of the result.
 """
 
+import gc
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
@@ -63,11 +65,46 @@ class Spec:
 _spec = cache(Spec)
 
 
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A function on nodes: what recorded it, and its results."""
+
+    recorder: Recorder
+    results: list[Any]
+
+    @staticmethod
+    def of(function: Callable[..., Any], specs: tuple[Spec, ...]) -> "Recording":
+        """Call a function on inputs without values."""
+        recorder = Recorder()
+        place, tables = 0, 0
+        inputs: list[Any] = []
+        for spec in specs:
+            if spec.kind == TABLE_FIELD:
+                assert spec.skeleton is not None
+                inputs.append(TableInput(recorder, tables, place, spec.fields, spec.skeleton))
+                place, tables = place + len(spec.fields), tables + 1
+                continue
+            array = abstract(recorder, spec.kind, place, spec.shape)
+            inputs.append(not_equal(array, 0.0) if spec.boolean else array)
+            place += 1
+        with recording(), np.errstate(all="ignore"):
+            return Recording(recorder, function(inputs))
+
+    def text(self, kinds: tuple[str, ...] | None, options: CodegenOptions) -> str:
+        """As a program for LLVM."""
+        make = self.recorder.make
+        nodes = [
+            [make("where", n, 1.0, 0.0) if n.boolean else n for n in as_nodes(self.recorder, r).ravel()]
+            for r in self.results
+        ]
+        return write(self.recorder, kinds or (SAMPLE,) * len(nodes), nodes, options)
+
+
 class Program:
     """One function, recorded and compiled, or found in the cache.
 
     kinds: how each result is kept. shapes: of the results, without the axis of samples. pace: seconds that
-    a sample took one thread when the program ran last.
+    a sample took one thread when the program ran last. made: the function on nodes, where that is known.
     """
 
     def __init__(
@@ -76,9 +113,10 @@ class Program:
         specs: tuple[Spec, ...],
         kinds: tuple[str, ...] | None,
         options: CodegenOptions,
+        made: Recording | None = None,
     ):
         self.options = options
-        self._function, self._specs, self._kinds = function, specs, kinds
+        self._function, self._specs, self._kinds, self._made = function, specs, kinds, None
         name = _name(function)
         key = name and native.key_of(name, repr((specs, kinds, options)), native.source())
         kept = code_cache.read(key) if key else None
@@ -86,11 +124,13 @@ class Program:
             head, _, code = kept.partition(b"\n")
             self.shapes = [tuple(shape) for shape in json.loads(head)]
         else:
-            self.shapes = [np.shape(r)[:-1] for r in self._recorded[1]]
-            text = self._text(options)
-            code = (
-                native.compile_text(text, options.optimisation) if key else native.compiled(text, options.optimisation)
-            )
+            with _compiling():
+                made = made or Recording.of(function, specs)
+                self.shapes = [np.shape(r)[:-1] for r in made.results]
+                text = made.text(kinds, options)
+                code = (native.compile_text if key else native.compiled)(text, options.optimisation)
+            if not options.exact and made.recorder.uses("chain"):
+                self._made = made
             if key:
                 code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
         self.kinds = kinds or (SAMPLE,) * len(self.shapes)
@@ -101,33 +141,23 @@ class Program:
     @cached_property
     def exact(self) -> native.Native:
         """That in which zero wins in the chain rule everywhere; some lanes of some scenes need it."""
-        return native.Native(native.compiled(self._text(replace(self.options, exact=True)), self.options.optimisation))
+        made, self._made = self._made, None
+        options = replace(self.options, exact=True)
+        return Program(self._function, self._specs, self._kinds, options, made).native
 
-    @cached_property
-    def _recorded(self) -> tuple[Recorder, list[Any]]:
-        """The function on nodes."""
-        recorder = Recorder()
-        place, tables = 0, 0
-        inputs: list[Any] = []
-        for spec in self._specs:
-            if spec.kind == TABLE_FIELD:
-                assert spec.skeleton is not None
-                inputs.append(TableInput(recorder, tables, place, spec.fields, spec.skeleton))
-                place, tables = place + len(spec.fields), tables + 1
-                continue
-            array = abstract(recorder, spec.kind, place, spec.shape)
-            inputs.append(not_equal(array, 0.0) if spec.boolean else array)
-            place += 1
-        with recording(), np.errstate(all="ignore"):
-            return recorder, self._function(inputs)
 
-    def _text(self, options: CodegenOptions) -> str:
-        recorder, results = self._recorded
-        nodes = [
-            [recorder.make("where", n, 1.0, 0.0) if n.boolean else n for n in as_nodes(recorder, r).ravel()]
-            for r in results
-        ]
-        return write(recorder, self._kinds or (SAMPLE,) * len(nodes), nodes, options)
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """Compile something. Python's collector waits: hundred thousands of nodes are made, none of which it could free,
+    and it would go through them again and again."""
+    start, collects = perf_counter(), gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+        compiled_for(perf_counter() - start)
 
 
 def _name(x: Any) -> str | None:
@@ -163,13 +193,10 @@ def _program(
     function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, options: CodegenOptions
 ) -> Program | NoMachineCode:
     """A failure is kept too, so that it is not found again in every call."""
-    start = perf_counter()
     try:
         return Program(function, specs, kinds, options)
     except NoMachineCode as fault:
         return fault.with_traceback(None)
-    finally:
-        compiled_for(perf_counter() - start)
 
 
 def options_for(engine: Engine, shading: bool, optimise: bool) -> CodegenOptions:

@@ -204,6 +204,10 @@ class Recorder:
         self._count += 1
         return self._count
 
+    def uses(self, op: str) -> bool:
+        """Whether there is a node of an op."""
+        return any(node.op == op for node in self._made.values())
+
     def input(self, kind: str, place: int, component: int, scope: Scope | None = None) -> Node:
         """A component of an input of the kernel; scope: of the loop over a table's rows."""
         home = {UNIFORM: self.call, ROW: self.run, SAMPLE: self.sample}.get(kind, scope)
