@@ -238,30 +238,36 @@ class Recorder:
     def make(self, name: str, *given: Any) -> Node:
         """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one; what else is
         abstract knows itself what to make of nodes."""
-        operands = []
         for x in given:
             if type(x) is not Node:
-                if isinstance(x, Abstract) and x.precedence:
-                    return x.combined(TABLE[name], given)  # type: ignore[return-value]
-                x = self.constant(x)
-            operands.append(x)
-        key = (name, *operands)
+                return self._mixed(name, given)
+        key = name, *given
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = self._found(name, operands)
+            found = self._made[key] = self._found(name, list(given))
         return found
+
+    def _mixed(self, name: str, given: Sequence[Any]) -> Node:
+        """The same where not all operands are nodes."""
+        for x in given:
+            if isinstance(x, Abstract) and x.precedence:
+                return x.combined(TABLE[name], given)  # type: ignore[return-value]
+        return self.make(name, *[x if type(x) is Node else self.constant(x) for x in given])
 
     def _found(self, name: str, nodes: list[Node]) -> Node:
         """The node of an op on nodes that it was not asked for before."""
         if name == "alias":  # the transforms' way to tell variables apart
             return nodes[0]
         row = TABLE[name]
-        if any(x.boolean for x in nodes):
+        known, booleans = True, False
+        for x in nodes:
+            known, booleans = known and x.op == "constant", booleans or x.boolean
+        if booleans:
             if not row.takes_booleans:
                 nodes = [self.number(x) for x in nodes]
             elif name == "where" and nodes[1].boolean != nodes[2].boolean:
                 nodes[1:] = [self.number(x) for x in nodes[1:]]
-        if all(x.op == "constant" for x in nodes):
+        if known:
             return self.constant(apply(row, tuple(x.setting for x in nodes)))
         simpler = _SIMPLER.get(name)
         found = simpler(self, *nodes) if simpler else None
@@ -269,7 +275,8 @@ class Recorder:
             return found
         if row.commutes and nodes[0].number > nodes[1].number:
             nodes.reverse()
-        key = (name, *nodes)
+        operands = tuple(nodes)
+        key = name, *operands
         found = self._made.get(key)
         if found is None:
             scope, varies = nodes[0].scope, False
@@ -279,7 +286,7 @@ class Recorder:
                 if x.scope is not scope and x.scope.rank > scope.rank:
                     scope = x.scope
             boolean = row.boolean or (name == "where" and nodes[1].boolean)
-            found = self._made[key] = Node(self, name, tuple(nodes), None, scope, boolean, varies)
+            found = self._made[key] = Node(self, name, operands, None, scope, boolean, varies)
         return found
 
     def number(self, x: Node) -> Node:
