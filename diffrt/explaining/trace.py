@@ -198,8 +198,8 @@ class Tracer:
         grid, row, column = grid[mine], row[mine], column[mine]
         small = np.flatnonzero(cells.pixel == number)
         whole = (
-            np.append((column + 0.5) / side, cells.x[small]),
-            np.append((row + 0.5) / side, cells.y[small]),
+            np.append((column + 0.5) / side, cells.sample_x[small]),
+            np.append((row + 0.5) / side, cells.sample_y[small]),
             np.append(np.full(len(grid), 1.0 / side**2), cells.size[small] ** 2),
         )
         cells = cells.with_mixed(np.flatnonzero(cells.mixed_pixel == number))
@@ -207,7 +207,8 @@ class Tracer:
         if regions.cell.size:
             with scope("cuts"):
                 moving = places_of(self.tables, Topology(cells, regions), GRAPH, self._edges)
-        return signatures, np.concatenate([cells.grid[grid], cells.label[small], regions.label]), (whole, moving)
+        label = np.concatenate([topology.cells.grid[grid], topology.cells.label[small], regions.label[regions.region]])
+        return signatures, label, (whole, moving)
 
     def _edges(self, tables: Tables, cells: Cells, engine: Engine) -> tuple[Any, Any, Any]:
         """What `moving_edges` gives, where each edge of the image is one step: all of its crossings, and then its

@@ -73,8 +73,7 @@ class Switches(Columns):
     the path to this light. function: INSIDE, DISTANCE, START or TILE, of the face `shape`, or BORDER, of none (-1).
     other: the face whose distance is compared; -1 for the light's; of a TILE the number of the texture, and the ray is
     the one that leaves `shape`. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found:
-    whether there is a switching function at all. rests: whether the edge only touches the side, and the crossing does
-    not move. All but side (N,).
+    whether there is a switching function at all. All but side (N,).
     """
 
     bounce: Integers
@@ -86,7 +85,6 @@ class Switches(Columns):
     border: Integers
     found: NDArray[np.bool_]
     steady: NDArray[np.bool_]
-    rests: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -240,7 +238,7 @@ class _Pieces(Columns):
 def _no_switches(size: int) -> Switches:
     bounce, light, function, shape, other = np.zeros((5, size), np.int64)
     no = np.zeros(size, bool)
-    return Switches(bounce, light, function, shape, other, np.ones((2, size)), other - 1, no, no.copy(), no.copy())
+    return Switches(bounce, light, function, shape, other, np.ones((2, size)), other - 1, no, no.copy())
 
 
 def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers, Integers]:
@@ -321,8 +319,7 @@ def _candidates(rows: Rows, pieces: _Pieces) -> Iterator[list[Switches]]:
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
         kind = np.full(len(columns), function)
         asked = asked & ((shape >= 0) | (function == BORDER))
-        no = np.zeros(len(columns), bool)
-        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), none, asked, asked, no)
+        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), none, asked, asked)
 
     ray = np.where(path, bounce, 0)
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
@@ -430,7 +427,6 @@ def _blockers(rows: Rows, pieces: _Pieces, light: Integers) -> list[Integers]:
         none - 1,
         none == 0,
         none == 0,
-        none != 0,
     )
     view, tables = rows.view, rows.view.tables
     group = rows.group(pieces.before[asked], plain)
@@ -515,7 +511,7 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment
 
     segment: the sides, if they move with the scene too. A crossing without a switching function does not move.
     """
-    known = np.flatnonzero(crossings.switches.found & ~crossings.switches.rests)
+    known = np.flatnonzero(crossings.switches.found)
     if not known.size:
         return crossings.s
     group = _group(tables, crossings.signatures, crossings.path[known], crossings.switches[known])

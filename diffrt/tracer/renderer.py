@@ -183,7 +183,7 @@ class Topology:
     def report(self, engine: Engine, window: Window) -> Report:
         """What went into what is seen through a window."""
         cells, found = self.cells, self.crossings.switches.found
-        samples = int((cells.grid >= 0).sum()) + len(cells.key) + len(self.regions.cell)
+        samples = int((cells.grid >= 0).sum()) + len(cells.key) + len(self.regions.region)
         width, height = window.size
         side, cell = np.nonzero(cells.side >= 0)
         fixed = cells.mixed_pixel[cell[~found[cells.side[side, cell]]]]
@@ -207,7 +207,7 @@ class Topology:
         alone = _mixed(cells.key, name[cells.label])
         what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
         sides = np.append(what, np.uint64(0))[regions.side]  # the last one at -1
-        members = regions.member.T @ np.array([1, 2, 4, 8])
+        members = regions.member.T @ np.array([1, 2, 4, 8]) + 16 * regions.rough
         joint = np.zeros(len(cells.mixed_key), np.int64)
         joint[cells.bent], joint[cells.meeting] = 1, 2
         cut = _mixed(cells.mixed_key[regions.cell], joint[regions.cell], members, name[regions.label], *sides)
@@ -412,15 +412,16 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     x, y = _middles(width, height, cells_per_side)
     lit = lighting(tables, signatures)
     grid = shade(lit, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
-    others = [(cells.pixel, shade(lit, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
+    others = [(cells.pixel, shade(lit, cells.label, Samples(cells.sample_x, cells.sample_y, cells.size**2), engine))]
     if regions.cell.size:
         x, y, area = places_of(tables, topology, engine)
-        others.append((cells.mixed_pixel[regions.cell], shade(lit, regions.label, Samples(x, y, area), engine)))
+        cut = shade(lit, regions.label[regions.region], Samples(x, y, area), engine)
+        others.append((cells.mixed_pixel[regions.cell[regions.region]], cut))
     return develop(grid, others, height, width, cells_per_side)
 
 
 def places_of(tables: Tables, topology: Topology, engine: Engine, edges: MovingEdges | None = None) -> Any:
-    """Centroid and area of the regions of all mixed cells, x, y and area as (3, n), in pixels.
+    """The samples of the regions of all mixed cells: x, y and area as (3, n), in pixels.
 
     edges: where the edges are, in place of `moving_edges`.
     """

@@ -98,14 +98,16 @@ def curvature(lit: Lighting, labels: Labels, x: Any, y: Any, side: float, engine
 
     lit: of plain tables. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. A
     square function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of half the side in the mean. So
-    near to the corners the points show kinks and limbs too.
+    near to the corners the points show kinks and limbs too; the two diagonals do not make up for each other, as they
+    may by chance.
     """
     away = CORNER * 0.5 * side
     one = np.ones(5 * len(x))
     xs = np.concatenate([x, x - away, x + away, x - away, x + away])
     ys = np.concatenate([y, y - away, y - away, y + away, y + away])
     radiance = shade(lit, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
-    return np.max(np.abs(radiance[:, 1:].mean(1) - radiance[:, 0]), 0) / (3.0 * CORNER**2)
+    diagonals = [0.5 * (radiance[:, k] + radiance[:, 5 - k]) - radiance[:, 0] for k in (1, 2)]
+    return np.max(np.abs(diagonals), (0, 1)) / (3.0 * CORNER**2)
 
 
 def light_path(tables: Tables, signatures: Signatures) -> LightPath:
