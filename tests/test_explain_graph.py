@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from diffrt import autograd as ag
-from diffrt import jacobian, load_scene, render
+from diffrt import jacobian, load_scene, parse_scene, render
 from diffrt.autograd import named, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.errors import InputError
@@ -155,6 +155,47 @@ def test_each_edge_is_one_step_and_the_terms_of_the_paths_are_all_of_the_derivat
     found = find_paths(graph, source, entry, most=1000)
     assert found.complete and len(found.listed) < 50 and all(path.value for path in found.listed)
     assert sum(path.value for path in found.listed) == pytest.approx(exact, rel=1e-10)
+
+
+SKY = """
+reflection_depth = 1
+[camera]
+position = [0, 1, 5]
+target = [0, 1, 0]
+fov = 40
+width = 8
+height = 8
+[background]
+radiance = [0.2, 0.3, 0.5]
+[shapes.floor]
+type = "plane"
+point = [0, 0, 0]
+normal = [0, 1, 0]
+material = { type = "lambert", albedo = 0.5 }
+[shapes.ball]
+type = "sphere"
+center = [0, 1, 0]
+radius = 0.8
+material = { type = "mirror", reflectance = 0.9 }
+[lights.lamp]
+type = "point"
+position = [0.5, 4, 1]
+intensity = 20
+[lights.key]
+type = "directional"
+direction = [1, -1, 0]
+irradiance = 1
+"""
+
+
+def test_a_step_says_which_surfaces_it_is_of_and_whose_shadow_it_lies_in():
+    scene, told = parse_scene(SKY), set()
+    for y in range(8):
+        for x in range(8):
+            told |= {node.scope[0] for node in trace(scene, (x, y), edges="ignore").nodes if node.scope}
+    ways = {"floor", "ball", "floor to ball", "background", "camera"}
+    shadows = {"floor in shadow of lamp", "floor in shadow of lamp to ball", "floor in shadow of key"}
+    assert ways <= told and told & shadows and all("ball in shadow" not in way for way in told), told
 
 
 def test_paths_through_a_derivative_of_0_are_counted_and_not_listed():

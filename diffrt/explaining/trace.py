@@ -135,23 +135,27 @@ class Tracer:
     def _radiance(self, signature: Signatures, samples: Any, mine: Any) -> Any:
         """What some samples, of one signature, add to the pixel, (3,)."""
         faces = signature.face[signature.face[:, 0] >= 0, 0]
-        names = [self.shapes[self.tables.shape_of[face]] for face in faces]
-        with scope(self._way(signature, names)):
+        shapes = self.tables.shape_of[faces]
+        names = [self.shapes[shape] for shape in shapes]
+        with scope(self._way(signature, shapes)):
             x, y, area = _taken(samples, mine)
             lit = lighting(replace(self.tables, blends=()), signature)
             path = lit.path._replace(surfaces=lit.path.surfaces[: len(faces)])
             lit = replace(lit, path=self._textured(path, names, x, y))
             return sum(shade(lit, np.zeros(len(mine), int), Samples(x, y, area), GRAPH), axis=1)
 
-    def _way(self, signature: Signatures, names: Sequence[str]) -> str:
-        """From where light comes along a path, in words. names: of the shapes on it, as seen from the eye."""
-        if not names:
+    def _way(self, signature: Signatures, shapes: Any) -> str:
+        """From where light comes along a path, in words: the shapes from the last one to the first, and the lights that
+        the last one lies in the shadow of."""
+        if not len(shapes):
             return "background"
+        last, *others = (self.shapes[shape] for shape in shapes[::-1])
         pairs = zip(self.lights, self.tables.kinds.lights, signature.lit[:, 0], strict=True)
         casting = [(name, lit) for name, kind, lit in pairs if not kind.everywhere]
         dark = [name for name, lit in casting if not lit]
-        where = "" if not dark else " in shadow" if len(dark) == len(casting) else f" in shadow of {' and '.join(dark)}"
-        return " to ".join([names[-1] + where, *names[-2::-1]])
+        if dark and self.tables.scatters[shapes[-1]] >= 0:
+            last += " in shadow" if len(dark) == len(casting) else f" in shadow of {' and '.join(dark)}"
+        return " to ".join([last, *others])
 
     def _textured(self, path: LightPath, names: Sequence[str], x: Any, y: Any) -> LightPath:
         """A light path on which textures give the values at each sample. names: of its shapes."""
