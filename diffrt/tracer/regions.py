@@ -26,7 +26,6 @@ parts of the largest, a rule is wanted for polynomials of t times 1 / t, as Gaus
 All of it is arithmetic on the crossings, which move with the scene.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -158,13 +157,11 @@ def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: E
     return concatenate(found, 1)
 
 
-def place_joints(
-    cells: Cells, s: Any, bends: Callable[[Segment], Any], meetings: Callable[[], Any], engine: Engine
-) -> Any:
+def place_joints(cells: Cells, s: Any, bends: Any, meetings: Any, engine: Engine) -> Any:
     """The joints of the mixed cells, x and y in pixels, (2, mixed).
 
-    s: the position of each crossing on its side, (m,). bends: from segments across edges to the positions of the edges
-    on them. meetings: gives the places where two edges meet, (2, number).
+    s: the position of each crossing on its side, (m,). bends: the positions of edges on the segments across their
+    `chords`. meetings: the places where two edges meet, (2, number).
     """
     found, places = [], []
     if cells.loose.size:
@@ -176,16 +173,21 @@ def place_joints(
         found.append(kernel(mean_crossing, None, None, None, ends, engine))
         places.append(cells.loose)
     if cells.bent.size:
-        px, py, qx, qy = (part for own in cells.chord for part in _at(cells, s, own))
-        across, mx, my = chord_normal(px, py, qx, qy)
-        bend = (2.0 * bends(across) - 1.0) * (4.0 / 3.0)
+        across, mx, my = chords(cells, s)
+        bend = (2.0 * bends - 1.0) * (4.0 / 3.0)
         found.append(stack([mx + 0.5 * bend * across.dx, my + 0.5 * bend * across.dy]))
         places.append(cells.bent)
     if cells.meeting.size:
-        found.append(meetings())
+        found.append(meetings)
         places.append(cells.meeting)
     order = np.argsort(np.concatenate(places))
     return take(concatenate(found, 1), order, 1)
+
+
+def chords(cells: Cells, s: Any) -> tuple[Segment, Any, Any]:
+    """Of the cells through which one edge goes: segments across the middles of its chords, and the middles."""
+    px, py, qx, qy = (part for own in cells.chord for part in _at(cells, s, own))
+    return chord_normal(px, py, qx, qy)
 
 
 def _at(cells: Cells, s: Any, which: Integers) -> tuple[Any, Any]:
