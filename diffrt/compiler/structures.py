@@ -5,6 +5,7 @@ in it is an array, a Var or a Table. Its *skeleton* is what is left when the arr
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from ctypes import addressof, c_char
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -24,6 +25,23 @@ class Table:
         skeleton, arrays = take_apart(self.fields)
         return skeleton, [np.ascontiguousarray(x, np.float64) for x in arrays]
 
+    @cached_property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the columns, without the axis of the rows."""
+        return tuple(x.shape[:-1] for x in self.columns[1])
+
+    @cached_property
+    def addresses(self) -> list[int]:
+        """Where the columns are in memory."""
+        return [address_of(x) for x in self.columns[1]]
+
+
+class Each(tuple[Any, ...]):
+    """In place of an array (..., K): for each of K rows a structure of its own, of arrays (..., 1).
+
+    The engine "graph" gives a function that of its row; the other engines take none. Among uniforms there is one.
+    """
+
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
@@ -36,7 +54,7 @@ class Skeleton:
     names: tuple[str, ...] = ()
     parts: tuple["Skeleton", ...] = ()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of arrays."""
         return 1 if self.make is None else sum(part.size for part in self.parts)
@@ -65,6 +83,9 @@ def take_apart(structure: Any) -> tuple[Skeleton, list[Any]]:
 
 def _taken(structure: Any, arrays: list[Any]) -> Skeleton:
     """The skeleton of a structure, whose arrays are added to those of a list."""
+    if type(structure) is np.ndarray:  # most of what is there
+        arrays.append(structure)
+        return _ARRAY
     if structure is None:
         return _NOTHING
     if isinstance(structure, tuple | list):
@@ -81,6 +102,26 @@ def mapped(change: Callable[[Any], Any], structure: Any) -> Any:
     return put_together(skeleton, [change(array) for array in arrays])
 
 
+def row_of(structure: Any, row: int, change: Callable[[Any], Any]) -> Any:
+    """The structure of one row: what stands for it in each Each, and what the function makes of the arrays."""
+    if isinstance(structure, Each):
+        return structure[row]
+    if isinstance(structure, dict):
+        return {name: row_of(part, row, change) for name, part in structure.items()}
+    if isinstance(structure, tuple | list):
+        parts = [row_of(part, row, change) for part in structure]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+    return None if structure is None else change(structure)
+
+
 def put_together(skeleton: Skeleton, arrays: Sequence[Any]) -> Any:
     """The structure with these arrays."""
     return skeleton.build(iter(arrays))
+
+
+def address_of(array: Any) -> int:
+    """Where a contiguous array is in memory."""
+    if array.size and array.flags.writeable:  # by the buffer protocol, which takes a tenth of the time
+        return addressof(c_char.from_buffer(array))
+    address: int = array.__array_interface__["data"][0]
+    return address
