@@ -8,9 +8,12 @@ import pytest
 
 from diffrt import autograd
 from diffrt.autograd import Op, exp, greater, hessian, maximum, sqrt, variable, where
+from diffrt.autograd.backward import reachable
 from diffrt.autograd.variable import apply
 from diffrt.compiler import (
+    GRAPH,
     REFERENCE,
+    Each,
     Engine,
     EngineMissing,
     Segments,
@@ -83,6 +86,22 @@ def test_both_engines_agree(name):
     for e, f in zip(expected, found, strict=True):
         assert f.shape == e.shape
         assert np.abs(f - e).max(initial=0.0) <= 1e-13 * max(np.abs(e).max(initial=0.0), 1e-300) * 100
+
+
+@np.errstate(invalid="ignore")
+def test_in_a_graph_each_row_may_have_variables_of_its_own():
+    labels = np.array([3, 0, 3, 1])
+    expected, by_a, by_numbers, by_x = run(GRAPH, labels)
+    a, numbers, x, y = inputs(len(labels))
+    of_row = Each(variable(numbers[:, [k]]) for k in range(5))
+    a, x = variable(np.array([a])), variable(x)
+    out = kernel(formula, 2.0, Each([a]), Row(KINDS, of_row), Point(x, y), GRAPH, Segments(labels, 5))
+    out.backward(np.random.default_rng(1).random(out.shape))
+    assert np.array_equal(out.value, expected) and np.allclose([*a.grad, *x.grad], [by_a, *by_x], rtol=1e-14)
+    used = {own.serial for own in reachable([out])}
+    for k, own in enumerate(of_row):
+        assert (own.serial in used) == (k in labels)
+        assert k not in labels or np.allclose(own.grad[:, 0], by_numbers[:, k], rtol=1e-14)
 
 
 def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):

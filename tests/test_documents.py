@@ -22,7 +22,7 @@ PAGES = [
 ]
 STORY = ROOT / "docs" / "first_scene.md"
 """A page whose boxes are typed one after another: a test of its own goes through them."""
-LONG = re.compile(r"scenes/gallery\.toml|diffrt check|examples/recover")
+LONG = re.compile(r"scenes/gallery\.toml|diffrt check|examples/recover|pixel_edge_by_hand")
 """Commands that compile for a while, render hundreds of images, or have a test of their own (test_recover.py)."""
 
 

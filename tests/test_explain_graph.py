@@ -1,6 +1,7 @@
 """Graphs of pixels and functions: they are the renderer's own numbers; paths add up; diagrams; the command line."""
 
 import math
+import re
 import subprocess
 import sys
 from math import comb
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from diffrt import autograd as ag
-from diffrt import jacobian, load_scene, render
+from diffrt import jacobian, load_scene, parse_scene, render
 from diffrt.autograd import named, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.errors import InputError
@@ -18,6 +19,7 @@ from diffrt.explaining.diagram import dot_of, folded
 from diffrt.explaining.latex import explain_latex
 from diffrt.explaining.text import explain_text
 from diffrt.explaining.trace import source_of
+from diffrt.explaining.wording import tidy
 
 NAMES = ["lamp.position", "ball.center", "ball.radius", "ball.material.albedo", "floor.normal", "camera.position",
          "camera.fov"]  # fmt: skip
@@ -135,6 +137,81 @@ def test_what_moving_an_edge_adds():
     assert np.abs(flat).max() > 0.0
 
 
+EDGES = [
+    ("tiny", (2, 0), ["outline of ball"]),
+    ("tiny", (0, 2), ["shadow outline of ball, lamp"]),
+    ("still_life", (15, 25), ["outline of ball", "shadow outline of ball, lamp",
+                              "outline of ball; shadow outline of ball, lamp"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "pixel", "edges"), EDGES)
+def test_each_edge_is_one_step_and_the_terms_of_the_paths_are_all_of_the_derivative(name, pixel, edges):
+    scene = load_scene(f"scenes/{name}.toml")
+    exact = jacobian(scene, ["ball.center.x"])[pixel[1], pixel[0], 1, 0]
+    graph = trace(scene, pixel, "g").steps()
+    assert [n.name for n in graph.nodes if "crossing" in n.name] == [f"crossing, {edge}" for edge in edges]
+    source, entry = source_of(graph, scene, "ball.center.x")
+    found = find_paths(graph, source, entry, most=1000)
+    assert found.complete and len(found.listed) < 50 and all(path.value for path in found.listed)
+    assert sum(path.value for path in found.listed) == pytest.approx(exact, rel=1e-10)
+
+
+SKY = """
+reflection_depth = 1
+[camera]
+position = [0, 1, 5]
+target = [0, 1, 0]
+fov = 40
+width = 8
+height = 8
+[background]
+radiance = [0.2, 0.3, 0.5]
+[shapes.floor]
+type = "plane"
+point = [0, 0, 0]
+normal = [0, 1, 0]
+material = { type = "lambert", albedo = 0.5 }
+[shapes.ball]
+type = "sphere"
+center = [0, 1, 0]
+radius = 0.8
+material = { type = "mirror", reflectance = 0.9 }
+[lights.lamp]
+type = "point"
+position = [0.5, 4, 1]
+intensity = 20
+[lights.key]
+type = "directional"
+direction = [1, -1, 0]
+irradiance = 1
+"""
+
+
+def test_a_step_says_which_surfaces_it_is_of_and_whose_shadow_it_lies_in():
+    scene, told = parse_scene(SKY), set()
+    for y in range(8):
+        for x in range(8):
+            told |= {node.scope[0] for node in trace(scene, (x, y), edges="ignore").nodes if node.scope}
+    ways = {"floor", "ball", "floor to ball", "background", "camera"}
+    shadows = {"floor in shadow of lamp", "floor in shadow of lamp to ball", "floor in shadow of key"}
+    assert ways <= told and told & shadows and all("ball in shadow" not in way for way in told), told
+
+
+def test_paths_through_a_derivative_of_0_are_counted_and_not_listed():
+    x = variable(np.array([3.0, 0.5]), "x")
+    a, b = named(ag.maximum(x[0], 1.0), "a"), named(ag.maximum(x[1], 1.0), "b")
+    graph = graph_of(named(a * 2.0 + a * b + ag.exp(b), "y")).steps()
+    for entry, listed, nothing in ((0, 1, 1), (1, 0, 2), (None, 1, 1)):
+        found = find_paths(graph, graph["x"], entry)
+        assert (found.total, len(found.listed), found.nothing) == (2, listed, nothing) and found.complete
+        assert not np.any(found.rest)
+    shown = explain_text(graph, graph["x"], 0)
+    assert "2 paths, 1 of them through a derivative of 0\n" in shown and "2 paths, 1 of them" in explain_latex(
+        graph, graph["x"], 0
+    )
+
+
 def test_diagrams_are_the_same_every_time_and_are_folded():
     scene = load_scene("scenes/tiny.toml")
     one, two = (dot_of(trace(scene, (2, 0), edges="ignore")) for _ in range(2))
@@ -239,8 +316,14 @@ def run(*words):
 
 def test_the_command_line(tmp_path):
     told = run("explain", "scenes/tiny.toml", "--pixel", "2,0", "--channel", "r", "--wrt", "ball.center.x")
-    assert told.returncode == 0 and "d pixel r / d ball.center.x = 0.750917" in told.stdout
-    assert "from moving them 0.158251" in told.stdout and "31615 paths" in told.stdout
+    slope = jacobian(load_scene("scenes/tiny.toml"), ["ball.center.x"])[0, 2, 0, 0]
+    assert told.returncode == 0 and f"d pixel r / d ball.center.x = {tidy(slope, 6)}\n" in told.stdout
+    still, moving = map(float, re.search(r"held still (\S+), from moving them (\S+)", told.stdout).groups())
+    assert still + moving == pytest.approx(slope, rel=1e-5) and 0.1 * slope < moving < 0.3 * slope
+    assert "63 paths, 28 of them through a derivative of 0; the 10 largest:" in told.stdout
+    listed = [line for line in told.stdout.splitlines() if " > " in line]
+    way = "ball.center > crossing, outline of ball > area of samples (ball) > pixel > pixel r  (moves an edge)"
+    assert len(listed) == 10 and any(line.endswith(way) for line in listed[:3])
     told = run("graph", "scenes/tiny.toml", "--pixel", "2,0", "-o", str(tmp_path / "p.dot"))
     assert told.returncode == 0 and (tmp_path / "p.dot").read_text().startswith("digraph")
     told = run("verify", "examples/lecture/activation.toml")

@@ -249,6 +249,23 @@ def test_seven_paths_seven_terms_until_the_sum_stands(browser, activation_file):
         assert faults == []
 
 
+def test_paths_through_a_derivative_of_0_are_counted_on_the_page_too(browser, tmp_path):
+    x = variable(np.array([3.0, 0.5]), "x")
+    a, b = named(ag.maximum(x[0], 1.0), "a"), named(ag.maximum(x[1], 1.0), "b")
+    whole = graph_of(named(a * 2.0 + a * b + ag.exp(b), "y"))
+    with opened(written(tmp_path, whole.steps(), whole), browser) as (page, faults):
+        page.keyboard.press("p")
+        assert "2 paths, 1 of them through a derivative of 0" in page.locator("#count").inner_text()
+        assert page.locator(".path").count() == 1
+        for _ in range(6):
+            page.keyboard.press("ArrowRight")
+        assert "The sum stands" in page.locator("#sum").inner_text() and "= 3" in page.locator("#sum").inner_text()
+        page.get_by_label("entry", exact=True).select_option(index=1)
+        assert "2 paths, 2 of them" in page.locator("#count").inner_text() and not page.locator("#play").count()
+        page.keyboard.press("ArrowRight")
+        assert faults == []
+
+
 def test_backward_gives_rules_layouts_and_running_sums(browser, tmp_path):
     whole = scanning()
     with opened(written(tmp_path, whole.steps(), whole), browser) as (page, faults):

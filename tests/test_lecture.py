@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from browser import chromium, opened
 
+from diffrt import explain, load_scene
 from diffrt.explaining.wording import tidy
 from diffrt.marking import load_derivation
+from diffrt.marking.reading import parse_derivation
 from diffrt.tracer import render
 
 HERE = Path(__file__).parents[1] / "examples" / "lecture"
@@ -131,7 +133,33 @@ def test_the_notebook_shows_every_figure_and_the_derivations_in_it_are_right(mon
             del sys.modules[name]
     assert sum("<iframe" in text for text in shown) == 8 and sum(text.startswith("<svg") for text in shown) == 4
     marked = [text for text in shown if "Taylor remainder" in text]
-    assert len(marked) == 5 and sum("wrong" not in text and "cannot" not in text for text in marked) == 3
+    assert len(marked) == 6 and sum("wrong" not in text and "cannot" not in text for text in marked) == 4
+
+
+def test_a_factor_that_is_missing_in_the_edge_term_is_told():
+    given = tomllib.loads((HERE / "pixel_edge_by_hand.toml").read_text(encoding="utf-8"))
+    wrong = {
+        "partials": {"crossing_outline_of_card[0] / card.width": ("-s_width", "yours = right * -1: the sign")},
+        "paths": {},
+        "totals": {"pixel_r / card.width": ("s_width", "yours = right * area_of_samples / pixel_r")},
+    }
+    for table, lines in wrong.items():
+        assert lines.keys() <= given[table].keys()
+        given[table] = {line: formula for line, (formula, _) in lines.items()}
+    marked = parse_derivation(given, HERE).mark()
+    assert {line.verdict for line in marked.lines} == {"wrong"} and len(marked.lines) == 2, marked
+    assert all(words in str(marked) for lines in wrong.values() for _, words in lines.values()), marked
+
+
+@pytest.mark.slow
+def test_the_edge_term_by_hand_is_right_and_the_bend_of_a_straight_edge_rests():
+    marked = load_derivation(HERE / "pixel_edge_by_hand.toml").mark()
+    assert {line.verdict for line in marked.lines} == {"right"} and len(marked.lines) == 24, marked
+    scene = load_scene(HERE / "pixel_edge_scene.toml")
+    why = explain(scene, (2, 1), "card.center.x", channel="r")
+    assert why.paths.total == 1 and why.paths.listed[0].moves_an_edge
+    moved = [render(scene.replace({"card.center.x": -0.5 + step}))[1, 2, 0] for step in (-0.01, 0.01)]
+    assert (moved[1] - moved[0]) / 0.02 == pytest.approx(why.derivative, rel=1e-10)
 
 
 @pytest.mark.slow

@@ -4,11 +4,12 @@ from .control import choose, cond, scan, while_loop
 from .engine import GRAPH, REFERENCE, Engine, EngineMissing, choose_engine, describe
 from .kernel import kernel, search
 from .segments import Segments
-from .structures import Table
+from .structures import Each, Table
 
 __all__ = [
     "GRAPH",
     "REFERENCE",
+    "Each",
     "Engine",
     "EngineMissing",
     "Segments",

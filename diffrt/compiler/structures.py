@@ -36,6 +36,13 @@ class Table:
         return [address_of(x) for x in self.columns[1]]
 
 
+class Each(tuple[Any, ...]):
+    """In place of an array (..., K): for each of K rows a structure of its own, of arrays (..., 1).
+
+    The engine "graph" gives a function that of its row; the other engines take none. Among uniforms there is one.
+    """
+
+
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """A structure without its arrays. There is only one of each, so that they are compared by identity.
@@ -93,6 +100,18 @@ def mapped(change: Callable[[Any], Any], structure: Any) -> Any:
     """The structure with other arrays: what the function makes of each."""
     skeleton, arrays = take_apart(structure)
     return put_together(skeleton, [change(array) for array in arrays])
+
+
+def row_of(structure: Any, row: int, change: Callable[[Any], Any]) -> Any:
+    """The structure of one row: what stands for it in each Each, and what the function makes of the arrays."""
+    if isinstance(structure, Each):
+        return structure[row]
+    if isinstance(structure, dict):
+        return {name: row_of(part, row, change) for name, part in structure.items()}
+    if isinstance(structure, tuple | list):
+        parts = [row_of(part, row, change) for part in structure]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+    return None if structure is None else change(structure)
 
 
 def put_together(skeleton: Skeleton, arrays: Sequence[Any]) -> Any:

@@ -12,19 +12,19 @@ import numpy as np
 from diffrt.autograd import broadcast_to, concatenate, index, take
 from diffrt.autograd.variable import Var
 from diffrt.compiler.segments import Segments
-from diffrt.compiler.structures import mapped
+from diffrt.compiler.structures import mapped, row_of
 
 
 def run(function: Callable[..., Any], setting: Any, uniforms: Any, rows: Any, samples: Any, segments: Segments) -> Any:
     """What a kernel returns, (..., N). The arguments are as for `kernel`."""
-    of_uniforms = mapped(lambda x: index(x, (..., None)), uniforms)
+    of_uniforms = row_of(uniforms, 0, lambda x: index(x, (..., None)))
     size = len(segments.rows)
     used = np.unique(segments.rows[segments.rows >= 0])
     parts, members = [], []
     for row in used if used.size else (0,):
         mine = np.flatnonzero(segments.rows == row)
         own = samples if len(mine) == size else mapped(_taken(mine), samples)
-        of_row = mapped(_taken([row]), rows) if segments.count > 1 else rows
+        of_row = row_of(rows, row, _taken([row]) if segments.count > 1 else _kept)
         found = function(setting, of_uniforms, of_row, own)
         shape = (*_shape(found)[:-1], len(mine))
         parts.append(found if _shape(found) == shape else broadcast_to(found, shape))
@@ -40,6 +40,10 @@ def run(function: Callable[..., Any], setting: Any, uniforms: Any, rows: Any, sa
 
 def _taken(which: Any) -> Callable[[Any], Any]:
     return lambda x: take(x, which, -1)
+
+
+def _kept(x: Any) -> Any:
+    return x
 
 
 def _shape(x: Any) -> tuple[int, ...]:

@@ -71,7 +71,7 @@ class Computation:
         """Raises NoFormula where a derivative by a node goes through what has none."""
         for var, why in self.held:
             if any(v is node.var for v in reachable([var])):
-                name = next((n.name for n in self.graph.nodes if n.var is var), var.op.name if var.op else "")
+                name = _step(self.graph, var)
                 raise NoFormula(f"the way from {node.name} goes through {name}, which has no formula: {why}")
 
     def points(self, node: Node, place: int) -> Iterator[tuple[dict[int, float], float]]:
@@ -103,6 +103,14 @@ class Computation:
                 if isinstance(symbol, Symbol):
                     given[symbol.number] = float(value)
         return given
+
+
+def _step(graph: Graph, var: Var) -> str:
+    """The name of the step that a Var is in: its own, or that of the first named node made from it."""
+    node = next((n for n in graph.nodes if n.var is var), None)
+    while node and not node.given and (uses := graph.edges_from(node)):
+        node = uses[0].target
+    return node.name if node else var.op.name if var.op else ""
 
 
 def _serial(node: Node) -> int:

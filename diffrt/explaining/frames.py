@@ -60,8 +60,9 @@ def figures_of_paths(
         end.append(f"the sum stands: {whole} = {tidy(paths.derivative, 6)}")
     else:
         end.append(f"= {tidy(sums, 6)}, and {tidy(paths.rest, 6)} along the other paths: {tidy(paths.derivative, 6)}")
-    number = "all" if paths.complete else f"{len(paths.listed)} of"
+    number = "all" if paths.complete and not paths.nothing else f"{len(paths.listed)} of"
     title = f"{number} {counted(paths.total)} paths from {name} to {graph.output.name}"
+    title += f"; {counted(paths.nothing)} go through a derivative of 0" if paths.nothing else ""
     found.append(figure_of(graph, way, edges, title, end, labels=_labelled({})))
     return alike(found)
 

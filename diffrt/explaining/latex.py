@@ -146,7 +146,8 @@ def _moving(used: Graph, source: Node, k: int) -> list[str]:
 
 
 def _how_many(paths: Paths) -> str:
-    told = "." if paths.complete else f"; the {len(paths.listed)} largest are listed."
+    told = f", {counted(paths.nothing)} of them through a derivative of $0$" if paths.nothing else ""
+    told += "." if paths.complete else f"; the {len(paths.listed)} largest are listed."
     return f"There are {counted(paths.total)} paths{told}" if paths.total != 1 else "There is one path."
 
 

@@ -409,7 +409,7 @@ function sumTable(steps, now) {
 const source = g => "from " + data.nodes[data.edges[g.edge].to].name;
 
 // Paths: the derivative is the sum over the paths of the products of the local derivatives along them.
-const chosen = {from: null, to: null, column: 0, row: 0, list: [], total: 0n, index: -1, factors: 0, done: new Set()};
+const chosen = {from: null, to: null, column: 0, row: 0, list: [], total: 0n, nothing: 0n, index: -1, factors: 0, done: new Set()};
 function openPaths() {
   if (!data.inputs.length) {
     el("chooser").replaceChildren(make("p", {}, "The paths of this graph are counted only: " + Object.entries(data.paths).map(([name, n]) => n + " from " + name).join(", ") + "."));
@@ -433,7 +433,7 @@ function entries(id) {
 function findPaths() {
   Object.assign(chosen, {list: [], index: -1, factors: 0, done: new Set()});
   const edges = data.top.edges.map(id => ({id, ...data.edges[id]})).filter(e => !e.constant && !e.bundle);
-  const into = {}, ways = {[chosen.from]: 1n}, reach = {[chosen.from]: 1};
+  const into = {}, ways = {[chosen.from]: 1n}, counting = {[chosen.from]: 1n}, reach = {[chosen.from]: 1};
   for (const e of edges) (into[e.to] = into[e.to] || []).push(e);
   const norm = e => Math.hypot(...e.matrix[2].map(entry => entry[2]));
   const unknown = edges.some(e => !e.matrix);
@@ -441,12 +441,14 @@ function findPaths() {
     if (id === chosen.from) continue;
     for (const e of into[id] || []) if (ways[e.from] !== undefined) {
       ways[id] = (ways[id] || 0n) + ways[e.from];
+      if (counts(e) && counting[e.from]) counting[id] = (counting[id] || 0n) + counting[e.from];
       if (e.matrix) reach[id] = Math.max(reach[id] || 0, norm(e) * reach[e.from]);
     }
   }
   chosen.total = ways[chosen.to] || 0n;
   chosen.derivative = null;
   if (chosen.from === chosen.to) chosen.total = 0n;
+  chosen.nothing = chosen.total && chosen.total - (counting[chosen.to] || 0n);
   if (chosen.total && !unknown) { searchPaths(into, reach); chosen.derivative = sweep(edges); }
   showPaths(unknown);
   light([chosen.from, chosen.to], []);
@@ -455,6 +457,10 @@ function times(row, matrix) {
   const product = new Array(matrix[1]).fill(0);
   for (const [i, j, v] of matrix[2]) if (row[i] !== 0) product[j] += row[i] * Number(v);
   return product;
+}
+// Whether an edge has a local derivative other than 0: paths through the others add nothing, and are not listed.
+function counts(e) {
+  return !e.matrix || e.matrix[2].some(([i, j, v]) => Number(v) !== 0 && (e.to !== chosen.to || i === chosen.row) && (e.from !== chosen.from || j === chosen.column));
 }
 function unit(id, k) { const row = new Array(data.nodes[id].size || 1).fill(0); row[k] = 1; return row; }
 // The most promising beginning first: the norm of its product times the most that any way from there can have.
@@ -488,7 +494,7 @@ function searchPaths(into, reach) {
       push({...item, done: true, bound: Math.abs(item.value)});
       continue;
     }
-    for (const e of into[item.node] || []) if (reach[e.from] !== undefined) {
+    for (const e of into[item.node] || []) if (reach[e.from] !== undefined && counts(e)) {
       const row = times(item.rows[item.rows.length - 1], e.matrix);
       push({node: e.from, edges: [...item.edges, e.id], rows: [...item.rows, row], bound: length(row) * reach[e.from]});
     }
@@ -525,9 +531,11 @@ function showPaths(unknown) {
   else if (chosen.from === chosen.to) parts.push(make("p", {}, "These are the same: the derivative is 1, and there is no path to multiply."));
   else if (!total) parts.push(make("p", {}, name(chosen.to) + " does not depend on " + name(chosen.from) + "."));
   else {
-    const few = chosen.list.length < total;
-    parts.push(make("p", {id: "count"}, make("b", {}, total === 1 ? "1 path" : (total < 1e15 ? total : total.toExponential(2)) + " paths"), few ? ", the " + chosen.list.length + " largest are listed" : total > 1 ? ", largest first" : "", ". ",
-      make("button", {id: "play", onclick: () => play(0, true)}, "Play all")));
+    const nothing = Number(chosen.nothing), few = chosen.list.length < total - nothing, told = n => n < 1e15 ? n : n.toExponential(2);
+    parts.push(make("p", {id: "count"}, make("b", {}, total === 1 ? "1 path" : told(total) + " paths"),
+      nothing ? ", " + (total === 1 ? "" : told(nothing) + " of them ") + "through a derivative of 0" : "",
+      few ? (nothing ? "; the " : ", the ") + chosen.list.length + " largest are listed" : chosen.list.length > 1 && !nothing ? ", largest first" : "", ". ",
+      ...(chosen.list.length ? [make("button", {id: "play", onclick: () => play(0, true)}, "Play all")] : [])));
   }
   const list = make("div", {id: "list", role: "group", "aria-label": "paths"});
   chosen.list.forEach((path, k) => list.append(make("button", {class: "row path", onclick: () => play(k, false)},
@@ -568,7 +576,7 @@ function showTerm() {
   const path = chosen.list[chosen.index], done = [...chosen.done];
   const sum = done.reduce((total, k) => total + chosen.list[k].value, 0), all = done.length === chosen.list.length;
   if (el("sum") && chosen.list.length) {
-    const rest = chosen.derivative - sum, listed = Number(chosen.total) === chosen.list.length;
+    const rest = chosen.derivative - sum, listed = Number(chosen.total - chosen.nothing) === chosen.list.length;
     el("sum").textContent = all && listed ? "The sum stands: " + whole() + " = " + tidy(chosen.derivative)
       : all ? "The sum of these is " + tidy(sum) + "; " + tidy(rest) + " lies in the paths that are not listed; " + whole() + " = " + tidy(chosen.derivative)
       : done.length ? "sum of " + done.length + " of " + chosen.list.length + " terms: " + tidy(sum) : whole() + " is the sum of their terms";

@@ -6,7 +6,7 @@ largest first and only as many as asked for, and what is left out is known as a 
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 
@@ -58,13 +58,15 @@ class Paths(Drawn):
     """Paths between an input and the output.
 
     total: their number. listed: the largest of them, largest first. derivative: of the output by the input, from the
-    reverse sweep. complete: whether all are listed.
+    reverse sweep. complete: whether all are listed, but those through a local derivative of 0. nothing: the number of
+    these.
     """
 
     total: int
     listed: list[Path]
     derivative: Matrix
     complete: bool
+    nothing: int = 0
 
     def __repr__(self) -> str:
         lines = [repr(path) for path in self.listed[:20]]
@@ -87,22 +89,27 @@ class Paths(Drawn):
 
 def count_paths(graph: Graph, source: Node) -> int:
     """The number of paths from a node to the output, however large."""
+    return _count(graph, source, lambda edge: True)
+
+
+def _count(graph: Graph, source: Node, counts: Callable[[Edge], bool]) -> int:
+    """The number of paths along edges that count."""
     numbers = {graph.output.number: 1}
     for node in reversed(graph.nodes):
         if node is not graph.output:
-            numbers[node.number] = sum(numbers.get(e.target.number, 0) for e in graph.edges_from(node))
+            numbers[node.number] = sum(numbers.get(e.target.number, 0) for e in graph.edges_from(node) if counts(e))
     return numbers.get(source.number, 0)
 
 
 def all_paths(graph: Graph, source: Node, entry: int | None = None, effort: int | None = None) -> Iterator[Path]:
-    """The paths from a node to the output, the largest contribution first.
+    """The paths from a node to the output, the largest contribution first, without those through a derivative of 0.
 
     entry: of the source, in C order; the path's product is a column for it then. effort: how many beginnings of paths
     to look at, all if None. The search goes from the output to the source, the most promising beginning first: the norm
     of its product times the largest product of norms that any way from there has. No way can have more, so what comes
     out first is largest.
     """
-    reach = _reach(graph, source, entry)
+    reach, counts = _reach(graph, source, entry), _counting(source, entry)
     serial = count()
     pending: list[tuple[float, int, tuple[Edge, ...], Matrix, Node, bool]] = []
 
@@ -121,7 +128,7 @@ def all_paths(graph: Graph, source: Node, entry: int | None = None, effort: int 
                 yield Path(edges[::-1], product)
                 continue
             effort = None if effort is None else effort - 1
-            for edge in graph.edges_to(node):
+            for edge in filter(counts, graph.edges_to(node)):
                 push((*edges, edge), times(product, edge.local), edge.source)
 
 
@@ -140,7 +147,18 @@ def find_paths(graph: Graph, source: Node, entry: int | None = None, most: int =
     if entry is not None:
         gradient = gradient[:, [entry]]
     listed = list(islice(all_paths(graph, source, entry, effort), min(most, total)))
-    return Paths(total, listed, gradient, len(listed) == total)
+    zero = total - _count(graph.restricted([source]), source, _counting(source, entry))
+    return Paths(total, listed, gradient, len(listed) + zero == total, zero)
+
+
+def _counting(source: Node, entry: int | None) -> Callable[[Edge], bool]:
+    """Whether the local derivative of an edge is other than 0 everywhere."""
+
+    def counts(edge: Edge) -> bool:
+        local = edge.local[:, entry] if edge.source is source and entry is not None else edge.local
+        return bool(np.any(local))
+
+    return counts
 
 
 def paths(output: Var | Graph, input: Var | Node | str, entry: int | None = None, most: int = 20) -> Paths:
@@ -171,8 +189,11 @@ def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> t
 
 
 def is_crossing(node: Node) -> bool:
-    """Whether a node is the place where an edge of the image crosses the side of a cell."""
-    return node.var is not None and node.var.op is not None and node.var.op.name == "root"
+    """Whether a node is where an edge of the image crosses the sides of cells: a root, or several of them."""
+    if node.var is None or node.var.op is None:
+        return False
+    several = node.var.op.name == "concatenate" and node.inputs
+    return node.var.op.name == "root" or (bool(several) and all(x.constant or is_crossing(x) for x in node.inputs))
 
 
 def _reach(graph: Graph, source: Node, entry: int | None) -> dict[int, float]:

@@ -37,9 +37,9 @@ def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10, 
             still, moving = through_crossings(used, source, k)
             lines.append(f"  with the edges of the image held still {tidy(still.item(), 6)}, "
                          f"from moving them {tidy(moving.item(), 6)}")  # fmt: skip
-        lines.append(
-            f"  {counted(paths.total)} paths" + ("" if paths.complete else f", the {len(paths.listed)} largest:")
-        )
+        told = f", {counted(paths.nothing)} of them through a derivative of 0" if paths.nothing else ""
+        more = "" if paths.complete else f"{';' if told else ','} the {len(paths.listed)} largest:"
+        lines.append(f"  {counted(paths.total)} path{'s' * (paths.total != 1)}{told}{more}")
         for path in paths.listed:
             mark = "  (moves an edge)" if path.moves_an_edge else ""
             lines.append(f"  {tidy(path.value, 6):>12}  {' > '.join(n.name for n in path.nodes)}{mark}")

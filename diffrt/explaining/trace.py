@@ -6,31 +6,38 @@ of the shapes and lights as leaves. So each vector is one node, and no formula s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from diffrt.autograd import Var, concatenate, index, named, reshape, root, scope, stack, sum, take, variable
+from diffrt.autograd import Var, concatenate, index, named, scope, sum, take, variable
 from diffrt.autograd.naming import watch_scopes
-from diffrt.compiler import GRAPH, REFERENCE, choose_engine
+from diffrt.compiler import GRAPH, REFERENCE, Each, Engine, choose_engine, kernel
 from diffrt.errors import InputError, shown
 from diffrt.explaining.graph import Graph, Node, graph_of
 from diffrt.image import LUMINANCE
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene
 from diffrt.scene.scene import each_of
 from diffrt.scene.schema import textures_in
-from diffrt.tracer.camera import cropped
 from diffrt.tracer.cells import Cells
-from diffrt.tracer.crossings import BORDER, DISTANCE, INSIDE, TILE, Crossings, crossing_row
-from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
-from diffrt.tracer.renderer import Settings, find_topology
-from diffrt.tracer.shading import LightPath, Samples, Scenery, light_path, weighted_radiance
-from diffrt.tracer.switching import CrossingRow, Place, Segment, switching
-from diffrt.tracer.tables import Hit, Kinds, Tables, build_tables
+from diffrt.tracer.crossings import (
+    BORDER,
+    DISTANCE,
+    INSIDE,
+    TILE,
+    Crossings,
+    differentiable,
+    functions_of,
+    meetings,
+)
+from diffrt.tracer.regions import chords, find_regions
+from diffrt.tracer.renderer import Settings, Topology, find_topology, places_of
+from diffrt.tracer.shading import LightPath, Samples, lighting, shade
+from diffrt.tracer.switching import Segment
+from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.texturing import Point, places
-from diffrt.tracer.visibility import Signatures, Visibility
+from diffrt.tracer.visibility import Signatures, Visibility, alike
 from diffrt.tracer.window import Part, window_of
 from diffrt.types import Channel, Edges
 
@@ -93,142 +100,100 @@ class Tracer:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.shapes, self.lights = tuple(scene.shapes.items()), tuple(scene.lights.items())
-        self.tables: Tables = build_tables(scene)
+        self.shapes, self.lights = tuple(scene.shapes), tuple(scene.lights)
+        self.stated = {parameter.path for parameter in scene.parameters()}
         self._leaves: dict[str, Any] = {}
-        self._camera: Any = None
+        self.plain, self.tables = build_tables(scene), build_tables(scene, self.leaf)
 
     def leaf(self, path: str) -> Any:
-        """The parameter as a column of samples, (3, 1) or (1,); texels as they are."""
+        """A parameter as `build_tables` takes it: a column of samples, (3, 1) or (1,), texels and what the camera is
+        made from as they are."""
+        of_camera, value = path.startswith("camera."), self.scene[path]
+        if of_camera and path not in self.stated:
+            return value
         if path not in self._leaves:
-            value = np.array(self.scene[path], float)
-            self._leaves[path] = variable(value if value.ndim > 1 else value[..., None], path)
+            value = np.array(value, float)
+            self._leaves[path] = variable(value if of_camera or value.ndim > 1 else value[..., None], path)
         return self._leaves[path]
-
-    @property
-    def camera(self) -> Any:
-        """The camera's vectors, (3, 6, 1), or (3, 8, 1) with a lens."""
-        if self._camera is None:
-            view = self.scene.camera
-            kind = CAMERAS[view.type]
-            with scope("camera"):
-                stated = {p.path for p in self.scene.parameters()}
-                values = {n: self.scene[f"camera.{n}"] for n in kind.quantities()}
-                values = {n: variable(v, f"camera.{n}") if f"camera.{n}" in stated else v for n, v in values.items()}
-                vectors = cropped(kind(**values).vectors(view.width, view.height), view.crop)
-                self._camera = named(reshape(vectors, (*vectors.shape, 1)), "camera")
-        return self._camera
-
-    def _object(self, kind: type[Kind], path: str) -> Kind:
-        """A shape, light or texture whose fields are leaves."""
-        return kind.holding(**{name: self._field(kind, path, name) for name in kind.fields})
-
-    def _field(self, kind: type[Kind], path: str, name: str) -> Any:
-        """A field: a leaf, or a word or a number that is no parameter."""
-        rule = kind.fields[name].rule
-        if isinstance(rule, Quantity) and not rule.fixed:
-            return self.leaf(f"{path}.{name}")
-        return getattr(self.scene.table(path), name)
-
-    def shape(self, face: int) -> Kind:
-        """The shape of a face."""
-        name, shape = self.shapes[self.tables.shape_of[face]]
-        return self._object(SHAPES[shape.type], name)
-
-    def material(self, face: int, piece: int = 0, uv: Any = None) -> Kind:
-        """The material of a face. piece: of its shape. uv: the texture coordinates of samples, (2, n); without them
-        the value of a texture that needs them is 0."""
-        name, shape = self.shapes[self.tables.shape_of[face]]
-        kind, path = MATERIALS[shape.material.type], f"{name}.material"
-        textures, sides, values = textures_in(self.scene.table(path)), piece, {}
-        for field in kind.quantities():
-            if field not in textures:
-                values[field] = self._field(kind, path, field)
-                continue
-            texture: Any = self._object(textures[field].kind, f"{path}.{field}")
-            if texture.has_edge:
-                values[field], sides = texture.piece(bool(sides & 1)), sides >> 1
-            elif uv is not None:
-                around = self.tables.kinds.faces[self.tables.face_kind[face]].goes_around
-                values[field] = named(texture.value(index(uv, 0), index(uv, 1), around), f"{field} of {name}")
-            else:
-                values[field] = np.zeros((*kind.quantities()[field].shape, 1))
-        return kind.holding(**values)
-
-    def light(self, number: int) -> Kind:
-        """A light."""
-        name, light = self.lights[number]
-        return self._object(LIGHTS[light.type], name)
-
-    def surfaces(self, hits: Sequence[Hit], faces: Sequence[int]) -> tuple[Hit, ...]:
-        """Rows of surfaces with leaves in place of numbers, as many as there are faces."""
-        found = []
-        for hit, face in zip(hits, faces, strict=False):
-            material: Any = self.material(face)
-            found.append(hit._replace(shape=self.shape(face), material=material, emission=material.emission))
-        return tuple(found)
-
-    def _textured(self, path: LightPath, faces: Sequence[int], pieces: Sequence[int], x: Any, y: Any) -> LightPath:
-        """A path with the materials that it has at its samples."""
-        kinds, uv = self.tables.kinds, [None] * len(faces)
-        if self.tables.blends and faces:
-            found = places(kinds, self.camera, path.surfaces, Point(x, y))
-            uv = [index(found, slice(2 * i, 2 * i + 2)) for i in range(len(faces))]
-        made: list[Any] = [self.material(*each) for each in zip(faces, pieces, uv, strict=True)]
-        surfaces = tuple(
-            hit._replace(material=m, emission=m.emission) for hit, m in zip(path.surfaces, made, strict=False)
-        )
-        if path.ending.item() < len(kinds.scattering):
-            return path._replace(surfaces=surfaces, material=made[-1])
-        return path._replace(surfaces=surfaces)
 
     def pixel(self, x: int, y: int, channel: str, settings: Settings) -> Any:
         """The value of a pixel in a channel; a plain number if nothing is seen there."""
-        groups = self._points(x, y, settings) if settings.edges == "ignore" else self._cells(x, y, settings)
-        parts = [p for p in (self.radiance(*group) for group in groups) if p is not None]
-        if not parts:
+        signatures, labels, samples = (self._points if settings.edges == "ignore" else self._cells)(x, y, settings)
+        total: Any = None
+        for label in np.unique(labels):
+            signature = signatures[[label]]
+            if signature.ended.item():  # else no radiance comes along the light path
+                part = self._radiance(signature, samples, np.flatnonzero(labels == label))
+                total = part if total is None else total + part
+        if total is None:
             return 0.0
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
         total = named(total, "pixel")
         if channel in "rgb":
             return named(index(total, "rgb".index(channel)), f"pixel {channel}")
         return named(sum(total * np.array(CHANNELS[channel])), "pixel luminance")
 
-    def radiance(self, signature: Any, x: Any, y: Any, area: Any) -> Any:
-        """What the samples of one signature add to the pixel, (3,); None if the light path ends nowhere."""
-        if not signature.ended.item():
-            return None
-        faces = [int(f) for f in signature.face[:, 0] if f >= 0]
-        path = light_path(self.tables, signature)
-        path = path._replace(surfaces=self.surfaces(path.surfaces, faces))
-        if self.scene.background and path.ending.item() == len(self.tables.kinds.scattering):
-            path = path._replace(material=self._object(type(self.scene.background), "background"))
-        lights = tuple(self.light(number) for number in range(len(self.lights)))
-        names = [self.shapes[self.tables.shape_of[f]][0] for f in faces[::-1]]
-        with scope(" to ".join(["light from", *names][1:]) or "background"):
-            path = self._textured(path, faces, signature.piece[: len(faces), 0].tolist(), x, y)
-            added = weighted_radiance(self.tables.kinds, Scenery(self.camera, lights), path, Samples(x, y, area))
-            return sum(added, axis=1)
+    def _radiance(self, signature: Signatures, samples: Any, mine: Any) -> Any:
+        """What some samples, of one signature, add to the pixel, (3,)."""
+        faces = signature.face[signature.face[:, 0] >= 0, 0]
+        shapes = self.tables.shape_of[faces]
+        names = [self.shapes[shape] for shape in shapes]
+        with scope(self._way(signature, shapes)):
+            x, y, area = _taken(samples, mine)
+            lit = lighting(replace(self.tables, blends=()), signature)
+            path = lit.path._replace(surfaces=lit.path.surfaces[: len(faces)])
+            lit = replace(lit, path=self._textured(path, names, x, y))
+            return sum(shade(lit, np.zeros(len(mine), int), Samples(x, y, area), GRAPH), axis=1)
+
+    def _way(self, signature: Signatures, shapes: Any) -> str:
+        """From where light comes along a path, in words: the shapes from the last one to the first, and the lights that
+        the last one lies in the shadow of."""
+        if not len(shapes):
+            return "background"
+        last, *others = (self.shapes[shape] for shape in shapes[::-1])
+        pairs = zip(self.lights, self.tables.kinds.lights, signature.lit[:, 0], strict=True)
+        casting = [(name, lit) for name, kind, lit in pairs if not kind.everywhere]
+        dark = [name for name, lit in casting if not lit]
+        if dark and self.tables.scatters[shapes[-1]] >= 0:
+            last += " in shadow" if len(dark) == len(casting) else f" in shadow of {' and '.join(dark)}"
+        return " to ".join([last, *others])
+
+    def _textured(self, path: LightPath, names: Sequence[str], x: Any, y: Any) -> LightPath:
+        """A light path on which textures give the values at each sample. names: of its shapes."""
+        if not self.tables.blends or not names:
+            return path
+        surfaces, material = list(path.surfaces), path.material
+        uv = kernel(places, self.tables.kinds, self.tables.camera, path.surfaces, Point(x, y), GRAPH)
+        for each in self.tables.blends:
+            for bounce, name in enumerate(names):
+                if name != self.shapes[each.shape]:
+                    continue
+                around = self.tables.kinds.faces[int(surfaces[bounce].face.item())].goes_around
+                u, v = (index(uv, 2 * bounce + axis) for axis in range(2))
+                value = named(each.texture.value(u, v, around), f"{each.field} of {name}")
+                if each.emits:
+                    surfaces[bounce] = surfaces[bounce]._replace(emission=Each([value]))
+                elif each.mirrors:
+                    own = surfaces[bounce].material[0] | {each.field: value}
+                    surfaces[bounce] = surfaces[bounce]._replace(material=Each([own]))
+                else:
+                    material = Each([material[0] | {each.field: value}])
+        return path._replace(surfaces=tuple(surfaces), material=material)
 
     def _points(self, x: int, y: int, settings: Settings) -> Any:
-        """Point samples, by signature."""
+        """Point samples."""
         side = settings.cells
         at = (np.arange(side) + 0.5) / side
         px, py = x + np.tile(at, side), y + np.repeat(at, side)
-        view = Visibility(self.tables, REFERENCE)
+        view = Visibility(self.plain, REFERENCE)
         labels = view.signature_ids(px, py)
-        for label in np.unique(labels):
-            here = labels == label
-            yield view.signatures[[label]], px[here], py[here], np.full(here.sum(), 1.0 / side**2)
+        return view.signatures, labels, ((px, py, np.full(side**2, 1.0 / side**2)), None)
 
     def _cells(self, x: int, y: int, settings: Settings) -> Any:
-        """The samples of exact edges, by signature."""
+        """The samples of exact edges."""
         scene, (width, height) = self.scene, self.scene.camera.size
         only = np.zeros((height, width), bool)
         only[y, x] = True
-        topology = find_topology(self.tables, window_of(scene, Part(pixels=only)), settings, choose_engine())
+        topology = find_topology(self.plain, window_of(scene, Part(pixels=only)), settings, choose_engine())
         cells, signatures = topology.cells, topology.crossings.signatures
         side, number = settings.cells, y * width + x
         grid = np.flatnonzero(cells.grid >= 0)
@@ -236,157 +201,89 @@ class Tracer:
         mine = (row // side == y) & (column // side == x)
         grid, row, column = grid[mine], row[mine], column[mine]
         small = np.flatnonzero(cells.pixel == number)
-        label = np.append(cells.grid[grid], cells.label[small])
-        whole = [
-            np.append((column + 0.5) / side, cells.x[small]),
-            np.append((row + 0.5) / side, cells.y[small]),
+        whole = (
+            np.append((column + 0.5) / side, cells.sample_x[small]),
+            np.append((row + 0.5) / side, cells.sample_y[small]),
             np.append(np.full(len(grid), 1.0 / side**2), cells.size[small] ** 2),
-        ]
+        )
         cells = cells.with_mixed(np.flatnonzero(cells.mixed_pixel == number))
-        regions = find_regions(cells)
-        places, cut_label = self._places(cells, regions) if regions.cell.size else None, regions.label
-        for one in np.unique(np.append(label, cut_label)):
-            sample: list[Any] = [values[label == one] for values in whole]
-            those = np.flatnonzero(cut_label == one)
-            if those.size:
-                with scope("cuts"):
-                    moving = [take(row, those) for row in places]  # type: ignore[union-attr]
-                    sample = [concatenate([a, b]) if len(a) else b for a, b in zip(sample, moving, strict=True)]
-                for values, name in zip(sample, ("x", "y", "area"), strict=True):
-                    named(values, f"{name} of samples")
-            yield signatures[[one]], *sample
+        regions, moving = find_regions(cells), None
+        if regions.cell.size:
+            with scope("cuts"):
+                moving = places_of(self.tables, Topology(cells, regions), GRAPH, self._edges)
+        label = np.concatenate([topology.cells.grid[grid], topology.cells.label[small], regions.label[regions.region]])
+        return signatures, label, (whole, moving)
 
-    def _places(self, cells: Cells, regions: Regions) -> Any:
-        """x, y and area of the regions of cells, each (n,)."""
-        crossings = cells.crossings
-        with scope("cuts"):
-            s = concatenate([self._crossing(crossings[[number]]) for number in range(len(crossings.s))])
+    def _edges(self, tables: Tables, cells: Cells, engine: Engine) -> tuple[Any, Any, Any]:
+        """What `moving_edges` gives, where each edge of the image is one step: all of its crossings, and then its
+        bends; and so are the places where two of them meet."""
+        crossings, function, meet = cells.crossings, functions_of(cells.crossings), np.zeros((2, 0))
+        numbers = range(function.max() + 1)
+        members = [np.flatnonzero(function == number) for number in numbers]
+        bent = [np.flatnonzero(function[cells.chord[0]] == number) for number in numbers]
+        found = [differentiable(tables, crossings[mine], engine) for mine in members]
+        across = chords(cells, _together(found, members))[0]
+        for number, mine in enumerate(bent):
+            if mine.size:
+                segment = Segment(*(take(part, mine) for part in across))
+                found[number] = concatenate([found[number], differentiable(tables, cells.bends[mine], engine, segment)])
+            self._name(found[number], crossings[members[number]])
+        s = _together([own[: len(mine)] for own, mine in zip(found, members, strict=True)], members)
+        bends = _together([own[len(mine) :] for own, mine in zip(found, members, strict=True)], bent)
+        if cells.meeting.size:
+            which, pairs = alike(*function[cells.meeting_pair])
+            members = [np.flatnonzero(pairs == number) for number in range(len(which))]
+            places = []
+            for mine in members:
+                first, second = (crossings[own] for own in cells.meeting_pair[:, mine])
+                places.append(meetings(tables, first, second, cells.meeting_x[mine], cells.meeting_y[mine], engine))
+                self._name(places[-1], first, second)
+            meet = _together(places, members)
+        return s, bends, meet
 
-            def bends(across: Segment) -> Any:
-                parts = (Segment(*(take(part, [i]) for part in across)) for i in range(len(cells.bent)))
-                return concatenate([self._crossing(cells.bends[[i]], part) for i, part in enumerate(parts)])
-
-            def meetings() -> Any:
-                pairs = zip(*cells.meeting_pair, cells.meeting_x, cells.meeting_y, strict=True)
-                return concatenate([self._meeting(crossings[[a]], crossings[[b]], x, y) for a, b, x, y in pairs], 1)
-
-            joints = place_joints(cells, s, bends, meetings, GRAPH)
-            return place_regions(cells, regions, s, joints, GRAPH)
-
-    def _crossing(self, crossing: Crossings, segment: Segment | None = None) -> Any:
-        """The position of one crossing on its side, or on a segment that moves with the scene, (1,)."""
-        if not crossing.switches.found.item() or crossing.switches.rests.item():
-            return crossing.s
-        segment = segment or crossing.segments.segment
-        function = self._function(crossing)
-
-        def g(s: Any, x: Any, y: Any, dx: Any, dy: Any, camera: Any, *fields: Any) -> Any:
-            return function.holding(camera, fields).at(s, Segment(x, y, dx, dy))
-
-        found = root(g, crossing.s, *segment, self.camera, *function.leaves)
-        return named(found, self._what(crossing.switches))
-
-    def _meeting(self, first: Crossings, second: Crossings, x: float, y: float) -> Any:
-        """Where the edges of two crossings meet, near a point, (2, 1)."""
-        one, two = self._function(first), self._function(second)
-        rest = np.zeros(1)
-
-        def g(at: Any, camera: Any, *fields: Any) -> Any:
-            own = fields[: len(one.leaves)], fields[len(one.leaves) :]
-            segment = Segment(at[0], at[1], rest, rest)
-            return stack(
-                [f.holding(camera, leaves).at(rest, segment) for f, leaves in zip((one, two), own, strict=True)]
-            )
-
-        found = root(g, np.array([[x], [y]]), self.camera, *one.leaves, *two.leaves)
-        return named(found, f"{self._what(first.switches)}; {self._what(second.switches)}")
-
-    def _function(self, crossing: Crossings) -> "_Function":
-        """The switching function of a crossing, of places on segments."""
-        signature = crossing.signatures[crossing.path]
-        return _Function(self.tables.kinds, self._row(signature, crossing.switches), self.camera)
-
-    def _row(self, signature: Signatures, switches: Any) -> CrossingRow:
-        """The row of a crossing with leaves in place of numbers."""
-        row = crossing_row(self.tables, signature, switches)
-        light, shape = int(switches.light[0]), int(switches.shape[0])
-        other = int(switches.other[0]) if switches.function[0] == DISTANCE else -1
-        count = int((signature.face >= 0).sum()) if light >= 0 else int(switches.bounce[0])
-        ray = row.ray._replace(surfaces=self.surfaces(row.ray.surfaces, [int(f) for f in signature.face[:count, 0]]))
-        if light >= 0:
-            ray = ray._replace(light=self.light(light))
-        row = row._replace(ray=ray)
-        if shape >= 0:
-            row = row._replace(shape=row.shape._replace(shape=self.shape(shape)))
-        if row.tile and switches.function[0] == TILE:
-            path, table = self._edged(shape)[int(switches.other[0])]
-            row = row._replace(tile=row.tile._replace(numbers=self._object(table.kind.made_from[0], path)))
-        return row if other < 0 else row._replace(other=row.other._replace(shape=self.shape(other)))
+    def _name(self, found: Any, *crossings: Crossings) -> None:
+        """Name a step after the edges of some crossings."""
+        if isinstance(found, Var):
+            told = "; ".join(self._what(each.switches) for each in crossings)
+            named(found, f"crossing, {told}")
 
     def _edged(self, face: int) -> list[tuple[str, Any]]:
         """The textures with edges of the shape of a face, by path."""
-        path = f"{self.shapes[self.tables.shape_of[face]][0]}.material"
+        path = f"{self.shapes[self.tables.shape_of[face]]}.material"
         textures: dict[str, Any] = textures_in(self.scene.table(path))
         return [(f"{path}.{field}", table) for field, table in textures.items() if table.kind.has_edge]
 
     def _what(self, switches: Any) -> str:
-        """What a crossing is one of."""
+        """What the first of some crossings is one of."""
         if switches.function[0] == BORDER:
-            return f"crossing, border of {self.lights[int(switches.light[0])][0]}"
+            return f"border of {self.lights[int(switches.light[0])]}"
         if switches.function[0] == TILE:
             path, table = self._edged(int(switches.shape[0]))[int(switches.other[0])]
-            return f"crossing, line of the {table.type} {path}"
-        shape, other = (self.shapes[self.tables.shape_of[int(f[0])]][0] for f in (switches.shape, switches.other))
+            return f"line of the {table.type} {path}"
+        shape, other = (self.shapes[self.tables.shape_of[int(f[0])]] for f in (switches.shape, switches.other))
         light = int(switches.light[0])
         if switches.function[0] == DISTANCE and switches.other[0] >= 0:
             what = f"{shape} meets {other}"
         else:
             what = f"{'outline' if switches.function[0] == INSIDE else 'border'} of {shape}"
-        return f"crossing, {what}" if light < 0 else f"crossing, shadow {what}, {self.lights[light][0]}"
+        return what if light < 0 else f"shadow {what}, {self.lights[light]}"
 
 
-@dataclass(frozen=True)
-class _Function:
-    """A switching function with leaves in place of numbers."""
-
-    kinds: Kinds
-    row: CrossingRow
-    camera: Any
-
-    def at(self, s: Any, segment: Segment) -> Any:
-        """What it is at positions s on a segment, (1,)."""
-        return switching(self.kinds, self.camera, self.row, Place(s, segment))
-
-    @property
-    def _objects(self) -> list[Any]:
-        row, tile = self.row, self.row.tile.numbers if self.row.tile else None
-        return [*(hit.shape for hit in row.ray.surfaces), row.ray.light, row.shape.shape, row.other.shape, tile]
-
-    @property
-    def leaves(self) -> list[Any]:
-        """The leaves that it depends on besides the camera."""
-        return [value for thing in self._objects for value in _values(thing)]
-
-    def holding(self, camera: Any, leaves: Any) -> "_Function":
-        """The same function of other leaves."""
-        values, row = iter(leaves), self.row
-        *surfaces, light, shape, other, tile = [_filled(thing, values) for thing in self._objects]
-        hits = tuple(hit._replace(shape=own) for hit, own in zip(row.ray.surfaces, surfaces, strict=True))
-        moved = CrossingRow(
-            row.ray._replace(surfaces=hits, light=light), row.function, row.shape._replace(shape=shape),
-            row.other._replace(shape=other), row.tile and row.tile._replace(numbers=tile),
-        )  # fmt: skip
-        return _Function(self.kinds, moved, camera)
+def _taken(samples: Any, which: Any) -> list[Any]:
+    """x, y and area of some samples: the first are those of whole cells, which do not move."""
+    whole, moving = samples
+    count = len(whole[0])
+    still, cut = which[which < count], which[which >= count] - count
+    found = [values[still] for values in whole]
+    if cut.size:
+        parts = [take(row, cut) for row in moving]
+        found = [concatenate([a, b]) if len(a) else b for a, b in zip(found, parts, strict=True)]
+    return [named(values, f"{name} of samples") for values, name in zip(found, ("x", "y", "area"), strict=True)]
 
 
-def _values(thing: Any) -> list[Any]:
-    """The leaves in the fields of an object of a kind; nothing of a row of numbers."""
-    return [value for value in vars(thing).values() if isinstance(value, Var)] if isinstance(thing, Kind) else []
-
-
-def _filled(thing: Any, values: Any) -> Any:
-    """The same object with the next values in place of its leaves."""
-    if not isinstance(thing, Kind):
-        return thing
-    filled = {name: next(values) if isinstance(value, Var) else value for name, value in vars(thing).items()}
-    return thing.holding(**filled)
+def _together(parts: Sequence[Any], members: Sequence[Any]) -> Any:
+    """The parts in one, along the last axis, in the order that their members have."""
+    those = [(part, which) for part, which in zip(parts, members, strict=True) if len(which)]
+    if not those:
+        return np.zeros(0)
+    return take(concatenate([part for part, _ in those], -1), np.argsort(np.concatenate([w for _, w in those])), -1)

@@ -119,10 +119,9 @@ class Kind:
 
     @classmethod
     def unpack(cls, row: Any) -> Self:
-        """An object from its numbers in order, (row_width or more, ...), or from the object of a kind with the same
-        fields."""
-        if isinstance(row, Kind):
-            return cls.holding(**vars(row))
+        """An object from its numbers in order, (row_width or more, ...), or from the values of its fields by name."""
+        if isinstance(row, dict):
+            return cls.holding(**row)
         values, start = {}, 0
         for name, quantity in cls.numbers().items():
             size = len(quantity.components)

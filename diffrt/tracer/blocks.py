@@ -41,7 +41,7 @@ from diffrt.tracer.window import BLOCK, Window
 LARGEST = int(log2(BLOCK))
 """Blocks have at most 2^LARGEST cells of the grid on a side."""
 
-STRAIGHT = 2.0**-5
+STRAIGHT = 2.0**-4
 """What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is
 a jump of the image of up to so much."""
 
@@ -55,8 +55,11 @@ LINED, ROOM = 0.1, 0.02
 """How far from the line through two of its points an edge may be that meets another one, and any edge more than it
 would be as a parabola, in sides of the cell. The proof is about nothing else; if it is not so, it fails."""
 
-CORNER = 1e-3
-"""How near to a corner, in sides, an edge touches a side."""
+CORNER = 3e-3
+"""How near to a corner, in sides, a crossing is as good as at it."""
+
+LEVEL = 0.25
+"""The slope under which an edge runs along a side."""
 
 HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
@@ -65,8 +68,15 @@ parts that are; where surfaces lie in one place, none ever is."""
 STEEP = 0.1
 """The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
 
-FLAT = 0.125
+FLAT = 0.0625
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
+
+SAVED, SMOOTH = 128.0, 8.0
+"""How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
+
+ASKEW = 0.5 / 3.0**0.5 * 2.0 - 0.5
+"""How much farther from the middle of a cell Gauss's two by two points are than the middles of its quarters, in sides
+of these."""
 
 LOOKED_AT = 3
 """Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
@@ -100,33 +110,36 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
     if window.pixels is not None:
         wanted = window.pixels.repeat(cells, 0).repeat(cells, 1)
     flat, rows_ = _Flatness(view, window, tolerance * FLAT), Rows(view)
-    grid, rough = _blocks(view, flat, wanted, window, cells)
+    grid, error = _blocks(view, flat, wanted, window, cells)
     row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
     keys, barren = column + _ROW * row, np.zeros(len(column), np.int64)
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
-    rough &= last > 0
-    row, column = np.divmod(np.flatnonzero(rough), columns)
-    rough_keys, rough_labels = column + _ROW * row, grid[rough]
-    grid[rough] = -1
+    rough = np.flatnonzero((error > 1.0) & (last > 0))
+    row, column = np.divmod(rough, columns)
+    rough_keys, rough_labels, error = column + _ROW * row, grid.ravel()[rough], error.ravel()[rough]
+    grid.ravel()[rough] = -1
     parts = _Parts()
     for level in range(last + 1):
-        if keys.size:
+        # Few cells are left before the last level; they are as soon halved once more.
+        if keys.size and not 0 < level == last - 1:
             left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, level == last, tolerance * STRAIGHT)
             keys, barren = keys[left], barren[left]
         if level == last:
             break
         side = 0.5 / (cells << level)
-        children = _children(rough_keys)
-        labels = np.tile(rough_labels, 4)
+        nearly = error <= SMOOTH
+        parts.add_whole(_children(rough_keys[nearly]), np.tile(rough_labels[nearly], 4), True, level + 1, together=True)
+        children, labels = _children(rough_keys[~nearly]), np.tile(rough_labels[~nearly], 4)
         if keys.size:
             new = _children(keys)
             found = proved_ids(view, *_middles(new, side), side)
             none = np.tile((found < 0).reshape(4, -1).all(0), 4)
             keys, barren = new[found < 0], np.where(none, np.tile(barren, 4) + 1, 0)[found < 0]
             children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
-        smooth = flat.are(labels, *_middles(children, side), side, side) | (level + 1 == last)
-        parts.add_whole(children[smooth], labels[smooth], True, level + 1)
-        rough_keys, rough_labels = children[~smooth], labels[~smooth]
+        error = flat.errors(labels, *_middles(children, side), side, side)
+        go_on = (error > 1.0) & (level + 1 < last)
+        parts.add_whole(children[~go_on], labels[~go_on], True, level + 1)
+        rough_keys, rough_labels, error = children[go_on], labels[go_on], error[go_on]
     return parts.cells(view, grid.ravel(), size, cells)
 
 
@@ -148,8 +161,10 @@ def _cut(
     taken = (number == 0) & (hopeless | last)
     parts.add_whole(keys[taken], label[0, taken], False, level)
     left: NDArray[np.bool_] = ~taken
+    rough = np.zeros((4, len(some)), bool)
     if not last:
-        some = some[flat.at_all_corners(label[:, some], *_middles(keys[some], spacing), spacing)]
+        rough, enough = flat.at_corners(label[:, some], *_middles(keys[some], spacing), spacing)
+        some, rough = some[enough], rough[:, enough]
     if not some.size:
         return left
     crossed, label, at = crossed[:, some], label[:, some], at[:, some]
@@ -161,11 +176,12 @@ def _cut(
     crossings = find_crossings(rows, segments, known[begin], known[end], *([] if last else [ROUNDS]))
     side = np.full(crossed.shape, -1)
     side[crossed] = which.ravel()
+    crossings, side, label = _off_corners(rows, crossings, side, label, keys[some], spacing)
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
         used = joints.found & joints.proved
-        joints, side, label, some = joints[used], side[:, used], label[:, used], some[used]
-    parts.add_mixed(keys[some], label, side, crossings, joints, level)
+        joints, side, label, some, rough = joints[used], side[:, used], label[:, used], some[used], rough[:, used]
+    parts.add_mixed(keys[some], label, side, crossings, joints, rough & joints.inside, level)
     left[some] = False
     return left
 
@@ -175,13 +191,14 @@ class _Joints(Columns):
     """Where the edges of n mixed cells join (`regions.py`).
 
     found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
-    meets: whether two edges meet, else one edge goes through. pair: the crossings of the two edges, or the two of one,
-    (2, n). x, y: of a meeting. bend: of one edge. All but pair are (n,).
+    meets: whether two edges meet, else one edge goes through. inside: whether the joint is in the cell. pair: the
+    crossings of the two edges, or the two of one, (2, n). x, y: of a meeting. bend: of one edge. All but pair are (n,).
     """
 
     found: NDArray[np.bool_]
     proved: NDArray[np.bool_]
     meets: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
     pair: Integers
     x: Floats
     y: Floats
@@ -242,10 +259,16 @@ def _joints(
     count = there[:, m].sum(0)
     start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
     x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
-    inside = (np.abs(x[m] - left[m] - 0.5 * size) <= 0.5 * size) & (np.abs(y[m] - top[m] - 0.5 * size) <= 0.5 * size)
+    half = 0.5 * size
+    middles = left + half, top + half
+
+    def inside(x: Floats, y: Floats, which: Any = slice(None)) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = (np.abs(x - middles[0][which]) <= half) & (np.abs(y - middles[1][which]) <= half)
+        return found
+
     xx, xy, yx, yy = inverse[:, m]
     sine = np.abs(xx * yy - xy * yx) / np.maximum(np.hypot(xx, yx) * np.hypot(xy, yy), 1e-300)
-    meets[m] = meet & inside & (sine >= STEEP)
+    meets[m] = meet & inside(x[m], y[m], m) & (sine >= STEEP)
     across, mx, my = chord_normal(*(c for end in pair for c in (crossings.segments[end].at(crossings.s[end]))))
     b = np.flatnonzero(bends)
     bend = crossings[first]
@@ -255,16 +278,16 @@ def _joints(
     switches.put(b, found.switches)
     bend = Crossings(Sides(*across), s, bend.path, view.signatures, switches)
     bends[b] = crossed & (np.abs(found.s - 0.5) <= BEND)
-    _let_rest(crossings, pair[:, bends], s[bends])
-    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
-    shift = 0.75 * (s - 0.5)
+    # How far the edge is from the middle of its chord, in sides of the segment across it.
+    bow = s - 0.5
     ok = meets | bends
     which, cell = np.nonzero(there & ok)
     ox, oy = px[which, cell], py[which, cell]
     jx, jy = np.where(meets, x, mx)[cell], np.where(meets, y, my)[cell]
     dx, dy = jx - ox, jy - oy
     length = np.maximum(np.hypot(dx, dy), 1e-300)
-    bx, by = (np.where(meets, 0.0, shift * d)[cell] for d in (across.dx, across.dy))
+    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
+    bx, by = (np.where(meets, 0.0, 0.75 * bow * d)[cell] for d in (across.dx, across.dy))
     off = np.minimum(1.5 * allowed / length, 0.25 * length)
     nx, ny = -dy / length * off, dx / length * off
     qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
@@ -282,27 +305,58 @@ def _joints(
     ok[cell[~fits]] = False
     chords = _chords(crossings, pair, meets, x, y)
     chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
-    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(s - 0.5) * size / chord) * size
-    middles = left + 0.5 * size, top + 0.5 * size
+    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(bow) * size / chord) * size
     proved = _nothing_else(view, chords, bent, label, *middles, size, ok, meets)
-    return _Joints(ok, proved, meets & ok, pair, x, y, bend)
+    jx, jy = (m + 4.0 / 3.0 * bow * d for m, d in ((mx, across.dx), (my, across.dy)))
+    within = inside(np.where(meets, x, jx), np.where(meets, y, jy))
+    return _Joints(ok, proved, meets & ok, within & ok, pair, x, y, bend)
 
 
-def _let_rest(crossings: Crossings, pair: Integers, s: Floats) -> None:
-    """Mark the crossings, in place, at which an edge touches the side of a cell, to its last digits, at a corner. pair:
-    the two crossings of edges, (2, n), s: where these cross the middle of their chord, (n,).
+def _off_corners(
+    rows: Rows, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float
+) -> tuple[Crossings, Integers, Labels]:
+    """The same cells with one edge, without crossings that are as good as at a corner, and along whose side the edge
+    runs: the corner is taken to be on the edge's other side, and the crossing to be where the edge meets the line of
+    the corner's other side, which is outside of the cell by next to nothing.
 
-    In scenes of round numbers balls touch borders of pixels. Such a crossing moves along the side like a root, at any
-    speed, and cuts off nothing by that.
+    In scenes of round numbers balls touch borders of pixels. There a crossing moves along the side like a root, at any
+    speed.
     """
-    (px, py), (qx, qy) = (crossings.segments[end].at(crossings.s[end]) for end in pair)
-    dx, dy = qx - px, qy - py
-    for end in pair:
-        side, at = crossings.segments[end], crossings.s[end]
-        sine = np.abs(dx * side.dy - dy * side.dx) / np.maximum(np.hypot(dx, dy) * np.hypot(side.dx, side.dy), 1e-300)
-        # A parabola turns away from its chord by four times its bend.
-        touches = np.abs(sine - 4.0 * np.abs(s - 0.5)) < 0.2 * sine
-        crossings.switches.rests[end[touches & (np.minimum(at, 1.0 - at) < CORNER)]] = True
+    there = side >= 0
+    alone = np.flatnonzero(there.sum(0) == 2)
+    s = crossings.s[side[:, alone]]
+    near = there[:, alone] & (np.minimum(s, 1.0 - s) < CORNER)
+    if not near.any():
+        return crossings, side, label
+    which, cell = np.nonzero(near)
+    cell = alone[cell]
+    number = side[which, cell]
+    at_end = (crossings.s[number] > 0.5).astype(np.int64)
+    corner, neighbour = SIDES[which, at_end], SIDES[which, 1 - at_end]
+    other = np.where(corner == which, (which - 1) % 4, corner)  # sides and corners go round alike
+    far = np.where(there[:, cell] & (np.arange(4)[:, None] != which), side[:, cell], -1).max(0)
+    functions = functions_of(crossings)
+    (px, py), (qx, qy) = (crossings.segments[end].at(crossings.s[end]) for end in (number, far))
+    own = crossings.segments[number]
+    runs = np.abs((qx - px) * own.dy - (qy - py) * own.dx) < LEVEL * np.abs((qx - px) * own.dx + (qy - py) * own.dy)
+    one = (functions[number] == functions[far]) & ~there[other, cell] & crossings.switches.found[number]
+    which, cell, number, corner, neighbour, other = (
+        each[runs & one] for each in (which, cell, number, corner, neighbour, other)
+    )
+    x, y = (keys[cell] & (_ROW - 1)) * size - ASIDE[0], (keys[cell] >> _BITS) * size - ASIDE[1]
+    begin, end = SIDES[other].T
+    line = Sides(x + size * _RIGHT[begin], y + size * _DOWN[begin], size * (_RIGHT[end] - _RIGHT[begin]),
+                 size * (_DOWN[end] - _DOWN[begin]))  # fmt: skip
+    at = (corner == end).astype(float)
+    around = Sides(*line.at(at - BEND), 2.0 * BEND * line.dx, 2.0 * BEND * line.dy)
+    moved, found = find_bends(rows, crossings[number], around)
+    moved = Crossings(line, at + (2.0 * moved.s - 1.0) * BEND, moved.path, moved.signatures, moved.switches)
+    found &= np.abs(moved.s - at) < CORNER
+    cell, which, other, corner, neighbour = (each[found] for each in (cell, which, other, corner, neighbour))
+    side, label = side.copy(), label.copy()
+    side[which, cell], side[other, cell] = -1, len(crossings.s) + np.arange(len(cell))
+    label[corner, cell] = label[neighbour, cell]
+    return joined(rows.view, [crossings, moved[found]]), side, label
 
 
 def _chords(
@@ -330,44 +384,52 @@ class _Flatness:
         radiance = shade(self._lighting, labels, Samples(x, y, np.ones(x.shape)), view.engine)
         self.allowed = tolerance * float(np.mean(np.max(radiance, 0)))
 
-    def are(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> NDArray[np.bool_]:
-        """Whether cells of side `cell` within blocks of these sides, with these signatures, are flat. x, y: the middles
-        of the blocks."""
+    def errors(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> Floats:
+        """How far from flat cells of side `cell` are within blocks of these sides, with these signatures, in parts of
+        what is allowed; nan where radiance is not a number. x, y: the middles of the blocks."""
         if not len(labels):
-            return np.zeros(0, bool)
+            return np.zeros(0)
         signatures = self.view.signatures
         if len(signatures.ended) >= len(self._lighting.row):
             self._lighting = lighting(self.view.tables, signatures)
-        error = curvature(self._lighting, labels, x, y, side, self.view.engine)
+        error = curvature(self._lighting, labels, x, y, side, self.view.engine) / self.allowed
         # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
-        found: NDArray[np.bool_] = ~(error * (cell / side) ** 0.5 * cell * cell > self.allowed)
+        found: Floats = error * (cell / side) ** 0.5 * cell * cell
         return found
 
-    def at_all_corners(self, labels: Labels, x: Floats, y: Floats, side: float) -> NDArray[np.bool_]:
-        """Whether cells of this side are flat with the signatures of each of their corners (4, N)."""
-        which, cell = np.nonzero([~(labels[:k] == labels[k]).any(0) for k in range(4)])
-        rough = ~self.are(labels[which, cell], x[cell], y[cell], side, side)
-        found = np.ones(len(x), bool)
-        found[cell[rough]] = False
-        return found
+    def at_corners(
+        self, labels: Labels, x: Floats, y: Floats, side: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether cells of this side are not flat with the signatures of each of their corners (4, N), and whether they
+        are near enough to it for a few samples."""
+        first = np.array([~(labels[:k] == labels[k]).any(0) for k in range(4)])
+        which, cell = np.nonzero(first)
+        error = np.zeros(labels.shape)
+        error[which, cell] = self.errors(labels[which, cell], x[cell], y[cell], side, side)
+        enough, rough = np.array(~(error > SAVED).any(0)), ~(error <= 1.0)
+        for k in range(1, 4):  # a region is known by its first corner
+            rough[k] |= ((labels[:k] == labels[k]) & rough[:k]).any(0)
+        return rough, enough
 
 
 class _Parts:
     """The cells found so far that are smaller than those of the grid, or cut."""
 
     def __init__(self) -> None:
-        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
+        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], NDArray[np.bool_], int]] = []
         self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
+        self.rough: list[NDArray[np.bool_]] = []
         self.count = 0
 
-    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int) -> None:
-        self.whole.append((keys, labels, np.full(len(keys), proved), level))
+    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int, together: bool = False) -> None:
+        """together: whether they are quarters that share their samples, all four."""
+        self.whole.append((keys, labels, np.full(len(keys), proved), np.full(len(keys), together), level))
 
     def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
-                  level: int) -> None:  # fmt: skip
-        """side: numbers of the crossings on the sides of the cells, -1 for none."""
+                  rough: NDArray[np.bool_], level: int) -> None:  # fmt: skip
+        """side: numbers of the crossings on the sides of the cells, -1 for none. rough: see `Cells`."""
         used = np.unique(side[side >= 0])
         numbers = np.full(len(crossings.s) + 1, -1)
         numbers[used] = np.arange(len(used)) + self.count
@@ -375,6 +437,7 @@ class _Parts:
         self.crossings.append(crossings[used])
         self.mixed.append((keys, labels, numbers[side], level))
         self.joints.append(replace(joints, pair=numbers[joints.pair]))
+        self.rough.append(rough)
 
     def cells(self, view: Visibility, grid: Labels, size: tuple[int, int], cells: int) -> Cells:
         """All together."""
@@ -395,18 +458,24 @@ class _Parts:
 
         x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
         mixed = places([(keys, level) for keys, *_, level in self.mixed])
-        proved = column([proved for *_, proved, _ in self.whole], bool)
+        proved, together = (column([each[k] for each in self.whole], bool) for k in (2, 3))
+        # Whether a quarter is the right one, the lower one of four, is the last digit of its column and row.
+        keys = column([keys for keys, *_ in self.whole], np.int64)
+        away = np.where(together, ASKEW, 0.0) * side
+        aside = (((keys >> k & 1) * 2 - 1) * away for k in (0, _BITS))
+        sample_x, sample_y = (c + 0.5 * side + shift for c, shift in zip((x, y), aside, strict=True))
         mixed_proved = column([joints.proved for joints in self.joints], bool)
         where = np.append(pixel[~proved], mixed[3][~mixed_proved])
         areas: Floats = np.append(side[~proved], mixed[2][~mixed_proved]) ** 2
         unproved = np.bincount(where, areas, size[0] * size[1]).astype(float)
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
-            grid, x + 0.5 * side, y + 0.5 * side, side, column([labels for _, labels, *_ in self.whole], np.int32),
+            grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side,
+            column([labels for _, labels, *_ in self.whole], np.int32),
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
-            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, unproved,
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4), unproved,
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:
@@ -440,9 +509,9 @@ def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
 
 def _blocks(
     view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], window: Window, cells: int
-) -> tuple[Labels, NDArray[np.bool_]]:
+) -> tuple[Labels, Floats]:
     """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
-    wanted; and which of the proved ones are not flat."""
+    wanted; and how far from flat the proved ones are, in parts of what is allowed."""
     rows, columns = wanted.shape
     top = min(max(ceil(log2(max(window.picture[2:]) * cells / 4)), 0), LARGEST)
     whole = 1 << top
@@ -458,8 +527,10 @@ def _blocks(
         open_ = np.nonzero((found < 0) & needed[level])
         found[open_] = proved_ids(view, (open_[1] + 0.5) * side - ASIDE[0], (open_[0] + 0.5) * side - ASIDE[1], side)
         row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
-        smooth[row, column] = flat.are(found[row, column], (column + 0.5) * side, (row + 0.5) * side, side, 1.0 / cells)
+        middles = (column + 0.5) * side, (row + 0.5) * side
+        error = np.zeros(found.shape)
+        error[row, column] = flat.errors(found[row, column], *middles, side, 1.0 / cells)
+        smooth[row, column] = ~(error[row, column] > 1.0)
         if level:
             found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
-    found = np.ascontiguousarray(found[:rows, :columns])
-    return found, (found >= 0) & ~smooth[:rows, :columns]
+    return np.ascontiguousarray(found[:rows, :columns]), np.ascontiguousarray(error[:rows, :columns])

@@ -28,20 +28,24 @@ class Cells:
     """The cells that the image is made of.
 
     grid: the labels of the cells of the grid, row by row, -1 for those that are divided or mixed.
-    The smaller cells that are not mixed: x, y of the middle, size of the side, in pixels, label, pixel, key (which
-    names a cell), (n,) each. The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise
-    from there, (4, m), mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none,
+    The smaller cells that are not mixed: x, y of the middle, sample_x, sample_y of the sample, which for four quarters
+    of a cell are Gauss's points in it, size of the side, in pixels, label, pixel, key (which names a cell), (n,) each.
+    The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise from there, (4, m),
+    mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none,
     (4, m). crossings: those. per_pixel: cells of the grid per pixel side.
 
     Where the edges of a mixed cell join (`regions.py`): bent, the cells through which one edge goes, its two crossings
     (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
     crossing of each (2, number), and where they do; loose: the others.
+    rough: whether radiance, with the signature of each corner of a mixed cell, takes more than one sample, (4, m).
     unproved: of each pixel the area, in pixels, in which more may be seen, row by row.
     """
 
     grid: Labels
     x: Floats
     y: Floats
+    sample_x: Floats
+    sample_y: Floats
     size: Floats
     label: Labels
     pixel: Integers
@@ -63,6 +67,7 @@ class Cells:
     meeting_pair: Integers
     meeting_x: Floats
     meeting_y: Floats
+    rough: NDArray[np.bool_]
     unproved: Floats
 
     def with_mixed(self, which: Integers) -> "Cells":
@@ -82,5 +87,5 @@ class Cells:
             side=number[side], crossings=self.crossings[used], loose=loose[loose >= 0], bent=place[self.bent[bent]],
             chord=number[self.chord[:, bent]], bends=self.bends[bent], meeting=place[self.meeting[meeting]],
             meeting_pair=number[self.meeting_pair[:, meeting]], meeting_x=self.meeting_x[meeting],
-            meeting_y=self.meeting_y[meeting],
+            meeting_y=self.meeting_y[meeting], rough=self.rough[:, which],
         )  # fmt: skip

@@ -31,7 +31,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import add_at, root, stack, take
+from diffrt.autograd import Var, detach, root, stack
+from diffrt.autograd.backward import reachable
 from diffrt.compiler import Engine, Segments, kernel, search
 from diffrt.compiler.structures import put_together, take_apart
 from diffrt.tracer.switching import (
@@ -50,7 +51,7 @@ from diffrt.tracer.switching import (
     solve,
     switching,
 )
-from diffrt.tracer.tables import Columns, Tables, Tile
+from diffrt.tracer.tables import Columns, Tables, Tile, columns, side_by_side, some_of
 from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labels, Signatures, Visibility, alike
 
 Floats = NDArray[np.floating[Any]]
@@ -72,8 +73,7 @@ class Switches(Columns):
     the path to this light. function: INSIDE, DISTANCE, START or TILE, of the face `shape`, or BORDER, of none (-1).
     other: the face whose distance is compared; -1 for the light's; of a TILE the number of the texture, and the ray is
     the one that leaves `shape`. side: +1 or -1, of `shape` and of `other`, on which the ray starts, (2, N). found:
-    whether there is a switching function at all. rests: whether the edge only touches the side, and the crossing does
-    not move. All but side (N,).
+    whether there is a switching function at all. All but side (N,).
     """
 
     bounce: Integers
@@ -85,7 +85,6 @@ class Switches(Columns):
     border: Integers
     found: NDArray[np.bool_]
     steady: NDArray[np.bool_]
-    rests: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ class Rows:
 
     def row(self, which: Integers | slice = slice(None)) -> CrossingRow:
         """Some of the rows that there are."""
-        found: CrossingRow = put_together(self._skeleton, [field[..., which] for field in self._fields])
+        found: CrossingRow = put_together(self._skeleton, [some_of(field, which) for field in self._fields])
         return found
 
     def group(self, path: Labels, switches: Switches) -> _Group:
@@ -239,7 +238,7 @@ class _Pieces(Columns):
 def _no_switches(size: int) -> Switches:
     bounce, light, function, shape, other = np.zeros((5, size), np.int64)
     no = np.zeros(size, bool)
-    return Switches(bounce, light, function, shape, other, np.ones((2, size)), other - 1, no, no.copy(), no.copy())
+    return Switches(bounce, light, function, shape, other, np.ones((2, size)), other - 1, no, no.copy())
 
 
 def _first_difference(a: Signatures, b: Signatures) -> tuple[Integers, Integers, Integers]:
@@ -320,8 +319,7 @@ def _candidates(rows: Rows, pieces: _Pieces) -> Iterator[list[Switches]]:
     def switches(function: int, shape: Any, other: Any, asked: Any) -> Switches:
         kind = np.full(len(columns), function)
         asked = asked & ((shape >= 0) | (function == BORDER))
-        no = np.zeros(len(columns), bool)
-        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), none, asked, asked, no)
+        return Switches(bounce, light, kind, shape, other, np.ones((2, len(columns))), none, asked, asked)
 
     ray = np.where(path, bounce, 0)
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
@@ -356,19 +354,19 @@ def crossing_row(tables: Tables, paths: Signatures, switches: Switches) -> Cross
 
     paths: the signatures that hold the paths up to the rays that change.
     """
-    bounces, columns = np.arange(len(paths.face))[:, None], np.arange(paths.face.shape[1])
+    bounces, places = np.arange(len(paths.face))[:, None], np.arange(paths.face.shape[1])
     to_light = switches.light >= 0
     count = np.where(to_light, (paths.face >= 0).sum(0), switches.bounce)
     face = np.where(bounces < count, paths.face, -1).astype(np.int64)
     goes_on = bounces < count - to_light  # where a ray goes to a light, the last surface is no mirror
     last = np.maximum(count - 1, 0)
-    start = np.where(count > 0, face[last, columns], -1)
-    start_side = np.where(count > 0, paths.side[last, columns], 1).astype(float)
+    start = np.where(count > 0, face[last, places], -1)
+    start_side = np.where(count > 0, paths.side[last, places], 1).astype(float)
     kinds = tables.kinds
     number = np.array([0, *(1 + casting(kinds).index(k) if not k.everywhere else 0 for k in kinds.lights)], float)
     ray = RayRow(
         tables.hits(face, paths.side, goes_on, paths.piece), number[switches.light + 1],
-        take(tables.lights, np.maximum(switches.light, 0), -1), start.astype(float), start_side,
+        columns(tables.lights, np.maximum(switches.light, 0)), start.astype(float), start_side,
     )  # fmt: skip
     compared = np.where(switches.function == DISTANCE, switches.other, -1)
     shape, other = (
@@ -382,15 +380,11 @@ def _tile(tables: Tables, switches: Switches) -> Tile | None:
     """The textures whose borders crossings are on, as rows; None if there are no textures with edges at all."""
     if not tables.tiles:
         return None
-    shape, kind = tables.shape_of[np.maximum(switches.shape, 0)], np.zeros(len(switches.shape))
-    numbers: Any = np.zeros((len(tables.tiles[0].numbers), len(kind)))
-    for number, tile in enumerate(tables.tiles):
-        here = np.flatnonzero((switches.function == TILE) & (switches.other == number))
-        if not here.size:
-            continue
-        kind[here] = tile.kind[shape[here]]
-        numbers = add_at(numbers, here, take(tile.numbers, shape[here], -1))
-    return Tile(kind, numbers)
+    tiled = switches.function == TILE
+    kinds, numbers = (side_by_side([tile[part] for tile in tables.tiles]) for part in (0, 1))
+    first = np.where(tiled, switches.other, 0) * len(tables.tiles[0].kind)
+    which = first + np.where(tiled, tables.shape_of[switches.shape], 0)
+    return Tile(np.where(tiled, kinds[which], 0.0), columns(numbers, which))
 
 
 def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_side: Floats, border: Integers) -> Met:
@@ -433,7 +427,6 @@ def _blockers(rows: Rows, pieces: _Pieces, light: Integers) -> list[Integers]:
         none - 1,
         none == 0,
         none == 0,
-        none != 0,
     )
     view, tables = rows.view, rows.view.tables
     group = rows.group(pieces.before[asked], plain)
@@ -502,7 +495,7 @@ def meetings(tables: Tables, first: Crossings, second: Crossings, x: Floats, y: 
     """
     groups = [_group(tables, each.signatures, each.path, each.switches) for each in (first, second)]
     skeleton, fields = take_apart((tables.camera, [group.row for group in groups]))
-    zero = np.zeros(len(x))
+    zero, at = np.zeros(len(x)), np.stack([x, y])
 
     def g(at: Any, *fields: Any) -> Any:
         camera, rows = put_together(skeleton, fields)
@@ -510,7 +503,7 @@ def meetings(tables: Tables, first: Crossings, second: Crossings, x: Floats, y: 
         return stack([kernel(switching, tables.kinds, camera, row, place, engine, group.segments)
                       for row, group in zip(rows, groups, strict=True)])  # fmt: skip
 
-    return root(g, np.stack([x, y]), *fields)
+    return root(g, at, *_needed(g, at, fields, engine))
 
 
 def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment: Segment | None = None) -> Any:
@@ -518,7 +511,7 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment
 
     segment: the sides, if they move with the scene too. A crossing without a switching function does not move.
     """
-    known = np.flatnonzero(crossings.switches.found & ~crossings.switches.rests)
+    known = np.flatnonzero(crossings.switches.found)
     if not known.size:
         return crossings.s
     group = _group(tables, crossings.signatures, crossings.path[known], crossings.switches[known])
@@ -532,7 +525,17 @@ def differentiable(tables: Tables, crossings: Crossings, engine: Engine, segment
         return kernel(switching, tables.kinds, camera, row, Place(s, segment), engine, segments)
 
     # Where there is no switching function the slope of g is zero, and the root does not move.
-    return root(g, crossings.s, *fields)
+    return root(g, crossings.s, *_needed(g, crossings.s, fields, engine))
+
+
+def _needed(g: Any, x: Any, fields: Sequence[Any], engine: Engine) -> list[Any]:
+    """The inputs of a root, where a graph is drawn without those that have no way to it: rows name more than the
+    functions of their kinds use."""
+    if engine.name != "graph":
+        return list(fields)
+    value = g(x, *fields)
+    used = {var.serial for var in reachable([value])} if isinstance(value, Var) else set()
+    return [x if isinstance(x, Var) and x.serial in used else detach(x) for x in fields]
 
 
 __all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Rows", "Sides", "Switches", "chord_normal",

@@ -18,11 +18,14 @@ Where the joint is:
 - Elsewhere, in cells that are not halved any more, J is the mean of the crossings, weighted by s (1 - s) + 1e-12, s the
   position of each on its side. The weights keep J continuous when a crossing passes a corner.
 
-A centroid integrates a linear function over its region exactly. All of it is arithmetic on the crossings, which
-move with the scene.
+A centroid integrates a linear function over its region exactly. Where radiance is not near enough to one, which is
+mostly at a limb, a region is taken apart into *wedges*, triangles at J, with four samples each. At a limb radiance goes
+like the root of the distance from the edge, and its derivative like the inverse; so with t the root of the distance, in
+parts of the largest, a rule is wanted for polynomials of t times 1 / t, as Gauss's rules are for polynomials.
+
+All of it is arithmetic on the crossings, which move with the scene.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,7 +34,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import concatenate, detach, greater, less, stack, take, where
 from diffrt.compiler import Engine, kernel
-from diffrt.tracer.cells import Cells
+from diffrt.tracer.cells import SIDES, Cells
 from diffrt.tracer.crossings import chord_normal
 from diffrt.tracer.switching import Segment
 from diffrt.tracer.visibility import Labels
@@ -40,6 +43,46 @@ AT_CORNERS = 1e-8
 """The sum of the weights of a cell's crossings under which they are all taken to be at corners."""
 
 Integers = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+
+CORNERS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+"""x and y of a cell's corners, in sides."""
+
+
+def _gauss(moments: Floats) -> tuple[Floats, Floats]:
+    """The n places and weights that integrate polynomials of degree up to 2 n - 1 as these moments do, (2 n,)."""
+    n = len(moments) // 2
+    hankel = np.array([moments[k : k + n] for k in range(n)])
+    places = np.sort(np.roots([1.0, *np.linalg.solve(hankel, -moments[n:])[::-1]]).real)
+    return places, np.linalg.solve(np.vander(places, increasing=True).T, moments[:n])
+
+
+def _rules() -> tuple[Floats, Floats]:
+    """How the samples of a wedge J, N, C, of the corner C and a point N beside it, lie in it, in parts of J, N and C,
+    (2, 4, 3), and what part of its area each stands for, (2, 4): first of a wedge whose side J, N is on an edge, then
+    of one that only J is on.
+
+    A part 2 (1 - d) of the first is at the distance d, the root of which is t: to integrate f is to integrate
+    4 (1 - t^2) t f, and the rule is for 4 (1 - t^2) and t f. A part 2 d of the second is, where next to the edge there
+    is little, and the rule is for 4 t^3 and f. At some distances two samples lie beside each other, by the rules of
+    Radau and Gauss.
+
+    None may lie beyond an edge that bends. From N to J a parabola is inside of the line up to 2/3 of the way; and J is
+    beyond it by a fourth of its distance from the chord, less than the first sample of the second rule is from J.
+    """
+    power = np.arange(6)
+    t, w = _gauss(4.0 / (power + 1) - 4.0 / (power + 3))
+    d, w = t * t, w * t
+    first = [(d[0], 0.5, w[0]), (d[1], 0.0, 0.25 * w[1]), (d[1], 2.0 / 3.0, 0.75 * w[1]), (d[2], 0.5, w[2])]
+    t, w = _gauss(4.0 / (power[:4] + 4))
+    aside = 0.5 / np.sqrt(3.0)
+    second = [(r, 0.5 + turn * aside, 0.5 * share) for r, share in zip(t * t, w, strict=True) for turn in (-1.0, 1.0)]
+    spots = [[(along * (1.0 - d), (1.0 - along) * (1.0 - d), d) for d, along, _ in first],
+             [(1.0 - r, along * r, (1.0 - along) * r) for r, along, _ in second]]  # fmt: skip
+    return np.array(spots), np.array([[share for *_, share in rule] for rule in (first, second)])
+
+
+SPOTS, SHARES = _rules()
 
 
 @dataclass(frozen=True)
@@ -47,13 +90,24 @@ class Regions:
     """The regions of all mixed cells, n in number, without their geometry.
 
     cell: the mixed cell that a region is of, (n,). side: the crossings on the four sides of the cell, -1 for none,
-    (4, n). member: whether the region holds each corner, (4, n). label: of its signature, (n,).
+    (4, n). member: whether the region holds each corner, (4, n). label: of its signature, (n,). rough: whether one
+    sample is not enough, (n,).
+
+    plain: the regions that have one sample. wedge_region, wedge_corner, wedge_side: of each wedge, m in number, the
+    region, the corner and the side that it is at. region: of each sample, those of the plain regions, then the first
+    of each wedge, and so on.
     """
 
     cell: Integers
     side: Integers
     member: NDArray[np.bool_]
     label: Labels
+    rough: NDArray[np.bool_]
+    plain: Integers
+    wedge_region: Integers
+    wedge_corner: Integers
+    wedge_side: Integers
+    region: Integers
 
 
 def find_regions(cells: Cells) -> Regions:
@@ -62,33 +116,52 @@ def find_regions(cells: Cells) -> Regions:
     # A corner starts a region if no corner before it has the same signature.
     first = np.array([~(label[:k] == label[k]).any(0) for k in range(4)])
     start, place = np.nonzero(first)
-    return Regions(place, cells.side[:, place], label[:, place] == label[start, place], label[start, place])
+    member, rough = label[:, place] == label[start, place], cells.rough[start, place]
+    plain, divided = np.flatnonzero(~rough), np.flatnonzero(rough)
+    corner, which = np.nonzero(member[:, divided])
+    wedge_region, wedge_corner = np.tile(divided[which], 2), np.tile(corner, 2)
+    # Sides and corners go round alike: after a corner comes the side of its number.
+    wedge_side = np.append(corner, (corner - 1) % 4)
+    return Regions(
+        place, cells.side[:, place], member, label[start, place], rough, plain, wedge_region, wedge_corner, wedge_side,
+        np.concatenate([plain, *[wedge_region] * len(SHARES[0])]),
+    )  # fmt: skip
 
 
 def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: Engine) -> Any:
-    """Centroid and area of the regions, x, y and area as (3, n), in pixels.
+    """The samples of the regions: x, y and the area that each stands for, as (3, n), in pixels.
 
     s: the position of each crossing on its side, (m,). joints: of the mixed cells, x and y in pixels, (2, mixed).
     """
-    padded = concatenate([s, [0.5]])
-    cut = Cut(
-        tuple(take(padded, np.where(side < 0, len(padded) - 1, side)) for side in regions.side),
-        regions.member,
-        tuple(take(joints[axis], regions.cell) for axis in range(2)),
-        cells.corner_x[regions.cell],
-        cells.corner_y[regions.cell],
-        cells.mixed_size[regions.cell],
-    )
-    return kernel(region, None, None, None, cut, engine)
+    padded, found = concatenate([s, [0.5]]), []
+    sides = np.where(regions.side < 0, len(padded) - 1, regions.side)
+    if regions.plain.size:
+        cell = regions.cell[regions.plain]
+        cut_at = tuple(take(padded, side[regions.plain]) for side in sides)
+        member = regions.member[:, regions.plain]
+        joint = tuple(take(joints[axis], cell) for axis in range(2))
+        cut = Cut(cut_at, member, joint, cells.corner_x[cell], cells.corner_y[cell], cells.mixed_size[cell])
+        found.append(kernel(region, None, None, None, cut, engine))
+    if regions.wedge_region.size:
+        cell, corner, side = regions.cell[regions.wedge_region], regions.wedge_corner, regions.wedge_side
+        number = sides[side, regions.wedge_region]
+        # The side before a corner is passed the other way: there C, N is turned.
+        turn = np.where(side == corner, 1.0, -1.0)
+        of = (number == len(padded) - 1).astype(int)
+        (bx, by), (ex, ey), (cx, cy) = (CORNERS[:, k] for k in (SIDES[side, 0], SIDES[side, 1], corner))
+        joint = tuple(take(joints[axis], cell) for axis in range(2))
+        wedges = Wedge(take(padded, number), joint, bx, by, ex - bx, ey - by, cx, cy, turn, tuple(SPOTS[of].T),
+                       SHARES[of].T, cells.corner_x[cell], cells.corner_y[cell], cells.mixed_size[cell])  # fmt: skip
+        samples = kernel(wedge, None, None, None, wedges, engine)
+        found += [samples[k] for k in range(len(SHARES[0]))]
+    return concatenate(found, 1)
 
 
-def place_joints(
-    cells: Cells, s: Any, bends: Callable[[Segment], Any], meetings: Callable[[], Any], engine: Engine
-) -> Any:
+def place_joints(cells: Cells, s: Any, bends: Any, meetings: Any, engine: Engine) -> Any:
     """The joints of the mixed cells, x and y in pixels, (2, mixed).
 
-    s: the position of each crossing on its side, (m,). bends: from segments across edges to the positions of the edges
-    on them. meetings: gives the places where two edges meet, (2, number).
+    s: the position of each crossing on its side, (m,). bends: the positions of edges on the segments across their
+    `chords`. meetings: the places where two edges meet, (2, number).
     """
     found, places = [], []
     if cells.loose.size:
@@ -100,16 +173,21 @@ def place_joints(
         found.append(kernel(mean_crossing, None, None, None, ends, engine))
         places.append(cells.loose)
     if cells.bent.size:
-        px, py, qx, qy = (part for own in cells.chord for part in _at(cells, s, own))
-        across, mx, my = chord_normal(px, py, qx, qy)
-        bend = (2.0 * bends(across) - 1.0) * (4.0 / 3.0)
+        across, mx, my = chords(cells, s)
+        bend = (2.0 * bends - 1.0) * (4.0 / 3.0)
         found.append(stack([mx + 0.5 * bend * across.dx, my + 0.5 * bend * across.dy]))
         places.append(cells.bent)
     if cells.meeting.size:
-        found.append(meetings())
+        found.append(meetings)
         places.append(cells.meeting)
     order = np.argsort(np.concatenate(places))
     return take(concatenate(found, 1), order, 1)
+
+
+def chords(cells: Cells, s: Any) -> tuple[Segment, Any, Any]:
+    """Of the cells through which one edge goes: segments across the middles of its chords, and the middles."""
+    px, py, qx, qy = (part for own in cells.chord for part in _at(cells, s, own))
+    return chord_normal(px, py, qx, qy)
 
 
 def _at(cells: Cells, s: Any, which: Integers) -> tuple[Any, Any]:
@@ -185,4 +263,45 @@ def region(setting: None, uniforms: None, rows: None, cut: Cut) -> Any:
         x + size * where(there, moment_x / divisor, 0.5),
         y + size * where(there, moment_y / divisor, 0.5),
         area * size * size,
+    ])  # fmt: skip
+
+
+class Wedge(NamedTuple):
+    """Wedges of cells, n in number, in sides from the cells' top left corners.
+
+    s: of the crossing, 0.5 where there is none, on the side that begins at side_x, side_y and goes along side_dx,
+    side_dy. joint: x and y, in pixels. corner_x, corner_y: of the corner. turn: 1 where the way from joint to corner to
+    crossing turns to the right, else -1. spots: in the parts that J, N and C have in the samples, three times (4, n).
+    shares: of the area that they stand for, (4, n). x, y, size: of the cells, in pixels. The others (n,).
+    """
+
+    s: Any
+    joint: tuple[Any, ...]
+    side_x: Any
+    side_y: Any
+    side_dx: Any
+    side_dy: Any
+    corner_x: Any
+    corner_y: Any
+    turn: Any
+    spots: tuple[Any, ...]
+    shares: Any
+    x: Any
+    y: Any
+    size: Any
+
+
+def wedge(setting: None, uniforms: None, rows: None, wedges: Wedge) -> Any:
+    """The samples of wedges, (4, 3, n): x, y and area of each."""
+    w, (of_joint, of_point, of_corner) = wedges, wedges.spots
+    jx, jy = (w.joint[0] - w.x) / w.size, (w.joint[1] - w.y) / w.size
+    px, py = w.side_x + w.s * w.side_dx, w.side_y + w.s * w.side_dy
+    area = 0.5 * w.turn * ((w.corner_x - jx) * (py - jy) - (w.corner_y - jy) * (px - jx)) * w.size * w.size
+    return stack([
+        stack([
+            w.x + w.size * (of_joint[k] * jx + of_point[k] * px + of_corner[k] * w.corner_x),
+            w.y + w.size * (of_joint[k] * jy + of_point[k] * py + of_corner[k] * w.corner_y),
+            w.shares[k] * area,
+        ])
+        for k in range(len(SHARES[0]))
     ])  # fmt: skip

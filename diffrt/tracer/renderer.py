@@ -1,6 +1,6 @@
 """From a scene to an image: tables, cells, crossings, regions, shading, film. The data goes one way only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,9 +20,8 @@ from diffrt.tracer.certificate import enclose
 from diffrt.tracer.crossings import Crossings, differentiable, meetings
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
-from diffrt.tracer.regions import Regions, find_regions, place_joints, place_regions
+from diffrt.tracer.regions import Regions, chords, find_regions, place_joints, place_regions
 from diffrt.tracer.shading import Samples, lighting, shade
-from diffrt.tracer.switching import Segment
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
 from diffrt.tracer.window import Part, Window, window_of
@@ -42,6 +41,9 @@ BYTES_PER_CELL = {"exact": 90, "ignore": 40}
 BYTES_PER_DERIVATIVE = 30, 40  # of a pixel and of a cell, by one number
 """What an image takes at its peak: `scenes/tiny.toml` and `scenes/still_life.toml` at 512x512 and 1024x1024, with 1 and
 2 cells per pixel side. In reverse mode it is up to twice as much."""
+
+MovingEdges = Callable[[Tables, Cells, Engine], tuple[Any, Any, Any]]
+"""Gives what `moving_edges` does."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class Topology:
     def report(self, engine: Engine, window: Window) -> Report:
         """What went into what is seen through a window."""
         cells, found = self.cells, self.crossings.switches.found
-        samples = int((cells.grid >= 0).sum()) + len(cells.key) + len(self.regions.cell)
+        samples = int((cells.grid >= 0).sum()) + len(cells.key) + len(self.regions.region)
         width, height = window.size
         side, cell = np.nonzero(cells.side >= 0)
         fixed = cells.mixed_pixel[cell[~found[cells.side[side, cell]]]]
@@ -205,7 +207,7 @@ class Topology:
         alone = _mixed(cells.key, name[cells.label])
         what = _mixed(switches.bounce, switches.light, switches.function, switches.shape, switches.other)
         sides = np.append(what, np.uint64(0))[regions.side]  # the last one at -1
-        members = regions.member.T @ np.array([1, 2, 4, 8])
+        members = regions.member.T @ np.array([1, 2, 4, 8]) + 16 * regions.rough
         joint = np.zeros(len(cells.mixed_key), np.int64)
         joint[cells.bent], joint[cells.meeting] = 1, 2
         cut = _mixed(cells.mixed_key[regions.cell], joint[regions.cell], members, name[regions.label], *sides)
@@ -410,27 +412,35 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     x, y = _middles(width, height, cells_per_side)
     lit = lighting(tables, signatures)
     grid = shade(lit, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
-    others = [(cells.pixel, shade(lit, cells.label, Samples(cells.x, cells.y, cells.size**2), engine))]
+    others = [(cells.pixel, shade(lit, cells.label, Samples(cells.sample_x, cells.sample_y, cells.size**2), engine))]
     if regions.cell.size:
         x, y, area = places_of(tables, topology, engine)
-        others.append((cells.mixed_pixel[regions.cell], shade(lit, regions.label, Samples(x, y, area), engine)))
+        cut = shade(lit, regions.label[regions.region], Samples(x, y, area), engine)
+        others.append((cells.mixed_pixel[regions.cell[regions.region]], cut))
     return develop(grid, others, height, width, cells_per_side)
 
 
-def places_of(tables: Tables, topology: Topology, engine: Engine) -> Any:
-    """Centroid and area of the regions of all mixed cells, x, y and area as (3, n), in pixels."""
+def places_of(tables: Tables, topology: Topology, engine: Engine, edges: MovingEdges | None = None) -> Any:
+    """The samples of the regions of all mixed cells: x, y and area as (3, n), in pixels.
+
+    edges: where the edges are, in place of `moving_edges`.
+    """
     cells = topology.cells
+    s, bends, meet = (edges or moving_edges)(tables, cells, engine)
+    return place_regions(cells, topology.regions, s, place_joints(cells, s, bends, meet, engine), engine)
+
+
+def moving_edges(tables: Tables, cells: Cells, engine: Engine) -> tuple[Any, Any, Any]:
+    """Where the edges in mixed cells are, as functions of the scene: the positions of the crossings on their sides,
+    those of the bends on their segments, and the places where two edges meet, (2, number)."""
     s = differentiable(tables, cells.crossings, engine)
-
-    def bends(across: Segment) -> Any:
-        return differentiable(tables, cells.bends, engine, across)
-
-    def meet() -> Any:
+    bends, meet = cells.bends.s, np.zeros((2, 0))
+    if cells.bent.size:
+        bends = differentiable(tables, cells.bends, engine, chords(cells, s)[0])
+    if cells.meeting.size:
         first, second = (cells.crossings[own] for own in cells.meeting_pair)
-        return meetings(tables, first, second, cells.meeting_x, cells.meeting_y, engine)
-
-    joints = place_joints(cells, s, bends, meet, engine)
-    return place_regions(cells, topology.regions, s, joints, engine)
+        meet = meetings(tables, first, second, cells.meeting_x, cells.meeting_y, engine)
+    return s, bends, meet
 
 
 def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import broadcast_to, greater, maximum, named, scope, stack, take, where
+from diffrt.autograd import broadcast_to, greater, maximum, named, scope, stack, where
 from diffrt.compiler import Engine, Segments, choose, kernel
 from diffrt.kinds import Background, Material
 from diffrt.kinds.vectors import dot
 from diffrt.tracer.camera import rays
-from diffrt.tracer.tables import Hit, Kinds, Tables
+from diffrt.tracer.tables import Hit, Kinds, Tables, column, columns
 from diffrt.tracer.texturing import EMISSION, Blended, blend
 from diffrt.tracer.visibility import Labels, Signatures
 from diffrt.tracer.walk import walk
@@ -72,7 +72,7 @@ def lighting(tables: Tables, signatures: Signatures) -> Lighting:
     used = np.flatnonzero(signatures.ended)
     row = np.full(len(signatures.ended) + 1, -1, np.int32)
     row[used] = np.arange(len(used))
-    lights = tuple(tables.lights[:, number] for number in range(len(tables.kinds.lights)))
+    lights = tuple(column(tables.lights, number) for number in range(len(tables.kinds.lights)))
     chosen = signatures[used]
     return Lighting(tables, chosen, row, light_path(tables, chosen), Scenery(tables.camera, lights))
 
@@ -98,25 +98,27 @@ def curvature(lit: Lighting, labels: Labels, x: Any, y: Any, side: float, engine
 
     lit: of plain tables. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. A
     square function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of half the side in the mean. So
-    near to the corners the points show kinks and limbs too.
+    near to the corners the points show kinks and limbs too; the two diagonals do not make up for each other, as they
+    may by chance.
     """
     away = CORNER * 0.5 * side
     one = np.ones(5 * len(x))
     xs = np.concatenate([x, x - away, x + away, x - away, x + away])
     ys = np.concatenate([y, y - away, y - away, y + away, y + away])
     radiance = shade(lit, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
-    return np.max(np.abs(radiance[:, 1:].mean(1) - radiance[:, 0]), 0) / (3.0 * CORNER**2)
+    diagonals = [0.5 * (radiance[:, k] + radiance[:, 5 - k]) - radiance[:, 0] for k in (1, 2)]
+    return np.max(np.abs(diagonals), (0, 1)) / (3.0 * CORNER**2)
 
 
 def light_path(tables: Tables, signatures: Signatures) -> LightPath:
     """The rows of signatures along whose paths there is radiance."""
     faces = signatures.face.astype(np.int64)
     mirrors = np.append(tables.reflects, -1)[np.append(tables.shape_of, -1)[faces]] >= 0
-    kind, column = tables.ends(faces, signatures.piece)
+    kind, last = tables.ends(faces, signatures.piece)
     nothing = len(tables.kinds.scattering) + (tables.kinds.background is not None)
     ending = np.where(kind < 0, nothing, kind).astype(float)
     surfaces = tables.hits(faces, signatures.side, mirrors, signatures.piece)
-    return LightPath(surfaces, ending, take(tables.materials, column, -1), signatures.lit)
+    return LightPath(surfaces, ending, columns(tables.materials, last), signatures.lit)
 
 
 def weighted_radiance(kinds: Kinds, scenery: Scenery, path: LightPath, samples: Samples) -> Any:

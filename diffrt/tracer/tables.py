@@ -1,17 +1,20 @@
 """Tables: the scene as arrays, one column per shape, material or light, whatever their kinds.
 
 A column holds the numbers of the fields of its kind in order, and nothing below them. A table (width, N) is a Var if a
-parameter in it is one, so that derivatives find their way to it through a gather.
+parameter in it is one, so that derivatives find their way to it through a gather. For the engine "graph" a table is an
+`Each` instead: a column holds the values of its fields by name, so that each of them is a node of its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var, add_at, concatenate, detach, reshape, take, where
+from diffrt.autograd import Var, add_at, concatenate, detach, named, reshape, scope, take
+from diffrt.compiler import Each
 from diffrt.kinds import (
     BACKGROUNDS,
     CAMERAS,
@@ -88,13 +91,14 @@ class Tile(NamedTuple):
 
 class Blend(NamedTuple):
     """A texture without edges: the number of the shape that it is on, whether that is a mirror, whether the texture is
-    of its emission, the places in the numbers of its material or in those of the emission, and the texture, whose
-    values are arrays or Vars."""
+    of its emission, the places in the numbers of its material or in those of the emission, the field there, and the
+    texture, whose values are arrays or Vars."""
 
     shape: int
     mirrors: bool
     emits: bool
     places: tuple[int, ...]
+    field: str
     texture: Texture
 
 
@@ -104,12 +108,13 @@ class Tables:
 
     kinds: what is in it. camera: (3, 6). shapes: (width, number of shapes); lights: (width, number of lights, at least
     one). materials: (width, number of pieces of shapes + 1), the last column for the background; emission: (3, number
-    of pieces), or of no rows if nothing emits: a shape whose material has textures with edges has a piece for each set
-    of their sides. Faces, of all shapes one after the other: shape_of: the shape of each; face_kind: its number in
-    `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in `kinds.scattering`, -1 for
-    one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters; first_piece: the column of its first
-    piece. tiles: the first texture with an edge of each shape, then the second, and so on, (number of shapes,) each;
-    the n-th one is the n-th bit of the number of a piece. blends: the textures without edges.
+    of pieces + 1), the last column 0, or of no rows if nothing emits: a shape whose material has textures with edges
+    has a piece for each set of their sides. Faces, of all shapes one after the other: shape_of: the shape of each;
+    face_kind: its number in `kinds.faces`; (number of faces,). Of each shape: scatters: the number of its material in
+    `kinds.scattering`, -1 for one that reflects; reflects: in `kinds.reflecting`, -1 for one that scatters;
+    first_piece: the column of its first piece. tiles: the first texture with an edge of each shape, then the second,
+    and so on, (number of shapes,) each; the n-th one is the n-th bit of the number of a piece. blends: the textures
+    without edges.
     """
 
     kinds: Kinds
@@ -145,22 +150,21 @@ class Tables:
         pieces: of the shapes, (bounces, K).
         """
         found = []
+        nothing = np.zeros((0, faces.shape[1]))
         for face, side, on, piece in zip(faces, sides, goes_on, pieces, strict=True):
             kind, shape = self.face(face)
             number = np.append(self.shape_of, 0)[face]
             event = np.where(on, self.reflects[number] + 1, 0) if self.kinds.reflecting else np.zeros(len(face))
-            column = np.where(face < 0, 0, np.append(self.first_piece, 0)[number] + piece)
-            material = take(self.materials, column, -1) if self.kinds.reflecting else np.zeros((0, len(face)))
-            emission: Any = np.zeros((0, len(face)))
-            if self.kinds.emitting:
-                emission = where(face >= 0, take(self.emission, column, -1), 0.0)
+            column = np.where(face < 0, self.behind, np.append(self.first_piece, 0)[number] + piece)
+            material = columns(self.materials, column) if self.kinds.reflecting else nothing
+            emission = columns(self.emission, column) if self.kinds.emitting else nothing
             found.append(Hit(kind, side.astype(float), shape, event.astype(float), material, emission))
         return tuple(found)
 
     def face(self, faces: Integers) -> tuple[Any, Any]:
         """The numbers of the kinds of faces, that behind the last one for -1, and the numbers of their shapes."""
         kind = np.append(self.face_kind, len(self.kinds.faces))[faces].astype(float)
-        return kind, take(self.shapes, np.append(self.shape_of, 0)[faces], -1)
+        return kind, columns(self.shapes, np.append(self.shape_of, 0)[faces])
 
     def ends(self, faces: Integers, pieces: Any) -> tuple[Integers, Integers]:
         """Where light paths end, for paths of the faces and pieces of shapes (bounces, K), -1 where a path has ended
@@ -178,7 +182,36 @@ class Tables:
             kind, shape = np.where(escapes, len(self.kinds.scattering), kind), np.where(escapes, -1, shape)
         piece = pieces[np.maximum(count - 1, 0), np.arange(faces.shape[1])]
         column = np.append(self.first_piece, 0)[shape] + piece
-        return kind, np.where(shape < 0, self.materials.shape[-1] - 1, column)
+        return kind, np.where(shape < 0, self.behind, column)
+
+    @property
+    def behind(self) -> int:
+        """The column of `materials` and `emission` for what is no surface."""
+        return _count(self.materials) - 1
+
+
+def columns(table: Any, which: Integers) -> Any:
+    """Some of the columns of a table."""
+    return Each(table[k] for k in which) if isinstance(table, Each) else take(table, which, -1)
+
+
+def column(table: Any, which: int) -> Any:
+    """A column of a table as a uniform of kernels."""
+    return Each([table[which]]) if isinstance(table, Each) else table[:, which]
+
+
+def side_by_side(tables: Sequence[Any]) -> Any:
+    """The columns of several tables."""
+    return Each(chain(*tables)) if isinstance(tables[0], Each) else concatenate(tables, -1)
+
+
+def _count(table: Any) -> int:
+    """The number of columns."""
+    return len(table) if isinstance(table, Each) else table.shape[-1]
+
+
+Leaf = Callable[[str], Any]
+"""Gives a parameter by its path, as a Var: (..., 1), but those of the camera and texels as they are."""
 
 
 class Columns:
@@ -191,8 +224,12 @@ class Columns:
 
     def __getitem__(self, which: Any) -> Self:
         """Some of the columns, as a copy if `which` holds integers or booleans."""
-        parts = (getattr(self, name) for name in self._names)
-        return type(self)(*(part[which] if isinstance(part, Columns) else part[..., which] for part in parts))
+        if isinstance(which, list):
+            which = np.array(which, np.int64)
+        if isinstance(which, np.ndarray) and which.dtype == bool:
+            which = which.nonzero()[0]
+        parts = [getattr(self, name) for name in self._names]
+        return type(self)(*[part[which] if isinstance(part, Columns) else some_of(part, which) for part in parts])
 
     def put(self, which: Any, columns: Self) -> None:
         """Write columns over some of these, in place."""
@@ -200,23 +237,37 @@ class Columns:
             mine, part = getattr(self, name), getattr(columns, name)
             if isinstance(mine, Columns):
                 mine.put(which, part)
+            elif mine.ndim == 1:
+                mine[which] = part
             else:
                 mine[..., which] = part
 
 
-def build_tables(scene: Scene) -> Tables:
-    """The tables of a scene."""
+def some_of(x: Any, which: Any) -> Any:
+    """Columns of an array (..., N): of a slice, or of whole numbers, which `take` finds several times as fast."""
+    return x.take(which, -1) if isinstance(which, np.ndarray) else x[..., which]
+
+
+def build_tables(scene: Scene, leaf: Leaf | None = None) -> Tables:
+    """The tables of a scene; for the engine "graph" if the leaves are given that stand for its parameters."""
     document: Any = scene.document
     shapes = [(name, SHAPES[shape.type]) for name, shape in document.shapes.items()]
     materials = [(f"{name}.material", MATERIALS[shape.material.type]) for name, shape in document.shapes.items()]
     lights = [(name, LIGHTS[light.type]) for name, light in document.lights.items()]
     camera = CAMERAS[scene.camera.type]
-    view = camera(**{name: scene[f"camera.{name}"] for name in camera.quantities()})
+    with scope("camera"):
+        view = camera(**{name: (leaf or scene.__getitem__)(f"camera.{name}") for name in camera.quantities()})
+        vectors = cropped(view.vectors(scene.camera.width, scene.camera.height), scene.camera.crop)
+        if leaf:
+            vectors = Each([named(reshape(vectors, (*vectors.shape, 1)), "camera")])
     faces = [(n, face) for n, (name, kind) in enumerate(shapes) for face in kind.faces_with(scene.table(name))]
     background = BACKGROUNDS[document.background.type] if document.background else None
-    pieces, given, first_piece, tiles, blends = _textures(scene, materials)
-    emission = _table(scene, [(path, Material) for path, _ in pieces], given)
-    emits = isinstance(emission, Var) or bool(np.any(emission)) or any(blend.emits for blend in blends)
+    pieces, given, first_piece, tiles, blends = _textures(scene, leaf, materials)
+    glowing = [*((path, Material) for path, _ in pieces), ("background", Material)]
+    emission = _table(scene, leaf, glowing, [*given, {"emission": 0.0}])
+    if isinstance(emission, Each):
+        emission = Each(own["emission"] for own in emission)
+    emits = _counts(emission) or any(blend.emits for blend in blends)
     kinds = Kinds(
         _present(SHAPES, [face for _, face in faces]),
         _present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
@@ -247,17 +298,17 @@ def build_tables(scene: Scene) -> Tables:
 
     return Tables(
         kinds,
-        cropped(view.vectors(scene.camera.width, scene.camera.height), scene.camera.crop),
-        _table(scene, shapes),
-        _table(scene, [*pieces, ("background", background or Background)], [*given, {}]),
-        emission if emits else np.zeros((0, len(pieces))),
-        _table(scene, lights),
+        vectors,
+        _table(scene, leaf, shapes),
+        _table(scene, leaf, [*pieces, ("background", background or Background)], [*given, {}]),
+        emission if emits else np.zeros((0, len(pieces) + 1)),
+        _table(scene, leaf, lights),
         np.array([number for number, _ in faces], np.int64),
         np.array([kinds.faces.index(face) for _, face in faces], np.int64),
         places(kinds.scattering),
         places(kinds.reflecting),
         first_piece,
-        tuple(_tile(scene, kinds, layer, len(shapes)) for layer in tiles),
+        tuple(_tile(scene, leaf, kinds, layer, len(shapes)) for layer in tiles),
         tuple(blends),
     )
 
@@ -266,7 +317,9 @@ _Layer = list[tuple[int, Any, str]]
 """Textures with an edge: the number of the shape, the kind, and the path of each, at most one for each shape."""
 
 
-def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> tuple[Any, Any, Integers, Any, Any]:
+def _textures(
+    scene: Scene, leaf: Leaf | None, materials: Sequence[tuple[str, type[Material]]]
+) -> tuple[Any, Any, Integers, Any, Any]:
     """The entries of the table of materials, what is given of each, the first one of each shape, the textures with
     edges, and the others."""
     pieces: list[tuple[str, type[Kind]]] = []
@@ -280,21 +333,21 @@ def _textures(scene: Scene, materials: Sequence[tuple[str, type[Material]]]) -> 
         for field, table in textures_in(scene.table(path)).items():
             own = f"{path}.{field}"
             kind: Any = table.kind
-            texture = kind.holding(**{name: _field(scene, own, kind, name) for name in kind.fields})
+            texture = kind.holding(**{name: _field(scene, leaf, own, kind, name) for name in kind.fields})
             if kind.has_edge:
                 layers += [[]] if len(edged) == len(layers) else []
                 layers[len(edged)].append((number, kind.made_from[0], own))
                 edged.append((field, texture))
                 continue
-            # As everywhere in formulas, a vector is a column of samples.
-            texture = kind.holding(**{name: _column(value) for name, value in vars(texture).items()})
+            if leaf is None:  # as everywhere in formulas, a vector is a column of samples
+                texture = kind.holding(**{name: _column(value) for name, value in vars(texture).items()})
             start = 0
             for name, quantity in material.numbers().items():
                 size = len(quantity.components) or 1
                 if name == field:
                     emits = field in Material.fields
                     own_places = tuple(range(size) if emits else range(start, start + size))
-                    blends.append(Blend(number, material.event == REFLECT, emits, own_places, texture))
+                    blends.append(Blend(number, material.event == REFLECT, emits, own_places, field, texture))
                     given[field] = 0.0  # each sample has its own
                 start += size
         first.append(len(pieces))
@@ -310,21 +363,22 @@ def _column(value: Any) -> Any:
     return reshape(value, (-1, 1)) if isinstance(value, Var | np.ndarray) and value.ndim == 1 else value
 
 
-def _field(scene: Scene, path: str, kind: type[Kind], name: str) -> Any:
+def _field(scene: Scene, leaf: Leaf | None, path: str, kind: type[Kind], name: str) -> Any:
     """A field: a parameter, or a word or a number that is none."""
     rule = kind.fields[name].rule
     if isinstance(rule, Quantity) and not rule.fixed:
-        return scene[f"{path}.{name}"]
+        return (leaf or scene.__getitem__)(f"{path}.{name}")
     return getattr(scene.table(path), name)
 
 
-def _tile(scene: Scene, kinds: Kinds, layer: _Layer, count: int) -> Tile:
+def _tile(scene: Scene, leaf: Leaf | None, kinds: Kinds, layer: _Layer, count: int) -> Tile:
     """A layer as a row for each shape."""
     kind, owner = np.zeros(count), np.zeros(count, np.int64)
     for place, (number, texture, _) in enumerate(layer):
         kind[number], owner[number] = 1 + kinds.tiles.index(texture), place
     entries = [(path, texture) for _, texture, path in layer]
-    return Tile(kind, take(_table(scene, entries, least=max(each.row_width() for each in kinds.tiles)), owner, -1))
+    least = max(each.row_width() for each in kinds.tiles)
+    return Tile(kind, columns(_table(scene, leaf, entries, least=least), owner))
 
 
 def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple[type[Any], ...]:
@@ -333,24 +387,31 @@ def _present(known: Mapping[str, type[Any]], used: Sequence[type[Any]]) -> tuple
     return tuple(kind for kind in dict.fromkeys(order) if kind in set(used))
 
 
-def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]], given: Sequence[Mapping[str, Any]] = (),
-           least: int = 0) -> Any:  # fmt: skip
+def _table(scene: Scene, leaf: Leaf | None, entries: Sequence[tuple[str, type[Kind]]],
+           given: Sequence[Mapping[str, Any]] = (), least: int = 0) -> Any:  # fmt: skip
     """The numbers of kinds, a column for each entry: its path and its kind; one of zeros if there is none. given: for
     each entry the values of fields that are not to be taken from the scene. least: the number of rows, or more."""
     rules = {kind: kind.numbers() for kind in {kind for _, kind in entries}}
+
+    def values(column: int) -> Iterator[tuple[Quantity, str, Any]]:
+        path, kind = entries[column]
+        plain = None if leaf or scene.has_variables(path) else scene.table(path)
+        for name, quantity in rules[kind].items():
+            if given and name in given[column]:
+                yield quantity, name, given[column][name]
+            else:
+                yield quantity, name, _field(scene, leaf, path, kind, name) if plain is None else getattr(plain, name)
+
+    if leaf:
+        return Each({name: _wide(q, value) for q, name, value in values(n)} for n in range(len(entries))) or Each([{}])
     width = max([least, *(kind.row_width() for kind in rules)])
     whole = np.zeros((width, max(len(entries), 1)))
     variables: list[Any] = []
     places: list[Integers] = []
-    for column, (path, kind) in enumerate(entries):
+    for column in range(len(entries)):
         start = 0
-        plain = None if scene.has_variables(path) else scene.table(path)
-        for name, quantity in rules[kind].items():
+        for quantity, _, value in values(column):
             size = len(quantity.components) or 1
-            if given and name in given[column]:
-                value = given[column][name]
-            else:
-                value = _field(scene, path, kind, name) if plain is None else getattr(plain, name)
             if isinstance(value, Var):
                 variables.append(reshape(value, (-1,)))
                 places.append((np.arange(start, start + size) * whole.shape[1]) + column)
@@ -360,6 +421,18 @@ def _table(scene: Scene, entries: Sequence[tuple[str, type[Kind]]], given: Seque
     if not variables:
         return whole
     return reshape(add_at(whole.ravel(), np.concatenate(places), concatenate(variables)), whole.shape)
+
+
+def _wide(quantity: Quantity, value: Any) -> Any:
+    """A value as a column of samples."""
+    return value if isinstance(value, Var) else np.broadcast_to(np.asarray(value, float), quantity.shape)[..., None]
+
+
+def _counts(table: Any) -> bool:
+    """Whether there is a number in a table that is not 0, or may differ from it."""
+    if isinstance(table, Each):
+        return any(np.any(_value(x)) for x in table)
+    return isinstance(table, Var) or bool(np.any(table))
 
 
 def _value(x: Any) -> Any:
