@@ -7,9 +7,11 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 
-from diffrt.compiler import code_cache, native
+import diffrt
+from diffrt.compiler import code_cache, compiled, native
 from diffrt.compiler.code_cache import CodeNotKept
 from diffrt.files import fresh_file, write_whole
 
@@ -303,3 +305,21 @@ def test_a_kept_program_makes_no_noise(folder):
         warnings.simplefilter("error")
         native.compiled(TEXT, 0)
         native.compiled(TEXT, 0)
+
+
+def test_programs_of_the_package_are_not_recorded_again(folder, monkeypatch):
+    done = []
+    of, text = compiled.Recording.of, compiled.Recording.text
+    monkeypatch.setattr(compiled.Recording, "of", lambda *given: done.append("recorded") or of(*given))
+    monkeypatch.setattr(
+        compiled.Recording, "text", lambda made, kinds, options: done.append(options) or text(made, kinds, options)
+    )
+    scene = diffrt.load_scene("scenes/still_life.toml").replace(width=16, height=12)
+    compiled._program.cache_clear()
+    first = diffrt.render(scene)
+    exact = [options for options in done if options != "recorded" and options.exact]
+    assert exact  # zero has to win in the chain rule somewhere, which is another program of the same recording
+    assert done.count("recorded") == len(done) - done.count("recorded") - len(exact)
+    done.clear()
+    compiled._program.cache_clear()
+    assert np.array_equal(diffrt.render(scene), first) and not done

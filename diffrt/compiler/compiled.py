@@ -4,9 +4,11 @@ A block is computed by one thread and leaves its own sums, which are added up in
 the number of threads nor their speed can change a bit of the result.
 """
 
+import gc
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
@@ -31,8 +33,8 @@ from diffrt.compiler.program import (
     abstract,
     as_nodes,
 )
-from diffrt.compiler.segments import Segments
-from diffrt.compiler.structures import Skeleton
+from diffrt.compiler.segments import Segments, split
+from diffrt.compiler.structures import Skeleton, address_of
 from diffrt.waiting import compiled_for
 
 ALONE = 1e-3
@@ -63,11 +65,54 @@ class Spec:
 _spec = cache(Spec)
 
 
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Arrays, and tables of them, and where in memory the arrays are."""
+
+    arrays: list[Any]
+    addresses: list[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A function on nodes: what recorded it, and its results."""
+
+    recorder: Recorder
+    results: list[Any]
+
+    @staticmethod
+    def of(function: Callable[..., Any], specs: tuple[Spec, ...]) -> "Recording":
+        """Call a function on inputs without values."""
+        recorder = Recorder()
+        place, tables = 0, 0
+        inputs: list[Any] = []
+        for spec in specs:
+            if spec.kind == TABLE_FIELD:
+                assert spec.skeleton is not None
+                inputs.append(TableInput(recorder, tables, place, spec.fields, spec.skeleton))
+                place, tables = place + len(spec.fields), tables + 1
+                continue
+            array = abstract(recorder, spec.kind, place, spec.shape)
+            inputs.append(not_equal(array, 0.0) if spec.boolean else array)
+            place += 1
+        with recording(), np.errstate(all="ignore"):
+            return Recording(recorder, function(inputs))
+
+    def text(self, kinds: tuple[str, ...] | None, options: CodegenOptions) -> str:
+        """As a program for LLVM."""
+        make = self.recorder.make
+        nodes = [
+            [make("where", n, 1.0, 0.0) if n.boolean else n for n in as_nodes(self.recorder, r).ravel()]
+            for r in self.results
+        ]
+        return write(self.recorder, kinds or (SAMPLE,) * len(nodes), nodes, options)
+
+
 class Program:
     """One function, recorded and compiled, or found in the cache.
 
     kinds: how each result is kept. shapes: of the results, without the axis of samples. pace: seconds that
-    a sample took one thread when the program ran last.
+    a sample took one thread when the program ran last. made: the function on nodes, where that is known.
     """
 
     def __init__(
@@ -76,9 +121,10 @@ class Program:
         specs: tuple[Spec, ...],
         kinds: tuple[str, ...] | None,
         options: CodegenOptions,
+        made: Recording | None = None,
     ):
         self.options = options
-        self._function, self._specs, self._kinds = function, specs, kinds
+        self._function, self._specs, self._kinds, self._made = function, specs, kinds, None
         name = _name(function)
         key = name and native.key_of(name, repr((specs, kinds, options)), native.source())
         kept = code_cache.read(key) if key else None
@@ -86,11 +132,13 @@ class Program:
             head, _, code = kept.partition(b"\n")
             self.shapes = [tuple(shape) for shape in json.loads(head)]
         else:
-            self.shapes = [np.shape(r)[:-1] for r in self._recorded[1]]
-            text = self._text(options)
-            code = (
-                native.compile_text(text, options.optimisation) if key else native.compiled(text, options.optimisation)
-            )
+            with _compiling():
+                made = made or Recording.of(function, specs)
+                self.shapes = [np.shape(r)[:-1] for r in made.results]
+                text = made.text(kinds, options)
+                code = (native.compile_text if key else native.compiled)(text, options.optimisation)
+            if not options.exact and made.recorder.uses("chain"):
+                self._made = made
             if key:
                 code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
         self.kinds = kinds or (SAMPLE,) * len(self.shapes)
@@ -101,33 +149,23 @@ class Program:
     @cached_property
     def exact(self) -> native.Native:
         """That in which zero wins in the chain rule everywhere; some lanes of some scenes need it."""
-        return native.Native(native.compiled(self._text(replace(self.options, exact=True)), self.options.optimisation))
+        made, self._made = self._made, None
+        options = replace(self.options, exact=True)
+        return Program(self._function, self._specs, self._kinds, options, made).native
 
-    @cached_property
-    def _recorded(self) -> tuple[Recorder, list[Any]]:
-        """The function on nodes."""
-        recorder = Recorder()
-        place, tables = 0, 0
-        inputs: list[Any] = []
-        for spec in self._specs:
-            if spec.kind == TABLE_FIELD:
-                assert spec.skeleton is not None
-                inputs.append(TableInput(recorder, tables, place, spec.fields, spec.skeleton))
-                place, tables = place + len(spec.fields), tables + 1
-                continue
-            array = abstract(recorder, spec.kind, place, spec.shape)
-            inputs.append(not_equal(array, 0.0) if spec.boolean else array)
-            place += 1
-        with recording(), np.errstate(all="ignore"):
-            return recorder, self._function(inputs)
 
-    def _text(self, options: CodegenOptions) -> str:
-        recorder, results = self._recorded
-        nodes = [
-            [recorder.make("where", n, 1.0, 0.0) if n.boolean else n for n in as_nodes(recorder, r).ravel()]
-            for r in results
-        ]
-        return write(recorder, self._kinds or (SAMPLE,) * len(nodes), nodes, options)
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """Compile something. Python's collector waits: hundred thousands of nodes are made, none of which it could free,
+    and it would go through them again and again."""
+    start, collects = perf_counter(), gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+        compiled_for(perf_counter() - start)
 
 
 def _name(x: Any) -> str | None:
@@ -163,15 +201,13 @@ def _program(
     function: Callable[..., Any], specs: tuple[Spec, ...], kinds: tuple[str, ...] | None, options: CodegenOptions
 ) -> Program | NoMachineCode:
     """A failure is kept too, so that it is not found again in every call."""
-    start = perf_counter()
     try:
         return Program(function, specs, kinds, options)
     except NoMachineCode as fault:
         return fault.with_traceback(None)
-    finally:
-        compiled_for(perf_counter() - start)
 
 
+@cache
 def options_for(engine: Engine, shading: bool, optimise: bool) -> CodegenOptions:
     """How a program is written for an engine."""
     width = native.host()[2]
@@ -187,7 +223,7 @@ def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, eng
     size, order, blocks = len(segments.rows), segments.order, segments.blocks
     count = size if order is None else len(order)
     real = np.float32 if options.real == "float" else np.float64
-    specs, arrays, padded = _arrays(batched.inputs, inputs, segments, options, real)
+    specs, memory, padded = _inputs(batched.inputs, inputs, segments, options, real)
     made = program(batched.function, specs, batched.results, options)
     results: list[Any] = [None] * len(batched.results)
     for place, (shape, kind) in enumerate(zip(made.shapes, made.kinds, strict=True)):
@@ -196,8 +232,8 @@ def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, eng
             whole = segments.complete or order is not None
             results[place] = (np.empty if whole and count else np.zeros)((*shape, padded), real)
     outputs = [r for r, kind in zip(results, made.kinds, strict=True) if kind == SAMPLE]
-    job = Job(made, arrays, outputs, blocks, [segments.count], padded)
-    execute(job, engine.threads)
+    job = Job(made, memory, outputs, blocks, [segments.count], padded)
+    execute(job, segments.taken, engine.threads)
     column = 0
     for place, (shape, kind) in enumerate(zip(made.shapes, made.kinds, strict=True)):
         if kind == SAMPLE:
@@ -218,49 +254,54 @@ def search(function: Search, kinds: Sequence[str], inputs: Sequence[Any], segmen
            optimise: bool) -> list[Any]:  # fmt: skip
     """The results per sample of a function that may hold loops over tables."""
     options = options_for(engine, False, optimise)
-    specs, arrays, padded = _arrays(kinds, inputs, segments, options, np.float64)
+    specs, memory, padded = _inputs(kinds, inputs, segments, options, np.float64)
     counts = [segments.count]
     counts += [x.columns[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD]
     made = program(function, specs, None, options)
     results = [np.empty((*shape, padded)) for shape in made.shapes]
     blocks = segments.blocks
-    if made.pace * count_of(blocks) > ALONE and engine.threads > 1:
-        blocks = _split(blocks, -(-count_of(blocks) // (SHARES * engine.threads)))
-    execute(Job(made, arrays, results, blocks, counts, padded), engine.threads)
+    if made.pace * segments.taken > ALONE and engine.threads > 1:
+        blocks = split(blocks, -(-segments.taken // (SHARES * engine.threads)))
+    execute(Job(made, memory, results, blocks, counts, padded), segments.taken, engine.threads)
     return [_in_place(r[..., : len(segments.rows)], segments) for r in results]
 
 
-def _arrays(
+def _inputs(
     kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, options: CodegenOptions, real: Any
-) -> tuple[tuple[Spec, ...], list[Any], int]:
-    """What a program is told of its inputs, the arrays that it reads, and the number of samples with those that fill
-    up a vector."""
+) -> tuple[tuple[Spec, ...], Memory, int]:
+    """What a program is told of its inputs, where it reads them, and the number of samples with those that fill up a
+    vector."""
     order = segments.order
     count = len(segments.rows) if order is None else len(order)
     padded = max(count, options.width)
-    specs, arrays = [], []
+    specs: list[Spec] = []
+    arrays: list[Any] = []
+    addresses: list[int] = []
     for kind, x in zip(kinds, inputs, strict=True):
         if kind == TABLE_FIELD:
-            skeleton, columns = x.columns
-            specs.append(_spec(kind, (), False, tuple(f.shape[:-1] for f in columns), skeleton))
-            arrays += columns
+            specs.append(_spec(kind, (), False, x.shapes, x.columns[0]))
+            arrays.append(x)
+            addresses += x.addresses
             continue
         x = np.asarray(x)
-        boolean = x.dtype == bool
         if kind == SAMPLE and order is not None:
-            x = x[..., order]
+            x = x.take(order, -1)
         array = np.ascontiguousarray(x, real)
-        specs.append(_spec(kind, x.shape if kind == UNIFORM else array.shape[:-1], boolean))
-        arrays.append(_padded(array, padded) if kind == SAMPLE and padded > count else array)
-    return tuple(specs), arrays, padded
+        specs.append(_spec(kind, x.shape if kind == UNIFORM else array.shape[:-1], x.dtype.char == "?"))
+        if kind == SAMPLE and padded > count:
+            array = _padded(array, padded)
+        arrays.append(array)
+        addresses.append(address_of(array))
+    return tuple(specs), Memory(arrays, addresses), padded
 
 
 def _in_place(found: Any, segments: Segments) -> Any:
     """A result in the samples' own order, 0 for those that are left out."""
     if segments.order is None:
         return found
-    make = np.empty if segments.complete else np.zeros
-    back = make((*found.shape[:-1], len(segments.rows)), found.dtype)
+    if segments.complete:
+        return found.take(segments.places, -1)  # several times as fast as the other way
+    back = np.zeros((*found.shape[:-1], len(segments.rows)), found.dtype)
     back[..., segments.order] = found
     return back
 
@@ -275,33 +316,28 @@ def _padded(x: Any, size: int) -> Any:
 class Job:
     """One program on its blocks."""
 
-    def __init__(self, program: Program, inputs: list[Any], outputs: list[Any], blocks: Any, counts: list[int],
+    def __init__(self, program: Program, inputs: Memory, outputs: list[Any], blocks: Any, counts: list[int],
                  samples: int) -> None:  # fmt: skip
         self.program, self.blocks, self.samples = program, blocks, samples
         self.sums = np.empty(
             (len(blocks), program.columns + 1), np.float32 if program.options.real == "float" else float
         )
-        self._keep = inputs, outputs
-        self._inputs = np.array([_address(a) for a in inputs] or [0], np.uint64)
-        self._outputs = np.array([_address(a) for a in outputs] or [0], np.uint64)
-        self._counts = np.array(counts, np.int64)
+        given = (
+            np.array(inputs.addresses or [0], np.uint64),
+            np.array([address_of(a) for a in outputs] or [0], np.uint64),
+            self.sums, blocks, np.array(counts, np.int64),
+        )  # fmt: skip
+        self._keep = inputs, outputs, given
+        self._given = [address_of(a) for a in given]
 
     def run(self, first: int, last: int, code: native.Native | None = None) -> None:
         """Do some of the blocks."""
-        (code or self.program.native).call(
-            self._inputs.ctypes.data, self._outputs.ctypes.data, self.sums.ctypes.data, self.blocks.ctypes.data,
-            self._counts.ctypes.data, first, last, self.samples,
-        )  # fmt: skip
+        (code or self.program.native).call(*self._given, first, last, self.samples)
 
     def again(self) -> None:
         """Do the blocks again in which a nan stands where zero should have won."""
-        for block in np.flatnonzero(self.sums[:, -1]).tolist() if len(self.sums) else ():
+        for block in self.sums[:, -1].nonzero()[0].tolist():
             self.run(block, block + 1, self.program.exact)
-
-
-def _address(array: Any) -> int:
-    address: int = array.__array_interface__["data"][0]  # faster than .ctypes
-    return address
 
 
 @cache
@@ -309,26 +345,9 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "diffrt")
 
 
-def count_of(blocks: Any) -> int:
-    """The samples in blocks."""
-    return int((blocks[:, 1] - blocks[:, 0]).sum())
-
-
-def _split(blocks: Any, size: int) -> Any:
-    """The same samples in blocks of at most this size."""
-    begin, end, row = blocks.T
-    parts = -(-(end - begin) // size)
-    number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-    start = np.repeat(begin, parts) + number * size
-    return np.ascontiguousarray(
-        np.stack([start, np.minimum(start + size, np.repeat(end, parts)), np.repeat(row, parts)], 1)
-    )
-
-
-def execute(job: Job, threads: int) -> None:
-    """Run a program on all its blocks."""
+def execute(job: Job, total: int, threads: int) -> None:
+    """Run a program on all its blocks, which have `total` samples."""
     blocks, made = job.blocks, job.program
-    total = count_of(blocks)
     start = perf_counter()
     if threads == 1 or len(blocks) < 2 or total * made.pace < ALONE:
         job.run(0, len(blocks))

@@ -20,7 +20,7 @@ from diffrt.compiler.batched import BatchedFunction, Formula, Search
 from diffrt.compiler.engine import Engine, EngineMissing
 from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, NoMachineCode
 from diffrt.compiler.segments import Segments, one_segment
-from diffrt.compiler.structures import take_apart
+from diffrt.compiler.structures import Skeleton, take_apart
 
 COLUMNS = 4
 """Tangents that compiled code takes at once."""
@@ -47,7 +47,7 @@ def kernel(
     all those of the function if the engine is "graph".
     """
     skeleton, inputs = take_apart((uniforms, rows, samples))
-    kinds = tuple(k for k, part in zip((UNIFORM, ROW, SAMPLE), skeleton.parts, strict=True) for _ in range(part.size))
+    kinds = _kinds(skeleton)
     segments = segments or one_segment(_shape(inputs[-1])[-1])
     if engine.name == "graph":
         return unfolded.run(function, setting, uniforms, rows, samples, segments)
@@ -74,8 +74,7 @@ def search(
     optimise: whether to spend time on compiling it well. Returns a list of the arrays of the results, (..., N) each.
     """
     skeleton, inputs = take_apart((uniforms, rows, samples, tables))
-    parts = zip((UNIFORM, ROW, SAMPLE, TABLE_FIELD), skeleton.parts, strict=True)
-    kinds = tuple(k for k, part in parts for _ in range(part.size))
+    kinds = _kinds(skeleton)
     size = next(_shape(x)[-1] for k, x in zip(kinds, inputs, strict=True) if k == SAMPLE)
     segments = segments or one_segment(size)
     formula = Search(function, setting, skeleton)
@@ -85,6 +84,13 @@ def search(
         except NoMachineCode as fault:
             _tell(fault.op)
     return reference.search(formula, kinds, inputs, segments)
+
+
+@cache
+def _kinds(arguments: Skeleton) -> tuple[str, ...]:
+    """How each of the arrays reaches a sample."""
+    parts = zip((UNIFORM, ROW, SAMPLE, TABLE_FIELD), arguments.parts, strict=False)
+    return tuple(kind for kind, part in parts for _ in range(part.size))
 
 
 def _run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,

@@ -41,9 +41,9 @@ class Body:
         self.lines.append("  " + text)
 
     def value(self, text: str) -> str:
-        """The name of an instruction's result."""
+        """The name of an instruction's result: its number, which LLVM reads in half the time of a name."""
         self.count += 1
-        name = f"%v{self.count}"
+        name = f"%{self.count}"
         self.lines.append(f"  {name} = {text}")
         return name
 
@@ -68,6 +68,27 @@ class Body:
     def any(self, mask: str) -> str:
         bits = self.value(f"bitcast <{self.width} x i1> {mask} to i{self.width}")
         return self.value(f"icmp ne i{self.width} {bits}, 0")
+
+
+class _Draft(Body):
+    """Lines in which numbers in braces stand for names: first those of the operands, then those of the results.
+
+    branches: whether there is more than one block.
+    """
+
+    def __init__(self, module: Body, operands: int) -> None:
+        super().__init__(module.width, "", module)
+        self.count, self.branches = operands, False
+
+    def value(self, text: str) -> str:
+        name = f"{{{self.count}}}"
+        self.count += 1
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def label(self, what: str) -> str:
+        self.branches = True
+        return super().label(what)
 
 
 class Lanes:
@@ -175,6 +196,8 @@ class Text:
     ) -> None:
         self.body, self.real, self.vector, self.exact = body, real, vector, exact
         self.reals = {op: f"f{op} contract arcp" if contract else f"f{op}" for op in ("add", "sub", "mul", "div")}
+        self._contract = contract
+        self._patterns: dict[Any, tuple[str, int, int] | None] = {}
 
     def type(self, kind: str) -> str:
         """The type of lanes of a kind."""
@@ -210,6 +233,42 @@ class Text:
             f"call {result} @{_called(name, self.real)}({', '.join(f'{vector} {a}' for a in names)})"
         )
         return Lanes(self, kind, found) if self.vector else self.new(f"extractelement {result} {found}, i64 0", kind)
+
+    def result(self, name: str, kinds: tuple[tuple[bool, bool], ...], names: list[str]) -> str:
+        """The name of the result of an op on operands of these names.
+
+        kinds: of each operand, whether it holds booleans, and whether it is a constant. For each of these the code of
+        the op runs once, and what it writes is a pattern for the next time, unless it branches.
+        """
+        key = name, kinds
+        if key not in self._patterns:
+            self._patterns[key] = self._pattern(name, kinds)
+        pattern = self._patterns[key]
+        if pattern is None:
+            return self.op(name, *self._operands(self, kinds, names)).name
+        lines, fresh, found = pattern
+        body = self.body
+        whole = [*names, *[f"%{k}" for k in range(body.count + 1, body.count + fresh + 1)]]
+        body.count += fresh
+        body.lines.append(lines.format(*whole))
+        return whole[found]
+
+    def _pattern(self, name: str, kinds: tuple[tuple[bool, bool], ...]) -> tuple[str, int, int] | None:
+        """The lines that an op writes, how many results they name, and which of all names is that of the last one;
+        None if it branches, or if the result is no name."""
+        draft = _Draft(self.body, len(kinds))
+        text = Text(draft, self.real, self.vector, self._contract, self.exact)
+        found = text.op(name, *self._operands(text, kinds, [f"{{{i}}}" for i in range(len(kinds))])).name
+        if draft.branches or not draft.lines or found[0] != "{":
+            return None
+        return "\n".join(draft.lines), draft.count - len(kinds), int(found[1:-1])
+
+    @staticmethod
+    def _operands(text: "Text", kinds: tuple[tuple[bool, bool], ...], names: list[str]) -> list[Lanes]:
+        return [
+            Lanes(text, "i1" if boolean else text.real, name, constant)
+            for (boolean, constant), name in zip(kinds, names, strict=True)
+        ]
 
     def call(self, name: str, *x: Lanes) -> Lanes:
         """One of the intrinsic functions of LLVM. Raises ValueError for another one."""

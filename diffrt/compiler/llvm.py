@@ -15,8 +15,9 @@ Nothing is reordered: without `contract` every number is the one that numpy woul
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
-from diffrt.compiler.lanes import Body, Lanes, Text, definition
+from diffrt.compiler.lanes import Body, Text, definition
 from diffrt.compiler.program import (
     ROW,
     SAMPLE,
@@ -65,8 +66,6 @@ class _Writer(Body):
     def __init__(self, recorder: Recorder, options: CodegenOptions) -> None:
         super().__init__(options.width, "entry")
         self.recorder, self.options = recorder, options
-        self.names: dict[Node, str] = {}
-        self.splats: dict[Node, str] = {}
         self.bases: dict[int, str] = {}
         self.at_row: dict[Scope, tuple[str, str]] = {}
         real, width = options.real, options.width
@@ -78,15 +77,15 @@ class _Writer(Body):
             c: (loop, i) for loop in recorder.loops for i, c in enumerate(loop.carried)
         }
         # In a branch, what stands for a number from outside is another name for it.
-        self.aliases: dict[Node, Node] = {
-            c: g
-            for choice in recorder.choices
-            for own in choice.carried
-            for c, g in zip(own, choice.given, strict=True)
-        }
+        self.aliases: dict[Node, Node] = {}
+        for choice in sorted(recorder.choices, key=lambda c: c.home.depth):
+            for own in choice.carried:
+                self.aliases |= {c: self.source(g) for c, g in zip(own, choice.given, strict=True)}
         self.branches: dict[Scope, tuple[Choice, int]] = {
             scope: (choice, k) for choice in recorder.choices for k, scope in enumerate(choice.scopes)
         }
+        self.names: dict[Node, str] = {}
+        self.splats: dict[Node, str] = {}
         self.sinks: dict[Node, str] = {}
 
     # Numbers.
@@ -97,19 +96,16 @@ class _Writer(Body):
 
     def of(self, node: Node, vector: bool) -> str:
         """The name of a node's value, as one number or as a vector."""
-        node = self.source(node)
-        if node.op == "constant":
-            text = self.vectors if vector else self.numbers
-            return text.known(node.setting, self.type(node, False)).name
-        if node.varies or not vector:
-            return self.names[node]
-        return self.splats[node]
+        node = self.aliases.get(node, node)
+        if node.op == "constant" and node not in self.names:
+            kind = self.type(node, False)
+            self.names[node] = self.numbers.known(node.setting, kind).name
+            self.splats[node] = self.vectors.known(node.setting, kind).name
+        return self.names[node] if node.varies or not vector else self.splats[node]
 
     def source(self, node: Node) -> Node:
         """The node that another one is only a name for."""
-        while node in self.aliases:
-            node = self.aliases[node]
-        return node
+        return self.aliases.get(node, node)
 
     def spread(self, node: Node) -> None:
         """Make a vector of what is the same in all lanes."""
@@ -117,17 +113,12 @@ class _Writer(Body):
 
     # The module.
     def module(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> str:
-        self.live = self._live([node for nodes in results for node in nodes])
+        self.live, self.regions = self._live([node for nodes in results for node in nodes])
+        self.order: list[Node] = sorted(self.live, key=attrgetter("number"))
+        every: list[Node | Loop | Choice] = [*self.order, *self.regions]
         self.items: dict[Scope, list[Node | Loop | Choice]] = {}
-        regions = {id(region): region for n in self.live if (region := self._region(n)) is not None}
-        regions |= {id(choice): choice for n in self.live for choice in self._around(n.scope)}
-        every: list[Node | Loop | Choice] = [*self.live, *regions.values()]
-        for item in sorted(every, key=lambda i: i.number):
-            home = (
-                item.scope.parent if isinstance(item, Loop) else item.home if isinstance(item, Choice) else item.scope
-            )
-            assert home is not None
-            self.items.setdefault(home, []).append(item)
+        for item in sorted(every, key=attrgetter("number")):
+            self.items.setdefault(item.scope if isinstance(item, Node) else item.home, []).append(item)
         self.spreads = self._spreads(results)
         self.exports = self._exports()
         self.start("entry")
@@ -141,13 +132,6 @@ class _Writer(Body):
             parts.append(definition(name, real, count, self))
         return "\n".join([*parts, *sorted(self.declared), ""])
 
-    def _region(self, node: Node) -> Loop | Choice | None:
-        """The loop or choice that a node comes out of, or is carried by."""
-        if node.op == "result":
-            region: Loop | Choice = node.setting[0]
-            return region
-        return self.homes[node][0] if node in self.homes else None
-
     def _around(self, scope: Scope | None) -> Iterator[Choice]:
         """The choices in whose branches a scope lies."""
         while scope is not None:
@@ -155,19 +139,29 @@ class _Writer(Body):
                 yield self.branches[scope][0]
             scope = scope.parent
 
-    def _live(self, roots: list[Node]) -> set[Node]:
+    def _live(self, roots: list[Node]) -> tuple[set[Node], dict[Loop | Choice, list[Node]]]:
+        """The nodes that the results need, and the loops and choices that these are in, or come out of or are carried
+        by: then with these nodes."""
         live: set[Node] = set()
+        scopes: set[Scope] = set()
+        regions: dict[Loop | Choice, list[Node]] = {}
         pending = list(roots)
         while pending:
-            node = self.source(pending.pop())
+            node = pending.pop()
+            node = self.aliases.get(node, node)
             if node in live:
                 continue
             live.add(node)
             pending += node.operands
-            pending += [choice.kind for choice in self._around(node.scope)]
+            if node.scope not in scopes:
+                scopes.add(node.scope)
+                for choice in self._around(node.scope):
+                    regions.setdefault(choice, [])
+                    pending.append(choice.kind)
             if node.op not in ("result", "carried"):
                 continue
             region, i = node.setting if node.op == "result" else self.homes[node]
+            regions.setdefault(region, []).append(node)
             if isinstance(region, Choice):
                 pending += [region.kind, *(after[i] for after in region.after)]
                 continue
@@ -175,65 +169,64 @@ class _Writer(Body):
             if region.kind == "while":
                 pending += [region.carried[0], region.after[0], region.given[0]]
             pending += [n for n in (region.mask, region.need, region.following) if n is not None]
-        return live
+        return live, regions
 
     def _spreads(self, results: Sequence[Sequence[Node]]) -> set[Node]:
         """The nodes that do not vary and are wanted as vectors."""
         wanted = {n for nodes in results for n in nodes}
         for node in self.live:
             if node.varies:
-                wanted.update(node.operands)
-            region = self._region(node)
-            if isinstance(region, Choice):
-                wanted.update(n for after in region.after for n in after)
-            elif region is not None:
-                wanted.update(region.given)
-                wanted.update(region.after)
+                wanted.update([n for n in node.operands if not n.varies])
+        for region, nodes in self.regions.items():
+            if isinstance(region, Loop):
+                wanted.update([*region.given, *region.after])
                 wanted.update(n for n in (region.mask, region.need) if n is not None)
+            elif nodes:
+                wanted.update(n for after in region.after for n in after)
         wanted = {self.source(n) for n in wanted}
         return {n for n in wanted if not n.varies and n.op != "constant" and n in self.live}
 
     def _exports(self) -> dict[tuple[Choice, int], list[Node]]:
         """The nodes of each branch that are used after it, in later branches of the same kind."""
-        found: dict[tuple[Choice, int], dict[Node, None]] = {}
+        found: dict[tuple[Choice, int], set[Node]] = {}
 
         def use(node: Node, scope: Scope) -> None:
             node = self.source(node)
             at = node.scope
             while not at.holds(scope):
                 branch = self.branches[at]
-                found.setdefault(branch, {})[node] = None
+                found.setdefault(branch, set()).add(node)
                 at = branch[0].home
 
-        for node in sorted(self.live, key=lambda n: n.number):
+        for node in self.order:
             for operand in node.operands:
-                use(operand, node.scope)
-            region = self._region(node)
-            if isinstance(region, Choice):
+                if operand.scope is not node.scope:
+                    use(operand, node.scope)
+        for region, nodes in self.regions.items():
+            if isinstance(region, Loop):
+                for scope, used in (
+                    (region.home, [*region.given, region.mask]),
+                    (region.scope, [*region.after, region.need, region.following]),
+                ):
+                    for each in used:
+                        if each is not None and self.source(each) in self.live:
+                            use(each, scope)
+                continue
+            for node in nodes:
                 for scope, after in zip(region.scopes, region.after, strict=True):
-                    if after[i := node.setting[1]] in self.live or self.source(after[i]) in self.live:
-                        use(after[i], scope)
-            elif region is not None and region.scope.parent is not None:
-                for given in [*region.given, *([] if region.mask is None else [region.mask])]:
-                    if self.source(given) in self.live:
-                        use(given, region.scope.parent)
-                for after_ in [*region.after, *(n for n in (region.need, region.following) if n is not None)]:
-                    if self.source(after_) in self.live:
-                        use(after_, region.scope)
-        return {branch: list(nodes) for branch, nodes in found.items()}
+                    use(after[node.setting[1]], scope)
+        return {branch: sorted(nodes, key=attrgetter("number")) for branch, nodes in found.items()}
 
     def _sinks(self, summed: Sequence[Node]) -> set[Node]:
         """The results of choices that are only added up: a branch adds its own, and the others add nothing."""
         found = {n for n in summed if n.op == "result" and isinstance(n.setting[0], Choice)
                  and n.setting[0].home is self.recorder.sample}  # fmt: skip
         found -= {n for n in summed if summed.count(n) > 1}
-        for node in self.live:
+        for node in self.live if found else ():
             found.difference_update(map(self.source, node.operands))
-            region = self._region(node)
-            if isinstance(region, Choice):
-                found.difference_update(self.source(n) for after in region.after for n in after)
-            elif region is not None:
-                found.difference_update(map(self.source, [*region.given, *region.after]))
+        for region in self.regions:
+            used = [*region.given, *region.after] if isinstance(region, Loop) else [n for a in region.after for n in a]
+            found.difference_update(map(self.source, used))
         return found
 
     def body(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> None:
@@ -243,7 +236,9 @@ class _Writer(Body):
         outputs = [self.value(f"load ptr, ptr {self.at('ptr', '%outputs', str(i))}") for i in range(len(stored))]
         self.samples_less = self.value(f"sub i64 %samples, {width}")
         self.rows = self.value("load i64, ptr %counts")
-        for node in sorted((n for n in self.live if n.op == "input"), key=lambda n: n.number):
+        for node in self.order:
+            if node.op != "input":
+                continue
             place = node.setting[1]
             if place not in self.bases:
                 self.bases[place] = self.value(f"load ptr, ptr {self.at('ptr', '%inputs', str(place))}")
@@ -377,10 +372,8 @@ class _Writer(Body):
     def operation(self, node: Node) -> str:
         """What the row of the op table says. The condition of a choice may be the same for all lanes."""
         text = self.vectors if node.varies else self.numbers
-        given = [
-            Lanes(text, self.type(n, False), self.of(n, node.varies), n.op == "constant") for n in node.operands
-        ]  # fmt: skip
-        return text.op(node.op, *given).name
+        kinds = tuple([(n.boolean, n.op == "constant") for n in node.operands])
+        return text.result(node.op, kinds, [self.of(n, node.varies) for n in node.operands])
 
     def loop(self, loop: Loop) -> None:
         wanted = [i for i, c in enumerate(loop.carried) if c in self.live]

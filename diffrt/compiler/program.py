@@ -16,7 +16,7 @@ whenever the one is taken so is the other.
 
 import linecache
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -33,14 +33,15 @@ UNIFORM, ROW, SAMPLE, TABLE_FIELD = "uniform", "row", "sample", "table"
 
 
 class Scope:
-    """Where nodes are computed: `parent` is the scope around it, `number` larger the later it was made."""
+    """Where nodes are computed: `parent` is the scope around it. Of scopes around one node the innermost has the
+    largest `rank`, and of two branches the later one."""
 
     _made = count()
 
     def __init__(self, name: str, parent: "Scope | None" = None) -> None:
         self.name, self.parent = name, parent
         self.depth: int = 0 if parent is None else parent.depth + 1
-        self.number = next(Scope._made)
+        self.rank = self.depth, next(Scope._made)
 
     def holds(self, other: "Scope | None") -> bool:
         """Whether another scope is this one, or in it."""
@@ -71,6 +72,12 @@ class Loop:
     following: "Node | None" = None
     results: list["Node"] = field(default_factory=list)
     number: int = 0
+
+    @property
+    def home(self) -> Scope:
+        """The scope around it."""
+        assert self.scope.parent is not None
+        return self.scope.parent
 
 
 @dataclass(eq=False)
@@ -113,15 +120,17 @@ class Node(Operators, Abstract):
     """One number of a program.
 
     op: a name of the op table, or "constant", "input", "carried", "result". operands: nodes. setting: the value of a
-    constant, the place of an input. boolean: whether it is true or false. varies: from sample to sample.
+    constant, the place of an input. constant: the value, if it is known. boolean: whether it is true or false. varies:
+    from sample to sample.
     """
 
-    __slots__ = ("boolean", "number", "op", "operands", "recorder", "scope", "setting", "varies")
+    __slots__ = ("boolean", "constant", "number", "op", "operands", "recorder", "scope", "setting", "varies")
 
     def __init__(self, recorder: "Recorder", op: str, operands: tuple["Node", ...], setting: Any, scope: Scope,
                  boolean: bool, varies: bool) -> None:  # fmt: skip
         self.recorder, self.op, self.operands, self.setting = recorder, op, operands, setting
         self.scope, self.boolean, self.varies = scope, boolean, varies
+        self.constant: float | bool | None = setting if op == "constant" else None
         self.number = recorder.count()
 
     def combined(self, op: Op, operands: Sequence[Any]) -> Any:
@@ -135,11 +144,6 @@ class Node(Operators, Abstract):
         """Raises NoMachineCode for an op that is not of the package, which need not know of nodes."""
         if not getattr(op.forward, "__module__", "").startswith("diffrt."):
             raise NoMachineCode(op.name)
-
-    @property
-    def constant(self) -> float | bool | None:
-        """The value, if it is known."""
-        return self.setting if self.op == "constant" else None
 
     def __getattr__(self, name: str) -> Any:
         """numpy asks each node of an array for the method `exp` where it is given the array in np.exp."""
@@ -187,6 +191,7 @@ class Recorder:
         self.run = Scope("run", self.call)
         self.sample = Scope("sample", self.run)
         self._made: dict[Any, Node] = {}
+        self._constants: dict[float, Node] = {}
         self.loops: list[Loop] = []
         self.choices: list[Choice] = []
         self._count = 0
@@ -199,6 +204,10 @@ class Recorder:
         self._count += 1
         return self._count
 
+    def uses(self, op: str) -> bool:
+        """Whether there is a node of an op."""
+        return any(node.op == op for node in self._made.values())
+
     def input(self, kind: str, place: int, component: int, scope: Scope | None = None) -> Node:
         """A component of an input of the kernel; scope: of the loop over a table's rows."""
         home = {UNIFORM: self.call, ROW: self.run, SAMPLE: self.sample}.get(kind, scope)
@@ -208,10 +217,15 @@ class Recorder:
 
     def constant(self, value: Any) -> Node:
         """A number that is known."""
+        if type(value) is float and value in self._constants:
+            return self._constants[value]
         boolean = isinstance(value, bool | np.bool_)
         plain = bool(value) if boolean else float(value)
         key = plain if boolean else float(plain).hex()  # tells 0.0 from -0.0
-        return self._leaf(("constant", key), "constant", plain, self.call, boolean, False)
+        found = self._leaf(("constant", key), "constant", plain, self.call, boolean, False)
+        if plain and not boolean:  # other floats than zero are told apart by their value
+            self._constants[plain] = found
+        return found
 
     def carried(self, scope: Scope, like: Node, varies: bool = True) -> Node:
         """A number that a loop carries, inside of it."""
@@ -224,18 +238,30 @@ class Recorder:
     def make(self, name: str, *given: Any) -> Node:
         """The node of an op of the table on nodes or numbers: an old one, a simpler one, or a new one; what else is
         abstract knows itself what to make of nodes."""
-        nodes, known, booleans = [], True, False
         for x in given:
             if type(x) is not Node:
-                if isinstance(x, Abstract) and x.precedence:
-                    return x.combined(TABLE[name], given)  # type: ignore[return-value]
-                x = self.constant(x)
-            known = known and x.op == "constant"
-            booleans = booleans or x.boolean
-            nodes.append(x)
+                return self._mixed(name, given)
+        key = name, *given
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = self._found(name, list(given))
+        return found
+
+    def _mixed(self, name: str, given: Sequence[Any]) -> Node:
+        """The same where not all operands are nodes."""
+        for x in given:
+            if isinstance(x, Abstract) and x.precedence:
+                return x.combined(TABLE[name], given)  # type: ignore[return-value]
+        return self.make(name, *[x if type(x) is Node else self.constant(x) for x in given])
+
+    def _found(self, name: str, nodes: list[Node]) -> Node:
+        """The node of an op on nodes that it was not asked for before."""
         if name == "alias":  # the transforms' way to tell variables apart
             return nodes[0]
         row = TABLE[name]
+        known, booleans = True, False
+        for x in nodes:
+            known, booleans = known and x.op == "constant", booleans or x.boolean
         if booleans:
             if not row.takes_booleans:
                 nodes = [self.number(x) for x in nodes]
@@ -243,22 +269,24 @@ class Recorder:
                 nodes[1:] = [self.number(x) for x in nodes[1:]]
         if known:
             return self.constant(apply(row, tuple(x.setting for x in nodes)))
-        simpler = _simpler(self, name, nodes)
-        if simpler is not None:
-            return simpler
+        simpler = _SIMPLER.get(name)
+        found = simpler(self, *nodes) if simpler else None
+        if found is not None:
+            return found
         if row.commutes and nodes[0].number > nodes[1].number:
             nodes.reverse()
-        key = (name, *[x.number for x in nodes])
+        operands = tuple(nodes)
+        key = name, *operands
         found = self._made.get(key)
         if found is None:
             scope, varies = nodes[0].scope, False
             for x in nodes:
                 varies = varies or x.varies
                 # Of two branches of one kind the later one goes on with what the earlier one has computed.
-                if (x.scope.depth, x.scope.number) > (scope.depth, scope.number):
+                if x.scope is not scope and x.scope.rank > scope.rank:
                     scope = x.scope
             boolean = row.boolean or (name == "where" and nodes[1].boolean)
-            found = self._made[key] = Node(self, name, tuple(nodes), None, scope, boolean, varies)
+            found = self._made[key] = Node(self, name, operands, None, scope, boolean, varies)
         return found
 
     def number(self, x: Node) -> Node:
@@ -272,75 +300,44 @@ class Recorder:
         return found
 
 
-def _simpler(r: Recorder, name: str, x: list[Node]) -> Node | None:
-    """What an op comes down to, if it is less: only rewritings that keep every bit but the sign of a zero."""
-    a = x[0]
-    b = x[1] if len(x) > 1 else a
-    if TABLE[name].commutes and a.op == "constant":
-        a, b = b, a
-    known = b.constant if len(x) > 1 else None
-    if name == "add":
-        if known == 0.0:
-            return a
-        if b.op == "negative":
-            return r.make("subtract", a, b.operands[0])
-        if a.op == "negative":
-            return r.make("subtract", b, a.operands[0])
-    elif name == "subtract":
-        if known == 0.0:
-            return a
-        if a.constant == 0.0:
-            return r.make("negative", b)
-        if b.op == "negative":
-            return r.make("add", a, b.operands[0])
-    elif name in ("multiply", "chain"):
-        if known == 1.0:
-            return a
-        if known == -1.0:
-            return r.make("negative", a)
-        if name == "chain":
-            return _chain(r, a, b)
-    elif name == "divide":
-        if known == 1.0:
-            return a
-        if known == -1.0:
-            return r.make("negative", a)
-    elif name == "negative":
-        if a.op == "negative":
-            return a.operands[0]
-        if a.op == "subtract":
-            return r.make("subtract", a.operands[1], a.operands[0])
-    elif name == "power":
-        if known in (1.0, 2.0):  # as numpy has it
-            return a if known == 1.0 else r.make("multiply", a, a)
-    elif name == "where":
-        if a.op == "constant":
-            return x[1] if a.constant else x[2]
-        if x[1] is x[2]:
-            return x[1]
-        if a.op == "logical_not":
-            return r.make("where", a.operands[0], x[2], x[1])
-        if x[1].boolean and x[1].constant is True and x[2].constant is False:
-            return a
-    elif name == "logical_not":
-        if a.op == "logical_not":
-            return a.operands[0]
-    elif name == "logical_and":
-        if known is not None:
-            return a if known else b
-        if a is b:
-            return a
-    elif name == "logical_or":
-        if known is not None:
-            return b if known else a
-        if a is b:
-            return a
-    return None
+# What an op comes down to, if it is less: only rewritings that keep every bit but the sign of a zero.
 
 
-def _chain(r: Recorder, g: Node, partial: Node) -> Node | None:
+def _add(r: Recorder, a: Node, b: Node) -> Node | None:
+    a, b = (b, a) if a.op == "constant" else (a, b)
+    if b.constant == 0.0:
+        return a
+    if b.op == "negative":
+        return r.make("subtract", a, b.operands[0])
+    return r.make("subtract", b, a.operands[0]) if a.op == "negative" else None
+
+
+def _subtract(r: Recorder, a: Node, b: Node) -> Node | None:
+    if b.constant == 0.0:
+        return a
+    if a.constant == 0.0:
+        return r.make("negative", b)
+    return r.make("add", a, b.operands[0]) if b.op == "negative" else None
+
+
+def _multiply(r: Recorder, a: Node, b: Node) -> Node | None:
+    a, b = (b, a) if a.op == "constant" else (a, b)
+    return _divide(r, a, b)
+
+
+def _divide(r: Recorder, a: Node, b: Node) -> Node | None:
+    if b.constant == 1.0:
+        return a
+    return r.make("negative", a) if b.constant == -1.0 else None
+
+
+def _chain(r: Recorder, a: Node, b: Node) -> Node | None:
     """A product in which zero wins. A selection moves outward, so that the branch not taken does no harm."""
-    for one, other in ((g, partial), (partial, g)):
+    a, b = (b, a) if a.op == "constant" else (a, b)
+    found = _divide(r, a, b)
+    if found is not None:
+        return found
+    for one, other in ((a, b), (b, a)):
         if one.constant == 0.0:
             return one
         if one.op == "constant" and np.isfinite(one.setting):
@@ -352,6 +349,54 @@ def _chain(r: Recorder, g: Node, partial: Node) -> Node | None:
             if 0.0 in (yes.constant, no.constant) or (yes.op == no.op == "constant"):
                 return r.make("where", condition, r.make("chain", yes, other), r.make("chain", no, other))
     return None
+
+
+def _negative(r: Recorder, a: Node) -> Node | None:
+    if a.op == "negative":
+        return a.operands[0]
+    return r.make("subtract", a.operands[1], a.operands[0]) if a.op == "subtract" else None
+
+
+def _power(r: Recorder, a: Node, b: Node) -> Node | None:
+    """As numpy has it."""
+    if b.constant == 1.0:
+        return a
+    return r.make("multiply", a, a) if b.constant == 2.0 else None
+
+
+def _where(r: Recorder, condition: Node, yes: Node, no: Node) -> Node | None:
+    if condition.op == "constant":
+        return yes if condition.constant else no
+    if yes is no:
+        return yes
+    if condition.op == "logical_not":
+        return r.make("where", condition.operands[0], no, yes)
+    return condition if yes.constant is True and no.constant is False else None
+
+
+def _logical_not(r: Recorder, a: Node) -> Node | None:
+    return a.operands[0] if a.op == "logical_not" else None
+
+
+def _logical_and(r: Recorder, a: Node, b: Node) -> Node | None:
+    a, b = (b, a) if a.op == "constant" else (a, b)
+    if b.constant is not None:
+        return a if b.constant else b
+    return a if a is b else None
+
+
+def _logical_or(r: Recorder, a: Node, b: Node) -> Node | None:
+    a, b = (b, a) if a.op == "constant" else (a, b)
+    if b.constant is not None:
+        return b if b.constant else a
+    return a if a is b else None
+
+
+_SIMPLER: dict[str, Callable[..., Node | None]] = {
+    "add": _add, "subtract": _subtract, "multiply": _multiply, "chain": _chain, "divide": _divide,
+    "negative": _negative, "power": _power, "where": _where,
+    "logical_not": _logical_not, "logical_and": _logical_and, "logical_or": _logical_or,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -37,28 +37,21 @@ class Segments:
 
     @cached_property
     def _found(self) -> tuple[Integers | None, Integers]:
-        rows = self.rows
-        size = len(rows)
-        starts = np.flatnonzero(rows[1:] != rows[:-1]) + 1
-        order = None
-        if (len(starts) + 1) * SHORT > size and len(starts) > 2 * self.count:
+        rows, order = self.rows, None
+        starts = _changes(rows)
+        if (len(starts) + 1) * SHORT > len(rows) and len(starts) > 2 * self.count:
             narrow = rows.astype(np.int16) if self.count < 2**15 else rows  # numpy sorts those in linear time
-            order = np.argsort(narrow, kind="stable")
+            order = narrow.argsort(kind="stable")
             order = order if self.complete else order[np.searchsorted(rows[order], 0) :]
             rows = rows[order]
-            starts = np.flatnonzero(rows[1:] != rows[:-1]) + 1
-        starts = np.concatenate([[0], starts])
-        stops = np.append(starts[1:], len(rows))
-        row = rows[starts].astype(np.int64) if len(rows) else np.zeros(0, np.int64)
-        if not len(rows):
-            return order, np.zeros((0, 3), np.int64)
-        # Long segments in blocks.
-        parts = -(-(stops - starts) // BLOCK)
-        number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-        begin = np.repeat(starts, parts) + number * BLOCK
-        end = np.minimum(begin + BLOCK, np.repeat(stops, parts))
-        blocks = np.stack([begin, end, np.repeat(row, parts)], 1)
-        return order, np.ascontiguousarray(blocks[blocks[:, 2] >= 0])
+            starts = _changes(rows)
+        blocks = np.empty((len(starts) + bool(len(rows)), 3), np.int64)
+        blocks[:1, 0], blocks[1:, 0] = 0, starts
+        blocks[:-1, 1], blocks[-1:, 1] = starts, len(rows)
+        blocks[:, 2] = rows[blocks[:, 0]]
+        if not self.complete:
+            blocks = blocks[blocks[:, 2] >= 0]
+        return order, split(blocks, BLOCK)
 
     @property
     def order(self) -> Integers | None:
@@ -71,6 +64,18 @@ class Segments:
         return self._found[1]
 
     @cached_property
+    def places(self) -> Integers:
+        """The place of each sample in `order`, if there is one and no sample is left out."""
+        places = np.empty(len(self.rows), np.int64)
+        places[self.order] = np.arange(len(places))
+        return places
+
+    @cached_property
+    def taken(self) -> int:
+        """How many samples are not left out."""
+        return int((self.blocks[:, 1] - self.blocks[:, 0]).sum())
+
+    @cached_property
     def complete(self) -> bool:
         """Whether no sample is left out."""
         return not self.rows.size or bool(self.rows.min() >= 0)
@@ -78,8 +83,25 @@ class Segments:
 
 def one_segment(size: int) -> Segments:
     """All samples alike, and no rows."""
-    found = Segments(np.zeros(size, np.int8), 1)
-    begin = np.arange(0, size, BLOCK)
-    blocks = np.stack([begin, np.minimum(begin + BLOCK, size), np.zeros_like(begin)], 1)
-    found.__dict__.update(complete=True, _found=(None, blocks))  # known without a look at the rows
+    rows = np.zeros(size, np.int8)
+    rows.flags.writeable = False
+    found = Segments(rows, 1)
+    blocks = split(np.array([[0, size, 0]] if size else np.zeros((0, 3)), np.int64), BLOCK)
+    found.__dict__.update(complete=True, taken=size, _found=(None, blocks))  # known without a look at the rows
     return found
+
+
+def split(blocks: Integers, size: int) -> Integers:
+    """The same samples in blocks of at most this size."""
+    lengths = blocks[:, 1] - blocks[:, 0]
+    if not len(lengths) or lengths.max() <= size:
+        return blocks
+    parts = -(-lengths // size)
+    begin, end, row = np.repeat(blocks, parts, 0).T
+    start = begin + size * (np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts))
+    return np.ascontiguousarray(np.stack([start, np.minimum(start + size, end), row], 1))
+
+
+def _changes(rows: NDArray[np.integer]) -> Integers:
+    """Where another row begins than the one before."""
+    return np.asarray((rows[1:] != rows[:-1]).nonzero()[0] + 1)

@@ -75,8 +75,8 @@ SAVED, SMOOTH = 128.0, 8.0
 """How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
 
 ASKEW = 0.5 / 3.0**0.5 * 2.0 - 0.5
-"""How much farther from the middle of a cell Gauss's two by two points are than the middles of its quarters, in sides of
-these."""
+"""How much farther from the middle of a cell Gauss's two by two points are than the middles of its quarters, in sides
+of these."""
 
 LOOKED_AT = 3
 """Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
@@ -120,7 +120,8 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
     grid.ravel()[rough] = -1
     parts = _Parts()
     for level in range(last + 1):
-        if keys.size:
+        # Few cells are left before the last level; they are as soon halved once more.
+        if keys.size and not 0 < level == last - 1:
             left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, level == last, tolerance * STRAIGHT)
             keys, barren = keys[left], barren[left]
         if level == last:
@@ -136,9 +137,9 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
             keys, barren = new[found < 0], np.where(none, np.tile(barren, 4) + 1, 0)[found < 0]
             children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
         error = flat.errors(labels, *_middles(children, side), side, side)
-        rough = (error > 1.0) & (level + 1 < last)
-        parts.add_whole(children[~rough], labels[~rough], True, level + 1)
-        rough_keys, rough_labels, error = children[rough], labels[rough], error[rough]
+        go_on = (error > 1.0) & (level + 1 < last)
+        parts.add_whole(children[~go_on], labels[~go_on], True, level + 1)
+        rough_keys, rough_labels, error = children[go_on], labels[go_on], error[go_on]
     return parts.cells(view, grid.ravel(), size, cells)
 
 
@@ -258,10 +259,12 @@ def _joints(
     count = there[:, m].sum(0)
     start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
     x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
-    middles = left + 0.5 * size, top + 0.5 * size
+    half = 0.5 * size
+    middles = left + half, top + half
 
     def inside(x: Floats, y: Floats, which: Any = slice(None)) -> NDArray[np.bool_]:
-        return np.maximum(np.abs(x - middles[0][which]), np.abs(y - middles[1][which])) <= 0.5 * size
+        found: NDArray[np.bool_] = (np.abs(x - middles[0][which]) <= half) & (np.abs(y - middles[1][which]) <= half)
+        return found
 
     xx, xy, yx, yy = inverse[:, m]
     sine = np.abs(xx * yy - xy * yx) / np.maximum(np.hypot(xx, yx) * np.hypot(xy, yy), 1e-300)
@@ -275,15 +278,16 @@ def _joints(
     switches.put(b, found.switches)
     bend = Crossings(Sides(*across), s, bend.path, view.signatures, switches)
     bends[b] = crossed & (np.abs(found.s - 0.5) <= BEND)
-    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
-    shift = 0.75 * (s - 0.5)
+    # How far the edge is from the middle of its chord, in sides of the segment across it.
+    bow = s - 0.5
     ok = meets | bends
     which, cell = np.nonzero(there & ok)
     ox, oy = px[which, cell], py[which, cell]
     jx, jy = np.where(meets, x, mx)[cell], np.where(meets, y, my)[cell]
     dx, dy = jx - ox, jy - oy
     length = np.maximum(np.hypot(dx, dy), 1e-300)
-    bx, by = (np.where(meets, 0.0, shift * d)[cell] for d in (across.dx, across.dy))
+    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
+    bx, by = (np.where(meets, 0.0, 0.75 * bow * d)[cell] for d in (across.dx, across.dy))
     off = np.minimum(1.5 * allowed / length, 0.25 * length)
     nx, ny = -dy / length * off, dx / length * off
     qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
@@ -301,10 +305,10 @@ def _joints(
     ok[cell[~fits]] = False
     chords = _chords(crossings, pair, meets, x, y)
     chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
-    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(s - 0.5) * size / chord) * size
+    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(bow) * size / chord) * size
     proved = _nothing_else(view, chords, bent, label, *middles, size, ok, meets)
-    shift = (s - 0.5) * (4.0 / 3.0)
-    within = inside(np.where(meets, x, mx + shift * across.dx), np.where(meets, y, my + shift * across.dy))
+    jx, jy = (m + 4.0 / 3.0 * bow * d for m, d in ((mx, across.dx), (my, across.dy)))
+    within = inside(np.where(meets, x, jx), np.where(meets, y, jy))
     return _Joints(ok, proved, meets & ok, within & ok, pair, x, y, bend)
 
 
@@ -402,8 +406,7 @@ class _Flatness:
         which, cell = np.nonzero(first)
         error = np.zeros(labels.shape)
         error[which, cell] = self.errors(labels[which, cell], x[cell], y[cell], side, side)
-        enough: NDArray[np.bool_] = ~(error > SAVED).any(0)
-        rough = ~(error <= 1.0)
+        enough, rough = np.array(~(error > SAVED).any(0)), ~(error <= 1.0)
         for k in range(1, 4):  # a region is known by its first corner
             rough[k] |= ((labels[:k] == labels[k]) & rough[:k]).any(0)
         return rough, enough
@@ -422,7 +425,7 @@ class _Parts:
 
     def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int, together: bool = False) -> None:
         """together: whether they are quarters that share their samples, all four."""
-        self.whole.append((keys, labels, *(np.full(len(keys), each) for each in (proved, together)), level))
+        self.whole.append((keys, labels, np.full(len(keys), proved), np.full(len(keys), together), level))
 
     def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
                   rough: NDArray[np.bool_], level: int) -> None:  # fmt: skip
@@ -467,7 +470,8 @@ class _Parts:
         unproved = np.bincount(where, areas, size[0] * size[1]).astype(float)
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
-            grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side, column([labels for _, labels, *_ in self.whole], np.int32),
+            grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side,
+            column([labels for _, labels, *_ in self.whole], np.int32),
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,

@@ -28,9 +28,10 @@ class Cells:
     """The cells that the image is made of.
 
     grid: the labels of the cells of the grid, row by row, -1 for those that are divided or mixed.
-    The smaller cells that are not mixed: x, y of the middle, sample_x, sample_y of the sample, which for four quarters of
-    a cell are Gauss's points in it, size of the side, in pixels, label, pixel, key (which names a cell), (n,) each. The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise
-    from there, (4, m), mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none,
+    The smaller cells that are not mixed: x, y of the middle, sample_x, sample_y of the sample, which for four quarters
+    of a cell are Gauss's points in it, size of the side, in pixels, label, pixel, key (which names a cell), (n,) each.
+    The mixed ones: corner_x, corner_y of the top left corner, corner_label of all, clockwise from there, (4, m),
+    mixed_size, mixed_pixel, mixed_key, and the number of the crossing on each side, -1 for none,
     (4, m). crossings: those. per_pixel: cells of the grid per pixel side.
 
     Where the edges of a mixed cell join (`regions.py`): bent, the cells through which one edge goes, its two crossings

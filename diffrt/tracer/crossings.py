@@ -51,7 +51,7 @@ from diffrt.tracer.switching import (
     solve,
     switching,
 )
-from diffrt.tracer.tables import Columns, Tables, Tile, columns, side_by_side
+from diffrt.tracer.tables import Columns, Tables, Tile, columns, side_by_side, some_of
 from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labels, Signatures, Visibility, alike
 
 Floats = NDArray[np.floating[Any]]
@@ -169,7 +169,7 @@ class Rows:
 
     def row(self, which: Integers | slice = slice(None)) -> CrossingRow:
         """Some of the rows that there are."""
-        found: CrossingRow = put_together(self._skeleton, [field[..., which] for field in self._fields])
+        found: CrossingRow = put_together(self._skeleton, [some_of(field, which) for field in self._fields])
         return found
 
     def group(self, path: Labels, switches: Switches) -> _Group:

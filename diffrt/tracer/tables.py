@@ -224,8 +224,12 @@ class Columns:
 
     def __getitem__(self, which: Any) -> Self:
         """Some of the columns, as a copy if `which` holds integers or booleans."""
-        parts = (getattr(self, name) for name in self._names)
-        return type(self)(*(part[which] if isinstance(part, Columns) else part[..., which] for part in parts))
+        if isinstance(which, list):
+            which = np.array(which, np.int64)
+        if isinstance(which, np.ndarray) and which.dtype == bool:
+            which = which.nonzero()[0]
+        parts = [getattr(self, name) for name in self._names]
+        return type(self)(*[part[which] if isinstance(part, Columns) else some_of(part, which) for part in parts])
 
     def put(self, which: Any, columns: Self) -> None:
         """Write columns over some of these, in place."""
@@ -233,8 +237,15 @@ class Columns:
             mine, part = getattr(self, name), getattr(columns, name)
             if isinstance(mine, Columns):
                 mine.put(which, part)
+            elif mine.ndim == 1:
+                mine[which] = part
             else:
                 mine[..., which] = part
+
+
+def some_of(x: Any, which: Any) -> Any:
+    """Columns of an array (..., N): of a slice, or of whole numbers, which `take` finds several times as fast."""
+    return x.take(which, -1) if isinstance(which, np.ndarray) else x[..., which]
 
 
 def build_tables(scene: Scene, leaf: Leaf | None = None) -> Tables:

@@ -227,17 +227,25 @@ class Visibility:
 
 def alike(*columns: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """One member of each group of equal columns of whole numbers (N,), and the group of each."""
-    key = np.zeros(len(columns[0]), np.int64)
-    most = 1
-    for column in columns:
-        lowest = int(column.min(initial=0))
-        size = int(column.max(initial=0)) - lowest + 1
+    rows = np.array(columns, np.int64)
+    lowest = rows.min(1, initial=0)
+    sizes = (rows.max(1, initial=0) - lowest + 1).tolist()
+    key, most = rows[0] - lowest[0], sizes[0]
+    for row, low, size in zip(rows[1:], lowest[1:], sizes[1:], strict=True):
+        if size == 1:
+            continue
         if most * size >= 2**62:  # number the groups anew before the key overflows
             key = np.unique(key, return_inverse=True)[1].ravel()
             most = int(key.max(initial=0)) + 1
-        key, most = key * size + (column - lowest), most * size
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    return first, which.ravel()
+        key, most = key * size + (row - low), most * size
+    # As np.unique does it, without its checks.
+    order = key.argsort(kind="stable")
+    ordered = key[order]
+    new = np.ones(len(key), bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    which = np.empty(len(key), np.int64)
+    which[order] = new.cumsum() - 1
+    return order[new], which
 
 
 def _face_table(tables: Tables) -> tuple[Face, bool]:
