@@ -71,7 +71,7 @@ STEEP = 0.1
 FLAT = 0.0625
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
-SAVED, SMOOTH = 128.0, 8.0
+SAVED, SMOOTH = 64.0, 8.0
 """How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
 
 ASKEW = 0.5 / 3.0**0.5 * 2.0 - 0.5
@@ -392,7 +392,7 @@ class _Flatness:
         signatures = self.view.signatures
         if len(signatures.ended) >= len(self._lighting.row):
             self._lighting = lighting(self.view.tables, signatures)
-        error = curvature(self._lighting, labels, x, y, side, self.view.engine) / self.allowed
+        error = curvature(self._lighting, labels, x, y, side, cell, self.view.engine) / self.allowed
         # At a limb, where radiance goes like a root of the distance, the error of a part falls as slowly as that.
         found: Floats = error * (cell / side) ** 0.5 * cell * cell
         return found
