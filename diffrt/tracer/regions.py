@@ -155,15 +155,22 @@ def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: E
     return concatenate(found, 1)
 
 
-def place_joints(cells: Cells, s: Any, bends: Any, meetings: Any, engine: Engine) -> Any:
-    """The joints of the mixed cells, x and y in pixels, (2, mixed).
+class EdgePlaces(NamedTuple):
+    """Where edges are, as functions of the scene: the positions of the crossings on their sides, (m,); the `chords` of
+    the cells through which one edge goes, and the positions of the edges on the segments across them, (number,); the
+    places where two edges meet, (2, number)."""
 
-    s: the position of each crossing on its side, (m,). bends: the positions of edges on the segments across their
-    `chords`. meetings: the places where two edges meet, (2, number).
-    """
+    s: Any
+    chords: tuple[Segment, Any, Any]
+    bends: Any
+    meetings: Any
+
+
+def place_joints(cells: Cells, edges: EdgePlaces, engine: Engine) -> Any:
+    """The joints of the mixed cells, x and y in pixels, (2, mixed)."""
     found, places = [], []
     if cells.loose.size:
-        padded, side = concatenate([s, [0.5]]), cells.side[:, cells.loose]
+        padded, side = concatenate([edges.s, [0.5]]), cells.side[:, cells.loose]
         ends = Ends(
             tuple(take(padded, np.where(own < 0, len(padded) - 1, own)) for own in side), side >= 0,
             cells.corner_x[cells.loose], cells.corner_y[cells.loose], cells.mixed_size[cells.loose],
@@ -171,12 +178,12 @@ def place_joints(cells: Cells, s: Any, bends: Any, meetings: Any, engine: Engine
         found.append(kernel(mean_crossing, None, None, None, ends, engine))
         places.append(cells.loose)
     if cells.bent.size:
-        across, mx, my = chords(cells, s)
-        bend = (2.0 * bends - 1.0) * (4.0 / 3.0)
+        across, mx, my = edges.chords
+        bend = (2.0 * edges.bends - 1.0) * (4.0 / 3.0)
         found.append(stack([mx + 0.5 * bend * across.dx, my + 0.5 * bend * across.dy]))
         places.append(cells.bent)
     if cells.meeting.size:
-        found.append(meetings)
+        found.append(edges.meetings)
         places.append(cells.meeting)
     order = np.argsort(np.concatenate(places))
     return take(concatenate(found, 1), order, 1)
