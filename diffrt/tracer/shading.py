@@ -22,8 +22,8 @@ from diffrt.tracer.texturing import EMISSION, Blended, blend
 from diffrt.tracer.visibility import Labels, Signatures
 from diffrt.tracer.walk import walk
 
-CORNER = 0.9
-"""How far from the middle towards the corners of a block radiance is looked at, to see whether it is flat."""
+BORDER = 0.05
+"""How near to the borders of a block radiance is looked at, to see whether it is flat, in sides of a cell."""
 
 
 class Scenery(NamedTuple):
@@ -93,21 +93,21 @@ def shade(lit: Lighting, labels: Labels, samples: Samples, engine: Engine) -> An
     return kernel(weighted_radiance, tables.kinds, lit.scenery, path, samples, engine, segments, shading=True)
 
 
-def curvature(lit: Lighting, labels: Labels, x: Any, y: Any, side: float, engine: Engine) -> Any:
+def curvature(lit: Lighting, labels: Labels, x: Any, y: Any, side: float, cell: float, engine: Engine) -> Any:
     """By how much the mean radiance of blocks is not that of their middles, (N,), from five points of each.
 
-    lit: of plain tables. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, in pixels. A
-    square function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of half the side in the mean. So
-    near to the corners the points show kinks and limbs too; the two diagonals do not make up for each other, as they
-    may by chance.
+    lit: of plain tables. labels: of the signatures. x, y: the middles of the blocks (N,), side: of all, cell: of the
+    cells in them, in pixels. A square function differs from its middle by a sum x^2 + y^2, by 1 / 6 of the square of
+    half the side in the mean. So near to the corners the points show kinks and limbs too; the two diagonals do not make
+    up for each other, as they may by chance.
     """
-    away = CORNER * 0.5 * side
+    away = 0.5 * side - BORDER * cell
     one = np.ones(5 * len(x))
     xs = np.concatenate([x, x - away, x + away, x - away, x + away])
     ys = np.concatenate([y, y - away, y - away, y + away, y + away])
     radiance = shade(lit, np.tile(labels, 5), Samples(xs, ys, one), engine).reshape(3, 5, -1)
     diagonals = [0.5 * (radiance[:, k] + radiance[:, 5 - k]) - radiance[:, 0] for k in (1, 2)]
-    return np.max(np.abs(diagonals), (0, 1)) / (3.0 * CORNER**2)
+    return np.max(np.abs(diagonals), (0, 1)) / (3.0 * (2.0 * away / side) ** 2)
 
 
 def light_path(tables: Tables, signatures: Signatures) -> LightPath:
