@@ -76,11 +76,17 @@ class _Writer(Body):
         self.homes: dict[Node, tuple[Loop, int]] = {
             c: (loop, i) for loop in recorder.loops for i, c in enumerate(loop.carried)
         }
-        # In a branch, what stands for a number from outside is another name for it.
-        self.aliases: dict[Node, Node] = {}
-        for choice in sorted(recorder.choices, key=lambda c: c.home.depth):
-            for own in choice.carried:
-                self.aliases |= {c: self.source(g) for c, g in zip(own, choice.given, strict=True)}
+        # In a branch, what stands for a number from outside is another name for it, which may be one of these itself.
+        self.aliases: dict[Node, Node] = {
+            c: g
+            for choice in recorder.choices
+            for own in choice.carried
+            for c, g in zip(own, choice.given, strict=True)
+        }
+        for node, behind in self.aliases.items():
+            while behind in self.aliases:
+                behind = self.aliases[behind]
+            self.aliases[node] = behind
         self.branches: dict[Scope, tuple[Choice, int]] = {
             scope: (choice, k) for choice in recorder.choices for k, scope in enumerate(choice.scopes)
         }
