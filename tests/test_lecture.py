@@ -151,6 +151,7 @@ def test_a_factor_that_is_missing_in_the_edge_term_is_told():
     assert all(words in str(marked) for lines in wrong.values() for _, words in lines.values()), marked
 
 
+@pytest.mark.slow
 def test_a_derivative_of_0_is_right_though_the_pixel_is_black_farther_away():
     given = tomllib.loads((HERE / "pixel_edge_by_hand.toml").read_text(encoding="utf-8"))
     given |= {"partials": {}, "paths": {}, "totals": {"pixel_r / card.height": "0"}}
