@@ -52,7 +52,7 @@ def test_the_moments_of_patches_are_those_of_whole_matrices():
         slots = [(v, c) for v in range(2) for c in range(3)]
         blocks = {"channel": [[s] for s in slots], "view": [slots[:3], slots[3:]], "group": [slots]}[part.way]
         for block in blocks:
-            for patch in scatter._patches(pixels, part.level):
+            for patch in scatter.patches(pixels, part.level):
                 column = np.zeros((2, height * width, 3))
                 for v, c in block:
                     column[v, :, c] = patch

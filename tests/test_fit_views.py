@@ -163,7 +163,9 @@ def test_a_camera_of_each_view_may_have_something_of_its_own():
 
 
 def test_errors_view_by_view_are_those_of_the_whole():
+    from diffrt.fitting.bias import biases
     from diffrt.fitting.scatter import scatter
+    from diffrt.fitting.triangle import Layout
     from diffrt.fitting.uncertainty import uncertainty
 
     rng = np.random.default_rng(2)
@@ -171,9 +173,12 @@ def test_errors_view_by_view_are_those_of_the_whole():
     found = solve(problem(target=noisy))
     triangle, (fields, block) = found.found.triangle, found._fields
     J, variables, u = triangle.jacobian, found.problem.variables, found.found.u
+    every = np.arange(len(u))
+    places = {view.name: every for view in found.problem.views}
+    bias = biases(Layout(len(u), every, ()), places, fields, block, np.zeros(len(u), bool)).all
     whole = uncertainty(
         J, triangle.residual, variables.labels, None, triangle.count, variables.slopes(u), variables.components,
-        lambda covariance: scatter(fields, covariance, J.T @ J, block),
+        lambda covariance: scatter(fields, covariance, J.T @ J, block), bias,
     )  # fmt: skip
     ratio = found.uncertainty.stderr / whole.stderr
     assert ratio == pytest.approx(np.full(len(ratio), np.median(ratio)), rel=0.05)

@@ -115,7 +115,8 @@ class _Writer(Body):
     def module(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> str:
         self.live, self.regions = self._live([node for nodes in results for node in nodes])
         self.order: list[Node] = sorted(self.live, key=attrgetter("number"))
-        every: list[Node | Loop | Choice] = [*self.order, *self.regions]
+        every: list[Node | Loop | Choice] = [*self.regions]
+        every += [n for n in self.order if n.op not in ("constant", "carried", "result")]
         self.items: dict[Scope, list[Node | Loop | Choice]] = {}
         for item in sorted(every, key=attrgetter("number")):
             self.items.setdefault(item.scope if isinstance(item, Node) else item.home, []).append(item)
@@ -344,15 +345,15 @@ class _Writer(Body):
 
     # Scopes.
     def scope(self, scope: Scope) -> None:
-        for item in self.items.get(scope, []):
-            if isinstance(item, Loop):
-                self.loop(item)
-            elif isinstance(item, Choice):
-                self.choice(item)
-            elif item.op not in ("constant", "carried", "result"):
+        for item in self.items.get(scope, ()):
+            if isinstance(item, Node):
                 self.names[item] = self.input(item) if item.op == "input" else self.operation(item)
                 if item in self.spreads:
                     self.spread(item)
+            elif isinstance(item, Loop):
+                self.loop(item)
+            else:
+                self.choice(item)
 
     def input(self, node: Node) -> str:
         kind, place, component = node.setting

@@ -35,6 +35,11 @@ HELD_TOGETHER = 1 << 23
 """Numbers of the Jacobians of all views that are held at a time, at the end of a fit."""
 
 
+EXACT = 1e-8
+"""Residuals that are a smaller part of the target are what the search and rounding leave of none: it has come from the
+fit's own image, and no finer one explains it better."""
+
+
 @dataclass(frozen=True)
 class Part:
     """The residuals of one view at one level, as a function of the coordinates u (k,) that it depends on.
@@ -77,18 +82,24 @@ class Part:
         sums: list[Array] = []
         counts: list[Array] = []
         pixels: list[Array] = []
+        finer: list[Array] = []
+        values, fine = self.variables.assign(u), self.sight.finer
         for rows, part in self._rows(u, block):
             counted = self.sight.counted(part[..., -1], rows)
             plain = self.sight.plain(part) * counted[..., None]
             pixels.append(np.where(counted, plain[..., -1], np.nan))
             sums.append(sums_of_blocks(plain, block) / block)
             counts.append(sums_of_blocks(counted[..., None].astype(float), block)[..., 0])
+            beside = plain[..., -1]
+            if np.abs(beside).max(initial=0.0) > EXACT * np.abs(self.sight.target).max(initial=0.0):
+                beside = self.sight.plain(np.asarray(fine.off(values, rows))[..., None])[..., 0] * counted
+            finer.append(sums_of_blocks(beside, block) / block)
         both, count = np.concatenate(sums), np.concatenate(counts)
         moving = np.flatnonzero(both[..., :-1].any((0, 1, 2)))
         column, row = self.sight.view.scene.camera.crop[:2] or (0, 0)
         return Field(
             both[..., -1], both[..., moving], count / block**2, self.at[moving], group, (row, column),
-            np.concatenate(pixels),
+            np.concatenate(pixels), np.concatenate(finer),
         )  # fmt: skip
 
     def gradient(self, u: Array) -> tuple[float, Array]:

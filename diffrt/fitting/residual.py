@@ -49,6 +49,9 @@ Array = NDArray[np.float64]
 COARSE = 4.0 * TOLERANCE
 """What may be wrong in the cells of blurred levels, which only lead the way."""
 
+FINER = TOLERANCE / 16.0
+"""What may be wrong in the cells of an image that the fit's own is compared with at the end."""
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -56,7 +59,7 @@ class Sight:
 
     view: it, cut to the pixels that count. factor: pixels of it per side that are one. settings: of the fit. target:
     (height, width, 3), in its space, with the bounds where a pixel is clipped. dark, bright: where it is. used:
-    (height, width). blur: matrices for rows and columns, or None.
+    (height, width). blur: matrices for rows and columns, or None. tolerance: of the image's cells.
     """
 
     view: View
@@ -67,6 +70,7 @@ class Sight:
     bright: NDArray[np.bool_]
     used: Array
     blur: tuple[Array, Array] | None
+    tolerance: float = TOLERANCE
 
     def image(
         self, values: Mapping[str, Any], rows: tuple[int, int] | None = None, pixels: NDArray[np.bool_] | None = None
@@ -74,7 +78,7 @@ class Sight:
         """The image as the camera develops it, in the space of the fit: rows of (height, width, 3). pixels: which are
         needed, (height, width); all if None."""
         part = Part(self.factor, rows, pixels)
-        sampling = Sampling(self.settings.cells, tolerance=TOLERANCE if self.blur is None else COARSE)
+        sampling = Sampling(self.settings.cells, tolerance=self.tolerance)
         image: Any = render_part(self.view.placed(values), part, sampling, choose_engine())
         if not isinstance(image, Var):
             image = np.asarray(image)
@@ -118,6 +122,11 @@ class Sight:
     def differences(self, off: Array) -> Array:
         """What the loss made residuals of."""
         return difference(self.settings.loss, self.scale, off)
+
+    @property
+    def finer(self) -> "Sight":
+        """With an image of much smaller cells."""
+        return replace(self, tolerance=FINER)
 
     def scaled(self, scale: float) -> "Sight":
         """With another scale of the loss."""
@@ -225,7 +234,7 @@ def _sight(view: View, level: Level, settings: Settings) -> Sight:
     blur = None
     if level.blur > 0.0:
         blur = gaussian(height, level.blur / factor), gaussian(width, level.blur / factor)
-    return Sight(view, factor, settings, target, dark, bright, used, blur)
+    return Sight(view, factor, settings, target, dark, bright, used, blur, TOLERANCE if blur is None else COARSE)
 
 
 def _blurred(off: Any, blur: tuple[Array, Array]) -> Any:

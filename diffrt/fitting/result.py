@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import pushforward
+from diffrt.fitting.bias import biases
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.level import Level
 from diffrt.fitting.misfit import Misfit, misfit
@@ -209,11 +210,13 @@ class Result:
         if found.layout.groups:
             names = [view.name for view in problem.views]
             return uncertainty_by_view(found, fields, names, block, problem.variables, u, held)
+        every = np.arange(len(u))
+        bias = biases(found.layout, {view.name: every for view in problem.views}, fields, block, held)
         bread = found.jacobian.T @ found.jacobian
         return uncertainty(
             found.jacobian, found.residual, problem.variables.labels, held,
             found.count, problem.variables.slopes(u), problem.variables.components,
-            lambda covariance: scatter(fields, covariance, bread, block),
+            lambda covariance: scatter(fields, covariance, bread, block), bias.all,
         )  # fmt: skip
 
     def report(self, path: str | Path) -> None:

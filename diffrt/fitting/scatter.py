@@ -25,6 +25,7 @@ of a_c X_c^T X_c and X_c = B_c^T D J (White, A heteroskedasticity-consistent cov
 GMM estimation with cross sectional dependence, 1999).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -64,7 +65,8 @@ class Field:
     residual: (height, width, 3), 0 where it does not count. jacobian: by the coordinates `at`, (height, width, 3, n).
     counted: how much of it does, (height, width, 3). at: (n,). group: views of equal group see the same with the same
     camera. corner: the row and the column of its first pixel in the image of that camera. pixels: the residual of
-    single pixels, if the others are those of blocks, nan where it does not count.
+    single pixels, if the others are those of blocks, nan where it does not count. finer: the residual beside an image
+    of much smaller cells, (height, width, 3).
     """
 
     residual: Array
@@ -74,6 +76,7 @@ class Field:
     group: int = 0
     corner: tuple[int, int] = (0, 0)
     pixels: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
+    finer: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ def _weighted(field: Field, mean: float, levels: int) -> _View:
     squares = share * np.maximum(around, FAINT)
     weighted = np.concatenate([field.jacobian, off[..., None]], -1) * np.sqrt(squares[..., None] * gains)[..., None]
     height, width, _, columns = weighted.shape
-    sums = (_patches(weighted.reshape(height, width, -1), level) for level in range(levels))
+    sums = _pyramid(weighted.reshape(height, width, -1), levels)
     return _View(squares, gains, tuple(s.reshape(len(s), 3, columns) for s in sums), field.at, field.group)
 
 
@@ -238,7 +241,7 @@ def _totals(views: Sequence[_View], size: int, levels: int) -> dict[int, tuple[t
         for level in range(levels):
             total = np.zeros((len(members[0].sums[level]), size + 1))
             for view in members:
-                total[:, np.append(view.at, size)] += view.sums[level].sum(1)
+                total[:, np.append(view.at, size)] += _together(view.sums[level])
             sums.append(total)
         found[group] = tuple(sums), squares
     return found
@@ -253,7 +256,7 @@ def _components(views: Sequence[_View], totals: Mapping[int, Any], size: int) ->
             count, squares, whole = 0, 0.0, 0.0
             for view in views:
                 at = np.append(view.at, size)
-                mass = _patches(view.squares[..., None], level)[:, 0]
+                mass = patches(view.squares[..., None], level)[:, 0]
                 square = float(mass @ mass)
                 squares += float(view.squares.sum() * view.gains.sum())
                 if way == "channel":
@@ -261,12 +264,12 @@ def _components(views: Sequence[_View], totals: Mapping[int, Any], size: int) ->
                     gram[np.ix_(at, at)] += flat.T @ flat
                     count, whole = count + 3 * int((mass > 0.0).sum()), whole + square * float(np.sum(view.gains**2))
                 elif way == "view" or view.group not in totals:
-                    flat = view.sums[level].sum(1)
+                    flat = _together(view.sums[level])
                     gram[np.ix_(at, at)] += flat.T @ flat
                     count, whole = count + int((mass > 0.0).sum()), whole + square * float(view.gains.sum()) ** 2
             for sums, pattern in totals.values() if way == "group" else ():
                 gram += sums[level].T @ sums[level]
-                mass = _patches(pattern[..., None], level)[:, 0]
+                mass = patches(pattern[..., None], level)[:, 0]
                 count, whole = count + int((mass > 0.0).sum()), whole + float(mass @ mass)
             found.append(_Component(level, way, count, gram, whole / max(squares, 1e-300)))
     return found
@@ -302,42 +305,56 @@ def _moments(
         if i != j:
             expected[j, i] += value
 
-    for one in range(levels):
-        for other in range(one, levels):
-            for view in views:
-                at, gains, whole = view.at, view.gains, float(view.gains.sum())
-                across = overlap(view.squares, one, other)
-                square = float(np.sum(across.data**2))
-                left = {"channel": view.sums[one][..., :-1], "view": view.sums[one][..., :-1].sum(1)}
-                right = {"channel": view.sums[other][..., :-1], "view": view.sums[other][..., :-1].sum(1)}
-                if totals:
-                    shared = totals.get(view.group)
-                    left["group"] = shared[0][one][:, at] if shared else left["view"]
-                    carried = shared[0][other][:, :-1] @ covariance[:, at] if shared else None
-                inner = covariance[np.ix_(at, at)]
-                three = (right["channel"] @ inner).reshape(len(right["view"]), -1)
-                moved = {"channel": (across @ three).reshape(-1, 3, len(at)), "view": across @ (right["view"] @ inner)}
-                if totals:
-                    moved["group"] = across @ carried if carried is not None else moved["view"]
-                for mine in left:
-                    for its in moved:
-                        if one == other and list(left).index(its) < list(left).index(mine):
-                            continue
-                        a, b = left[mine], moved[its]
-                        if mine == its == "group" and view.group in totals:
-                            continue
-                        if "channel" in (mine, its):
-                            a, b = (x if x.ndim == 3 else x[:, None] for x in (a, b))
-                            value = square * float(gains @ gains) - 2.0 * float(np.einsum("pcn,c->", a * b, gains))
-                        else:
-                            value = square * whole**2 - 2.0 * whole * float(np.sum(a * b))
-                        add((one, mine), (other, its), value)
-            for sums, pattern in totals.values():
-                across = overlap(pattern, one, other)
-                reach = across @ (sums[other][:, :-1] @ covariance)
-                value = float(np.sum(across.data**2)) - 2.0 * float(np.sum(reach * sums[one][:, :-1]))
-                add((one, "group"), (other, "group"), value)
+    slots = {"channel": 0, "view": 3, "group": 4}
+    ways = list(slots)[: 3 if totals else 2]
+    pairs = [(one, other) for one in range(levels) for other in range(one, levels)]
+    for view in views:
+        gains, whole = view.gains, float(view.gains.sum())
+        sums, reaches = zip(*(_of_ways(view, totals, covariance, level) for level in range(levels)), strict=True)
+        for one, other in pairs:
+            across = overlap(view.squares, one, other)
+            square = float(across.data @ across.data)
+            reach = (across @ reaches[other].reshape(len(reaches[other]), -1)).reshape(sums[one].shape)
+            # Of all three channels, their sum, and that of the group.
+            products = np.tensordot(sums[one], reach, ([0, 2], [0, 2]))
+            for mine, its in itertools.product(ways, ways):
+                if one == other and slots[its] < slots[mine]:
+                    continue
+                if mine == its == "group" and view.group in totals:
+                    continue
+                if mine == its == "channel":
+                    product = float(gains @ np.diag(products)[:3])
+                elif mine == "channel":
+                    product = float(gains @ products[:3, slots[its]])
+                elif its == "channel":
+                    product = float(gains @ products[slots[mine], :3])
+                else:
+                    product = whole * float(products[slots[mine], slots[its]])
+                both = float(gains @ gains) if "channel" in (mine, its) else whole**2
+                add((one, mine), (other, its), square * both - 2.0 * product)
+    for (one, other), (sums_of_all, pattern) in itertools.product(pairs, totals.values()):
+        across = overlap(pattern, one, other)
+        reach = across @ (sums_of_all[other][:, :-1] @ covariance)
+        value = float(across.data @ across.data) - 2.0 * float(np.vdot(reach, sums_of_all[one][:, :-1]))
+        add((one, "group"), (other, "group"), value)
     return expected, np.array([part.gram[-1, -1] for part in parts])
+
+
+def _of_ways(view: _View, totals: Mapping[int, Any], covariance: Array, level: int) -> tuple[Array, Array]:
+    """X of a view, and X C: by its channels, all of them together, and those of the group, (patches, 4 or 5, n)."""
+    at, own = view.at, view.sums[level][..., :-1]
+    together = _together(own)[:, None]
+    inner = covariance[np.ix_(at, at)]
+    sums = [own, together]
+    reaches = [own @ inner, together @ inner]
+    if view.group in totals:
+        shared = totals[view.group][0][level][:, :-1]
+        sums.append(shared[:, None, at])
+        reaches.append((shared @ covariance[:, at])[:, None])
+    elif totals:
+        sums.append(sums[1])
+        reaches.append(reaches[1])
+    return np.concatenate(sums, 1), np.concatenate(reaches, 1)
 
 
 def _solved(expected: Array, found: Array, count: Array) -> Array:
@@ -389,17 +406,39 @@ def _cells(values: Array, level: int) -> Array:
     """Sums over blocks of 2^level pixels a side of (height, width, n); the last ones may be cut off."""
     for _ in range(level):
         height, width = values.shape[:2]
-        values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
-        values = values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
+        if height % 2 or width % 2:
+            values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
+        values = values[::2] + values[1::2]
+        values = values[:, ::2] + values[:, 1::2]
     return values
 
 
-def _patches(values: Array, level: int) -> Array:
+def patches(values: Array, level: int) -> Array:
     """Half the sums over patches of 2^level pixels a side, (patches, n), of (height, width, n); of level 0, itself."""
-    if level > 0:
-        values = np.pad(_cells(values, level - 1), ((1, 1), (1, 1), (0, 0)))
-        values = 0.5 * (values[:-1, :-1] + values[1:, :-1] + values[:-1, 1:] + values[1:, 1:])
-    return values.reshape(-1, values.shape[-1])
+    return _overlapping(_cells(values, level - 1)) if level > 0 else values.reshape(-1, values.shape[-1])
+
+
+def _pyramid(values: Array, levels: int) -> list[Array]:
+    """`patches` of all levels."""
+    found = [values.reshape(-1, values.shape[-1])]
+    for _ in range(1, levels):
+        found.append(_overlapping(values))
+        values = _cells(values, 1)
+    return found
+
+
+def _overlapping(cells: Array) -> Array:
+    """Half the sums over 2 x 2 cells, (patches, n), of (height, width, n), with those that are half outside."""
+    height, width, columns = cells.shape
+    padded = np.zeros((height + 2, width + 2, columns))
+    np.multiply(cells, 0.5, out=padded[1:-1, 1:-1])
+    down = padded[:-1] + padded[1:]
+    return np.asarray((down[:, :-1] + down[:, 1:]).reshape(-1, columns))
+
+
+def _together(sums: Array) -> Array:
+    """The channels of (patches, 3, n) added up; `sum` is slow on so short an axis."""
+    return np.asarray(sums[:, 0] + sums[:, 1] + sums[:, 2])
 
 
 def _crossing(shape: tuple[int, ...], one: int, other: int) -> tuple[Any, Any]:

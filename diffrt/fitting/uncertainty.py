@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.fitting.bias import Bias
 from diffrt.fitting.scatter import Scatter
 from diffrt.fitting.triangle import FLAT
 
@@ -62,13 +63,14 @@ def uncertainty(
     slopes: Array | None = None,
     components: Sequence[str] | None = None,
     scatter: Callable[[Array], Scatter] | None = None,
+    bias: Bias | None = None,
 ) -> Uncertainty:
     """How sure numbers are.
 
     jacobian: (m, k). residual: (m,). names: of the coordinates, (k,). held: those at a bound, (k,), which are taken as
     known. observations: how many residuals there are, if J and r were folded into fewer rows. slopes: the derivatives
     of the numbers by the coordinates, (n, k), if they are not the same; components: the names of the numbers, (n,).
-    scatter: how the residuals do, by (J^T J)^-1; independently if None.
+    scatter: how the residuals do, by (J^T J)^-1; independently if None. bias: of coordinates.
     """
     observations = len(residual) if observations is None else observations
     slopes = np.eye(jacobian.shape[1]) if slopes is None else slopes
@@ -94,7 +96,7 @@ def uncertainty(
     chosen = np.flatnonzero(free & ~loose)
     covariance = np.zeros((count, count))
     if len(chosen):
-        _, values, directions = np.linalg.svd(jacobian[:, chosen] / length[chosen], full_matrices=False)
+        values, directions = _singular(jacobian[:, chosen] / length[chosen])
         flat = values <= FLAT * values[0]
         for group in _groups(directions[flat]):
             members = np.zeros(count, bool)
@@ -105,8 +107,7 @@ def uncertainty(
         if observations < len(chosen):
             loose[chosen] = True
             told.append(f"{len(chosen)} numbers are free, and the image has {observations}")
-        root = directions[~flat].T / values[~flat] / length[chosen, None]
-        covariance[np.ix_(chosen, chosen)] = root @ root.T
+        covariance = _covariance(jacobian, chosen)
     # From coordinates to numbers. A number is loose, or held, if a coordinate is that moves it.
     moved = slopes != 0.0
     unsure, known = (moved & loose).any(1), (moved & ~free).any(1)
@@ -116,7 +117,10 @@ def uncertainty(
     plain, _ = _errors(slopes @ spread @ slopes.T, unsure | known)
     if seen is not None:
         spread = _student(seen.patches - len(chosen)) ** 2 * (covariance @ seen.meat @ covariance)
-    error, correlation = _errors(slopes @ spread @ slopes.T, unsure | known)
+    spread = slopes @ spread @ slopes.T
+    if bias is not None:
+        spread = spread + _of_bias(bias, spread, covariance, slopes, chosen)
+    error, correlation = _errors(spread, unsure | known)
     stderr = np.where(unsure, np.inf, np.where(known, np.nan, error))
     compared = ~unsure & ~known & (plain > 0.0)
     widened = float(np.median(error[compared] / plain[compared])) if compared.any() else 1.0
@@ -138,6 +142,39 @@ def uncertainty(
     tight = [f"{name} is at its bound" for name in _once(names, ~free)]
     tight += [words for size, words in together if size > TIGHT]
     return Uncertainty(stderr, correlation, sigma, (*told, *bound), seen, widened, tuple(tight))
+
+
+def _covariance(jacobian: Array, chosen: NDArray[np.intp]) -> Array:
+    """(J^T J)^-1 of the chosen coordinates, zero for the others, and without directions that are flat, (k, k)."""
+    found = np.zeros((jacobian.shape[1],) * 2)
+    length = np.linalg.norm(jacobian[:, chosen], axis=0)
+    length[length == 0.0] = 1.0
+    values, directions = _singular(jacobian[:, chosen] / length)
+    sharp = values > FLAT * values.max(initial=0.0)
+    root = directions[sharp].T / values[sharp] / length[:, None]
+    found[np.ix_(chosen, chosen)] = root @ root.T
+    return found
+
+
+def _singular(matrix: Array) -> tuple[Array, Array]:
+    """The singular values of (m, n), and their directions, n of them if m is not smaller."""
+    _, values, directions = np.linalg.svd(matrix, full_matrices=False)
+    return values, directions
+
+
+def _of_bias(bias: Bias, spread: Array, covariance: Array, slopes: Array, chosen: NDArray[np.intp]) -> Array:
+    """What a bias adds to the covariance `spread` of the numbers, (n, n).
+
+    covariance: (J^T J)^-1, of which V_2 / V_1 of `bias.py` is taken; of smooth residuals it is much the same.
+    """
+    two = np.diag(slopes @ _covariance(bias.of_patches, chosen) @ slopes.T)
+    one = np.diag(slopes @ covariance @ slopes.T)
+    ratio = np.divide(two, one, out=np.ones_like(one), where=one > 0.0)
+    coarser = slopes @ bias.coarser
+    by_noise = np.maximum(ratio - 1.0, 0.0) * np.diag(spread)
+    beyond = np.sign(coarser) * np.sqrt(np.maximum(coarser**2 - by_noise, 0.0))
+    finer = slopes @ bias.finer
+    return np.asarray(np.outer(beyond, beyond) + np.outer(finer, finer))
 
 
 def _errors(variance: Array, known: NDArray[np.bool_]) -> tuple[Array, Array]:

@@ -23,6 +23,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.fitting.bias import biases
 from diffrt.fitting.scatter import Field, meat_of, scatter
 from diffrt.fitting.triangle import FLAT, Triangle
 from diffrt.fitting.uncertainty import Uncertainty, uncertainty
@@ -69,6 +70,8 @@ def uncertainty_by_view(
     seen = scatter(reduced, across if len(shared) else np.zeros((1, 1)), bread, block)
     pull = seen.meat[: len(shared), : len(shared)]
     free = int((~held).sum())
+    places = {view: np.concatenate([own[view], shared]) for view in views}
+    bias = biases(triangle.layout, places, fields, block, held).of_views()
     found: dict[str, Uncertainty] = {}
     for view in views:
         k = len(own[view])
@@ -82,6 +85,7 @@ def uncertainty_by_view(
         found[view] = uncertainty(
             jacobian, residual, mine.labels, held[at], triangle.count - free + int((~held[at]).sum()),
             mine.slopes(u[at]), mine.components, lambda _, meat=meat: replace(seen, meat=meat),  # type: ignore[misc]
+            bias(view, at),
         )  # fmt: skip
     return _joined(found, variables)
 
