@@ -319,11 +319,11 @@ def test_impossible_settings_are_refused(wrong):
 
 def test_a_wrong_rule_is_seen_by_the_comparison(monkeypatch):
     scene = parse_scene(camera(width=8, height=6) + FLOOR + ball([0, 1, 0], 0.8) + LAMP)
-    (found,) = compare(scene, ["ball.center.x"])
+    (found,) = compare(scene, ["ball.radius"])
     assert found.verdict == "right"
     assert found.slope == pytest.approx(2.0, abs=0.2)
     monkeypatch.setattr("diffrt.tracer.crossings.root", lambda g, x, *inputs: x)
-    (found,) = compare(scene, ["ball.center.x"])
+    (found,) = compare(scene, ["ball.radius"])
     assert found.verdict == "wrong"
     assert found.error > 0.1
     assert found.slope == pytest.approx(1.0, abs=0.2)

@@ -152,6 +152,14 @@ def test_a_factor_that_is_missing_in_the_edge_term_is_told():
 
 
 @pytest.mark.slow
+def test_a_derivative_of_0_is_right_though_the_pixel_is_black_farther_away():
+    given = tomllib.loads((HERE / "pixel_edge_by_hand.toml").read_text(encoding="utf-8"))
+    given |= {"partials": {}, "paths": {}, "totals": {"pixel_r / card.height": "0"}}
+    marked = parse_derivation(given, HERE).mark()
+    assert [line.verdict for line in marked.lines] == ["right"], marked
+
+
+@pytest.mark.slow
 def test_the_edge_term_by_hand_is_right_and_the_bend_of_a_straight_edge_rests():
     marked = load_derivation(HERE / "pixel_edge_by_hand.toml").mark()
     assert {line.verdict for line in marked.lines} == {"right"} and len(marked.lines) == 24, marked

@@ -95,14 +95,14 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
         sides = np.full(len(keys), side)
         found.append((*(side * part for part in (keys & (2**31 - 1), keys >> 31)), sides, labels))
 
-    def add_whole(self, keys, labels, proved, level):
+    def add_whole(self, keys, labels, proved, level, **how):
         if proved:
             corners(keys, np.tile(labels, (4, 1)), level)
-        whole(self, keys, labels, proved, level)
+        whole(self, keys, labels, proved, level, **how)
 
-    def add_mixed(self, keys, labels, side, crossings, joints, level):
+    def add_mixed(self, keys, labels, side, crossings, joints, rough, level):
         corners(keys[joints.proved], labels[:, joints.proved], level)
-        mixed(self, keys, labels, side, crossings, joints, level)
+        mixed(self, keys, labels, side, crossings, joints, rough, level)
 
     def cells(self, view, grid, size, count):
         key = np.flatnonzero(grid >= 0)

@@ -219,8 +219,13 @@ def _number(x: Any) -> Any:
 
 
 def _call(name: str, *x: Any) -> Any:
-    # On the components of many boxes at once most of the time would go into `apply`.
-    plain = [type(part) is np.ndarray and part.dtype.char != "O" for part in x]
+    # On nodes, and on the components of many boxes at once, most of the time would go into `apply`.
+    arrays = [type(part) is np.ndarray for part in x]
+    if not any(arrays):
+        for part in x:
+            if isinstance(part, Abstract):
+                return part.combined(TABLE[name], x)
+    plain = [array and part.dtype.char != "O" for array, part in zip(arrays, x, strict=True)]
     if any(plain) and all(p or type(part) is float for p, part in zip(plain, x, strict=True)):
         found = TABLE[name].forward(*x)
     else:

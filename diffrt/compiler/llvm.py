@@ -76,11 +76,17 @@ class _Writer(Body):
         self.homes: dict[Node, tuple[Loop, int]] = {
             c: (loop, i) for loop in recorder.loops for i, c in enumerate(loop.carried)
         }
-        # In a branch, what stands for a number from outside is another name for it.
-        self.aliases: dict[Node, Node] = {}
-        for choice in sorted(recorder.choices, key=lambda c: c.home.depth):
-            for own in choice.carried:
-                self.aliases |= {c: self.source(g) for c, g in zip(own, choice.given, strict=True)}
+        # In a branch, what stands for a number from outside is another name for it, which may be one of these itself.
+        self.aliases: dict[Node, Node] = {
+            c: g
+            for choice in recorder.choices
+            for own in choice.carried
+            for c, g in zip(own, choice.given, strict=True)
+        }
+        for node, behind in self.aliases.items():
+            while behind in self.aliases:
+                behind = self.aliases[behind]
+            self.aliases[node] = behind
         self.branches: dict[Scope, tuple[Choice, int]] = {
             scope: (choice, k) for choice in recorder.choices for k, scope in enumerate(choice.scopes)
         }
@@ -115,7 +121,8 @@ class _Writer(Body):
     def module(self, kinds: Sequence[str], results: Sequence[Sequence[Node]]) -> str:
         self.live, self.regions = self._live([node for nodes in results for node in nodes])
         self.order: list[Node] = sorted(self.live, key=attrgetter("number"))
-        every: list[Node | Loop | Choice] = [*self.order, *self.regions]
+        every: list[Node | Loop | Choice] = [*self.regions]
+        every += [n for n in self.order if n.op not in ("constant", "carried", "result")]
         self.items: dict[Scope, list[Node | Loop | Choice]] = {}
         for item in sorted(every, key=attrgetter("number")):
             self.items.setdefault(item.scope if isinstance(item, Node) else item.home, []).append(item)
@@ -344,15 +351,15 @@ class _Writer(Body):
 
     # Scopes.
     def scope(self, scope: Scope) -> None:
-        for item in self.items.get(scope, []):
-            if isinstance(item, Loop):
-                self.loop(item)
-            elif isinstance(item, Choice):
-                self.choice(item)
-            elif item.op not in ("constant", "carried", "result"):
+        for item in self.items.get(scope, ()):
+            if isinstance(item, Node):
                 self.names[item] = self.input(item) if item.op == "input" else self.operation(item)
                 if item in self.spreads:
                     self.spread(item)
+            elif isinstance(item, Loop):
+                self.loop(item)
+            else:
+                self.choice(item)
 
     def input(self, node: Node) -> str:
         kind, place, component = node.setting

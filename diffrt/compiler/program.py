@@ -16,6 +16,7 @@ whenever the one is taken so is the other.
 
 import linecache
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -190,7 +191,8 @@ class Recorder:
         self.call = Scope("call")
         self.run = Scope("run", self.call)
         self.sample = Scope("sample", self.run)
-        self._made: dict[Any, Node] = {}
+        self._made: defaultdict[str, dict[tuple[Node, ...], Node]] = defaultdict(dict)
+        self._leaves: dict[Any, Node] = {}
         self._constants: dict[float, Node] = {}
         self.loops: list[Loop] = []
         self.choices: list[Choice] = []
@@ -206,7 +208,7 @@ class Recorder:
 
     def uses(self, op: str) -> bool:
         """Whether there is a node of an op."""
-        return any(node.op == op for node in self._made.values())
+        return any(node.op == op for node in self._made[op].values())
 
     def input(self, kind: str, place: int, component: int, scope: Scope | None = None) -> Node:
         """A component of an input of the kernel; scope: of the loop over a table's rows."""
@@ -241,10 +243,10 @@ class Recorder:
         for x in given:
             if type(x) is not Node:
                 return self._mixed(name, given)
-        key = name, *given
-        found = self._made.get(key)
+        made = self._made[name]
+        found = made.get(given)
         if found is None:
-            found = self._made[key] = self._found(name, list(given))
+            found = made[given] = self._found(name, given)
         return found
 
     def _mixed(self, name: str, given: Sequence[Any]) -> Node:
@@ -254,7 +256,7 @@ class Recorder:
                 return x.combined(TABLE[name], given)  # type: ignore[return-value]
         return self.make(name, *[x if type(x) is Node else self.constant(x) for x in given])
 
-    def _found(self, name: str, nodes: list[Node]) -> Node:
+    def _found(self, name: str, nodes: tuple[Node, ...]) -> Node:
         """The node of an op on nodes that it was not asked for before."""
         if name == "alias":  # the transforms' way to tell variables apart
             return nodes[0]
@@ -264,9 +266,9 @@ class Recorder:
             known, booleans = known and x.op == "constant", booleans or x.boolean
         if booleans:
             if not row.takes_booleans:
-                nodes = [self.number(x) for x in nodes]
+                nodes = tuple([self.number(x) for x in nodes])
             elif name == "where" and nodes[1].boolean != nodes[2].boolean:
-                nodes[1:] = [self.number(x) for x in nodes[1:]]
+                nodes = nodes[0], self.number(nodes[1]), self.number(nodes[2])
         if known:
             return self.constant(apply(row, tuple(x.setting for x in nodes)))
         simpler = _SIMPLER.get(name)
@@ -274,10 +276,9 @@ class Recorder:
         if found is not None:
             return found
         if row.commutes and nodes[0].number > nodes[1].number:
-            nodes.reverse()
-        operands = tuple(nodes)
-        key = name, *operands
-        found = self._made.get(key)
+            nodes = nodes[::-1]
+        made = self._made[name]
+        found = made.get(nodes)
         if found is None:
             scope, varies = nodes[0].scope, False
             for x in nodes:
@@ -286,7 +287,7 @@ class Recorder:
                 if x.scope is not scope and x.scope.rank > scope.rank:
                     scope = x.scope
             boolean = row.boolean or (name == "where" and nodes[1].boolean)
-            found = self._made[key] = Node(self, name, operands, None, scope, boolean, varies)
+            found = made[nodes] = Node(self, name, nodes, None, scope, boolean, varies)
         return found
 
     def number(self, x: Node) -> Node:
@@ -294,9 +295,9 @@ class Recorder:
         return self.make("where", x, 1.0, 0.0) if x.boolean else x
 
     def _leaf(self, key: Any, op: str, setting: Any, scope: Scope, boolean: bool, varies: bool) -> Node:
-        found = self._made.get(key)
+        found = self._leaves.get(key)
         if found is None:
-            found = self._made[key] = Node(self, op, (), setting, scope, boolean, varies)
+            found = self._leaves[key] = Node(self, op, (), setting, scope, boolean, varies)
         return found
 
 

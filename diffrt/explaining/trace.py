@@ -31,7 +31,7 @@ from diffrt.tracer.crossings import (
     functions_of,
     meetings,
 )
-from diffrt.tracer.regions import chords, find_regions
+from diffrt.tracer.regions import EdgePlaces, chords, find_regions
 from diffrt.tracer.renderer import Settings, Topology, find_topology, places_of
 from diffrt.tracer.shading import LightPath, Samples, lighting, shade
 from diffrt.tracer.switching import Segment
@@ -214,7 +214,7 @@ class Tracer:
         label = np.concatenate([topology.cells.grid[grid], topology.cells.label[small], regions.label[regions.region]])
         return signatures, label, (whole, moving)
 
-    def _edges(self, tables: Tables, cells: Cells, engine: Engine) -> tuple[Any, Any, Any]:
+    def _edges(self, tables: Tables, cells: Cells, engine: Engine) -> EdgePlaces:
         """What `moving_edges` gives, where each edge of the image is one step: all of its crossings, and then its
         bends; and so are the places where two of them meet."""
         crossings, function, meet = cells.crossings, functions_of(cells.crossings), np.zeros((2, 0))
@@ -239,7 +239,7 @@ class Tracer:
                 places.append(meetings(tables, first, second, cells.meeting_x[mine], cells.meeting_y[mine], engine))
                 self._name(places[-1], first, second)
             meet = _together(places, members)
-        return s, bends, meet
+        return EdgePlaces(s, chords(cells, s), bends, meet)
 
     def _name(self, found: Any, *crossings: Crossings) -> None:
         """Name a step after the edges of some crossings."""

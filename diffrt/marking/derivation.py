@@ -399,7 +399,14 @@ class Derivation:
             return lambda v: as_value(define(claim.name, {**values, claim.of: as_value(v)}))
         if claim.kind == "total" and claim.of in self.inputs:
             leaves = {n: q.vars[n] for n in self.inputs if n in q.vars}
-            return lambda v: as_value(self.build({**leaves, claim.of: variable(v, claim.of)})[claim.name])
+
+            def afresh(v: Any) -> Any:
+                try:
+                    return as_value(self.build({**leaves, claim.of: variable(v, claim.of)})[claim.name])
+                except (InputError, KeyError):  # so far away a pixel sees something else
+                    return np.full(q.shape(claim.name), np.nan)
+
+            return afresh
         return None
 
     def _check_reading(self, build: Build, looks: Sequence[Look]) -> None:

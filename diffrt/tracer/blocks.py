@@ -58,6 +58,9 @@ would be as a parabola, in sides of the cell. The proof is about nothing else; i
 CORNER = 3e-3
 """How near to a corner, in sides, a crossing is as good as at it."""
 
+OUTSIDE = 2e-5
+"""How far, in halves of a side, an edge through a cell may be outside of it."""
+
 LEVEL = 0.25
 """The slope under which an edge runs along a side."""
 
@@ -179,7 +182,7 @@ def _cut(
     crossings, side, label = _off_corners(rows, crossings, side, label, keys[some], spacing)
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
-        used = joints.found & joints.proved
+        used = joints.found & joints.proved & joints.stays
         joints, side, label, some, rough = joints[used], side[:, used], label[:, used], some[used], rough[:, used]
     parts.add_mixed(keys[some], label, side, crossings, joints, rough & joints.inside, level)
     left[some] = False
@@ -191,13 +194,15 @@ class _Joints(Columns):
     """Where the edges of n mixed cells join (`regions.py`).
 
     found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
-    meets: whether two edges meet, else one edge goes through. inside: whether the joint is in the cell. pair: the
-    crossings of the two edges, or the two of one, (2, n). x, y: of a meeting. bend: of one edge. All but pair are (n,).
+    meets: whether two edges meet, else one edge goes through. stays: whether one does not leave the cell in between.
+    inside: whether the joint is in the cell. pair: the crossings of the two edges, or the two of one, (2, n). x, y: of
+    a meeting. bend: of one edge. All but pair are (n,).
     """
 
     found: NDArray[np.bool_]
     proved: NDArray[np.bool_]
     meets: NDArray[np.bool_]
+    stays: NDArray[np.bool_]
     inside: NDArray[np.bool_]
     pair: Integers
     x: Floats
@@ -263,7 +268,8 @@ def _joints(
     middles = left + half, top + half
 
     def inside(x: Floats, y: Floats, which: Any = slice(None)) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = (np.abs(x - middles[0][which]) <= half) & (np.abs(y - middles[1][which]) <= half)
+        aside = np.maximum(np.abs(x - middles[0][which]), np.abs(y - middles[1][which]))
+        found: NDArray[np.bool_] = aside <= half * (1.0 + OUTSIDE)
         return found
 
     xx, xy, yx, yy = inverse[:, m]
@@ -307,9 +313,11 @@ def _joints(
     chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
     bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(bow) * size / chord) * size
     proved = _nothing_else(view, chords, bent, label, *middles, size, ok, meets)
-    jx, jy = (m + 4.0 / 3.0 * bow * d for m, d in ((mx, across.dx), (my, across.dy)))
-    within = inside(np.where(meets, x, jx), np.where(meets, y, jy))
-    return _Joints(ok, proved, meets & ok, within & ok, pair, x, y, bend)
+    stays, within = (
+        inside(np.where(meets, x, mx + far * bow * across.dx), np.where(meets, y, my + far * bow * across.dy))
+        for far in (1.0, 4.0 / 3.0)
+    )
+    return _Joints(ok, proved, meets & ok, stays, within & ok, pair, x, y, bend)
 
 
 def _off_corners(

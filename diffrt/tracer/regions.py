@@ -50,36 +50,34 @@ CORNERS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 
 
 def _gauss(moments: Floats) -> tuple[Floats, Floats]:
-    """The n places and weights that integrate polynomials of degree up to 2 n - 1 as these moments do, (2 n,)."""
-    n = len(moments) // 2
-    hankel = np.array([moments[k : k + n] for k in range(n)])
-    places = np.sort(np.roots([1.0, *np.linalg.solve(hankel, -moments[n:])[::-1]]).real)
-    return places, np.linalg.solve(np.vander(places, increasing=True).T, moments[:n])
+    """The two places and weights that integrate polynomials of degree up to 3 as these four moments do."""
+    c, b = np.linalg.solve([moments[:2], moments[1:3]], -moments[2:])
+    places = 0.5 * (-b + np.array([-1.0, 1.0]) * np.sqrt(b * b - 4.0 * c))
+    return places, np.linalg.solve([np.ones(2), places], moments[:2])
 
 
 def _rules() -> tuple[Floats, Floats]:
     """How the samples of a wedge J, N, C, of the corner C and a point N beside it, lie in it, in parts of J, N and C,
     (2, 4, 3), and what part of its area each stands for, (2, 4): first of a wedge whose side J, N is on an edge, then
-    of one that only J is on.
+    of one that only J is on. At each of two distances from the edge lie two samples.
 
     A part 2 (1 - d) of the first is at the distance d, the root of which is t: to integrate f is to integrate
-    4 (1 - t^2) t f, and the rule is for 4 (1 - t^2) and t f. A part 2 d of the second is, where next to the edge there
-    is little, and the rule is for 4 t^3 and f. At some distances two samples lie beside each other, by the rules of
-    Radau and Gauss.
+    4 (1 - t^2) t f, and the distances are for 4 (1 - t^2) and t f; beside each other the samples lie by Radau's rule. A
+    part 2 d of the second is, where next to the edge there is little, and the distances are for 4 t^3 and f; beside
+    each other the samples lie by Gauss's rule.
 
     None may lie beyond an edge that bends. From N to J a parabola is inside of the line up to 2/3 of the way; and J is
-    beyond it by a fourth of its distance from the chord, less than the first sample of the second rule is from J.
+    beyond it by a fourth of its distance from the chord, less than the first samples of the second rule are from J.
     """
-    power = np.arange(6)
-    t, w = _gauss(4.0 / (power + 1) - 4.0 / (power + 3))
-    d, w = t * t, w * t
-    first = [(d[0], 0.5, w[0]), (d[1], 0.0, 0.25 * w[1]), (d[1], 2.0 / 3.0, 0.75 * w[1]), (d[2], 0.5, w[2])]
-    t, w = _gauss(4.0 / (power[:4] + 4))
-    aside = 0.5 / np.sqrt(3.0)
-    second = [(r, 0.5 + turn * aside, 0.5 * share) for r, share in zip(t * t, w, strict=True) for turn in (-1.0, 1.0)]
-    spots = [[(along * (1.0 - d), (1.0 - along) * (1.0 - d), d) for d, along, _ in first],
-             [(1.0 - r, along * r, (1.0 - along) * r) for r, along, _ in second]]  # fmt: skip
-    return np.array(spots), np.array([[share for *_, share in rule] for rule in (first, second)])
+    power = np.arange(4)
+    t, share = _gauss(4.0 / (power + 1) - 4.0 / (power + 3))
+    d, along = (each.ravel() for each in np.meshgrid(t * t, [0.0, 2.0 / 3.0], indexing="ij"))
+    first = np.stack([along * (1.0 - d), (1.0 - along) * (1.0 - d), d], -1)
+    shares = [np.outer(share * t, [0.25, 0.75]).ravel()]
+    t, share = _gauss(4.0 / (power + 4))
+    r, along = (each.ravel() for each in np.meshgrid(t * t, 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3.0), indexing="ij"))
+    second = np.stack([1.0 - r, along * r, (1.0 - along) * r], -1)
+    return np.stack([first, second]), np.stack([*shares, np.outer(share, [0.5, 0.5]).ravel()])
 
 
 SPOTS, SHARES = _rules()
@@ -157,15 +155,22 @@ def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: E
     return concatenate(found, 1)
 
 
-def place_joints(cells: Cells, s: Any, bends: Any, meetings: Any, engine: Engine) -> Any:
-    """The joints of the mixed cells, x and y in pixels, (2, mixed).
+class EdgePlaces(NamedTuple):
+    """Where edges are, as functions of the scene: the positions of the crossings on their sides, (m,); the `chords` of
+    the cells through which one edge goes, and the positions of the edges on the segments across them, (number,); the
+    places where two edges meet, (2, number)."""
 
-    s: the position of each crossing on its side, (m,). bends: the positions of edges on the segments across their
-    `chords`. meetings: the places where two edges meet, (2, number).
-    """
+    s: Any
+    chords: tuple[Segment, Any, Any]
+    bends: Any
+    meetings: Any
+
+
+def place_joints(cells: Cells, edges: EdgePlaces, engine: Engine) -> Any:
+    """The joints of the mixed cells, x and y in pixels, (2, mixed)."""
     found, places = [], []
     if cells.loose.size:
-        padded, side = concatenate([s, [0.5]]), cells.side[:, cells.loose]
+        padded, side = concatenate([edges.s, [0.5]]), cells.side[:, cells.loose]
         ends = Ends(
             tuple(take(padded, np.where(own < 0, len(padded) - 1, own)) for own in side), side >= 0,
             cells.corner_x[cells.loose], cells.corner_y[cells.loose], cells.mixed_size[cells.loose],
@@ -173,12 +178,12 @@ def place_joints(cells: Cells, s: Any, bends: Any, meetings: Any, engine: Engine
         found.append(kernel(mean_crossing, None, None, None, ends, engine))
         places.append(cells.loose)
     if cells.bent.size:
-        across, mx, my = chords(cells, s)
-        bend = (2.0 * bends - 1.0) * (4.0 / 3.0)
+        across, mx, my = edges.chords
+        bend = (2.0 * edges.bends - 1.0) * (4.0 / 3.0)
         found.append(stack([mx + 0.5 * bend * across.dx, my + 0.5 * bend * across.dy]))
         places.append(cells.bent)
     if cells.meeting.size:
-        found.append(meetings)
+        found.append(edges.meetings)
         places.append(cells.meeting)
     order = np.argsort(np.concatenate(places))
     return take(concatenate(found, 1), order, 1)

@@ -20,7 +20,7 @@ from diffrt.tracer.certificate import enclose
 from diffrt.tracer.crossings import Crossings, differentiable, meetings
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
-from diffrt.tracer.regions import Regions, chords, find_regions, place_joints, place_regions
+from diffrt.tracer.regions import EdgePlaces, Regions, chords, find_regions, place_joints, place_regions
 from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.tables import Tables, build_tables
 from diffrt.tracer.visibility import Visibility
@@ -42,7 +42,7 @@ BYTES_PER_DERIVATIVE = 30, 40  # of a pixel and of a cell, by one number
 """What an image takes at its peak: `scenes/tiny.toml` and `scenes/still_life.toml` at 512x512 and 1024x1024, with 1 and
 2 cells per pixel side. In reverse mode it is up to twice as much."""
 
-MovingEdges = Callable[[Tables, Cells, Engine], tuple[Any, Any, Any]]
+MovingEdges = Callable[[Tables, Cells, Engine], EdgePlaces]
 """Gives what `moving_edges` does."""
 
 
@@ -423,24 +423,23 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
 def places_of(tables: Tables, topology: Topology, engine: Engine, edges: MovingEdges | None = None) -> Any:
     """The samples of the regions of all mixed cells: x, y and area as (3, n), in pixels.
 
-    edges: where the edges are, in place of `moving_edges`.
+    edges: says where the edges are, in place of `moving_edges`.
     """
     cells = topology.cells
-    s, bends, meet = (edges or moving_edges)(tables, cells, engine)
-    return place_regions(cells, topology.regions, s, place_joints(cells, s, bends, meet, engine), engine)
+    found = (edges or moving_edges)(tables, cells, engine)
+    return place_regions(cells, topology.regions, found.s, place_joints(cells, found, engine), engine)
 
 
-def moving_edges(tables: Tables, cells: Cells, engine: Engine) -> tuple[Any, Any, Any]:
-    """Where the edges in mixed cells are, as functions of the scene: the positions of the crossings on their sides,
-    those of the bends on their segments, and the places where two edges meet, (2, number)."""
+def moving_edges(tables: Tables, cells: Cells, engine: Engine) -> EdgePlaces:
+    """Where the edges in mixed cells are."""
     s = differentiable(tables, cells.crossings, engine)
-    bends, meet = cells.bends.s, np.zeros((2, 0))
+    chord, bends, meet = chords(cells, s), cells.bends.s, np.zeros((2, 0))
     if cells.bent.size:
-        bends = differentiable(tables, cells.bends, engine, chords(cells, s)[0])
+        bends = differentiable(tables, cells.bends, engine, chord[0])
     if cells.meeting.size:
         first, second = (cells.crossings[own] for own in cells.meeting_pair)
         meet = meetings(tables, first, second, cells.meeting_x, cells.meeting_y, engine)
-    return s, bends, meet
+    return EdgePlaces(s, chord, bends, meet)
 
 
 def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
