@@ -45,7 +45,7 @@ HALVINGS = 4
 SHARE = 2.0**-4
 """A block is quartered if more than this part of what may stay unknown of a pixel is not known of it."""
 
-MORE = 2
+MORE = 16
 """Of more than so many times as many blocks as there are cells, in each round, only the worst are quartered."""
 
 TOGETHER = 1 << 14

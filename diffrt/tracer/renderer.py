@@ -30,7 +30,7 @@ from diffrt.types import Edges, EngineName, FloatName, Names, Numbers, Rendered
 TOLERANCE = 0.004
 """What may be wrong in a cell, as an area in pixels, if nothing else is asked for."""
 
-ENOUGH = 0.25
+ENOUGH = 0.02
 """How much of a pixel's error may stay unknown without more work, in tolerances of the mean radiance."""
 
 FINEST = 4.0**-SMALLEST
