@@ -138,7 +138,7 @@ INSTRUCTIONS = {
     "norm": lambda m, x, y, i, c: m.norm(x + 2.0, 0) * y,
     "softplus": lambda m, x, y, i, c: m.softplus(20.0 * x),
     "gelu": lambda m, x, y, i, c: m.gelu(4.0 * x) + y,
-    "logsumexp": lambda m, x, y, i, c: m.logsumexp(20.0 * x, 1, keepdims=True) - m.logsumexp(y),
+    "logsumexp": lambda m, x, y, i, c: m.logsumexp(20.0 * x, 1, keepdims=True) - m.logsumexp(y) * x,
     "sigmoid": lambda m, x, y, i, c: m.sigmoid(30.0 * x),
     "softmax": lambda m, x, y, i, c: m.softmax(20.0 * x) + y,
     "log_softmax": lambda m, x, y, i, c: m.log_softmax(x * 9.0, axis=0),

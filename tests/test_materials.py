@@ -161,8 +161,8 @@ SKY = '[lights.sky]\ntype = "ambient"\nradiance = 0.4\n'
 @pytest.mark.parametrize(
     "material",
     [
-        GOLD % 0.3,
         'type = "rough_metal", reflectance = [0.9, 0.6, 0.3], alpha = 0.4',
+        pytest.param(GOLD % 0.3, marks=pytest.mark.slow),
         pytest.param(
             'type = "rough_plastic", albedo = [0.2, 0.5, 0.7], ior = 1.4, alpha = 0.35', marks=pytest.mark.slow
         ),
