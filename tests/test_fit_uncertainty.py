@@ -61,16 +61,17 @@ def test_a_lamp_and_its_intensity_are_told_to_move_together():
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    """200 noisy targets: intervals of 90 % hold the truth in 85 to 95 % of the cases, for each number."""
+    """150 noisy targets with much smaller cells, of which the fit knows nothing: intervals of 90 % hold the truth in 85
+    to 97 % of the cases."""
     scene = load_scene("scenes/tiny.toml")
     free = ["lamp.position", "ball.center.x"]
     truth = scene.pack(free)
-    target = np.asarray(render(scene))
+    target = np.asarray(render(scene, cells=4, tolerance=0.00025))
     rng = np.random.default_rng(4)
     held = np.zeros(len(truth))
-    for _ in range(200):
+    for _ in range(150):
         noisy = target + 0.002 * rng.normal(size=target.shape)
         found = solve(make_problem(scene, noisy, free))
         held += np.abs(found.values - truth) <= 1.645 * found.uncertainty.stderr
-    assert 0.85 <= held.sum() / (200 * len(truth)) <= 0.95
-    assert (held >= 0.8 * 200).all()
+    assert 0.85 <= held.sum() / (150 * len(truth)) <= 0.97
+    assert (held >= 0.8 * 150).all()

@@ -14,8 +14,8 @@ over all patches of 2 x 2 pixels in place of the pixels.
 
 By noise alone the two differ as well, with the variance V_2 - V_1, V being those of the two by independent residuals,
 since the fit is the better one of them (Hausman, Specification tests in econometrics, 1978; patches overlap, so it is a
-little less). What is beyond that is of the model. Numbers that smooth shading tells are alike in both, and gain
-nothing.
+little less). What is beyond that is of the model, if it is clear (`CLEAR`): else the errors of few pixels would be too
+large by half. Numbers that smooth shading tells are alike in both, and gain nothing.
 
 The image itself is no mean over pixels to the last digit: near a rim light falls off as a root of the distance, and
 cells are taken as they are where little of a pixel may be wrong (`tolerance`). All along an outline this is of one sign
@@ -36,6 +36,9 @@ from diffrt.fitting.triangle import FLAT, Fold, Layout, Triangle, folded
 from diffrt.tracer.renderer import TOLERANCE
 
 Array = NDArray[np.float64]
+
+CLEAR = 2.5
+"""How many times what noise explains a difference must be to count."""
 
 DOUBLED = 1
 """The level of the patches whose sides are two pixels."""

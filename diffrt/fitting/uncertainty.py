@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.fitting.bias import Bias
+from diffrt.fitting.bias import CLEAR, Bias
 from diffrt.fitting.scatter import Scatter
 from diffrt.fitting.triangle import FLAT
 
@@ -172,7 +172,8 @@ def _of_bias(bias: Bias, spread: Array, covariance: Array, slopes: Array, chosen
     ratio = np.divide(two, one, out=np.ones_like(one), where=one > 0.0)
     coarser = slopes @ bias.coarser
     by_noise = np.maximum(ratio - 1.0, 0.0) * np.diag(spread)
-    beyond = np.sign(coarser) * np.sqrt(np.maximum(coarser**2 - by_noise, 0.0))
+    told = np.abs(coarser) > CLEAR * np.sqrt(by_noise)
+    beyond = np.sign(coarser) * np.sqrt(np.where(told, coarser**2 - by_noise, 0.0))
     finer = slopes @ bias.finer
     return np.asarray(np.outer(beyond, beyond) + np.outer(finer, finer))
 
