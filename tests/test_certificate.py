@@ -86,7 +86,7 @@ def test_no_error_is_larger_than_its_bound(name):
 def test_no_error_is_larger_than_its_bound_in_the_scenes_that_ship():
     ratios = []
     for name in SCENES:
-        image, error, above = compared(shipped(name, *((16, 12) if name == "stage" else (32, 24))))
+        image, error, above = compared(shipped(name, *((12, 9) if name == "stage" else (24, 18))))
         assert (above <= 0.0).all(), name
         assert image.report.bound.without == 0, name
         ratios.append(ratio(image, error))
