@@ -14,6 +14,7 @@ from diffrt.compiler import choose_engine
 from diffrt.image import LUMINANCE, bound_map, srgb_levels
 from diffrt.tracer.renderer import Settings, find_topology
 from diffrt.tracer.tables import build_tables
+from diffrt.tracer.window import Part, window_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -92,9 +93,8 @@ def blocks() -> Image.Image:
     """The cells of the still life that are not cells of the grid, and the blocks above them, drawn over its picture."""
     scale, tolerance = 12, 2.0**-8
     scene = diffrt.load_scene(ROOT / "scenes" / "still_life.toml")
-    cells = find_topology(
-        build_tables(scene).plain(), scene, scene.camera.size, Settings(tolerance=tolerance), choose_engine()
-    ).cells
+    window = window_of(scene, Part())
+    cells = find_topology(build_tables(scene).plain(), window, Settings(tolerance=tolerance), choose_engine()).cells
     picture = diffrt.render(scene, tolerance=tolerance)
     large = Image.fromarray(srgb_levels(np.asarray(picture).repeat(scale, 0).repeat(scale, 1)))
     draw = ImageDraw.Draw(large)
