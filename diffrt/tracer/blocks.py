@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.tracer.cells import SIDES, SMALLEST, Cells
+from diffrt.tracer.cells import CORNERS, SIDES, SMALLEST, Cells
 from diffrt.tracer.crossings import (
     Crossings,
     Rows,
@@ -98,8 +98,6 @@ Floats = NDArray[np.floating[Any]]
 _BITS = 31
 _ROW = 1 << _BITS  # keys of lattice points and cells are column + _ROW * row
 _CORNERS = np.array([0, 1, 1 + _ROW, _ROW])[:, None]  # top left, top right, bottom right, bottom left
-
-_RIGHT, _DOWN = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 
 
 def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Cells:
@@ -299,7 +297,7 @@ def _joints(
     qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
     begin, end = label[SIDES[which, 0], cell], label[SIDES[which, 1], cell]
     corner = SIDES[which, 0]
-    cx, cy = left[cell] + size * _RIGHT[corner], top[cell] + size * _DOWN[corner]
+    cx, cy = left[cell] + size * CORNERS[0, corner], top[cell] + size * CORNERS[1, corner]
     turned = (cx - ox) * nx + (cy - oy) * ny < 0.0
     one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
     fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
@@ -353,8 +351,8 @@ def _off_corners(
     )
     x, y = (keys[cell] & (_ROW - 1)) * size - ASIDE[0], (keys[cell] >> _BITS) * size - ASIDE[1]
     begin, end = SIDES[other].T
-    line = Sides(x + size * _RIGHT[begin], y + size * _DOWN[begin], size * (_RIGHT[end] - _RIGHT[begin]),
-                 size * (_DOWN[end] - _DOWN[begin]))  # fmt: skip
+    (bx, by), (ex, ey) = (size * CORNERS[:, each] for each in (begin, end))
+    line = Sides(x + bx, y + by, ex - bx, ey - by)
     at = (corner == end).astype(float)
     around = Sides(*line.at(at - BEND), 2.0 * BEND * line.dx, 2.0 * BEND * line.dy)
     moved, found = find_bends(rows, crossings[number], around)

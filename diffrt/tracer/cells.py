@@ -19,6 +19,9 @@ SMALLEST = 8
 Integers = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 
+CORNERS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+"""x and y of a cell's corners, in sides, clockwise from top left."""
+
 SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
 """The corners of a cell, clockwise from top left, at which its sides begin and end: top, right, bottom, left."""
 

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import concatenate, detach, greater, less, stack, take, where
 from diffrt.compiler import Engine, kernel
-from diffrt.tracer.cells import SIDES, Cells
+from diffrt.tracer.cells import CORNERS, SIDES, Cells
 from diffrt.tracer.crossings import chord_normal
 from diffrt.tracer.switching import Segment
 from diffrt.tracer.visibility import Labels
@@ -44,9 +44,6 @@ AT_CORNERS = 1e-8
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
-
-CORNERS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
-"""x and y of a cell's corners, in sides."""
 
 
 def _gauss(moments: Floats) -> tuple[Floats, Floats]:
