@@ -51,15 +51,15 @@ if TYPE_CHECKING:
     from diffrt.scene import Scene as Scene
     from diffrt.scene import load_scene as load_scene
     from diffrt.scene import parse_scene as parse_scene
-    from diffrt.tracer import check as check
     from diffrt.tracer import jacobian as jacobian
     from diffrt.tracer import render as render
+    from diffrt.tracer.checking import check as check
 
 _HOMES = {
     "Image": "diffrt.image",
     "InputError": "diffrt.errors",
     "Scene": "diffrt.scene",
-    "check": "diffrt.tracer",
+    "check": "diffrt.tracer.checking",
     "check_gradient": "diffrt.marking",
     "explain": "diffrt.explaining",
     "fit": "diffrt.fitting",

@@ -17,6 +17,7 @@ Three habits keep the graph true to what was computed:
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -448,7 +449,7 @@ def as_value(x: Any) -> Value:
         raise TypeError("a list of Vars is no array; make one Var of them with diffrt.autograd.stack")
     if isinstance(x, Abstract):
         return np.array(x, object)
-    if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
+    if _is_masked(x) and np.ma.getmaskarray(x).any():
         raise TypeError("an array with masked entries was given, whose mask would be lost; fill it, or use where")
     try:
         array = np.asarray(x)
@@ -467,6 +468,11 @@ def as_value(x: Any) -> Value:
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     return array if array.ndim else float(array)
+
+
+def _is_masked(x: Any) -> bool:
+    """Whether x is an array with a mask; where nobody has made one, numpy need not load them."""
+    return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
 
 
 def freeze(array: Array) -> Array:
@@ -677,7 +683,7 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
 def _constant(x: Any) -> Any:
     """A plain input of an op as a float, a float array, or a boolean array (for `where`)."""
     if isinstance(x, np.ndarray) and x.dtype.kind in "fbO":
-        if x.dtype.char == "O" or isinstance(x, np.ma.MaskedArray):
+        if x.dtype.char == "O" or _is_masked(x):
             return as_value(x)
         return np.asarray(x) if x.ndim else x.item()
     if isinstance(x, np.bool_):

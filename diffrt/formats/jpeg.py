@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
@@ -79,17 +78,6 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
     except Exception as fault:  # Pillow names no list
         raise InputError(f"{path}: damaged JPEG: {damage(fault, 'its picture cannot be unpacked')}") from None
     return Pixels(upright(levels, orientation_of(exif)), exif=exif)
-
-
-def encode(values: NDArray[np.float64]) -> bytes:
-    """The content of a file of linear RGB values (height, width, 3), clipped to 0..1, colours in full resolution."""
-    from PIL import Image as pillow
-
-    from diffrt.image import srgb_levels
-
-    file = io.BytesIO()
-    pillow.fromarray(srgb_levels(values)).save(file, format="JPEG", quality=95, subsampling=0)
-    return file.getvalue()
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, memoryview]]:

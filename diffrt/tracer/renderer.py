@@ -16,7 +16,6 @@ from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.blocks import divide
 from diffrt.tracer.cells import SMALLEST, Cells
-from diffrt.tracer.certificate import enclose
 from diffrt.tracer.crossings import Crossings, differentiable, meetings
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
@@ -312,6 +311,8 @@ def bound_of(
 
     tables: plain. image: of all of the window.
     """
+    from diffrt.tracer.certificate import enclose  # which most images do without
+
     only = np.zeros(image.shape[:2], bool)
     only[window.inner] = True
     enough = settings.tolerance * ENOUGH * float(image[window.inner].max(-1).mean())
