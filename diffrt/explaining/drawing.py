@@ -23,7 +23,7 @@ from diffrt.explaining.layout import Point, lay_out
 from diffrt.explaining.path import Path, is_crossing
 from diffrt.explaining.reasons import why_zero
 from diffrt.explaining.wording import derivative, shortened, tidy
-from diffrt.files import expect_path, write_whole
+from diffrt.files import expect_suffix, write_whole
 
 Way = Literal["up", "right", "down"]
 """Where the arrows of a figure run to."""
@@ -90,9 +90,7 @@ class Figure:
 
     def save(self, path: str | FilePath) -> None:
         """Write the picture to a file, entirely or not at all. Raises InputError for another suffix than .svg."""
-        expect_path(path)
-        if FilePath(path).suffix.lower() != ".svg":
-            raise InputError(f"{path}: found the suffix '{FilePath(path).suffix}', allowed: .svg")
+        expect_suffix(path, [".svg"])
         write_whole(path, self.svg.encode())
 
 
@@ -127,13 +125,12 @@ class Canvas:
             f"{escape(printable(text), quote=False)}</text>"
         )
 
-    def line(self, points: Sequence[Point], colour: str, width: float = 1.4, dashed: bool = False) -> None:
+    def line(self, points: Sequence[Point], colour: str, width: float) -> None:
         """Straight from point to point."""
         told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        dash = ' stroke-dasharray="4 3"' if dashed else ""
-        self.parts.append(f'<polyline points="{told}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>')
+        self.parts.append(f'<polyline points="{told}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
 
-    def curve(self, points: Sequence[Point], colour: str, width: float = 1.4, dashed: bool = False) -> None:
+    def curve(self, points: Sequence[Point], colour: str, width: float, dashed: bool) -> None:
         """Along the control points of cubic Bezier curves, 1 + 3 k of them."""
         told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points[1:])
         dash = ' stroke-dasharray="4 3"' if dashed else ""
@@ -151,9 +148,9 @@ class Canvas:
         told = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         self.parts.append(f'<polygon points="{told}" fill="{colour}"/>')
 
-    def dot(self, at: Point, colour: str, radius: float = 3.0) -> None:
+    def dot(self, at: Point, colour: str) -> None:
         """Where a line branches."""
-        self.parts.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius}" fill="{colour}"/>')
+        self.parts.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="3.0" fill="{colour}"/>')
 
     def begin(self, opacity: float = 1.0, at: Point = (0.0, 0.0)) -> None:
         """Open a group; `end` closes it."""

@@ -156,9 +156,9 @@ class Graph(Reading):
 
     def _repr_html_(self) -> str:
         """For a notebook that shows HTML: its page."""
-        from diffrt.explaining.html import framed
+        from diffrt.explaining.html import in_frame
 
-        return framed(self)
+        return in_frame(self)
 
     def drawn(self) -> "Graph":
         """All of it; its named steps, if it is large."""

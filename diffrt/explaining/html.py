@@ -6,12 +6,10 @@ derivatives, the steps of the reverse sweep, and where everything stands in two 
 which the page takes the one that fills its window better. `page.js` shows it, `page.css` says how it looks.
 """
 
-import html
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from diffrt.explaining.path import count_paths, is_crossing
 from diffrt.explaining.reasons import why_zero
 from diffrt.explaining.totals import short_formulas
 from diffrt.explaining.wording import component, counted, derivative, runs_along, shortened, tidy
+from diffrt.pages import escaped, filled, framed, in_script, part_of
 
 MANY, FEWEST = 60, 6
 """A graph of more operations is folded to its named steps, if these are not fewer."""
@@ -61,31 +60,18 @@ def html_of(
     data = _Page(graph, whole, marked, graphviz).data()
     data["title"] = title
     parts = {
-        "TITLE": html.escape(printable(title)),
-        "NOTES": html.escape("\n".join(map(printable, notes.split("\n")))),
-        "DATA": _in_script(json.dumps(data, sort_keys=True, separators=(",", ":"))),
-        "STYLE": _part("page.css"),
-        "SCRIPT": _part("page.js"),
+        "TITLE": escaped(title),
+        "NOTES": "\n".join(map(escaped, notes.split("\n"))),
+        "DATA": in_script(json.dumps(data, sort_keys=True, separators=(",", ":"))),
+        "STYLE": part_of(__package__, "page.css"),
+        "SCRIPT": part_of(__package__, "page.js"),
     }
-    # In one pass, so that a name such as "@DATA@" stays a name.
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _part("page.html"))
+    return filled(part_of(__package__, "page.html"), parts)
 
 
-def framed(graph: Graph) -> str:
-    """The page as a frame in another one, such as a notebook; what it says and does stays inside."""
-    page = html_of(graph, f"{shortened(graph.output.name)}, and how it was computed")
-    return f'<iframe srcdoc="{html.escape(page)}" title="graph" style="width: 100%; height: 620px; border: 0"></iframe>'
-
-
-def _part(name: str) -> str:
-    return resources.files("diffrt.explaining").joinpath(name).read_text(encoding="utf-8")
-
-
-def _in_script(data: str) -> str:
-    """JSON for a script block. No tag or comment can begin or end in it, since no text in it has these characters."""
-    for character in "<>&":
-        data = data.replace(character, f"\\u{ord(character):04x}")
-    return data
+def in_frame(graph: Graph) -> str:
+    """The page as a notebook shows it."""
+    return framed(html_of(graph, f"{shortened(graph.output.name)}, and how it was computed"), "graph")
 
 
 class _Page:
