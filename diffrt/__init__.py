@@ -72,34 +72,11 @@ _HOMES = {
     "verify": "diffrt.marking",
 }
 _HOMES |= dict.fromkeys(
-    (
-        "AmbientLight",
-        "GradientBackground",
-        "ConstantBackground",
-        "SpotLight",
-        "RoughPlastic",
-        "RoughMetal",
-        "RoughConductor",
-        "Box",
-        "Cone",
-        "Cylinder",
-        "Bitmap",
-        "BlinnPhong",
-        "Checkerboard",
-        "DirectionalLight",
-        "Disk",
-        "Lambert",
-        "Mirror",
-        "Orthographic",
-        "Perspective",
-        "Plane",
-        "PointLight",
-        "Rectangle",
-        "Sphere",
-        "Triangle",
-    ),
+    ("AmbientLight", "Bitmap", "BlinnPhong", "Box", "Checkerboard", "Cone", "ConstantBackground", "Cylinder",
+     "DirectionalLight", "Disk", "GradientBackground", "Lambert", "Mirror", "Orthographic", "Perspective", "Plane",
+     "PointLight", "Rectangle", "RoughConductor", "RoughMetal", "RoughPlastic", "Sphere", "SpotLight", "Triangle"),
     "diffrt.kinds",
-)
+)  # fmt: skip
 _ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer", "types")
 _BRIDGES = ("jax", "torch")
 """Their packages are large and may be missing, so nobody who asks for all names gets them."""

@@ -18,6 +18,11 @@ from numpy.typing import NDArray
 from .operations import chain, equal, maximum, minimum, multiply
 from .variable import TABLE, Array, Numeric, Op, Var, apply, as_index
 
+__all__ = [
+    "add_at", "broadcast_to", "concatenate", "cumsum", "index", "matmul", "max", "mean", "min", "reshape",
+    "scatter_add", "stack", "sum", "take", "transpose",
+]  # fmt: skip
+
 Axis = int | tuple[int, ...] | None
 
 

@@ -26,6 +26,8 @@ from .structure import reshape, stack
 from .trees import filled, is_tree, leaves, mapped, matched
 from .variable import ARGUMENT, TABLE, Op, Var, apply, as_value, is_recording, recording
 
+__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "pushforward", "value_and_grad", "vjp"]
+
 Function = Callable[..., Any]
 
 
