@@ -20,9 +20,9 @@ from diffrt.errors import InputError, printable
 from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.layout import Point, lay_out
-from diffrt.explaining.path import Path, is_crossing
+from diffrt.explaining.path import Path, kind_of
 from diffrt.explaining.reasons import why_zero
-from diffrt.explaining.wording import derivative, shortened, tidy
+from diffrt.explaining.wording import by, cut, derivative, shortened, tidy
 from diffrt.files import expect_suffix, write_whole
 
 Way = Literal["up", "right", "down"]
@@ -223,31 +223,27 @@ def box_of(
     def called(x: Node) -> str:
         return x.name.removesuffix(f" ({within})") if within else x.name
 
-    edges = graph.edges_to(node)
-    formula = formula_of(node, not edges or edges[0].between is None, called)
+    formula = formula_of(node, not graph.is_composite(node), called)
     if formula == node.name and len(node.inputs) > 1:
         formula = node.operation
     name = shortened(called(node))
     lines = [(name, "name")]
     if formula and formula != name:
-        lines.append((_cut(f"= {formula}", longest), "formula"))
-    if not node.constant or node.size > 1 or node.given:
+        lines.append((cut(f"= {formula}", longest), "formula"))
+    if node.has_value:
         lines.append((f"= {_brief(node.value, longest - 2)}", "value"))
     if gradients and node.adjoint is not None and not graph.part and node is not graph.output:
         label = derivative(called(graph.output), name)
         lines.append((f"{label} = {_brief(node.adjoint, longest - len(label) - 3)}", "gradient"))
     told = list(notes or ())
     if not told and not node.constant and (why := why_zero(node, graph)):
-        told = [_cut(why, longest)]
+        told = [cut(why, longest)]
     lines += [(line, "note") for line in told]
-    kind = "constant" if node.constant else "output" if node is graph.output else "leaf" if node.leaf else "step"
-    if is_crossing(node):
-        kind = "crossing"
     measured = [*lines, *((line, "note") for line in room)]
     width = max(text_width(t, HEADING if k == "name" else BODY, k == "name") for t, k in measured)
     height = sum((HEADING if k == "name" else BODY) + 2.0 for _, k in lines)
     height += (BODY + 2.0) * max(0, len(room) - len(told))
-    return Box(node, tuple(lines), kind, (max(width + 14.0, 40.0), height + 8.0))
+    return Box(node, tuple(lines), kind_of(node, graph), (max(width + 14.0, 40.0), height + 8.0))
 
 
 def _brief(value: Any, longest: int) -> str:
@@ -256,11 +252,7 @@ def _brief(value: Any, longest: int) -> str:
         text = tidy(value, digits)
         if len(text) <= longest or not np.ndim(value):
             return text
-    return f"{'x'.join(map(str, np.shape(value)))}, {tidy(np.min(value), 2)} to {tidy(np.max(value), 2)}"
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return f"{by(np.shape(value))}, {tidy(np.min(value), 2)} to {tidy(np.max(value), 2)}"
 
 
 def arrow(canvas: Canvas, points: Sequence[Point], colour: str, width: float, dashed: bool = False) -> None:
@@ -436,7 +428,7 @@ def _key(edge: Edge | None) -> tuple[int, int, int] | None:
 def _labels(edge: Edge) -> list[str]:
     """The local derivative of an edge, as formula and number, and shorter."""
     formula, number = partial_of(edge), tidy(edge.local, 3)
-    short = [f"{'x'.join(map(str, edge.local.shape))}"] if len(number) > 24 else []
+    short = [by(edge.local.shape)] if len(number) > 24 else []
     return [*([f"{formula} = {number}"] if formula and formula != number else []), number, *short]
 
 

@@ -19,7 +19,7 @@ from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.naming import Scope
 from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var
-from diffrt.explaining.graph import unit_entry
+from diffrt.explaining.graph import as_rows, unit_entry
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
 
 Matrix = NDArray[np.float64]
@@ -140,13 +140,8 @@ class Quantities:
             for serial, adjoint in found.items():
                 if serial in self._names and serial != var.serial:
                     rows.setdefault(serial, [None] * var.size)[k] = adjoint
-        sizes = {v.serial: v for v in self.vars.values()}
-        return {
-            self._names[serial]: np.array(
-                [np.broadcast_to(0.0 if r is None else r, sizes[serial].shape).ravel() for r in parts], float
-            )
-            for serial, parts in rows.items()
-        }
+        shapes = {v.serial: v.shape for v in self.vars.values()}
+        return {self._names[serial]: as_rows(parts, shapes[serial]) for serial, parts in rows.items()}
 
     def total(self, name: str, of: str) -> Matrix:
         """The derivative of a quantity by one before it, along all paths."""
