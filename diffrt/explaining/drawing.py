@@ -7,7 +7,8 @@ A figure is measured when it is made: its size, and that of its smallest text. T
 widths Arial and Liberation Sans share, and which stand here, so that a box is as wide as what stands in it everywhere.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from math import hypot
@@ -152,14 +153,13 @@ class Canvas:
         """Where a line branches."""
         self.parts.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="3.0" fill="{colour}"/>')
 
-    def begin(self, opacity: float = 1.0, at: Point = (0.0, 0.0)) -> None:
-        """Open a group; `end` closes it."""
+    @contextmanager
+    def group(self, opacity: float = 1.0, at: Point = (0.0, 0.0)) -> Iterator[None]:
+        """What is drawn inside is a group. opacity: under 1 it is dimmed. at: where its own 0, 0 is."""
         told = f' opacity="{opacity}"' if opacity < 1.0 else ""
         told += f' transform="translate({at[0]:.1f},{at[1]:.1f})"' if at != (0.0, 0.0) else ""
         self.parts.append(f"<g{told}>")
-
-    def end(self) -> None:
-        """Close the last group."""
+        yield
         self.parts.append("</g>")
 
     def put(self, figure: Figure, x: float, y: float, scale: float = 1.0) -> None:
@@ -331,29 +331,26 @@ def figure_of(
             canvas.text(margin, y, line, 17.0, LIT if chosen else INK, bold)
             width = max(width, margin + text_width(line, 17.0, bold) + margin)
     width = max(width, *(2 * margin + text_width(line, letters, True) for line, letters, *_ in words), 0.0)
-    canvas.begin(at=(left, above))
-    told: list[tuple[list[Point], list[str], bool]] = []
-    for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
-        lights = _key(edge) in keys
-        canvas.begin(1.0 if lights or chosen is None else DIM)
-        arrow(canvas, points, LIT if lights else ARROW, 2.8 if lights else 1.3, edge is None)
-        canvas.end()
-        if edge is not None and (texts := [labels(edge)] if labels else _labels(edge) if lights else []):
-            told.append((points, texts, lights))
-    for name, box in boxes.items():
-        lights = box.node.number in on
-        canvas.begin(1.0 if lights or chosen is None else DIM)
-        box.draw(canvas, *centers[name], lit=lights)
-        canvas.end()
-    taken = [(*centers[name], *box.size) for name, box in boxes.items()]
-    for points, texts, lights in told:
-        if texts[0]:
-            found = _free_place(points, texts, taken) or _free_place(points, texts[-1:], taken[len(boxes) :])
-            if found is not None:
-                at_x, at_y, text = found
-                canvas.text(at_x, at_y + 4.0, text, BODY, LIT if lights else QUIET, True, "middle", halo=True)
-                taken.append((at_x, at_y, text_width(text, BODY, True), BODY))
-    canvas.end()
+    with canvas.group(at=(left, above)):
+        told: list[tuple[list[Point], list[str], bool]] = []
+        for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
+            lights = _key(edge) in keys
+            with canvas.group(1.0 if lights or chosen is None else DIM):
+                arrow(canvas, points, LIT if lights else ARROW, 2.8 if lights else 1.3, edge is None)
+            if edge is not None and (texts := [labels(edge)] if labels else _labels(edge) if lights else []):
+                told.append((points, texts, lights))
+        for name, box in boxes.items():
+            lights = box.node.number in on
+            with canvas.group(1.0 if lights or chosen is None else DIM):
+                box.draw(canvas, *centers[name], lit=lights)
+        taken = [(*centers[name], *box.size) for name, box in boxes.items()]
+        for points, texts, lights in told:
+            if texts[0]:
+                found = _free_place(points, texts, taken) or _free_place(points, texts[-1:], taken[len(boxes) :])
+                if found is not None:
+                    at_x, at_y, text = found
+                    canvas.text(at_x, at_y + 4.0, text, BODY, LIT if lights else QUIET, True, "middle", halo=True)
+                    taken.append((at_x, at_y, text_width(text, BODY, True), BODY))
     return canvas.figure((width, max(y, above + size[1]) + margin), title)
 
 
