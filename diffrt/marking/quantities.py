@@ -91,14 +91,7 @@ class Quantities:
 
     def above(self, name: str) -> list[str]:
         """The quantities that one depends on, directly or through others."""
-        found: dict[str, None] = {}
-        pending = [name]
-        while pending:
-            for parent in self.parents(pending.pop()):
-                if parent not in found:
-                    found[parent] = None
-                    pending.append(parent)
-        return list(found)
+        return all_above(name, self.parents)
 
     def computed_from(self, name: str) -> set[str]:
         """The quantities that one was computed from, itself among them, whether or not it changes with them."""
@@ -221,6 +214,17 @@ class Quantities:
             return values.get(target.serial, target.value)
 
         return run
+
+
+def all_above(name: str, parents: Callable[[str], Sequence[str]]) -> list[str]:
+    """The quantities from which one is computed, directly or through others."""
+    found: dict[str, None] = {}
+    pending = [name]
+    while pending:
+        new = [parent for parent in parents(pending.pop()) if parent not in found]
+        found |= dict.fromkeys(new)
+        pending += new
+    return list(found)
 
 
 def slopes_of(

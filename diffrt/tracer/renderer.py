@@ -285,7 +285,7 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bo
     with np.errstate(all="ignore"):
         tables = window.seen(build_tables(scene))
         if settings.edges == "ignore":
-            image, report = _by_points(tables, scene, window.size, settings.cells, engine)
+            image, report = _by_points(tables, window.size, settings.cells, engine)
         else:
             topology = find_topology(tables.plain(), window, settings, engine)
             image = by_regions(tables, topology, window.size, settings.cells, engine)
@@ -449,7 +449,7 @@ def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], 
     return np.tile(columns, len(rows)), np.repeat(rows, len(columns))
 
 
-def _by_points(tables: Tables, scene: Scene, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, Report]:
+def _by_points(tables: Tables, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, Report]:
     """The image from one point at the centre of each cell."""
     width, height = size
     x, y = _middles(width, height, cells)
