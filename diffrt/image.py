@@ -146,19 +146,20 @@ def srgb_levels(linear: ArrayLike) -> NDArray[np.uint8]:
 
 def png_bytes(linear: ArrayLike) -> bytes:
     """The content of a PNG file of an image (height, width, 3), linear RGB."""
-    return _by_pillow(linear, "PNG")
+    return _by_pillow(linear, ".png")
 
 
 def jpeg_bytes(linear: ArrayLike) -> bytes:
     """The content of a JPEG file of an image (height, width, 3), linear RGB, colours in full resolution."""
-    return _by_pillow(linear, "JPEG", quality=95, subsampling=0)
+    return _by_pillow(linear, ".jpg", quality=95, subsampling=0)
 
 
-def _by_pillow(linear: ArrayLike, name: str, **settings: Any) -> bytes:
+def _by_pillow(linear: ArrayLike, suffix: str, **settings: Any) -> bytes:
     from PIL import Image as pillow
 
     file = io.BytesIO()
-    pillow.fromarray(srgb_levels(linear)).save(file, format=name, **settings)
+    file.name = f"picture{suffix}"  # told the format itself, Pillow would load five of them
+    pillow.fromarray(srgb_levels(linear)).save(file, **settings)
     return file.getvalue()
 
 
