@@ -8,19 +8,22 @@ tolerance, which is an area in pixels:
 - A cell whose corners differ in signature has an edge in it, or two that meet. It is cut there (`regions.py`) if the
   edges are where they are taken to be, to a small part of the tolerance, and if it is proved, on each assumption about
   the signs of their switching functions, that nothing else is seen in the cell.
-- A cell whose own area is under the tolerance is taken as it is.
+- A cell whose own area is under the tolerance is taken as its corners say, and no proof is asked for.
 
-What is not proved in the end is counted. A block asks nothing of its neighbours.
+How much is not proved in the end is found out when a report is asked for it (`Doubts`). A block asks nothing of its
+neighbours.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil, log2
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.tracer.cells import CORNERS, SIDES, SMALLEST, Cells
+from diffrt.tracer.cells import CORNERS, SIDES, SMALLEST, Cells, Doubt
 from diffrt.tracer.crossings import (
     Crossings,
     Rows,
@@ -129,17 +132,22 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
             break
         side = 0.5 / (cells << level)
         nearly = error <= SMOOTH
-        parts.add_whole(_children(rough_keys[nearly]), np.tile(rough_labels[nearly], 4), True, level + 1, together=True)
+        parts.add_whole(_children(rough_keys[nearly]), np.tile(rough_labels[nearly], 4), level + 1, together=True)
         children, labels = _children(rough_keys[~nearly]), np.tile(rough_labels[~nearly], 4)
         if keys.size:
-            new = _children(keys)
-            found = proved_ids(view, *_middles(new, side), side)
-            none = np.tile((found < 0).reshape(4, -1).all(0), 4)
-            keys, barren = new[found < 0], np.where(none, np.tile(barren, 4) + 1, 0)[found < 0]
-            children, labels = np.append(children, new[found >= 0]), np.append(labels, found[found >= 0])
+            keys, barren = _children(keys), np.tile(barren, 4)
+            if level + 1 < last - 1:
+                found = proved_ids(view, *_middles(keys, side), side)
+                none = np.tile((found < 0).reshape(4, -1).all(0), 4)
+                children, labels = np.append(children, keys[found >= 0]), np.append(labels, found[found >= 0])
+                keys, barren = keys[found < 0], np.where(none, barren + 1, 0)[found < 0]
+        if level + 1 == last:
+            parts.add_whole(children, labels, last)
+            rough_keys = rough_keys[:0]
+            continue
         error = flat.errors(labels, *_middles(children, side), side, side)
-        go_on = (error > 1.0) & (level + 1 < last)
-        parts.add_whole(children[~go_on], labels[~go_on], True, level + 1)
+        go_on = error > 1.0
+        parts.add_whole(children[~go_on], labels[~go_on], level + 1)
         rough_keys, rough_labels, error = children[go_on], labels[go_on], error[go_on]
     return parts.cells(view, grid.ravel(), size, cells)
 
@@ -160,7 +168,7 @@ def _cut(
     number = crossed.sum(0)
     some = np.flatnonzero(number)
     taken = (number == 0) & (hopeless | last)
-    parts.add_whole(keys[taken], label[0, taken], False, level)
+    parts.add_whole(keys[taken], label[0, taken], level, doubted_by=view)
     left: NDArray[np.bool_] = ~taken
     rough = np.zeros((4, len(some)), bool)
     if not last:
@@ -180,9 +188,10 @@ def _cut(
     crossings, side, label = _off_corners(rows, crossings, side, label, keys[some], spacing)
     joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
     if not last:
-        used = joints.found & joints.proved & joints.stays
+        used = joints.found & joints.stays
+        used[used] = _nothing_else(view, crossings, joints[used], label[:, used], keys[some[used]], spacing)
         joints, side, label, some, rough = joints[used], side[:, used], label[:, used], some[used], rough[:, used]
-    parts.add_mixed(keys[some], label, side, crossings, joints, rough & joints.inside, level)
+    parts.add_mixed(keys[some], label, side, crossings, joints, rough & joints.inside, level, view if last else None)
     left[some] = False
     return left
 
@@ -191,14 +200,13 @@ def _cut(
 class _Joints(Columns):
     """Where the edges of n mixed cells join (`regions.py`).
 
-    found: whether it is known; if not, it is the mean of the crossings. proved: whether the cell holds no other edge.
-    meets: whether two edges meet, else one edge goes through. stays: whether one does not leave the cell in between.
-    inside: whether the joint is in the cell. pair: the crossings of the two edges, or the two of one, (2, n). x, y: of
-    a meeting. bend: of one edge. All but pair are (n,).
+    found: whether it is known; if not, it is the mean of the crossings. meets: whether two edges meet, else one edge
+    goes through. stays: whether one does not leave the cell in between. inside: whether the joint is in the cell. pair:
+    the crossings of the two edges, or the two of one, (2, n). x, y: of a meeting. bend: of one edge. All but pair are
+    (n,).
     """
 
     found: NDArray[np.bool_]
-    proved: NDArray[np.bool_]
     meets: NDArray[np.bool_]
     stays: NDArray[np.bool_]
     inside: NDArray[np.bool_]
@@ -209,27 +217,33 @@ class _Joints(Columns):
 
 
 def _nothing_else(
-    view: Visibility, segments: tuple[Sides, Sides], bent: Floats, label: Labels, x: Floats, y: Floats, size: float,
-    ok: NDArray[np.bool_], meets: NDArray[np.bool_]
-) -> NDArray[np.bool_]:  # fmt: skip
-    """Whether no more is seen in the cells that are `ok` than at their corners: it is proved what is on either side of
-    their edges.
-
-    segments: chords of the two edges, of which the second counts where they meet; elsewhere it is the first again.
-    bent: how far at most the edges are from the lines through these, in pixels. x, y: the middles of the cells.
-    """
-    proved = ok.copy()
-    cell = np.flatnonzero(ok)
+    view: Visibility, crossings: Crossings, joints: _Joints, label: Labels, keys: Integers, size: float
+) -> NDArray[np.bool_]:
+    """Whether no more is seen in mixed cells of one size than at their corners: it is proved what is on either side of
+    their edges. label: of the corners, (4, n)."""
+    proved, meets = joints.found.copy(), joints.meets
+    cell = np.flatnonzero(proved)
     signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)]
     cells = [cell, cell, cell[meets[cell]], cell[meets[cell]]]
     asked = np.concatenate(cells)
     first, second = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
+    chords = _chords(crossings, joints.pair, meets, joints.x, joints.y)
+    # How far at most the edges are from the lines through these, in pixels.
+    chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
+    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(joints.bend.s - 0.5) * size / chord) * size
+    x, y = _middles(keys, size)
     edges = []
-    for own, turn in zip(segments, (first, np.where(meets[asked], second, first)), strict=True):
+    for own, turn in zip(chords, (first, np.where(meets[asked], second, first)), strict=True):
         edges.append(beside(own[asked].segment, turn, bent[asked], x[asked], y[asked], size))
     found = proved_ids(view, x[asked], y[asked], size, tuple(edges))
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
     return proved
+
+
+def _all_alike(view: Visibility, labels: Labels, keys: Integers, size: float) -> NDArray[np.bool_]:
+    """Whether all of whole cells of one size is proved to be as their labels say."""
+    same: NDArray[np.bool_] = proved_ids(view, *_middles(keys, size), size) == labels
+    return same
 
 
 def _joints(
@@ -307,15 +321,11 @@ def _joints(
     aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
     fits &= ~meets[cell] | (aside <= 4.0 * off)
     ok[cell[~fits]] = False
-    chords = _chords(crossings, pair, meets, x, y)
-    chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
-    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(bow) * size / chord) * size
-    proved = _nothing_else(view, chords, bent, label, *middles, size, ok, meets)
     stays, within = (
         inside(np.where(meets, x, mx + far * bow * across.dx), np.where(meets, y, my + far * bow * across.dy))
         for far in (1.0, 4.0 / 3.0)
     )
-    return _Joints(ok, proved, meets & ok, stays, within & ok, pair, x, y, bend)
+    return _Joints(ok, meets & ok, stays, within & ok, pair, x, y, bend)
 
 
 def _off_corners(
@@ -422,20 +432,28 @@ class _Parts:
     """The cells found so far that are smaller than those of the grid, or cut."""
 
     def __init__(self) -> None:
-        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], NDArray[np.bool_], int]] = []
+        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
         self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
         self.rough: list[NDArray[np.bool_]] = []
+        self.doubts: list[tuple[Integers, int, Callable[[float], NDArray[np.bool_]]]] = []
         self.count = 0
 
-    def add_whole(self, keys: Integers, labels: Labels, proved: bool, level: int, together: bool = False) -> None:
-        """together: whether they are quarters that share their samples, all four."""
-        self.whole.append((keys, labels, np.full(len(keys), proved), np.full(len(keys), together), level))
+    def add_whole(self, keys: Integers, labels: Labels, level: int, together: bool = False,
+                  doubted_by: Visibility | None = None) -> None:  # fmt: skip
+        """together: whether they are quarters that share their samples, all four. doubted_by: who can be asked whether
+        nothing else is seen in them, None where that is proved."""
+        self.whole.append((keys, labels, np.full(len(keys), together), level))
+        if doubted_by is not None:
+            self.doubts.append((keys, level, partial(_all_alike, doubted_by, labels, keys)))
 
     def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
-                  rough: NDArray[np.bool_], level: int) -> None:  # fmt: skip
-        """side: numbers of the crossings on the sides of the cells, -1 for none. rough: see `Cells`."""
+                  rough: NDArray[np.bool_], level: int, doubted_by: Visibility | None) -> None:  # fmt: skip
+        """side: numbers of the crossings on the sides of the cells, -1 for none. rough: see `Cells`. doubted_by: see
+        `add_whole`."""
+        if doubted_by is not None:
+            self.doubts.append((keys, level, partial(_nothing_else, doubted_by, crossings, joints, labels, keys)))
         used = np.unique(side[side >= 0])
         numbers = np.full(len(crossings.s) + 1, -1)
         numbers[used] = np.arange(len(used)) + self.count
@@ -458,22 +476,28 @@ class _Parts:
                 column([c / (cells << n) for _, c, _, n in rows], float),
                 column([r / (cells << n) for r, _, _, n in rows], float),
                 column([np.full(len(k), 1.0 / (cells << n)) for *_, k, n in rows], float),
-                column([(r >> n) // cells * size[0] + (c >> n) // cells for r, c, _, n in rows], np.int64),
+                column([pixels(k, n) for *_, k, n in rows], np.int64),
                 column([k * (SMALLEST + 1) + n for *_, k, n in rows], np.int64),
             )
 
+        def pixels(keys: Integers, level: int) -> Integers:
+            row, column = ((each >> level) // cells for each in (keys >> _BITS, keys & (_ROW - 1)))
+            return row * size[0] + column
+
         x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
         mixed = places([(keys, level) for keys, *_, level in self.mixed])
-        proved, together = (column([each[k] for each in self.whole], bool) for k in (2, 3))
+        together = column([each for *_, each, _ in self.whole], bool)
         # Whether a quarter is the right one, the lower one of four, is the last digit of its column and row.
         keys = column([keys for keys, *_ in self.whole], np.int64)
         away = np.where(together, ASKEW, 0.0) * side
         aside = (((keys >> k & 1) * 2 - 1) * away for k in (0, _BITS))
         sample_x, sample_y = (c + 0.5 * side + shift for c, shift in zip((x, y), aside, strict=True))
-        mixed_proved = column([joints.proved for joints in self.joints], bool)
-        where = np.append(pixel[~proved], mixed[3][~mixed_proved])
-        areas: Floats = np.append(side[~proved], mixed[2][~mixed_proved]) ** 2
-        unproved = np.bincount(where, areas, size[0] * size[1]).astype(float)
+        sides = [1.0 / (cells << level) for _, level, _ in self.doubts]
+        doubts = tuple(
+            Doubt(pixels(keys, level), side, partial(proof, side))
+            for side, (keys, level, proof) in zip(sides, self.doubts, strict=True)
+            if keys.size
+        )
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
             grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side,
@@ -481,7 +505,7 @@ class _Parts:
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
-            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4), unproved,
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4), doubts,
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:
