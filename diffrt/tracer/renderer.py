@@ -157,14 +157,14 @@ class Report:
     @property
     def missing(self) -> tuple[str, ...]:
         """What one may miss in the image, a line each."""
-        lost = f"not proved that nothing else is seen: {self.unproved:.2g} pixels in all"
-        return self._with_others([lost] if self.unproved else [])
+        lost, area = "not proved that nothing else is seen", self.unproved
+        return self._with_others([f"{lost}: {area:.2g} pixels in all"] if area else [])
 
     @property
     def missing_at_once(self) -> tuple[str, ...]:
         """The same as far as it is known without waiting for proofs."""
-        lost = f"not asked for a proof that nothing else is seen: {self.doubted or 0.0:.1%} of the image"
-        return self._with_others([lost] if self.doubted and self.doubted > DOUBTED else [])
+        lost, part = "no proof was asked for that nothing else is seen", self.doubted or 0.0
+        return self._with_others([f"{lost}: {part:.1%} of the image"] if part > DOUBTED else [])
 
     def _with_others(self, lines: list[str]) -> tuple[str, ...]:
         if self.bound:
