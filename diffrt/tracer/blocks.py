@@ -34,6 +34,7 @@ from diffrt.tracer.crossings import (
     find_meetings,
     functions_of,
     joined,
+    prepare,
 )
 from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.shading import Samples, curvature, lighting, shade
@@ -114,6 +115,7 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
     if window.pixels is not None:
         wanted = window.pixels.repeat(cells, 0).repeat(cells, 1)
     flat, rows_ = _Flatness(view, window, tolerance * FLAT), Rows(view)
+    _prepare(rows_)
     grid, error = _blocks(view, flat, wanted, window, cells)
     row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
     keys, barren = column + _ROW * row, np.zeros(len(column), np.int64)
@@ -150,6 +152,19 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
         parts.add_whole(children[~go_on], labels[~go_on], level + 1)
         rough_keys, rough_labels, error = children[go_on], labels[go_on], error[go_on]
     return parts.cells(view, grid.ravel(), size, cells)
+
+
+def _prepare(rows: Rows) -> None:
+    """Have the programs compiled that nearly every image needs: LLVM works on one while Python records the next."""
+    view = rows.view
+    key = view.tables.kinds, view.setting
+    if view.engine.name == "llvm" and key not in _begun:
+        _begun.add(key)
+        proved_ids(view, np.zeros(0), np.zeros(0), 1.0)
+        prepare(rows)
+
+
+_begun: set[Any] = set()
 
 
 def _cut(
@@ -275,7 +290,9 @@ def _joints(
     m = np.flatnonzero(meets)
     count = there[:, m].sum(0)
     start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
-    x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
+    meet = meets[m]
+    if m.size:
+        x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
     half = 0.5 * size
     middles = left + half, top + half
 

@@ -221,8 +221,6 @@ def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, edg
 
     x, y: the middles (N,); side: of all blocks or of each, in pixels. edges: those of which one side is asked about.
     """
-    if not len(x):
-        return np.zeros(0, np.int32)
     if not edges:
         nan, zero, far = np.full(len(x), np.nan), np.zeros(len(x)), np.full(len(x), -1e300)
         edges = (Edge(nan, nan, nan, nan, zero, zero, zero, zero, far, far),) * 2
