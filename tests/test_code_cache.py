@@ -314,6 +314,7 @@ def test_programs_of_the_package_are_not_recorded_again(folder, monkeypatch):
     monkeypatch.setattr(
         compiled.Recording, "text", lambda made, kinds, options: done.append(options) or text(made, kinds, options)
     )
+
     # Where zero has to win in the chain rule there is another program of the same recording.
     def again(job: compiled.Job) -> None:
         if "meet" in str(compiled._name(job.program._function)):
