@@ -116,13 +116,13 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
         wanted = window.pixels.repeat(cells, 0).repeat(cells, 1)
     flat, rows_ = _Flatness(view, window, tolerance * FLAT), Rows(view)
     _prepare(rows_)
-    grid, error = _blocks(view, flat, wanted, window, cells)
-    row, column = np.divmod(np.flatnonzero((grid < 0) & wanted), columns)
-    keys, barren = column + _ROW * row, np.zeros(len(column), np.int64)
+    grid, rough, error = _blocks(view, flat, wanted, window, cells)
+    keys = _key(*np.divmod(np.flatnonzero((grid < 0) & wanted), columns))
+    barren = np.zeros(len(keys), np.int64)
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
-    rough = np.flatnonzero((error > 1.0) & (last > 0))
-    row, column = np.divmod(rough, columns)
-    rough_keys, rough_labels, error = column + _ROW * row, grid.ravel()[rough], error.ravel()[rough]
+    if last == 0:
+        rough, error = rough[:0], error[:0]
+    rough_keys, rough_labels = _key(*np.divmod(rough, columns)), grid.ravel()[rough]
     grid.ravel()[rough] = -1
     parts = _Parts()
     for level in range(last + 1):
@@ -134,13 +134,13 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
             break
         side = 0.5 / (cells << level)
         nearly = error <= SMOOTH
-        parts.add_whole(_children(rough_keys[nearly]), np.tile(rough_labels[nearly], 4), level + 1, together=True)
-        children, labels = _children(rough_keys[~nearly]), np.tile(rough_labels[~nearly], 4)
+        parts.add_whole(_children(rough_keys[nearly]), rough_labels[nearly].repeat(4), level + 1, together=True)
+        children, labels = _children(rough_keys[~nearly]), rough_labels[~nearly].repeat(4)
         if keys.size:
-            keys, barren = _children(keys), np.tile(barren, 4)
+            keys, barren = _children(keys), barren.repeat(4)
             if level + 1 < last - 1:
                 found = proved_ids(view, *_middles(keys, side), side)
-                none = np.tile((found < 0).reshape(4, -1).all(0), 4)
+                none = (found < 0).reshape(-1, 4).all(1).repeat(4)
                 children, labels = np.append(children, keys[found >= 0]), np.append(labels, found[found >= 0])
                 keys, barren = keys[found < 0], np.where(none, barren + 1, 0)[found < 0]
         if level + 1 == last:
@@ -373,6 +373,8 @@ def _off_corners(
     own = crossings.segments[number]
     runs = np.abs((qx - px) * own.dy - (qy - py) * own.dx) < LEVEL * np.abs((qx - px) * own.dx + (qy - py) * own.dy)
     one = (functions[number] == functions[far]) & ~there[other, cell] & crossings.switches.found[number]
+    if not (runs & one).any():
+        return crossings, side, label
     which, cell, number, corner, neighbour, other = (
         each[runs & one] for each in (which, cell, number, corner, neighbour, other)
     )
@@ -542,10 +544,15 @@ class _Parts:
                 column("y")[meeting])  # fmt: skip
 
 
+def _key(row: Integers, column: Integers) -> Integers:
+    found: Integers = column + _ROW * row
+    return found
+
+
 def _children(keys: Integers) -> Integers:
-    """The keys of the quarters of cells, one level down, all first quarters first."""
+    """The keys of the quarters of cells, one level down, those of one cell after each other."""
     parents = ((keys >> _BITS) << (_BITS + 1)) + ((keys & (_ROW - 1)) << 1)
-    found: Integers = (parents + _CORNERS).ravel()
+    found: Integers = (parents[:, None] + _CORNERS.ravel()).ravel()
     return found
 
 
@@ -556,28 +563,37 @@ def _middles(keys: Integers, side: float) -> tuple[Floats, Floats]:
 
 def _blocks(
     view: Visibility, flat: _Flatness, wanted: NDArray[np.bool_], window: Window, cells: int
-) -> tuple[Labels, Floats]:
+) -> tuple[Labels, Integers, Floats]:
     """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
-    wanted; and how far from flat the proved ones are, in parts of what is allowed."""
+    wanted; the places of the proved ones that are not flat, and how far they are from it, in parts of what is allowed.
+    """
     rows, columns = wanted.shape
     top = min(max(ceil(log2(max(window.picture[2:]) * cells / 4)), 0), LARGEST)
-    whole = 1 << top
     # Which blocks hold cells that are wanted, from small to large.
-    needed = [np.pad(wanted, ((0, -rows % whole), (0, -columns % whole)))]
+    needed = [np.pad(wanted, ((0, -rows % (1 << top)), (0, -columns % (1 << top))))]
     for _ in range(top):
         last = needed[-1]
         needed.append(last[::2, ::2] | last[1::2, ::2] | last[::2, 1::2] | last[1::2, 1::2])
-    found = np.full(needed[-1].shape, -1, np.int32)
-    smooth = np.zeros(found.shape, bool)
+    grid = np.full(needed[0].shape, -1, np.int32)
+    keys, rough, labels = _key(*needed[top].nonzero()), np.zeros(0, np.int64), np.zeros(0, np.int32)
+    error: Floats = np.zeros(0)
     for level in range(top, -1, -1):
         side = (1 << level) / cells
-        open_ = np.nonzero((found < 0) & needed[level])
-        found[open_] = proved_ids(view, (open_[1] + 0.5) * side - ASIDE[0], (open_[0] + 0.5) * side - ASIDE[1], side)
-        row, column = np.nonzero((found >= 0) & ~smooth) if level <= LOOKED_AT else (np.zeros(0, int),) * 2
-        middles = (column + 0.5) * side, (row + 0.5) * side
-        error = np.zeros(found.shape)
-        error[row, column] = flat.errors(found[row, column], *middles, side, 1.0 / cells)
-        smooth[row, column] = ~(error[row, column] > 1.0)
+        found = proved_ids(view, *_middles(keys, side), side)
+        proved = found >= 0
+        row, column = keys[proved] >> _BITS, keys[proved] & (_ROW - 1)
+        parts = grid.reshape(needed[level].shape[0], 1 << level, needed[level].shape[1], 1 << level)
+        parts[row, :, column] = found[proved, None, None]
+        # Whether these are flat too is asked once they are small.
+        rough, labels = np.append(rough, keys[proved]), np.append(labels, found[proved])
+        if level <= LOOKED_AT:
+            error = flat.errors(labels, *_middles(rough, side), side, 1.0 / cells)
+            uneven = error > 1.0
+            rough, labels, error = rough[uneven], labels[uneven], error[uneven]
+        keys = keys[~proved]
         if level:
-            found, smooth = (each.repeat(2, 0).repeat(2, 1) for each in (found, smooth))
-    return np.ascontiguousarray(found[:rows, :columns]), np.ascontiguousarray(error[:rows, :columns])
+            keys, rough = _children(keys), _children(rough)
+            keys = keys[needed[level - 1][keys >> _BITS, keys & (_ROW - 1)]]
+            there = needed[level - 1][rough >> _BITS, rough & (_ROW - 1)]
+            rough, labels = rough[there], labels.repeat(4)[there]
+    return np.where(wanted, grid[:rows, :columns], -1), (rough >> _BITS) * columns + (rough & (_ROW - 1)), error

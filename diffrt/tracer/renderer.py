@@ -325,7 +325,7 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bo
     if window.has_margin:
         image = image[window.inner]
     if not isinstance(image, Var):
-        image = Image(image)
+        image = np.ascontiguousarray(image).view(Image)  # which copies no image that nobody else has
     if bound:
         if isinstance(image, Var):
             raise InputError("bound: found a scene that holds Vars, needed: one of numbers; a bound has no derivative")

@@ -376,8 +376,9 @@ def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point
         still = where(looks, less(beside, 3.0), logical_or(arrived, less(turn, NEWTON - 1.0)))
         still = logical_and(still, logical_not(lost))
         kept = [where(looks, kept, new) for kept, new in zip(old, found, strict=True)]
+        stays = logical_or(looks, lost)
         return [
-            still, following, where(logical_or(looks, lost), x, x - dx), where(logical_or(looks, lost), y, y - dy), *kept, where(looks, length, went),
+            still, following, where(stays, x, x - dx), where(stays, y, y - dy), *kept, where(looks, length, went),
             where(looks, same, alike),
         ]  # fmt: skip
 
