@@ -37,8 +37,8 @@ ENOUGH = 0.02
 FINEST = 4.0**-SMALLEST
 """The least tolerance, the area of the smallest cell."""
 
-DOUBTED = 0.01
-"""From which part of the image on it is said that no proof was asked for."""
+DOUBTED = 50.0
+"""The largest area, in pixels, in which proofs are asked for though nobody waits for a report."""
 
 BYTES_PER_PIXEL = 24
 BYTES_PER_CELL = {"exact": 90, "ignore": 40}
@@ -129,7 +129,7 @@ class Report:
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
     function was not found or has no slope, which do not move. engine: that ran. edges: "exact", or "ignore": a
     derivative lacks what moving edges change. black: why the whole image is black, empty if it is not. doubted: the
-    part of the image in the smallest cells, of which no proof is asked for to make it; None if edges are ignored.
+    area, in pixels, of the smallest cells, of which no proof is asked for to make an image; None if edges are ignored.
     bound: of the error of the image, None if none was asked for. look: asks for those proofs, see `where`.
     """
 
@@ -162,9 +162,11 @@ class Report:
 
     @property
     def missing_at_once(self) -> tuple[str, ...]:
-        """The same as far as it is known without waiting for proofs."""
-        lost, part = "no proof was asked for that nothing else is seen", self.doubted or 0.0
-        return self._with_others([f"{lost}: {part:.1%} of the image"] if part > DOUBTED else [])
+        """The same, but where many proofs would be asked for it is only told in how much of the image."""
+        area = self.doubted or 0.0
+        if area <= DOUBTED:
+            return self.missing
+        return self._with_others([f"no proof was asked for that nothing else is seen: {area:.0f} pixels in all"])
 
     def _with_others(self, lines: list[str]) -> tuple[str, ...]:
         if self.bound:
@@ -219,7 +221,7 @@ class Topology:
                 unproved = sum((d.area(d.proof(), width * height) for d in doubts), np.zeros(width * height))
             return of(np.stack([unproved, fixed_in], -1))
 
-        doubted = sum(float(of(doubt.area(False, width * height)).mean()) for doubt in doubts)
+        doubted = sum(float(of(doubt.area(False, width * height)).sum()) for doubt in doubts)
         return Report(samples, len(found), int((~found).sum()), engine.name, doubted=doubted, look=look)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
