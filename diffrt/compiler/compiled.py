@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -146,7 +147,8 @@ class Program:
         self.columns = sum(int(np.prod(s)) for s, kind in zip(self.shapes, self.kinds, strict=True) if kind != SAMPLE)
 
     def _finish(self, text: str, key: str | None) -> native.Native:
-        code = (native.compile_text if key else native.compiled)(text, self.options.optimisation)
+        well = len(text) <= self.options.well
+        code = (native.compile_text if key else native.compiled)(text, int(well))
         if key:
             code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
         return native.Native(code)
@@ -219,18 +221,18 @@ def _program(
 
 
 @cache
-def options_for(engine: Engine, shading: bool, optimise: bool) -> CodegenOptions:
+def options_for(engine: Engine, shading: bool, well: float) -> CodegenOptions:
     """How a program is written for an engine."""
     width = native.host()[2]
     if shading and engine.dtype == "float32":
-        return CodegenOptions("float", 2 * width, True, optimisation=2 if optimise else 0)
-    return CodegenOptions("double", width, shading, optimisation=2 if optimise else 0)
+        return CodegenOptions("float", 2 * width, True, well=well)
+    return CodegenOptions("double", width, shading, well=well)
 
 
 def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,
         shading: bool) -> list[Any]:  # fmt: skip
     """The results of a batched function."""
-    options = options_for(engine, shading, shading and len(segments.rows) >= MANY)
+    options = options_for(engine, shading, inf if shading and len(segments.rows) >= MANY else 0)
     size, order, blocks = len(segments.rows), segments.order, segments.blocks
     count = size if order is None else len(order)
     real = np.float32 if options.real == "float" else np.float64
@@ -262,9 +264,9 @@ def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, eng
 
 
 def search(function: Search, kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, engine: Engine,
-           optimise: bool) -> list[Any]:  # fmt: skip
+           well: float) -> list[Any]:  # fmt: skip
     """The results per sample of a function that may hold loops over tables."""
-    options = options_for(engine, False, optimise)
+    options = options_for(engine, False, well)
     specs, memory, padded = _inputs(kinds, inputs, segments, options, np.float64)
     counts = [segments.count]
     counts += [x.columns[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD]
