@@ -133,7 +133,7 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
         if level == last:
             break
         side = 0.5 / (cells << level)
-        nearly = error <= SMOOTH
+        nearly = (error <= SMOOTH) | (level + 1 == last)
         parts.add_whole(_children(rough_keys[nearly]), rough_labels[nearly].repeat(4), level + 1, together=True)
         children, labels = _children(rough_keys[~nearly]), rough_labels[~nearly].repeat(4)
         if keys.size:
@@ -201,7 +201,7 @@ def _cut(
     side = np.full(crossed.shape, -1)
     side[crossed] = which.ravel()
     crossings, side, label = _off_corners(rows, crossings, side, label, keys[some], spacing)
-    joints = _joints(rows, crossings, side, label, keys[some], spacing, allowed)
+    joints = _joints(rows, crossings, side, label, keys[some], spacing, None if last else allowed)
     if not last:
         used = joints.found & joints.stays
         used[used] = _nothing_else(view, crossings, joints[used], label[:, used], keys[some[used]], spacing)
@@ -262,7 +262,7 @@ def _all_alike(view: Visibility, labels: Labels, keys: Integers, size: float) ->
 
 
 def _joints(
-    rows: Rows, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float
+    rows: Rows, crossings: Crossings, side: Integers, label: Labels, keys: Integers, size: float, allowed: float | None
 ) -> _Joints:
     """The joints of mixed cells of one size, looked for from their crossings.
 
@@ -316,28 +316,29 @@ def _joints(
     # How far the edge is from the middle of its chord, in sides of the segment across it.
     bow = s - 0.5
     ok = meets | bends
-    which, cell = np.nonzero(there & ok)
-    ox, oy = px[which, cell], py[which, cell]
-    jx, jy = np.where(meets, x, mx)[cell], np.where(meets, y, my)[cell]
-    dx, dy = jx - ox, jy - oy
-    length = np.maximum(np.hypot(dx, dy), 1e-300)
-    # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
-    bx, by = (np.where(meets, 0.0, 0.75 * bow * d)[cell] for d in (across.dx, across.dy))
-    off = np.minimum(1.5 * allowed / length, 0.25 * length)
-    nx, ny = -dy / length * off, dx / length * off
-    qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
-    begin, end = label[SIDES[which, 0], cell], label[SIDES[which, 1], cell]
-    corner = SIDES[which, 0]
-    cx, cy = left[cell] + size * CORNERS[0, corner], top[cell] + size * CORNERS[1, corner]
-    turned = (cx - ox) * nx + (cy - oy) * ny < 0.0
-    one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
-    fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
-    # Where edges meet they are as straight up to there: the tangents at the joint point to the crossings.
-    own = np.where(function[which, cell] == least[cell], 1, 0)
-    tx, ty = inverse[own, cell], inverse[2 + own, cell]
-    aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
-    fits &= ~meets[cell] | (aside <= 4.0 * off)
-    ok[cell[~fits]] = False
+    if allowed is not None:
+        which, cell = np.nonzero(there & ok)
+        ox, oy = px[which, cell], py[which, cell]
+        jx, jy = np.where(meets, x, mx)[cell], np.where(meets, y, my)[cell]
+        dx, dy = jx - ox, jy - oy
+        length = np.maximum(np.hypot(dx, dy), 1e-300)
+        # Half-way from a crossing to the joint; an edge that bends is there 3/4 as far from its chord as in the middle.
+        bx, by = (np.where(meets, 0.0, 0.75 * bow * d)[cell] for d in (across.dx, across.dy))
+        off = np.minimum(1.5 * allowed / length, 0.25 * length)
+        nx, ny = -dy / length * off, dx / length * off
+        qx, qy = 0.5 * (ox + jx) + bx, 0.5 * (oy + jy) + by
+        begin, end = label[SIDES[which, 0], cell], label[SIDES[which, 1], cell]
+        corner = SIDES[which, 0]
+        cx, cy = left[cell] + size * CORNERS[0, corner], top[cell] + size * CORNERS[1, corner]
+        turned = (cx - ox) * nx + (cy - oy) * ny < 0.0
+        one, two = view.signature_ids(np.append(qx + nx, qx - nx), np.append(qy + ny, qy - ny)).reshape(2, -1)
+        fits = (np.where(turned, two, one) == begin) & (np.where(turned, one, two) == end)
+        # Where edges meet they are as straight up to there: the tangents at the joint point to the crossings.
+        own = np.where(function[which, cell] == least[cell], 1, 0)
+        tx, ty = inverse[own, cell], inverse[2 + own, cell]
+        aside = np.abs(dx * ty - dy * tx) / np.maximum(np.hypot(tx, ty), 1e-300)
+        fits &= ~meets[cell] | (aside <= 4.0 * off)
+        ok[cell[~fits]] = False
     stays, within = (
         inside(np.where(meets, x, mx + far * bow * across.dx), np.where(meets, y, my + far * bow * across.dy))
         for far in (1.0, 4.0 / 3.0)
