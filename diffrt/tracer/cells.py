@@ -39,11 +39,6 @@ class Doubt:
     side: float
     proof: Callable[[], NDArray[np.bool_]]
 
-    def area(self, proved: NDArray[np.bool_] | bool, pixels: int) -> Floats:
-        """The area of the cells that are not proved in each of so many pixels."""
-        unproved = np.where(proved, 0.0, np.full(len(self.pixel), self.side**2))
-        return np.bincount(self.pixel, unproved, pixels).astype(float)
-
 
 @dataclass(frozen=True)
 class Cells:
