@@ -202,13 +202,44 @@ def _cut(
     side[crossed] = which.ravel()
     crossings, side, label = _off_corners(rows, crossings, side, label, keys[some], spacing)
     joints = _joints(rows, crossings, side, label, keys[some], spacing, None if last else allowed)
-    if not last:
+    left[some] = False
+    if last:
+        apart, corner = _two_corners(crossings, side, label, joints.found)
+        for over in (False, True) if apart.size else ():
+            own, labels = _one_corner(side[:, apart], label[:, apart], corner + 2 * over)
+            both = keys[some[apart]]
+            parts.add_mixed(both, labels, own, crossings, _joints(rows, crossings, own, labels, both, spacing, None),
+                            np.zeros(own.shape, bool), level, None if over else view, over)  # fmt: skip
+        used = np.ones(len(some), bool)
+        used[apart] = False
+    else:
         used = joints.found & joints.stays
         used[used] = _nothing_else(view, crossings, joints[used], label[:, used], keys[some[used]], spacing)
-        joints, side, label, some, rough = joints[used], side[:, used], label[:, used], some[used], rough[:, used]
+        left[some[~used]] = True
+    joints, side, label, some, rough = joints[used], side[:, used], label[:, used], some[used], rough[:, used]
     parts.add_mixed(keys[some], label, side, crossings, joints, rough & joints.inside, level, view if last else None)
-    left[some] = False
     return left
+
+
+def _two_corners(
+    crossings: Crossings, side: Integers, label: Labels, found: NDArray[np.bool_]
+) -> tuple[Integers, Integers]:
+    """Which cells without a joint hold two edges, each of which cuts off one of two opposite corners, and the first of
+    these corners. What is between is the strip that two faces of a solid leave of a third one, or a gap."""
+    function = np.append(functions_of(crossings), -1)[side]
+    cut = [
+        (function[k] == function[k - 1]) & (function[k + 2] == function[k + 1]) & (label[k - 1] == label[k + 1])
+        for k in (0, 1)
+    ]
+    which = np.flatnonzero((side >= 0).all(0) & ~found & (cut[0] != cut[1]))
+    return which, cut[1][which].astype(np.int64)
+
+
+def _one_corner(side: Integers, label: Labels, corner: Integers) -> tuple[Integers, Labels]:
+    """The same cells with one edge, that which cuts off a corner: its crossings, and the labels of the corners."""
+    number = np.arange(4)[:, None]  # sides and corners go round alike: beside a corner is the side of its number
+    kept = (number == corner) | (number == (corner - 1) % 4)
+    return np.where(kept, side, -1), np.where(number == corner, label, label[(corner + 1) % 4, np.arange(len(corner))])
 
 
 @dataclass(frozen=True)
@@ -453,7 +484,7 @@ class _Parts:
 
     def __init__(self) -> None:
         self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
-        self.mixed: list[tuple[Integers, Labels, Integers, int]] = []
+        self.mixed: list[tuple[Integers, Labels, Integers, NDArray[np.bool_], int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
         self.rough: list[NDArray[np.bool_]] = []
@@ -469,9 +500,10 @@ class _Parts:
             self.doubts.append((keys, level, partial(_all_alike, doubted_by, labels, keys)))
 
     def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
-                  rough: NDArray[np.bool_], level: int, doubted_by: Visibility | None) -> None:  # fmt: skip
-        """side: numbers of the crossings on the sides of the cells, -1 for none. rough: see `Cells`. doubted_by: see
-        `add_whole`."""
+                  rough: NDArray[np.bool_], level: int, doubted_by: Visibility | None,
+                  over: bool = False) -> None:  # fmt: skip
+        """side: numbers of the crossings on the sides of the cells, -1 for none. rough, over: see `Cells`. doubted_by:
+        see `add_whole`."""
         if doubted_by is not None:
             self.doubts.append((keys, level, partial(_nothing_else, doubted_by, crossings, joints, labels, keys)))
         used = np.unique(side[side >= 0])
@@ -479,7 +511,7 @@ class _Parts:
         numbers[used] = np.arange(len(used)) + self.count
         self.count += len(used)
         self.crossings.append(crossings[used])
-        self.mixed.append((keys, labels, numbers[side], level))
+        self.mixed.append((keys, labels, numbers[side], np.full(len(keys), over), level))
         self.joints.append(replace(joints, pair=numbers[joints.pair]))
         self.rough.append(rough)
 
@@ -524,8 +556,9 @@ class _Parts:
             column([labels for _, labels, *_ in self.whole], np.int32),
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
-            column([side for *_, side, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
-            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4), doubts,
+            column([side for *_, side, _, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
+            loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4),
+            column([over for *_, over, _ in self.mixed], bool), doubts,
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:

@@ -334,11 +334,13 @@ def _candidates(rows: Rows, pieces: _Pieces) -> Iterator[list[Switches]]:
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
     # The faces that block the light at one end and not at the other; two of them are tried.
     one, two = _blockers(rows, pieces, light) if (light >= 0).any() else (none, none)
+    # Where faces share an edge it is the same one's on all sides of cells, whichever way these go.
+    (first_of, second_of), (one, two) = np.sort([[a, b], [one, two]], 1)
     bordered = np.array([*(kind.bordered for kind in view.tables.kinds.lights), False])[light]
     tiled = first.face[np.maximum(bounce - 1, 0), columns].astype(np.int64)
     yield [
-        switches(INSIDE, a, none, path),
-        switches(INSIDE, b, none, path),
+        switches(INSIDE, first_of, none, path),
+        switches(INSIDE, second_of, none, path),
         switches(INSIDE, one, none, light >= 0),
         switches(INSIDE, two, none, light >= 0),
         *([switches(BORDER, none, none, bordered)] if bordered.any() else ()),

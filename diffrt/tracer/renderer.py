@@ -210,18 +210,17 @@ class Topology:
         width, height = window.size
         side, cell = np.nonzero(cells.side >= 0)
         fixed = cells.mixed_pixel[cell[~found[cells.side[side, cell]]]]
-        fixed_in, doubts = np.bincount(fixed, minlength=width * height), cells.doubts
-
-        def of(unproved: Any) -> NDArray[np.float64]:
-            seen: NDArray[np.float64] = np.reshape(unproved, (height, width, -1))[window.inner]
-            return seen
+        doubts = cells.doubts
 
         def look() -> NDArray[np.float64]:
+            where = np.zeros((2, height * width))
+            where[1] = np.bincount(fixed, minlength=height * width)
             with np.errstate(all="ignore"):
-                unproved = sum((d.area(d.proof(), width * height) for d in doubts), np.zeros(width * height))
-            return of(np.stack([unproved, fixed_in], -1))
+                for doubt in doubts:
+                    np.add.at(where[0], doubt.pixel[~doubt.proof()], doubt.side**2)
+            return where.T.reshape(height, width, 2)[window.inner]
 
-        doubted = sum(float(of(doubt.area(False, width * height)).sum()) for doubt in doubts)
+        doubted = sum(len(doubt.pixel) * doubt.side**2 for doubt in doubts)
         return Report(samples, len(found), int((~found).sum()), engine.name, doubted=doubted, look=look)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
