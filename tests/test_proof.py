@@ -11,7 +11,7 @@ from diffrt.compiler.forms import forms
 from diffrt.errors import InputError
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import jacobian, render
-from diffrt.tracer.blocks import _all_alike, _nothing_else, _Parts
+from diffrt.tracer.blocks import _Parts
 from diffrt.tracer.differences import compare
 from diffrt.tracer.proof import beside, missed_by_all, proved_ids
 from diffrt.tracer.renderer import Settings
@@ -95,17 +95,16 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
         sides = np.full(len(keys), side)
         found.append((*(side * part for part in (keys & (2**31 - 1), keys >> 31)), sides, labels))
 
-    def add_whole(self, keys, labels, level, doubted_by=None, **how):
-        side = 0.5**level
-        proved = slice(None) if doubted_by is None else _all_alike(doubted_by, labels, keys, side)
+    def add_whole(self, keys, labels, level, proof=None, **how):
+        proved = slice(None) if proof is None else proof(0.5**level)
         corners(keys[proved], np.tile(labels[proved], (4, 1)), level)
-        whole(self, keys, labels, level, doubted_by=doubted_by, **how)
+        whole(self, keys, labels, level, proof=proof, **how)
 
-    def add_mixed(self, keys, labels, side, crossings, joints, rough, level, doubted_by):
-        what = (crossings, joints, labels, keys, 0.5**level)
-        proved = slice(None) if doubted_by is None else _nothing_else(doubted_by, *what)
-        corners(keys[proved], labels[:, proved], level)
-        mixed(self, keys, labels, side, crossings, joints, rough, level, doubted_by)
+    def add_mixed(self, keys, labels, side, crossings, joints, rough, level, proof, between=None):
+        if between is None:
+            proved = slice(None) if proof is None else proof(0.5**level)
+            corners(keys[proved], labels[:, proved], level)
+        mixed(self, keys, labels, side, crossings, joints, rough, level, proof, between)
 
     def cells(self, view, grid, size, count):
         key = np.flatnonzero(grid >= 0)

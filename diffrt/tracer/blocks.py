@@ -14,7 +14,7 @@ How much is not proved in the end is found out when a report is asked for it (`D
 neighbours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, log2
@@ -39,7 +39,7 @@ from diffrt.tracer.crossings import (
 from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.shading import Samples, curvature, lighting, shade
 from diffrt.tracer.tables import Columns
-from diffrt.tracer.visibility import Labels, Visibility
+from diffrt.tracer.visibility import Labels, Visibility, alike
 from diffrt.tracer.window import BLOCK, Window
 
 LARGEST = int(log2(BLOCK))
@@ -95,6 +95,9 @@ PROBES = 16
 ASIDE = 0.7 * 2.0**-34, 0.9 * 2.0**-34
 """How far to the left and above of the cells, in pixels, is looked for what they hold. In scenes of round numbers edges
 run exactly along borders of cells, and each must be found in one of the two."""
+
+Proof = Callable[[float], NDArray[np.bool_]]
+"""Says of cells whether nothing else is seen in them; it is given the side of all of them, in pixels."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -183,63 +186,42 @@ def _cut(
     number = crossed.sum(0)
     some = np.flatnonzero(number)
     taken = (number == 0) & (hopeless | last)
-    parts.add_whole(keys[taken], label[0, taken], level, doubted_by=view)
     left: NDArray[np.bool_] = ~taken
     rough = np.zeros((4, len(some)), bool)
     if not last:
         rough, enough = flat.at_corners(label[:, some], *_middles(keys[some], spacing), spacing)
         some, rough = some[enough], rough[:, enough]
-    if not some.size:
-        return left
-    crossed, label, at = crossed[:, some], label[:, some], at[:, some]
-    begin, end = (at[SIDES[:, k]][crossed] for k in (0, 1))
-    names, which = np.unique(begin * len(points) + end, return_inverse=True)
-    begin, end = np.divmod(names, len(points))
-    segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
-    # Where more rounds would be needed, the cell is halved, but for the last.
-    crossings = find_crossings(rows, segments, known[begin], known[end], *([] if last else [ROUNDS]))
-    side = np.full(crossed.shape, -1)
-    side[crossed] = which.ravel()
-    crossings, side, label = _off_corners(rows, crossings, side, label, keys[some], spacing)
-    joints = _joints(rows, crossings, side, label, keys[some], spacing, None if last else allowed)
-    left[some] = False
-    if last:
-        apart, corner = _two_corners(crossings, side, label, joints.found)
-        for over in (False, True) if apart.size else ():
-            own, labels = _one_corner(side[:, apart], label[:, apart], corner + 2 * over)
-            both = keys[some[apart]]
-            parts.add_mixed(both, labels, own, crossings, _joints(rows, crossings, own, labels, both, spacing, None),
-                            np.zeros(own.shape, bool), level, None if over else view, over)  # fmt: skip
-        used = np.ones(len(some), bool)
-        used[apart] = False
-    else:
-        used = joints.found & joints.stays
-        used[used] = _nothing_else(view, crossings, joints[used], label[:, used], keys[some[used]], spacing)
-        left[some[~used]] = True
-    joints, side, label, some, rough = joints[used], side[:, used], label[:, used], some[used], rough[:, used]
-    parts.add_mixed(keys[some], label, side, crossings, joints, rough & joints.inside, level, view if last else None)
+    if some.size:
+        crossed, corner_label, at = crossed[:, some], label[:, some], at[:, some]
+        begin, end = (at[SIDES[:, k]][crossed] for k in (0, 1))
+        names, which = np.unique(begin * len(points) + end, return_inverse=True)
+        begin, end = np.divmod(names, len(points))
+        segments = Sides(x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
+        # Where more rounds would be needed, the cell is halved, but for the last.
+        crossings = find_crossings(rows, segments, known[begin], known[end], *([] if last else [ROUNDS]))
+        side = np.full(crossed.shape, -1)
+        side[crossed] = which.ravel()
+        if last:
+            whole = _wide_strips(rows, flat, parts, crossings, side, keys, some, level, cells, allowed)
+            taken &= ~whole
+            left[whole] = False
+            used = ~whole[some]
+            side, corner_label, some, rough = side[:, used], corner_label[:, used], some[used], rough[:, used]
+        crossings, side, corner_label = _off_corners(rows, crossings, side, corner_label, keys[some], spacing)
+        joints = _joints(rows, crossings, side, corner_label, keys[some], spacing, None if last else allowed)
+        left[some] = False
+        if last:
+            used = ~_narrow_strips(rows, parts, crossings, side, joints, keys[some], spacing, level)
+        else:
+            used = joints.found & joints.stays
+            used[used] = _nothing_else(view, crossings, joints[used], corner_label[:, used], keys[some[used]], spacing)
+            left[some[~used]] = True
+        side, corner_label, some, rough = side[:, used], corner_label[:, used], some[used], rough[:, used]
+        joints = joints[used]
+        proof = partial(_nothing_else, view, crossings, joints, corner_label, keys[some]) if last else None
+        parts.add_mixed(keys[some], corner_label, side, crossings, joints, rough & joints.inside, level, proof)
+    parts.add_whole(keys[taken], label[0, taken], level, proof=partial(_all_alike, view, label[0, taken], keys[taken]))
     return left
-
-
-def _two_corners(
-    crossings: Crossings, side: Integers, label: Labels, found: NDArray[np.bool_]
-) -> tuple[Integers, Integers]:
-    """Which cells without a joint hold two edges, each of which cuts off one of two opposite corners, and the first of
-    these corners. What is between is the strip that two faces of a solid leave of a third one, or a gap."""
-    function = np.append(functions_of(crossings), -1)[side]
-    cut = [
-        (function[k] == function[k - 1]) & (function[k + 2] == function[k + 1]) & (label[k - 1] == label[k + 1])
-        for k in (0, 1)
-    ]
-    which = np.flatnonzero((side >= 0).all(0) & ~found & (cut[0] != cut[1]))
-    return which, cut[1][which].astype(np.int64)
-
-
-def _one_corner(side: Integers, label: Labels, corner: Integers) -> tuple[Integers, Labels]:
-    """The same cells with one edge, that which cuts off a corner: its crossings, and the labels of the corners."""
-    number = np.arange(4)[:, None]  # sides and corners go round alike: beside a corner is the side of its number
-    kept = (number == corner) | (number == (corner - 1) % 4)
-    return np.where(kept, side, -1), np.where(number == corner, label, label[(corner + 1) % 4, np.arange(len(corner))])
 
 
 @dataclass(frozen=True)
@@ -274,15 +256,165 @@ def _nothing_else(
     asked = np.concatenate(cells)
     first, second = np.repeat(np.array(signs), [len(c) for c in cells], 0).T
     chords = _chords(crossings, joints.pair, meets, joints.x, joints.y)
-    # How far at most the edges are from the lines through these, in pixels.
-    chord = np.maximum(np.hypot(chords[0].dx, chords[0].dy), 1e-300)
-    bent = np.where(meets, LINED, ROOM + 4.0 * np.abs(joints.bend.s - 0.5) * size / chord) * size
+    bent = _bent(chords[0], joints, size)
     x, y = _middles(keys, size)
     edges = []
     for own, turn in zip(chords, (first, np.where(meets[asked], second, first)), strict=True):
         edges.append(beside(own[asked].segment, turn, bent[asked], x[asked], y[asked], size))
     found = proved_ids(view, x[asked], y[asked], size, tuple(edges))
     proved[asked[(found < 0) | (label[:, asked] != found).all(0)]] = False
+    return proved
+
+
+def _bent(chord: Sides, joints: _Joints, size: float) -> Floats:
+    """How far at most the edges of cells of one size are from the lines through two of their points, in pixels."""
+    length = np.maximum(np.hypot(chord.dx, chord.dy), 1e-300)
+    found: Floats = np.where(joints.meets, LINED, ROOM + 4.0 * np.abs(joints.bend.s - 0.5) * size / length) * size
+    return found
+
+
+@dataclass(frozen=True)
+class _Strips(Columns):
+    """n cells of one size through which two edges go that do not meet in them. What is between the two is all of the
+    cell but what either of them cuts off, so each is cut as if it were alone.
+
+    key: of the cell. between: the label of what is between. labels: of the corners for the one edge and for the other,
+    (2, 4, n), and side: the crossings, -1 for none, (2, 4, n). turn: the side of each edge that is between, see
+    `beside`, (2, n). All but these (n,).
+    """
+
+    key: Integers
+    between: Labels
+    labels: Labels
+    side: Integers
+    turn: Floats
+
+
+def _strips(rows: Rows, crossings: Crossings, pair: Integers, keys: Integers, size: float) -> tuple[_Strips, Crossings]:
+    """Of cells of one size those that are strips, and the crossings of the edges with the cells' sides. pair: a
+    crossing of each of two edges, wherever it is, (2, n).
+
+    An edge may cross a side twice, or two of them may, and the signatures of the corners tell nothing of it; but that
+    an edge is there is known, and so its crossings with all four sides are.
+    """
+    count, corner = len(keys), np.arange(4)[:, None]
+    left, top = (keys & (_ROW - 1)) * size - ASIDE[0], (keys >> _BITS) * size - ASIDE[1]
+    x, y = left + size * CORNERS[0][:, None], top + size * CORNERS[1][:, None]
+    begin, end = SIDES.T
+    ends = (x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
+    four = Sides(*(np.broadcast_to(part, (2, 4, count)).ravel() for part in ends))
+    met, there = find_bends(rows, crossings[np.broadcast_to(pair[:, None], (2, 4, count)).ravel()], four)
+    there, s = there.reshape(2, 4, count), met.s.reshape(2, 4, count)
+    # How far round the cell the crossings are, clockwise; a corner is at its number.
+    place = corner + np.where(corner < 2, s, 1.0 - s)
+    low, high = np.where(there, place, np.inf).min(1), np.where(there, place, -np.inf).max(1)
+    holds = (low < low[::-1]) & (low[::-1] < high), (low < high[::-1]) & (high[::-1] < high)
+    far = ((low[:, None] < corner) & (corner < high[:, None])) != holds[0][:, None]
+    px, py = (np.where(there, part.reshape(2, 4, count), 0.0).sum(1) for part in met.segments.at(met.s))
+    mx, my = 0.25 * px.sum(0), 0.25 * py.sum(0)
+    found = rows.view.signature_ids(np.append(x.ravel(), mx), np.append(y.ravel(), my))
+    seen, between = found[: 4 * count].reshape(4, count), found[4 * count :]
+    beyond = np.take_along_axis(seen[None], np.argmax(far, 1)[:, None], 1)
+    labels = np.where(far, beyond, between)
+    ok = (there.sum(1) == 2).all(0) & (holds[0] == holds[1]).all(0) & far.any(1).all(0)
+    ok &= (beyond[:, 0] != between).all(0) & (np.where(far[0], labels[0], labels[1]) == seen).all(0)
+    number = np.where(there, np.arange(8 * count).reshape(2, 4, count), -1)
+    first = np.argmax(there, 1)[:, None]
+    qx, qy = (np.take_along_axis(part.reshape(2, 4, count), first, 1)[:, 0] for part in met.segments.at(met.s))
+    dx, dy = px - 2.0 * qx, py - 2.0 * qy
+    turn = np.where((my - qy) * dx - (mx - qx) * dy > 0.0, 1.0, -1.0)
+    return _Strips(keys, between, labels, number, turn)[ok], met
+
+
+def _add_strips(
+    rows: Rows, parts: "_Parts", strips: _Strips, met: Crossings, size: float, level: int, allowed: float | None
+) -> NDArray[np.bool_]:
+    """Cut strips, whose joints must be found; those of which all is proved alone if some area is allowed to be wrong.
+    Returns which are cut."""
+    side, labels = np.concatenate(strips.side, 1), np.concatenate(strips.labels, 1)
+    both = _joints(rows, met, side, labels, np.tile(strips.key, 2), size, allowed)
+    joints = [both[: len(strips.key)], both[len(strips.key) :]]
+    used = joints[0].found & joints[1].found
+    if allowed is not None:
+        used &= joints[0].stays & joints[1].stays & _strip_proved(rows.view, met, joints, strips, size)
+    strips, joints = strips[used], [own[used] for own in joints]
+    doubt = partial(_strip_proved, rows.view, met, joints, strips) if allowed is None else None
+    smooth = np.zeros((4, len(strips.key)), bool)
+    for number, proof, between in ((0, doubt, None), (1, None, strips.between)):
+        parts.add_mixed(strips.key, strips.labels[number], strips.side[number], met, joints[number], smooth, level,
+                        proof, between)  # fmt: skip
+    return used
+
+
+def _wide_strips(
+    rows: Rows, flat: "_Flatness", parts: "_Parts", crossings: Crossings, side: Integers, keys: Integers,
+    mixed: Integers, level: int, cells: int, allowed: float
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Cut the cells two levels up from smallest ones that are strips, and of which all is proved. Their two edges are
+    those that cross sides of the smallest cells in them, or else in the same cell of the grid: a strip may pass between
+    corners. Returns which of the smallest cells are in one of them.
+
+    side: of the mixed ones among the smallest cells, whose numbers are `mixed`."""
+    if level < 2 or not mixed.size:
+        return np.zeros(len(keys), bool)
+    parents, of = np.unique(_up(keys, 2), return_inverse=True)
+    whole = np.unique(_up(parents, level - 2), return_inverse=True)[1]
+    place, cell = np.nonzero(side >= 0)
+    number, own = side[place, cell], of[mixed[cell]]
+    function, known = functions_of(crossings)[number], crossings.switches.found[number]
+    pair = np.full((2, len(parents)), -1)
+    for groups in (whole, np.arange(len(parents))):
+        first = alike(groups[own], function)[0]
+        group = groups[own[first]]
+        count = np.bincount(group, minlength=len(parents))
+        count[groups[own[~known]]] = 0
+        two = first[count[group] == 2]
+        two = number[two[np.argsort(groups[own[two]], kind="stable")]].reshape(-1, 2).T
+        at = np.cumsum(count == 2) - 1
+        pair = np.where((count == 2)[groups], two[:, at[groups]] if two.size else -1, pair)
+    tried = np.flatnonzero(pair[0] >= 0)
+    if not tried.size:
+        return np.zeros(len(keys), bool)
+    size = 4.0 / (cells << level)
+    strips, met = _strips(rows, crossings, pair[:, tried], parents[tried], size)
+    labels = np.stack([*np.where(strips.labels == strips.between, -2, strips.labels).max(1), *[strips.between] * 2])
+    rough, _ = flat.at_corners(labels, *_middles(strips.key, size), size)
+    strips = strips[~rough.any(0)]
+    cut = strips.key[_add_strips(rows, parts, strips, met, size, level - 2, allowed)]
+    found: NDArray[np.bool_] = np.isin(parents, cut)[of]
+    return found
+
+
+def _narrow_strips(
+    rows: Rows, parts: "_Parts", crossings: Crossings, side: Integers, joints: _Joints, keys: Integers, size: float,
+    level: int
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Cut the smallest cells without a joint that are strips. Returns which."""
+    function = np.append(functions_of(crossings), -1)
+    there, pair = side >= 0, function[joints.pair]
+    two = ((function[side] == pair[0]) | (function[side] == pair[1]) | ~there).all(0) & (pair[0] != pair[1])
+    which = np.flatnonzero(~joints.found & two & np.append(crossings.switches.found, True)[side].all(0))
+    strip = np.zeros(len(keys), bool)
+    if which.size:
+        strips, met = _strips(rows, crossings, joints.pair[:, which], keys[which], size)
+        cut = _add_strips(rows, parts, strips, met, size, level, None)
+        strip[which] = np.isin(keys[which], strips.key[cut])
+    return strip
+
+
+def _strip_proved(
+    view: Visibility, met: Crossings, joints: Sequence[_Joints], strips: _Strips, size: float
+) -> NDArray[np.bool_]:
+    """Whether nothing else is seen in strips: between the edges, and beyond either of them."""
+    edges, (x, y) = [], _middles(strips.key, size)
+    for own, turn, signs in zip(joints, strips.turn, ((1.0, -1.0, 1.0), (1.0, 1.0, -1.0)), strict=True):
+        chord = _chords(met, own.pair, np.zeros(len(x), bool), own.x, own.y)[0]
+        bent = np.tile(_bent(chord, own, size), 3)
+        edges.append(beside(Sides(*np.tile(chord.segment, 3)).segment, np.concatenate([turn * sign for sign in signs]),
+                            bent, np.tile(x, 3), np.tile(y, 3), size))  # fmt: skip
+    found = proved_ids(view, np.tile(x, 3), np.tile(y, 3), size, tuple(edges)).reshape(3, len(x))
+    beyond = np.where(strips.labels == strips.between, -2, strips.labels).max(1)
+    proved: NDArray[np.bool_] = (found == np.stack([strips.between, *beyond])).all(0)
     return proved
 
 
@@ -484,34 +616,35 @@ class _Parts:
 
     def __init__(self) -> None:
         self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
-        self.mixed: list[tuple[Integers, Labels, Integers, NDArray[np.bool_], int]] = []
+        self.mixed: list[tuple[Integers, Labels, Integers, Labels, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
         self.rough: list[NDArray[np.bool_]] = []
-        self.doubts: list[tuple[Integers, int, Callable[[float], NDArray[np.bool_]]]] = []
+        self.doubts: list[tuple[Integers, int, Proof]] = []
         self.count = 0
 
     def add_whole(self, keys: Integers, labels: Labels, level: int, together: bool = False,
-                  doubted_by: Visibility | None = None) -> None:  # fmt: skip
-        """together: whether they are quarters that share their samples, all four. doubted_by: who can be asked whether
-        nothing else is seen in them, None where that is proved."""
+                  proof: Proof | None = None) -> None:  # fmt: skip
+        """together: whether they are quarters that share their samples, all four. proof: asks whether nothing else is
+        seen in them, None where that is proved."""
         self.whole.append((keys, labels, np.full(len(keys), together), level))
-        if doubted_by is not None:
-            self.doubts.append((keys, level, partial(_all_alike, doubted_by, labels, keys)))
+        if proof is not None:
+            self.doubts.append((keys, level, proof))
 
     def add_mixed(self, keys: Integers, labels: Labels, side: Integers, crossings: Crossings, joints: _Joints,
-                  rough: NDArray[np.bool_], level: int, doubted_by: Visibility | None,
-                  over: bool = False) -> None:  # fmt: skip
-        """side: numbers of the crossings on the sides of the cells, -1 for none. rough, over: see `Cells`. doubted_by:
+                  rough: NDArray[np.bool_], level: int, proof: Proof | None,
+                  between: Labels | None = None) -> None:  # fmt: skip
+        """side: numbers of the crossings on the sides of the cells, -1 for none. rough, between: see `Cells`. proof:
         see `add_whole`."""
-        if doubted_by is not None:
-            self.doubts.append((keys, level, partial(_nothing_else, doubted_by, crossings, joints, labels, keys)))
+        if proof is not None:
+            self.doubts.append((keys, level, proof))
         used = np.unique(side[side >= 0])
         numbers = np.full(len(crossings.s) + 1, -1)
         numbers[used] = np.arange(len(used)) + self.count
         self.count += len(used)
         self.crossings.append(crossings[used])
-        self.mixed.append((keys, labels, numbers[side], np.full(len(keys), over), level))
+        between = np.full(len(keys), -1) if between is None else between
+        self.mixed.append((keys, labels, numbers[side], between, level))
         self.joints.append(replace(joints, pair=numbers[joints.pair]))
         self.rough.append(rough)
 
@@ -558,7 +691,7 @@ class _Parts:
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
             loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4),
-            column([over for *_, over, _ in self.mixed], bool), doubts,
+            column([between for *_, between, _ in self.mixed], np.int32), doubts,
         )  # fmt: skip
 
     def _joined(self, view: Visibility) -> tuple[Any, ...]:
@@ -581,6 +714,11 @@ class _Parts:
 def _key(row: Integers, column: Integers) -> Integers:
     found: Integers = column + _ROW * row
     return found
+
+
+def _up(keys: Integers, levels: int) -> Integers:
+    """The keys of the cells that hold cells, so many levels up."""
+    return _key(keys >> (_BITS + levels), (keys & (_ROW - 1)) >> levels)
 
 
 def _children(keys: Integers) -> Integers:

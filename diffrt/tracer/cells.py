@@ -55,8 +55,8 @@ class Cells:
     (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
     crossing of each (2, number), and where they do; loose: the others.
     rough: whether radiance, with the signature of each corner of a mixed cell, takes more than one sample, (4, m).
-    over: whether it is about a mixed cell that has come before, (m,): that has two edges, each of which cuts off a
-    corner. The first of the two knows of one edge, and this one of the other.
+    between: of a mixed cell that has come before already, the label of what is between its two edges: the first one
+    knows of one edge, and this one of the other; else -1, (m,).
     doubts: the cells of which no proof was asked for yet.
     """
 
@@ -87,7 +87,7 @@ class Cells:
     meeting_x: Floats
     meeting_y: Floats
     rough: NDArray[np.bool_]
-    over: NDArray[np.bool_]
+    between: Labels
     doubts: tuple[Doubt, ...]
 
     def with_mixed(self, which: Integers) -> "Cells":
@@ -107,5 +107,5 @@ class Cells:
             side=number[side], crossings=self.crossings[used], loose=loose[loose >= 0], bent=place[self.bent[bent]],
             chord=number[self.chord[:, bent]], bends=self.bends[bent], meeting=place[self.meeting[meeting]],
             meeting_pair=number[self.meeting_pair[:, meeting]], meeting_x=self.meeting_x[meeting],
-            meeting_y=self.meeting_y[meeting], rough=self.rough[:, which], over=self.over[which],
+            meeting_y=self.meeting_y[meeting], rough=self.rough[:, which], between=self.between[which],
         )  # fmt: skip

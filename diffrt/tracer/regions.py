@@ -85,8 +85,8 @@ class Regions:
     """The regions of all mixed cells, n in number, without their geometry.
 
     cell: the mixed cell that a region is of, (n,). side: the crossings on the four sides of the cell, -1 for none,
-    (4, n). member: how often the region holds each corner, (4, n): 1 or 0; -1 for the corner that is cut off a second
-    time. label: of its signature, (n,). rough: whether one sample is not enough, (n,).
+    (4, n). member: how often the region holds each corner, (4, n): 1 or 0; or 0 and -1, for corners that it loses.
+    label: of its signature, (n,). rough: whether one sample is not enough, (n,).
 
     plain: the regions that have one sample. wedge_region, wedge_corner, wedge_side: of each wedge, m in number, the
     region, the corner and the side that it is at. region: of each sample, those of the plain regions, then the first
@@ -118,8 +118,8 @@ def find_regions(cells: Cells) -> Regions:
     # Sides and corners go round alike: after a corner comes the side of its number.
     wedge_side = np.append(corner, (corner - 1) % 4)
     weight = member.astype(np.int64)
-    # The rest of a cell whose second corner is cut off was all of its rest before that.
-    weight[:, cells.over[place] & (weight.sum(0) == 3)] -= 1
+    # What is between two edges was all that is not beyond the first, and loses what is beyond the second.
+    weight[:, cells.between[place] == label[start, place]] -= 1
     return Regions(
         place, cells.side[:, place], weight, label[start, place], rough, plain, wedge_region, wedge_corner, wedge_side,
         np.concatenate([plain, *[wedge_region] * len(SHARES[0])]),
