@@ -137,7 +137,7 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
             break
         side = 0.5 / (cells << level)
         nearly = (error <= SMOOTH) | (level + 1 == last)
-        parts.add_whole(_children(rough_keys[nearly]), rough_labels[nearly].repeat(4), level + 1, together=True)
+        parts.add_whole(_children(rough_keys[nearly]), rough_labels[nearly].repeat(4), level + 1)
         children, labels = _children(rough_keys[~nearly]), rough_labels[~nearly].repeat(4)
         if keys.size:
             keys, barren = _children(keys), barren.repeat(4)
@@ -615,7 +615,7 @@ class _Parts:
     """The cells found so far that are smaller than those of the grid, or cut."""
 
     def __init__(self) -> None:
-        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
+        self.whole: list[tuple[Integers, Labels, int]] = []
         self.mixed: list[tuple[Integers, Labels, Integers, Labels, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
@@ -623,11 +623,9 @@ class _Parts:
         self.doubts: list[tuple[Integers, int, Proof]] = []
         self.count = 0
 
-    def add_whole(self, keys: Integers, labels: Labels, level: int, together: bool = False,
-                  proof: Proof | None = None) -> None:  # fmt: skip
-        """together: whether they are quarters that share their samples, all four. proof: asks whether nothing else is
-        seen in them, None where that is proved."""
-        self.whole.append((keys, labels, np.full(len(keys), together), level))
+    def add_whole(self, keys: Integers, labels: Labels, level: int, proof: Proof | None = None) -> None:
+        """proof: asks whether nothing else is seen in them, None where that is proved."""
+        self.whole.append((keys, labels, level))
         if proof is not None:
             self.doubts.append((keys, level, proof))
 
@@ -671,10 +669,10 @@ class _Parts:
 
         x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
         mixed = places([(keys, level) for keys, *_, level in self.mixed])
-        together = column([each for *_, each, _ in self.whole], bool)
+        labels = column([labels for _, labels, _ in self.whole], np.int32)
         # Whether a quarter is the right one, the lower one of four, is the last digit of its column and row.
         keys = column([keys for keys, *_ in self.whole], np.int64)
-        away = np.where(together, ASKEW, 0.0) * side
+        away = np.where(_quarters(name, labels), ASKEW, 0.0) * side
         aside = (((keys >> k & 1) * 2 - 1) * away for k in (0, _BITS))
         sample_x, sample_y = (c + 0.5 * side + shift for c, shift in zip((x, y), aside, strict=True))
         sides = [1.0 / (cells << level) for _, level, _ in self.doubts]
@@ -686,8 +684,7 @@ class _Parts:
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
             grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side,
-            column([labels for _, labels, *_ in self.whole], np.int32),
-            pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
+            labels, pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
             loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4),
@@ -709,6 +706,21 @@ class _Parts:
         bends = joined(view, [joints.bend for joints in self.joints])[bent]
         return (loose, bent, pair[:, bent], bends, meeting, pair[:, meeting], column("x")[meeting],
                 column("y")[meeting])  # fmt: skip
+
+
+def _quarters(names: Integers, labels: Labels) -> NDArray[np.bool_]:
+    """Which cells, not of the grid, are the quarters of one cell, all four with one label. They share their samples,
+    however they were found: an image must not jump where a proof is of the whole cell first, and then of its quarters.
+    """
+    keys, level = np.divmod(names, SMALLEST + 1)
+    parents = _up(keys, 1) * (SMALLEST + 1) + level
+    order = np.argsort(parents)
+    parents, labels = parents[order], labels[order]
+    first = np.flatnonzero((parents[:-3] == parents[3:]) & (parents[:-3] % (SMALLEST + 1) > 0))
+    four = first[:, None] + np.arange(4)
+    found = np.zeros(len(names), bool)
+    found[order[four[(labels[four] == labels[first, None]).all(1)]]] = True
+    return found
 
 
 def _key(row: Integers, column: Integers) -> Integers:
