@@ -615,7 +615,7 @@ class _Parts:
     """The cells found so far that are smaller than those of the grid, or cut."""
 
     def __init__(self) -> None:
-        self.whole: list[tuple[Integers, Labels, int]] = []
+        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
         self.mixed: list[tuple[Integers, Labels, Integers, Labels, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[_Joints] = []
@@ -625,7 +625,7 @@ class _Parts:
 
     def add_whole(self, keys: Integers, labels: Labels, level: int, proof: Proof | None = None) -> None:
         """proof: asks whether nothing else is seen in them, None where that is proved."""
-        self.whole.append((keys, labels, level))
+        self.whole.append((keys, labels, _quarters(keys, labels) & (level > 0), level))
         if proof is not None:
             self.doubts.append((keys, level, proof))
 
@@ -669,10 +669,10 @@ class _Parts:
 
         x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
         mixed = places([(keys, level) for keys, *_, level in self.mixed])
-        labels = column([labels for _, labels, _ in self.whole], np.int32)
+        together = column([each for *_, each, _ in self.whole], bool)
         # Whether a quarter is the right one, the lower one of four, is the last digit of its column and row.
         keys = column([keys for keys, *_ in self.whole], np.int64)
-        away = np.where(_quarters(name, labels), ASKEW, 0.0) * side
+        away = np.where(together, ASKEW, 0.0) * side
         aside = (((keys >> k & 1) * 2 - 1) * away for k in (0, _BITS))
         sample_x, sample_y = (c + 0.5 * side + shift for c, shift in zip((x, y), aside, strict=True))
         sides = [1.0 / (cells << level) for _, level, _ in self.doubts]
@@ -684,7 +684,8 @@ class _Parts:
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
             grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side,
-            labels, pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
+            column([labels for _, labels, *_ in self.whole], np.int32),
+            pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
             loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y, column(self.rough, bool, 4),
@@ -708,18 +709,16 @@ class _Parts:
                 column("y")[meeting])  # fmt: skip
 
 
-def _quarters(names: Integers, labels: Labels) -> NDArray[np.bool_]:
-    """Which cells, not of the grid, are the quarters of one cell, all four with one label. They share their samples,
-    however they were found: an image must not jump where a proof is of the whole cell first, and then of its quarters.
-    """
-    keys, level = np.divmod(names, SMALLEST + 1)
-    parents = _up(keys, 1) * (SMALLEST + 1) + level
-    order = np.argsort(parents)
-    parents, labels = parents[order], labels[order]
-    first = np.flatnonzero((parents[:-3] == parents[3:]) & (parents[:-3] % (SMALLEST + 1) > 0))
-    four = first[:, None] + np.arange(4)
-    found = np.zeros(len(names), bool)
-    found[order[four[(labels[four] == labels[first, None]).all(1)]]] = True
+def _quarters(keys: Integers, labels: Labels) -> NDArray[np.bool_]:
+    """Which cells of a level are the quarters of one cell, all four with one label, one after the other. They share
+    their samples, however they were found: an image must not jump where a proof is of the whole cell first, and then
+    of each quarter."""
+    parents = _up(keys, 1)
+    alike = (parents[:-3] == parents[3:]) & (labels[:-3] == labels[3:])
+    alike &= (labels[:-3] == labels[1:-2]) & (labels[:-3] == labels[2:-1])
+    found = np.zeros(len(keys), bool)
+    for k in range(4):
+        found[k:][: len(alike)] |= alike
     return found
 
 
