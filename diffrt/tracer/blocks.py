@@ -45,7 +45,7 @@ from diffrt.tracer.window import BLOCK, Window
 LARGEST = int(log2(BLOCK))
 """Blocks have at most 2^LARGEST cells of the grid on a side."""
 
-STRAIGHT = 2.0**-4
+STRAIGHT = 2.0**-6
 """What a cut may be wrong by, in tolerances. Whether a cell is halved changes as an edge moves, and each such change is
 a jump of the image of up to so much."""
 
