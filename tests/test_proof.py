@@ -102,8 +102,12 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
 
     def add_mixed(self, keys, labels, side, crossings, joints, rough, level, proof, between=None):
         if between is None:
-            proved = slice(None) if proof is None else proof(0.5**level)
-            corners(keys[proved], labels[:, proved], level)
+            self.proved = slice(None) if proof is None else proof(0.5**level)
+            corners(keys[self.proved], labels[:, self.proved], level)
+        else:  # the other edge of the strips that came just before
+            *place, known = found[-1]
+            other, rest = labels[:, self.proved], between[self.proved]
+            found[-1] = (*place, np.where(other == rest, known, other))
         mixed(self, keys, labels, side, crossings, joints, rough, level, proof, between)
 
     def cells(self, view, grid, size, count):
