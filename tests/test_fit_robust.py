@@ -118,6 +118,43 @@ def test_robust_fits_take_at_most_twice_the_evaluations_of_squared(material):
             assert found.settings.scale == pytest.approx(search.TUNED * NOISE, rel=0.1)
 
 
+def test_a_search_that_comes_to_rest_at_a_jump_of_the_image_ends_there():
+    """Its steps lead up and down by the height of the jump, however short they are, and more is ahead than STUCK."""
+    rng = np.random.default_rng([7, 2])
+    albedo, angle, away = rng.uniform(0.3, 0.8, 3), rng.uniform(0.0, 2.0 * np.pi), rng.uniform(0.3, 0.9)
+    camera = Perspective(position=[0, 0, 5.0], target=[0, 0, 0], width=48, height=48, fov=30.0)
+    ball = Sphere(center=[*rng.uniform(-0.05, 0.05, 2), 0.0], radius=1.0, material=Lambert(albedo=albedo))
+    sun = DirectionalLight([-away * np.cos(angle), -away * np.sin(angle), -1.0], 2.0)
+    scene = diffrt.Scene(camera=camera, shapes={"ball": ball}, lights={"sun": sun})
+    target = np.asarray(diffrt.render(scene)) + 0.01 * rng.normal(size=(48, 48, 3))
+    wrong = rng.random((48, 48)) < 0.02
+    target[wrong] = rng.uniform(0.0, 1.5, (wrong.sum(), 3))
+    start = {
+        "ball.center.x": {"start": -0.1}, "ball.center.y": {"start": 0.1}, "ball.radius": {"start": 1.08},
+        "ball.material.albedo": {}, "sun.direction": {"start": [0.0, 0.0, -1.0]},
+    }  # fmt: skip
+    assert at_the_finest(diffrt.fit(scene, target, start)) <= 15
+
+
+@pytest.mark.slow
+def test_robust_fits_of_several_photographs_take_at_most_about_twice_the_evaluations_of_squared():
+    """Glossy balls, whose outline and highlight are off at first: most differences there are in the tail."""
+    gloss = {"type": "rough_plastic", "albedo": [0.5] * 3, "ior": 1.5, "alpha": 0.15}
+    truth = BALL.replace({"ball.material": gloss}, width=32, height=32)
+    targets = [
+        photograph(20 + n, truth=truth.replace({"sun.direction": [0.5 * np.cos(n), 0.5 * np.sin(n), -1.0]}))
+        for n in range(3)
+    ]
+    free = {"ball.center.x": {"start": 0.03}, "ball.center.y": {"start": -0.01}, "ball.radius": {"start": 1.02},
+            "ball.material.albedo": {"start": 0.4}, "ball.material.alpha": {"start": 0.25}}  # fmt: skip
+    each = {"sun.direction": {"start": [0.0, 0.0, -1.0]}}
+    squared, *robust = (
+        diffrt.fit(truth, targets, free, each=each, levels=(), loss=loss) for loss in ("squared", "huber", "soft_l1")
+    )
+    for found in robust:
+        assert found.converged and found.evaluations <= 2 * squared.evaluations
+
+
 @pytest.mark.slow
 def test_a_robust_fit_of_an_image_without_noise_goes_on_to_the_end():
     found = diffrt.fit(BALL, photograph(3, noise=0.0), START, loss="huber")

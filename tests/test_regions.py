@@ -1,13 +1,13 @@
 """Samples of the parts of cells: their rules, their sums, and edges that touch borders of cells."""
 
-from math import pi
+from math import cos, pi, sin
 
 import numpy as np
 import pytest
 
 from diffrt import jacobian, load_scene, render
 from diffrt.compiler import Engine
-from diffrt.kinds import AmbientLight, Disk, Lambert, Orthographic
+from diffrt.kinds import AmbientLight, Disk, Lambert, Orthographic, Rectangle
 from diffrt.scene import Scene
 from diffrt.tracer.regions import SHARES, SPOTS, find_regions
 from diffrt.tracer.renderer import Settings, Topology, find_topology, places_of
@@ -71,3 +71,25 @@ def test_an_edge_that_leaves_its_cell_in_between_is_not_one_through_it():
     scene = load_scene("scenes/still_life.toml").replace({"ball.center.x": 1.4768})
     image, finer = render(scene), render(scene, tolerance=1e-4)
     assert np.abs(image - finer).max() < 6e-4 * np.max(finer)
+
+
+
+@pytest.mark.parametrize("turn", [0.3, 0.8, 1.2])
+@pytest.mark.parametrize("width", [0.4, 0.15, 0.06])
+def test_a_strip_that_is_narrower_than_a_cell_has_its_derivative(width, turn):
+    """By its width, of a card of less than half a pixel: half of what its long borders are in each pixel."""
+    long = np.array([cos(turn), sin(turn)])
+    white = Lambert(albedo=(1, 1, 1))
+    card = Rectangle((0.13, 0.21, 0), (0, 0, 1), (*long, 0), width, 30.0, white)
+    camera = Orthographic(position=(0, 0, 5), target=(0, 0, 0), view_height=12.0, width=12, height=12)
+    scene = Scene(camera=camera, shapes={"card": card}, lights={"sky": AmbientLight(radiance=(1, 1, 1))})
+    along = (np.arange(400_000) + 0.5) / 400_000 * 30.0 - 15.0
+    length = np.zeros((12, 12))
+    for side in (-0.5, 0.5):
+        x = 6.13 + along * long[0] + side * width * long[1]
+        y = 5.79 - along * long[1] + side * width * long[0]
+        inside = (x > 0.0) & (x < 12.0) & (y > 0.0) & (y < 12.0)
+        np.add.at(length, (y[inside].astype(int), x[inside].astype(int)), 30.0 / 400_000)
+    found = np.asarray(jacobian(scene, ["card.width"]))[..., 0, 0]
+    assert np.linalg.norm(found - 0.5 * length) < 1e-4 * np.linalg.norm(length)
+    assert not render(scene).report.unproved

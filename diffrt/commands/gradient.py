@@ -41,5 +41,5 @@ def gradient(
     picture.enlarged(scale).save(output)
     say(f"{output}: white is 0, full blue and red are -{most:.4g} and {most:.4g} luminance per unit of {name}")
     report: Any = derivative.report
-    for line in (report.derivative, *report.missing):
+    for line in (report.derivative, *report.missing_at_once):
         say(line)

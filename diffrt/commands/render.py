@@ -65,7 +65,7 @@ def render(
     say(f"{output}: {picture.shape[1]} x {picture.shape[0]} pixels, {told.samples} samples, engine {told.engine}")
     for line in (f"{told.crossings} crossings of edges", told.derivative) if report else ():
         say(line)
-    for line in told.missing:
+    for line in told.missing if report else told.missing_at_once:
         say(line)
     if report:
         place = Path(output).with_suffix(".report.png")

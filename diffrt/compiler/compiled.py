@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -111,6 +112,8 @@ class Recording:
 class Program:
     """One function, recorded and compiled, or found in the cache.
 
+    LLVM works on it in a thread of its own, while Python may record the next one: `code` waits for it.
+
     kinds: how each result is kept. shapes: of the results, without the axis of samples. pace: seconds that
     a sample took one thread when the program ran last. made: the function on nodes, where that is known.
     """
@@ -131,27 +134,37 @@ class Program:
         if kept is not None:
             head, _, code = kept.partition(b"\n")
             self.shapes = [tuple(shape) for shape in json.loads(head)]
+            self.code = native.Native(code)
         else:
             with _compiling():
                 made = made or Recording.of(function, specs)
                 self.shapes = [np.shape(r)[:-1] for r in made.results]
-                text = made.text(kinds, options)
-                code = (native.compile_text if key else native.compiled)(text, options.optimisation)
+                self._compiled = _llvm().submit(self._finish, made.text(kinds, options), key)
             if not options.exact and made.recorder.uses("chain"):
                 self._made = made
-            if key:
-                code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
         self.kinds = kinds or (SAMPLE,) * len(self.shapes)
         self.pace = 0.0
-        self.native = native.Native(code)
         self.columns = sum(int(np.prod(s)) for s, kind in zip(self.shapes, self.kinds, strict=True) if kind != SAMPLE)
+
+    def _finish(self, text: str, key: str | None) -> native.Native:
+        well = len(text) <= self.options.well
+        code = (native.compile_text if key else native.compiled)(text, int(well))
+        if key:
+            code_cache.write(key, json.dumps(self.shapes).encode() + b"\n" + code)
+        return native.Native(code)
+
+    @cached_property
+    def code(self) -> native.Native:
+        """The machine code."""
+        with _compiling():
+            return self._compiled.result()
 
     @cached_property
     def exact(self) -> native.Native:
         """That in which zero wins in the chain rule everywhere; some lanes of some scenes need it."""
         made, self._made = self._made, None
         options = replace(self.options, exact=True)
-        return Program(self._function, self._specs, self._kinds, options, made).native
+        return Program(self._function, self._specs, self._kinds, options, made).code
 
 
 @contextmanager
@@ -208,18 +221,18 @@ def _program(
 
 
 @cache
-def options_for(engine: Engine, shading: bool, optimise: bool) -> CodegenOptions:
+def options_for(engine: Engine, shading: bool, well: float) -> CodegenOptions:
     """How a program is written for an engine."""
     width = native.host()[2]
     if shading and engine.dtype == "float32":
-        return CodegenOptions("float", 2 * width, True, optimisation=2 if optimise else 0)
-    return CodegenOptions("double", width, shading, optimisation=2 if optimise else 0)
+        return CodegenOptions("float", 2 * width, True, well=well)
+    return CodegenOptions("double", width, shading, well=well)
 
 
 def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, engine: Engine,
         shading: bool) -> list[Any]:  # fmt: skip
     """The results of a batched function."""
-    options = options_for(engine, shading, shading and len(segments.rows) >= MANY)
+    options = options_for(engine, shading, inf if shading and len(segments.rows) >= MANY else 0)
     size, order, blocks = len(segments.rows), segments.order, segments.blocks
     count = size if order is None else len(order)
     real = np.float32 if options.real == "float" else np.float64
@@ -251,14 +264,16 @@ def run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, eng
 
 
 def search(function: Search, kinds: Sequence[str], inputs: Sequence[Any], segments: Segments, engine: Engine,
-           optimise: bool) -> list[Any]:  # fmt: skip
+           well: float) -> list[Any]:  # fmt: skip
     """The results per sample of a function that may hold loops over tables."""
-    options = options_for(engine, False, optimise)
+    options = options_for(engine, False, well)
     specs, memory, padded = _inputs(kinds, inputs, segments, options, np.float64)
     counts = [segments.count]
     counts += [x.columns[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD]
     made = program(function, specs, None, options)
     results = [np.empty((*shape, padded)) for shape in made.shapes]
+    if not segments.taken:  # somebody wants the program, for later
+        return [r[..., :0] for r in results]
     blocks = segments.blocks
     if made.pace * segments.taken > ALONE and engine.threads > 1:
         blocks = split(blocks, -(-segments.taken // (SHARES * engine.threads)))
@@ -332,12 +347,17 @@ class Job:
 
     def run(self, first: int, last: int, code: native.Native | None = None) -> None:
         """Do some of the blocks."""
-        (code or self.program.native).call(*self._given, first, last, self.samples)
+        (code or self.program.code).call(*self._given, first, last, self.samples)
 
     def again(self) -> None:
         """Do the blocks again in which a nan stands where zero should have won."""
         for block in self.sums[:, -1].nonzero()[0].tolist():
             self.run(block, block + 1, self.program.exact)
+
+
+@cache
+def _llvm() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "diffrt-llvm")
 
 
 @cache

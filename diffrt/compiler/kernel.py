@@ -22,6 +22,9 @@ from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, NoMachine
 from diffrt.compiler.segments import Segments, one_segment
 from diffrt.compiler.structures import Skeleton, take_apart
 
+SHORT = 400_000
+"""Characters of the text of a search that is compiled well: that takes up to a fifth of a second more."""
+
 COLUMNS = 4
 """Tangents that compiled code takes at once."""
 
@@ -65,13 +68,14 @@ def search(
     tables: Any,
     engine: Engine,
     segments: Segments | None = None,
-    optimise: bool = False,
+    well: float = SHORT,
 ) -> Any:
     """Map a function with loops in it over N samples. It is not differentiated.
 
     function: called as function(setting, uniforms, rows, samples, tables); it returns a structure of results (..., n).
     tables: a structure of Tables, for `scan`. The rest is as for `kernel`, without Vars; no sample is left out.
-    optimise: whether to spend time on compiling it well. Returns a list of the arrays of the results, (..., N) each.
+    well: how many characters its code may have to be compiled well. Returns a list of the arrays of the results, (...,
+    N) each.
     """
     skeleton, inputs = take_apart((uniforms, rows, samples, tables))
     kinds = _kinds(skeleton)
@@ -80,7 +84,7 @@ def search(
     formula = Search(function, setting, skeleton)
     if engine.name == "llvm":
         try:
-            return compiled.search(formula, kinds, inputs, segments, engine, optimise)
+            return compiled.search(formula, kinds, inputs, segments, engine, well)
         except NoMachineCode as fault:
             _tell(fault.op)
     return reference.search(formula, kinds, inputs, segments)

@@ -39,15 +39,15 @@ class CodegenOptions:
 
     real: "double" or "float". width: lanes of a vector. contract: whether a product and a sum may be rounded once,
     and a division be a multiplication by the inverse. exact: whether zero wins in products of the chain rule
-    everywhere; without, the sums of a piece hold a nan where it would have mattered. optimisation: level of the code
-    generator, 0 to 3; more pays with many samples.
+    everywhere; without, the sums of a piece hold a nan where it would have mattered. well: how many characters a text
+    may have to be compiled well, which takes three times as long; the code then takes half as long.
     """
 
     real: str = "double"
     width: int = 4
     contract: bool = False
     exact: bool = False
-    optimisation: int = 0
+    well: float = 0
 
 
 def write(recorder: Recorder, kinds: Sequence[str], results: Sequence[Sequence[Node]], options: CodegenOptions) -> str:

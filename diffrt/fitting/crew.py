@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from diffrt.fitting.evaluation import Objective, Part
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import sights
+from diffrt.fitting.residual import Bend, sights
 from diffrt.fitting.scatter import Field
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.triangle import Fold
@@ -51,11 +51,9 @@ class Crew:
     _name: str = field(default_factory=lambda: uuid4().hex)
     _holder: dict[int, int] = field(default_factory=dict)
 
-    def folds(
-        self, level: Level, settings: Settings, u: Array, scales: tuple[float, float] | None = None
-    ) -> Iterator[Fold]:
-        """Every view at a level, folded at u (k,), in their order. scales: as `Objective.triangle`."""
-        return self._each(_folded, lambda view: (level, settings, scales, u[self._at(view)]))
+    def folds(self, level: Level, settings: Settings, u: Array, bend: Bend | None = None) -> Iterator[Fold]:
+        """Every view at a level, folded at u (k,), in their order. bend: as `Objective.triangle`."""
+        return self._each(_folded, lambda view: (level, settings, bend, u[self._at(view)]))
 
     def fields(self, settings: Settings, u: Array) -> tuple[tuple[Field, ...], int]:
         """What each view leaves behind at u (k,), as `Objective.fields`."""
@@ -118,12 +116,12 @@ class Crew:
 
 
 def _folded(
-    key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, scales: tuple[float, float] | None,
+    key: tuple[str, int], data: bytes | None, level: Level, settings: Settings, bend: Bend | None,
     u: Array,
 ) -> Fold | None:  # fmt: skip
     """A view folded by a worker; None if it does not have it."""
     part = _part(key, data, level, settings, np.arange(len(u)))
-    return part.fold(u, scales) if part else None
+    return part.fold(u, bend) if part else None
 
 
 def _left_behind(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import pushforward, sum, value_and_grad
-from diffrt.fitting.residual import Sight, robustify
+from diffrt.fitting.residual import Bend, Sight, robustify
 from diffrt.fitting.scatter import HELD, Field, sums_of_blocks
 from diffrt.fitting.spread import sizes_of
 from diffrt.fitting.triangle import Fold, Layout, Triangle, folded
@@ -51,28 +51,29 @@ class Part:
     variables: Variables
     at: NDArray[np.intp]
 
-    def fold(self, u: Array, scales: tuple[float, float] | None = None) -> Fold:
-        """[J r] at u, folded. scales: of a robust loss, which it has now, and which it had before."""
-        if scales is None or self.sight.settings.loss == "squared":
+    def fold(self, u: Array, bend: Bend | None = None) -> Fold:
+        """[J r] at u, folded. bend: how a robust loss is taken; as it is near the end if None."""
+        if bend is None or self.sight.settings.loss == "squared":
             return self._fold(u)
-        return replace(self, sight=self.sight.scaled(scales[0]))._fold(u, scales[1])
+        return replace(self, sight=self.sight.scaled(bend.scale))._fold(u, bend)
 
-    def _fold(self, u: Array, scale_before: float | None = None) -> Fold:
+    def _fold(self, u: Array, bend: Bend | None = None) -> Fold:
         sight, size = self.sight, len(u)
         found, count, cost, cost_before = np.zeros((0, size + 1)), 0, 0.0, 0.0
         differences = []
         for rows, block in self._rows(u):
             off = block[..., -1]
-            if scale_before is not None:
+            bent = sight.bent(block) if bend is None else sight.bent(block, bend.least)
+            if bend is not None:
                 differences.append(sight.differences(off))
-                cost_before += float(np.sum(robustify(sight.settings.loss, scale_before, differences[-1]) ** 2))
+                cost_before += float(np.sum(robustify(sight.settings.loss, bend.before, differences[-1]) ** 2))
             counted = sight.counted(off, rows)
             count += int(counted.sum())
             cost += float(np.vdot(off, off))
-            found = folded(np.concatenate([found, _moving(sight.bent(block)[counted | (off != 0.0)])]))
+            found = folded(np.concatenate([found, _moving(bent[counted | (off != 0.0)])]))
         full = np.zeros((size + 1, size + 1))
         full[: len(found)] = found
-        if scale_before is None:
+        if bend is None:
             return Fold(sight.view.name, full, count, cost)
         return Fold(sight.view.name, full, count, cost, cost_before - cost, sizes_of(np.concatenate(differences)))
 
@@ -131,12 +132,12 @@ class Part:
 class Objective:
     """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,).
 
-    others: who folds the views in place of this process, given u and the scales of the loss; in their order.
+    others: who folds the views in place of this process, given u and how a robust loss is taken; in their order.
     """
 
     variables: Variables
     sights: tuple[Sight, ...]
-    others: Callable[[Array, tuple[float, float] | None], Iterable[Fold]] | None = None
+    others: Callable[[Array, Bend | None], Iterable[Fold]] | None = None
 
     @cached_property
     def layout(self) -> Layout:
@@ -148,12 +149,10 @@ class Objective:
         """The views, each with what it depends on."""
         return tuple(Part(sight, *self.variables.seen_by(sight.view.name)) for sight in self.sights)
 
-    def triangle(
-        self, u: Array, stop: Callable[[], None] | None = None, scales: tuple[float, float] | None = None
-    ) -> Triangle:
-        """The loss at u with its Jacobian, folded. stop: called between two views; it may raise something. scales: of
-        a robust loss, which it has now, and which it had before; that of the fit if None."""
-        folds = self.others(u, scales) if self.others else (part.fold(u[part.at], scales) for part in self.parts)
+    def triangle(self, u: Array, stop: Callable[[], None] | None = None, bend: Bend | None = None) -> Triangle:
+        """The loss at u with its Jacobian, folded. stop: called between two views; it may raise something. bend: as
+        of `Part.fold`."""
+        folds = self.others(u, bend) if self.others else (part.fold(u[part.at], bend) for part in self.parts)
         return Triangle.joined(self.layout, _watched(folds, stop) if stop else folds)
 
     def fields(self, u: Array) -> tuple[tuple[Field, ...], int]:

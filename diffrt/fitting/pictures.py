@@ -14,9 +14,13 @@ from diffrt.fitting.result import Result
 from diffrt.fitting.search import Step
 from diffrt.fitting.view import View
 from diffrt.image import Image, diverging, srgb_levels
+from diffrt.tracer.renderer import TOLERANCE
 
 FRAMES = 10
 """Pictures of an animation at most."""
+
+PASSING = 64.0 * TOLERANCE
+"""What may be wrong in the cells of a picture of an animation, which has 256 levels of gray and passes."""
 
 WIDE = 400
 """Pixels of an animation's picture at most, before it is enlarged."""
@@ -82,7 +86,7 @@ def animation_of(result: Result) -> bytes:
     factor = 1
     while width // factor > WIDE and width % (2 * factor) == height % (2 * factor) == 0:
         factor *= 2
-    sight = _linear(result, Level(factor), 0)
+    sight = replace(_linear(result, Level(factor), 0), tolerance=PASSING)
     enlarge = max(1, 240 // sight.target.shape[1])
     frames = []
     for step in _course(result.history):

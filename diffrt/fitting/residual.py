@@ -22,6 +22,10 @@ same gradient J^T r and the right curvature (Triggs et al., Bundle adjustment - 
 
     huber     q^2 = 1 for |d| <= scale, 0 beyond
     soft_l1   q^2 = 2 / (w (1 + w)),  w = sqrt(1 + z) = 1 + robustify(d)^2 / (2 scale^2)
+
+That holds as long as differences stay in the tail. A step that is long beside the noise takes many of them through zero
+to the other side, and the loss curves as much as the squares do; without that steps would be far too long. So far from
+the end q is 1.
 """
 
 from collections.abc import Mapping
@@ -51,6 +55,21 @@ COARSE = 4.0 * TOLERANCE
 
 FINER = TOLERANCE / 16.0
 """What may be wrong in the cells of an image that the fit's own is compared with at the end."""
+
+
+CURVED = 0.1
+"""What q^2 is at least near the end: where most differences are in the tail, next to no curvature would be left, and
+steps would be too long."""
+
+
+@dataclass(frozen=True)
+class Bend:
+    """How a robust loss is taken at a point. scale, before: that it has now, and that it had at the last one. least:
+    part of the curvature of the squares that rows in the tail keep."""
+
+    scale: float
+    before: float
+    least: float
 
 
 @dataclass(frozen=True)
@@ -105,11 +124,11 @@ class Sight:
         """That of a robust loss."""
         return self.settings.scale or 1.0
 
-    def bent(self, rows: Array) -> Array:
-        """Rows [J r], (..., k + 1), with the curvature of the loss, which J of a robust one lacks."""
+    def bent(self, rows: Array, least: float = CURVED) -> Array:
+        """Rows [J r], (..., k + 1), with the curvature of the loss, which J of a robust one lacks, or `least` of it."""
         if self.settings.loss == "squared":
             return rows
-        q = curvature(self.settings.loss, self.scale, rows[..., -1:])
+        q = curvature(self.settings.loss, self.scale, rows[..., -1:], least)
         return np.concatenate([rows[..., :-1] * q, rows[..., -1:] / q], -1)
 
     def plain(self, rows: Array) -> Array:
@@ -165,18 +184,14 @@ def robustify(loss: str, scale: float, d: Any) -> Any:
     return d
 
 
-CURVED = 0.45
-"""What q^2 is at least: where most differences are in the tail, next to no curvature would be left, and steps would be
-too long. Of 0.1 to 0.6 it took the fewest evaluations where the model was right, and few where it was wrong."""
-
-
-def curvature(loss: str, scale: float, off: Array) -> Array:
-    """The factor q of the rows of a Jacobian, by robustified residuals of any shape, for steps of second order."""
+def curvature(loss: str, scale: float, off: Array, least: float = CURVED) -> Array:
+    """The factor q of the rows of a Jacobian, by robustified residuals of any shape, for steps of second order.
+    least: what q^2 is at least."""
     if loss == "huber":
-        return np.where(np.abs(off) > scale, np.sqrt(CURVED), 1.0)
+        return np.where(np.abs(off) > scale, np.sqrt(least), 1.0)
     if loss == "soft_l1":
         w = 1.0 + 0.5 * (off / scale) ** 2
-        return np.sqrt(np.maximum(2.0 / (w * (1.0 + w)), CURVED))
+        return np.sqrt(np.maximum(2.0 / (w * (1.0 + w)), least))
     return np.ones_like(off)
 
 

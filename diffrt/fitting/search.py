@@ -32,7 +32,7 @@ from diffrt.fitting.influence import check_influence, parts, pulls
 from diffrt.fitting.journal import Entry, Journal
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import sights, spread_of
+from diffrt.fitting.residual import CURVED, Bend, sights, spread_of
 from diffrt.fitting.settings import BOUNDED, SCALES
 from diffrt.fitting.triangle import Triangle
 from diffrt.fitting.trust_region import LEAST, Tolerances, least_squares
@@ -58,13 +58,18 @@ ROUGHLY = 0.1
 """The same on coarse levels, after which the search goes on anyway."""
 
 STUCK = 0.2
-"""A search also ends where so small a step did not lead down: what is left then are the smallest jumps of the image."""
+"""A search also ends where a step did not lead down and less than that is ahead, or where the step itself was shorter
+than SETTLED: what is left then are the smallest jumps of the image."""
 
 PASSED_ON = 0.03
 """A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
 the next level finds it anyway."""
 
 SETTLED_MESSAGE = f"the steps left to go are under {SETTLED:g} standard errors"
+
+NEAR = 0.03
+"""Where the next step lowers a robust loss by a smaller part than that, the loss curves as it does where differences
+stay on their side of zero."""
 
 TUNED = 1.345
 """The scale of a robust loss is so many times the spread of the differences: of a mean of normal ones it takes 5 %
@@ -319,14 +324,16 @@ class Search:
             if key not in kept:
                 kept.clear()
                 scale = self._scale_after(self.triangle.spread) if self.triangle else self.scale
-                scales = (scale, self.scale) if scale is not None and self.scale is not None else None
-                answer, seconds = self._answer(u, lambda: self._folded(u, scales).packed)
+                bend = None
+                if scale is not None and self.scale is not None:
+                    bend = Bend(scale, self.scale, CURVED if self._near else 1.0)
+                answer, seconds = self._answer(u, lambda: self._folded(u, bend).packed)
                 found = Triangle.unpacked(layout, answer)
                 refused = bool((moving & (self._influence(found) == 0.0)).any())
                 kept[key] = found, refused
                 better = (found.cost + found.rescaled) / self.objective.size < self.best and not refused
                 if better:
-                    self.triangle, self.scale = found, scale
+                    self.triangle, self.scale, self.bent = found, scale, self._near
                 self._tell(u, found.cost / self.objective.size, seconds, better, found)
             return kept[key]
 
@@ -344,13 +351,16 @@ class Search:
                 return None
             return None if refused else found
 
-        def settled(u: Array, here: Triangle, lower: bool) -> str | None:
-            """Words to end with, if what is ahead is small. lower: whether the last step led to u, and down."""
+        def settled(u: Array, here: Triangle, tried: Array, lower: bool) -> str | None:
+            """Words to end with, if what is ahead is small. tried: the last step. lower: whether it led to u, and
+            down."""
             *_, before, ahead = np.inf, *self.aheads
             # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
             rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
-            small = rest < self._enough if lower else ahead < STUCK
+            small = rest < self._enough if lower else ahead < STUCK or self._errors(here, here.change(tried)) < SETTLED
             if self.triangle and self._scale_after(self.triangle.spread) != self.scale:
+                return None
+            if self.scale is not None and not self.bent:
                 return None
             if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
                 small = small or self.explained < PASSED_ON
@@ -373,11 +383,21 @@ class Search:
         held = ((u <= lower) & (here.slope > 0.0)) | ((u >= upper) & (here.slope < 0.0))
         free = here.without(held)
         step = free.damped(np.where(held | (free.lengths == 0.0), 1.0, np.sqrt(LEAST) * free.lengths)).step
-        change, cost = free.change(step), max(here.cost, 1e-300)
-        return float(change.max() * np.sqrt(max(here.count - len(u), 1) / cost)), float(change @ change / cost)
+        change = free.change(step)
+        return self._errors(here, change), float(change @ change / max(here.cost, 1e-300))
 
-    def _folded(self, u: Array, scales: tuple[float, float] | None) -> Triangle:
-        found = self.objective.triangle(u, self._ask, scales)
+    def _errors(self, here: Triangle, change: Array) -> float:
+        """What changes the residuals so much, as `Triangle.change` says, in standard errors."""
+        left = max(here.count - here.layout.size, 1)
+        return float(change.max() * np.sqrt(left / max(here.cost, 1e-300)))
+
+    @property
+    def _near(self) -> bool:
+        """Whether what is ahead is so little that differences stay on their side of zero."""
+        return bool(self.aheads) and self.explained < NEAR
+
+    def _folded(self, u: Array, bend: Bend | None) -> Triangle:
+        found = self.objective.triangle(u, self._ask, bend)
         if not self.steps:
             check_influence(self.problem, found)
         return found

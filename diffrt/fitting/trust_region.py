@@ -62,7 +62,7 @@ def least_squares(
     radius: float,
     tolerances: Tolerances,
     limit: int,
-    settled: Callable[[Array, Triangle, bool], str | None] | None = None,
+    settled: Callable[[Array, Triangle, Array, bool], str | None] | None = None,
 ) -> End:
     """Search for the least squares from `start` (k,).
 
@@ -70,8 +70,8 @@ def least_squares(
     and a shorter one is to be tried. The loss may be another one than before, whose scale became smaller: a step is
     judged by the one that it was made for. bounds: of the coordinates, (k,) each, around the start. radius: of the
     first region, in units of the residual. limit: evaluations, the first among them. settled: called after each
-    evaluation with the best point, what is there, and whether it is a new one; if it returns words, the search ends
-    with them.
+    evaluation with the best point, what is there, the step that was tried, and whether it led there; if it returns
+    words, the search ends with them.
     """
     lower, upper = bounds
     u, here = start, evaluate(start, start)
@@ -111,7 +111,7 @@ def least_squares(
             u, here = there, found
             scale = np.maximum(scale, here.lengths)
         if settled:
-            words = words or settled(u, here, gained > 0.0)
+            words = words or settled(u, here, step, gained > 0.0)
         if words:
             return End(u, True, words)
 

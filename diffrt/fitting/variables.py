@@ -147,10 +147,17 @@ class Variables:
 
     def seen_by(self, view: str) -> tuple["Variables", NDArray[np.intp]]:
         """What a view depends on: its own parameters, then the shared ones; and where in u their coordinates are."""
-        own = tuple(f for f in self.free if view and f.view == view)
-        shared = tuple(f for f in self.free if not f.view)
+        own = self._of_views.get(view, ()) if view else ()
         mine = self.places.get(view, np.zeros(0, np.intp)) if view else np.zeros(0, np.intp)
-        return Variables((*own, *shared)), np.concatenate([mine, self.places[""]])
+        return Variables((*own, *self._of_views.get("", ()))), np.concatenate([mine, self.places[""]])
+
+    @cached_property
+    def _of_views(self) -> Mapping[str, tuple[Free, ...]]:
+        """The parameters that belong to a view, by its name, and under "" the shared ones."""
+        found: dict[str, list[Free]] = {}
+        for f in self.free:
+            found.setdefault(f.view, []).append(f)
+        return {view: tuple(parts) for view, parts in found.items()}
 
     def coordinates(self, numbers: Vector) -> Vector:
         """The coordinates (k,) of numbers (n,)."""

@@ -4,6 +4,7 @@ The image plane is a grid of squares, `cells` per pixel side. A square that is n
 directions (`blocks.py`), or *mixed*, with an edge in it: then it is cut (`regions.py`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,19 @@ SIDES = np.array([[0, 1], [1, 2], [3, 2], [0, 3]])
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Cells in which more may be seen than is known: that changes the image by less than was asked for, so nobody has
+    asked for a proof.
+
+    pixel: of each (n,). side: of all, in pixels. proof: asks it; whether no more is seen, (n,).
+    """
+
+    pixel: Integers
+    side: float
+    proof: Callable[[], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
 class Cells:
     """The cells that the image is made of.
 
@@ -41,7 +55,9 @@ class Cells:
     (2, number), and where it crosses the middle of its chord at right angles; meeting, those in which two edges meet, a
     crossing of each (2, number), and where they do; loose: the others.
     rough: whether radiance, with the signature of each corner of a mixed cell, takes more than one sample, (4, m).
-    unproved: of each pixel the area, in pixels, in which more may be seen, row by row.
+    between: of a mixed cell that has come before already, the label of what is between its two edges: the first one
+    knows of one edge, and this one of the other; else -1, (m,).
+    doubts: the cells of which no proof was asked for yet.
     """
 
     grid: Labels
@@ -71,7 +87,8 @@ class Cells:
     meeting_x: Floats
     meeting_y: Floats
     rough: NDArray[np.bool_]
-    unproved: Floats
+    between: Labels
+    doubts: tuple[Doubt, ...]
 
     def with_mixed(self, which: Integers) -> "Cells":
         """The same with some of the mixed cells only."""
@@ -90,5 +107,5 @@ class Cells:
             side=number[side], crossings=self.crossings[used], loose=loose[loose >= 0], bent=place[self.bent[bent]],
             chord=number[self.chord[:, bent]], bends=self.bends[bent], meeting=place[self.meeting[meeting]],
             meeting_pair=number[self.meeting_pair[:, meeting]], meeting_x=self.meeting_x[meeting],
-            meeting_y=self.meeting_y[meeting], rough=self.rough[:, which],
+            meeting_y=self.meeting_y[meeting], rough=self.rough[:, which], between=self.between[which],
         )  # fmt: skip

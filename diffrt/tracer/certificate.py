@@ -96,6 +96,7 @@ def enclose(
     """
     most = Most(view)
     enough = max(enough, LEAST * float(np.max(np.where(np.isfinite(most.anywhere), most.anywhere, 0.0))))
+    cells = cells.with_mixed(np.flatnonzero(cells.between < 0))
     count = size[0] * size[1]
     sums = np.zeros((2, 3, count))
     with np.errstate(all="ignore"):

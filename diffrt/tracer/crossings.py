@@ -156,8 +156,8 @@ class Rows:
         names = _names(path, switches)
         first, which = alike(*names)
         keys = list(zip(*(column[first].tolist() for column in names), strict=True))
-        fresh = first[[key not in self._number for key in keys]]
-        if fresh.size:
+        fresh = first[np.array([key not in self._number for key in keys], bool)]
+        if fresh.size or not self._fields:
             skeleton, fields = take_apart(
                 crossing_row(self.view.tables, self.view.signatures[path[fresh]], switches[fresh])
             )
@@ -176,6 +176,13 @@ class Rows:
         """Crossings by row."""
         numbers = self.numbers(path, switches)
         return _Group(self.row(), Segments(numbers, len(self._number)))
+
+
+def prepare(rows: Rows) -> None:
+    """Have programs compiled that find crossings, and where edges meet, before it is known where."""
+    none = find_crossings(rows, Sides(*np.zeros((4, 0))), *np.zeros((2, 0), np.int32))
+    find_bends(rows, none, none.segments)
+    find_meetings(rows, none, none, none.s, none.s)
 
 
 def joined(view: Visibility, parts: Sequence[Crossings]) -> Crossings:
@@ -279,6 +286,8 @@ def _solve(rows: Rows, pieces: _Pieces) -> tuple[Floats, Switches]:
         # All candidates are solved in one call, and looked beside in another one.
         places = [np.flatnonzero(c.found & open_) for c in candidates]
         where_, tried = np.concatenate(places), _joined([c[p] for c, p in zip(candidates, places, strict=True)])
+        if not where_.size:
+            continue
         roots, changes, tried = _roots(rows, pieces[where_], tried)
         where_, tried, roots = where_[changes], tried[changes], roots[changes]
         here = pieces[where_]
@@ -325,11 +334,13 @@ def _candidates(rows: Rows, pieces: _Pieces) -> Iterator[list[Switches]]:
     a, b = (np.where(path, found.face[ray, columns], -1).astype(np.int64) for found in (first, last))
     # The faces that block the light at one end and not at the other; two of them are tried.
     one, two = _blockers(rows, pieces, light) if (light >= 0).any() else (none, none)
+    # Where faces share an edge it is the same one's on all sides of cells, whichever way these go.
+    (first_of, second_of), (one, two) = np.sort([[a, b], [one, two]], 1)
     bordered = np.array([*(kind.bordered for kind in view.tables.kinds.lights), False])[light]
     tiled = first.face[np.maximum(bounce - 1, 0), columns].astype(np.int64)
     yield [
-        switches(INSIDE, a, none, path),
-        switches(INSIDE, b, none, path),
+        switches(INSIDE, first_of, none, path),
+        switches(INSIDE, second_of, none, path),
         switches(INSIDE, one, none, light >= 0),
         switches(INSIDE, two, none, light >= 0),
         *([switches(BORDER, none, none, bordered)] if bordered.any() else ()),
@@ -400,8 +411,6 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
 
 def _roots(rows: Rows, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
     """Roots of switching functions in pieces, whether there are any, and the functions with their sides."""
-    if not len(pieces.low):
-        return pieces.low, np.zeros(0, bool), switches
     view, tables = rows.view, rows.view.tables
     group = rows.group(pieces.before, switches)
     piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
@@ -476,8 +485,6 @@ def find_meetings(
 ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
     """Where the edges of two crossings meet: x, y near the given points (N,), what they move by for each of the
     switching functions, (4, N), and whether they meet."""
-    if not len(x):
-        return x, y, np.zeros((4, 0)), np.zeros(0, bool)
     view = rows.view
     one, two = (rows.numbers(each.path, each.switches) for each in (first, second))
     some, which = alike(one, two)
@@ -540,4 +547,4 @@ def _needed(g: Any, x: Any, fields: Sequence[Any], engine: Engine) -> list[Any]:
 
 __all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Rows", "Sides", "Switches", "chord_normal",
            "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings", "functions_of",
-           "joined", "meetings"]  # fmt: skip
+           "joined", "meetings", "prepare"]  # fmt: skip

@@ -69,8 +69,8 @@ TIED = 2.0**-20
 """What is zero along an edge is so to this part of its range in the block. In cells of a quarter of a pixel that is a
 millionth of a pixel; and where surfaces touch, what is a root of what is zero has half of the digits."""
 
-CROWD = 200
-"""Of more faces it pays to compile the search for a proof well, which takes several times as long."""
+SIMPLE, CROWD = 1_200_000, 200
+"""The search for a proof is compiled well if it is no longer, or if there are more faces: it takes most of the time."""
 
 FAR = 1e300
 """A distance that no scene has."""
@@ -221,8 +221,6 @@ def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, edg
 
     x, y: the middles (N,); side: of all blocks or of each, in pixels. edges: those of which one side is asked about.
     """
-    if not len(x):
-        return np.zeros(0, np.int32)
     if not edges:
         nan, zero, far = np.full(len(x), np.nan), np.zeros(len(x)), np.full(len(x), -1e300)
         edges = (Edge(nan, nan, nan, nan, zero, zero, zero, zero, far, far),) * 2
@@ -230,7 +228,7 @@ def proved_ids(view: Visibility, x: Floats, y: Floats, side: float | Floats, edg
     taken = tuple(Edge(*(column[order] for column in edge)) for edge in edges)
     block = Block(x[order], y[order], np.full(len(x), 0.5 * np.asarray(side))[order], taken)
     *columns, known = search(proved_signature, view.setting, view.tables.camera, None, block, view.scene, view.engine,
-                            optimise=len(view.tables.shape_of) > CROWD)  # fmt: skip
+                            well=inf if len(view.tables.shape_of) > CROWD else SIMPLE)  # fmt: skip
     found = np.full(len(x), -1, np.int32)
     proved = np.flatnonzero(known > 0.5)
     if proved.size:

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import concatenate, detach, greater, less, stack, take, where
+from diffrt.autograd import concatenate, detach, less, not_equal, stack, take, where
 from diffrt.compiler import Engine, kernel
 from diffrt.tracer.cells import CORNERS, SIDES, Cells
 from diffrt.tracer.crossings import chord_normal
@@ -85,8 +85,8 @@ class Regions:
     """The regions of all mixed cells, n in number, without their geometry.
 
     cell: the mixed cell that a region is of, (n,). side: the crossings on the four sides of the cell, -1 for none,
-    (4, n). member: whether the region holds each corner, (4, n). label: of its signature, (n,). rough: whether one
-    sample is not enough, (n,).
+    (4, n). member: how often the region holds each corner, (4, n): 1 or 0; or 0 and -1, for corners that it loses.
+    label: of its signature, (n,). rough: whether one sample is not enough, (n,).
 
     plain: the regions that have one sample. wedge_region, wedge_corner, wedge_side: of each wedge, m in number, the
     region, the corner and the side that it is at. region: of each sample, those of the plain regions, then the first
@@ -95,7 +95,7 @@ class Regions:
 
     cell: Integers
     side: Integers
-    member: NDArray[np.bool_]
+    member: Integers
     label: Labels
     rough: NDArray[np.bool_]
     plain: Integers
@@ -117,8 +117,11 @@ def find_regions(cells: Cells) -> Regions:
     wedge_region, wedge_corner = np.tile(divided[which], 2), np.tile(corner, 2)
     # Sides and corners go round alike: after a corner comes the side of its number.
     wedge_side = np.append(corner, (corner - 1) % 4)
+    weight = member.astype(np.int64)
+    # What is between two edges was all that is not beyond the first, and loses what is beyond the second.
+    weight[:, cells.between[place] == label[start, place]] -= 1
     return Regions(
-        place, cells.side[:, place], member, label[start, place], rough, plain, wedge_region, wedge_corner, wedge_side,
+        place, cells.side[:, place], weight, label[start, place], rough, plain, wedge_region, wedge_corner, wedge_side,
         np.concatenate([plain, *[wedge_region] * len(SHARES[0])]),
     )  # fmt: skip
 
@@ -133,7 +136,7 @@ def place_regions(cells: Cells, regions: Regions, s: Any, joints: Any, engine: E
     if regions.plain.size:
         cell = regions.cell[regions.plain]
         cut_at = tuple(take(padded, side[regions.plain]) for side in sides)
-        member = regions.member[:, regions.plain]
+        member = regions.member[:, regions.plain].astype(float)
         joint = tuple(take(joints[axis], cell) for axis in range(2))
         cut = Cut(cut_at, member, joint, cells.corner_x[cell], cells.corner_y[cell], cells.mixed_size[cell])
         found.append(kernel(region, None, None, None, cut, engine))
@@ -225,7 +228,7 @@ class Cut(NamedTuple):
     """One region of each of n cells.
 
     crossings: the positions of those on the top, right, bottom and left side, 0.5 where there is none, (n,) each.
-    member: whether the region holds the corners, (4, n). joint: x and y; x, y: of the top left corner; size: (n,).
+    member: how often the region holds the corners, (4, n). joint: x and y; x, y: of the top left corner; size: (n,).
     """
 
     crossings: tuple[Any, ...]
@@ -252,14 +255,14 @@ def region(setting: None, uniforms: None, rows: None, cut: Cut) -> Any:
         (1.0 - bottom, 1.0 - right, 1.0 - jx, 1.0 - jy),
         (1.0 - left, bottom, 1.0 - jy, jx),
     )):  # fmt: skip
-        first, second = where(member[i], 0.5 * a * k, 0.0), where(member[i], 0.5 * b * j, 0.0)
+        first, second = member[i] * (0.5 * a * k), member[i] * (0.5 * b * j)
         both = first + second
         u, v = (both * j + first * a) / 3.0, (both * k + second * b) / 3.0
         # From the corner's axes to x and y of the cell.
         dx, dy = ((u, v), (both - v, u), (both - u, both - v), (v, both - u))[i]
         area, moment_x, moment_y = area + both, moment_x + dx, moment_y + dy
     # A region without area is one corner; its centroid does not matter but must be a number.
-    there = greater(area, 0.0)
+    there = not_equal(area, 0.0)
     divisor = where(there, area, 1.0)
     return stack([
         x + size * where(there, moment_x / divisor, 0.5),

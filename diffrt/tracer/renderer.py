@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ ENOUGH = 0.02
 
 FINEST = 4.0**-SMALLEST
 """The least tolerance, the area of the smallest cell."""
+
+DOUBTED = 50.0
+"""The largest area, in pixels, in which proofs are asked for though nobody waits for a report."""
 
 BYTES_PER_PIXEL = 24
 BYTES_PER_CELL = {"exact": 90, "ignore": 40}
@@ -123,10 +127,9 @@ class Report:
 
     samples: their number. crossings: of edges with sides of cells. without_derivative: those of them whose switching
     function was not found or has no slope, which do not move. engine: that ran. edges: "exact", or "ignore": a
-    derivative lacks what moving edges change. black: why the whole image is black, empty if it is not. unproved: the
-    area, in pixels, in which more may be seen than was found; None if edges are ignored.
-    bound: of the error of the image, None if none was asked for. where: of each pixel, the area that is not proved and
-    the number of crossings without derivative, (height, width, 2); None if edges are ignored.
+    derivative lacks what moving edges change. black: why the whole image is black, empty if it is not. doubted: the
+    area, in pixels, of the smallest cells, of which no proof is asked for to make an image; None if edges are ignored.
+    bound: of the error of the image, None if none was asked for. look: asks for those proofs, see `where`.
     """
 
     samples: int
@@ -135,16 +138,36 @@ class Report:
     engine: str = "llvm"
     edges: Edges = "exact"
     black: str = ""
-    unproved: float | None = None
+    doubted: float | None = None
     bound: BoundReport | None = None
-    where: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    look: Callable[[], NDArray[np.float64]] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def where(self) -> NDArray[np.float64] | None:
+        """Of each pixel, the area that is not proved and the number of crossings without derivative, (height, width,
+        2); None if edges are ignored. The first to ask waits for the proofs, up to half as long as for the image."""
+        return None if self.look is None else self.look()
+
+    @property
+    def unproved(self) -> float | None:
+        """The area, in pixels, in which more may be seen than was found; None if edges are ignored. See `where`."""
+        return None if self.where is None else float(self.where[..., 0].sum())
 
     @property
     def missing(self) -> tuple[str, ...]:
         """What one may miss in the image, a line each."""
-        lines = []
-        if self.unproved:
-            lines.append(f"not proved that nothing else is seen: {self.unproved:.2g} pixels in all")
+        lost, area = "not proved that nothing else is seen", self.unproved
+        return self._with_others([f"{lost}: {area:.2g} pixels in all"] if area else [])
+
+    @property
+    def missing_at_once(self) -> tuple[str, ...]:
+        """The same, but where many proofs would be asked for it is only told in how much of the image."""
+        area = self.doubted or 0.0
+        if area <= DOUBTED:
+            return self.missing
+        return self._with_others([f"no proof was asked for that nothing else is seen: {area:.0f} pixels in all"])
+
+    def _with_others(self, lines: list[str]) -> tuple[str, ...]:
         if self.bound:
             lines.append(str(self.bound))
         return (*lines, f"the image is black: {self.black}") if self.black else tuple(lines)
@@ -186,10 +209,18 @@ class Topology:
         width, height = window.size
         side, cell = np.nonzero(cells.side >= 0)
         fixed = cells.mixed_pixel[cell[~found[cells.side[side, cell]]]]
-        where = np.stack([cells.unproved, np.bincount(fixed, minlength=width * height)], -1)
-        where = where.reshape(height, width, 2)[window.inner]
-        unproved = float(where[..., 0].sum())
-        return Report(samples, len(found), int((~found).sum()), engine.name, unproved=unproved, where=where)
+        doubts = cells.doubts
+
+        def look() -> NDArray[np.float64]:
+            where = np.zeros((2, height * width))
+            where[1] = np.bincount(fixed, minlength=height * width)
+            with np.errstate(all="ignore"):
+                for doubt in doubts:
+                    np.add.at(where[0], doubt.pixel[~doubt.proof()], doubt.side**2)
+            return where.T.reshape(height, width, 2)[window.inner]
+
+        doubted = sum(len(doubt.pixel) * doubt.side**2 for doubt in doubts)
+        return Report(samples, len(found), int((~found).sum()), engine.name, doubted=doubted, look=look)
 
     def fingerprint(self, width: int) -> NDArray[np.uint64]:
         """A number for each pixel that is equal for equal topology: its cells, their signatures and cuts.
@@ -294,7 +325,7 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bo
     if window.has_margin:
         image = image[window.inner]
     if not isinstance(image, Var):
-        image = Image(image)
+        image = np.ascontiguousarray(image).view(Image)  # which copies no image that nobody else has
     if bound:
         if isinstance(image, Var):
             raise InputError("bound: found a scene that holds Vars, needed: one of numbers; a bound has no derivative")

@@ -72,6 +72,9 @@ SAME = 0.2
 NEAR = 1e-13
 """How short the last of them is, in pixels."""
 
+LOST = 16.0
+"""How long one of them may be: edges are looked for within a cell."""
+
 STEADY = 1e-3
 """By how much a slope may change, relatively, when the scene changes in its last place: three digits of it are known.
 In 600 random scenes, many with surfaces that coincide, it was under 1e-8 or over 0.1."""
@@ -368,12 +371,14 @@ def meet(kinds: Kinds, camera: Any, rows: tuple[CrossingRow, CrossingRow], point
         size, change = (absolute(a) + absolute(b) + absolute(c) + absolute(d) for a, b, c, d in
                         (old, tuple(new - kept for new, kept in zip(found, old, strict=True))))  # fmt: skip
         same = where(less(change, SAME * size), alike, 0.0)
-        arrived = less_equal(went, NEAR)
+        arrived, lost = less_equal(went, NEAR), logical_not(less_equal(went, LOST))
         following = where(looks, turn + 1.0, where(arrived, float(NEWTON), turn + 1.0))
         still = where(looks, less(beside, 3.0), logical_or(arrived, less(turn, NEWTON - 1.0)))
+        still = logical_and(still, logical_not(lost))
         kept = [where(looks, kept, new) for kept, new in zip(old, found, strict=True)]
+        stays = logical_or(looks, lost)
         return [
-            still, following, where(looks, x, x - dx), where(looks, y, y - dy), *kept, where(looks, length, went),
+            still, following, where(stays, x, x - dx), where(stays, y, y - dy), *kept, where(looks, length, went),
             where(looks, same, alike),
         ]  # fmt: skip
 

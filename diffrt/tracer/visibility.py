@@ -172,7 +172,7 @@ class Visibility:
         order = self.order(x, y)
         columns = search(
             signature, self.setting, self.tables.camera, None, (x[order], y[order]), self.scene, self.engine,
-            optimise=True,
+            well=inf,
         )  # fmt: skip
         found = np.empty(len(x), np.int32)
         found[order] = self.ids_of(columns)

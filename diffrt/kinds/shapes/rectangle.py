@@ -3,7 +3,8 @@
 `up` is made orthogonal to n: v = up - (up . n) n, normalised, points to the middle of the upper side, and
 u = v x n to that of the right side as seen from in front. With q = p - c, where p is the point in the plane,
 the margins to the borders are width / 2 - |q . u| and height / 2 - |q . v|; the smaller one decides. Both are
-multiplied by the ray's descent, which must be positive too. The texture coordinates are 1/2 + q . u / width and
+multiplied by the ray's descent, which must be positive too. Each of the four borders has a margin of its own, without
+the absolute value. The texture coordinates are 1/2 + q . u / width and
 1/2 + q . v / height: 0, 0 at the lower left corner and 1, 1 at the upper right.
 """
 
@@ -37,17 +38,19 @@ class Rectangle(Flat):
         return self.center, self.normal
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        t, margins = self._meet(o, d, side)
-        return t, minimum(*margins)
+        t, *pairs = self._meet(o, d, side)
+        return t, minimum(*(half - absolute(away) for half, away in pairs))
 
     def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
-        return self._meet(o, d, side)[1]
+        _, *pairs = self._meet(o, d, side)
+        return tuple(margin for half, away in pairs for margin in (half - away, half + away))
 
-    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, tuple[Any, ...]]:
+    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        """The distance, and the half of each extent and how far the point is from the middle along it, times the
+        ray's descent."""
         u, v = self._axes()
         t, descent, q = meet_in(self.center, normalize(self.normal), o, d, side)
-        across, upward = absolute(dot(q, u)), absolute(dot(q, v))
-        return t, (0.5 * self.width * descent - across, 0.5 * self.height * descent - upward)
+        return t, (0.5 * self.width * descent, dot(q, u)), (0.5 * self.height * descent, dot(q, v))
 
     def _axes(self) -> tuple[Any, Any]:
         n = normalize(self.normal)
