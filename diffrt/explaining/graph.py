@@ -117,7 +117,7 @@ class Node(Reading):
     @property
     def has_value(self) -> bool:
         """Whether its value is more than its name: a plain number is called by what it is."""
-        return not self.constant or self.size > 1 or self.given
+        return not self.constant or self.size != 1 or self.given
 
 
 @dataclass(eq=False, repr=False)
