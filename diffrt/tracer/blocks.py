@@ -331,6 +331,8 @@ def _add_strips(
 ) -> NDArray[np.bool_]:
     """Cut strips, whose joints must be found; those of which all is proved alone if some area is allowed to be wrong.
     Returns which are cut."""
+    if not strips.key.size:
+        return np.zeros(0, bool)
     side, labels = np.concatenate(strips.side, 1), np.concatenate(strips.labels, 1)
     both = _joints(rows, met, side, labels, np.tile(strips.key, 2), size, allowed)
     joints = [both[: len(strips.key)], both[len(strips.key) :]]
