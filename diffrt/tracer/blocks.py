@@ -75,10 +75,10 @@ parts that are; where surfaces lie in one place, none ever is."""
 STEEP = 0.1
 """The sine of the smallest angle at which two edges meet: where they nearly touch, they may do so anywhere."""
 
-FLAT = 0.03125
+FLAT = 0.0625
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
-SAVED, SMOOTH = 64.0, 16.0
+SAVED, SMOOTH = 32.0, 8.0
 """How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
 
 ASKEW = 0.5 / 3.0**0.5 * 2.0 - 0.5
