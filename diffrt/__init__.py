@@ -51,15 +51,15 @@ if TYPE_CHECKING:
     from diffrt.scene import Scene as Scene
     from diffrt.scene import load_scene as load_scene
     from diffrt.scene import parse_scene as parse_scene
-    from diffrt.tracer import check as check
     from diffrt.tracer import jacobian as jacobian
     from diffrt.tracer import render as render
+    from diffrt.tracer.checking import check as check
 
 _HOMES = {
     "Image": "diffrt.image",
     "InputError": "diffrt.errors",
     "Scene": "diffrt.scene",
-    "check": "diffrt.tracer",
+    "check": "diffrt.tracer.checking",
     "check_gradient": "diffrt.marking",
     "explain": "diffrt.explaining",
     "fit": "diffrt.fitting",
@@ -72,34 +72,11 @@ _HOMES = {
     "verify": "diffrt.marking",
 }
 _HOMES |= dict.fromkeys(
-    (
-        "AmbientLight",
-        "GradientBackground",
-        "ConstantBackground",
-        "SpotLight",
-        "RoughPlastic",
-        "RoughMetal",
-        "RoughConductor",
-        "Box",
-        "Cone",
-        "Cylinder",
-        "Bitmap",
-        "BlinnPhong",
-        "Checkerboard",
-        "DirectionalLight",
-        "Disk",
-        "Lambert",
-        "Mirror",
-        "Orthographic",
-        "Perspective",
-        "Plane",
-        "PointLight",
-        "Rectangle",
-        "Sphere",
-        "Triangle",
-    ),
+    ("AmbientLight", "Bitmap", "BlinnPhong", "Box", "Checkerboard", "Cone", "ConstantBackground", "Cylinder",
+     "DirectionalLight", "Disk", "GradientBackground", "Lambert", "Mirror", "Orthographic", "Perspective", "Plane",
+     "PointLight", "Rectangle", "RoughConductor", "RoughMetal", "RoughPlastic", "Sphere", "SpotLight", "Triangle"),
     "diffrt.kinds",
-)
+)  # fmt: skip
 _ROOMS = ("autograd", "compiler", "explaining", "fitting", "kinds", "marking", "scene", "tracer", "types")
 _BRIDGES = ("jax", "torch")
 """Their packages are large and may be missing, so nobody who asks for all names gets them."""

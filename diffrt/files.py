@@ -17,7 +17,7 @@ import stat
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,16 @@ def expect_path(path: Any) -> None:
     """Raises InputError for what is no path; the number of an open file is none."""
     if not isinstance(path, str | Path):
         raise InputError(f"found {shown(path)}, needed: the path of a file")
+
+
+def expect_suffix(path: str | Path, allowed: Sequence[str]) -> str:
+    """The suffix of a path, in small letters. Raises InputError for one that is not allowed."""
+    expect_path(path)
+    suffix, (*others, last) = Path(path).suffix, allowed
+    if suffix.lower() not in allowed:
+        told = f"{', '.join(others)} or {last}" if others else last
+        raise InputError(f"{path}: found the suffix '{suffix}', allowed: {told}")
+    return suffix.lower()
 
 
 def read_bytes(path: str | Path, limit: int = 16 * MIB) -> bytes:

@@ -15,7 +15,6 @@ import io
 import math
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -147,15 +146,27 @@ def srgb_levels(linear: ArrayLike) -> NDArray[np.uint8]:
 
 def png_bytes(linear: ArrayLike) -> bytes:
     """The content of a PNG file of an image (height, width, 3), linear RGB."""
+    return _by_pillow(linear, ".png")
+
+
+def jpeg_bytes(linear: ArrayLike) -> bytes:
+    """The content of a JPEG file of an image (height, width, 3), linear RGB, colours in full resolution."""
+    return _by_pillow(linear, ".jpg", quality=95, subsampling=0)
+
+
+def _by_pillow(linear: ArrayLike, suffix: str, **settings: Any) -> bytes:
     from PIL import Image as pillow
 
     file = io.BytesIO()
-    pillow.fromarray(srgb_levels(linear)).save(file, format="PNG")
+    file.name = f"picture{suffix}"  # told the format itself, Pillow would load five of them
+    pillow.fromarray(srgb_levels(linear)).save(file, **settings)
     return file.getvalue()
 
 
 def figure_html(linear: ArrayLike, *caption: str) -> str:
     """An image (height, width, 3), linear RGB, with lines of text below it, for a notebook."""
+    from html import escape
+
     return (
         '<figure style="display:inline-block;margin:0 1em 1em 0"><img style="width:16em;image-rendering:pixelated" '
         f'src="data:image/png;base64,{b64encode(png_bytes(linear)).decode()}">'
@@ -243,11 +254,11 @@ def bound_map(bound: ArrayLike) -> tuple[Image, float, float]:
 
 def _encoder(path: str | Path) -> Callable[[Image], bytes]:
     """What makes the bytes of a file of this name. Raises InputError if nothing does."""
-    from diffrt.formats import exr, jpeg, npy
+    from diffrt.formats import exr, npy
 
     expect_path(path)
     encoders: dict[str, Callable[[Image], bytes]] = {
-        ".png": png_bytes, ".jpg": jpeg.encode, ".jpeg": jpeg.encode, ".npy": npy.encode, ".exr": exr.encode,
+        ".png": png_bytes, ".jpg": jpeg_bytes, ".jpeg": jpeg_bytes, ".npy": npy.encode, ".exr": exr.encode,
     }  # fmt: skip
     suffix = Path(path).suffix.lower()
     if suffix not in encoders:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from along import compare_along
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_render import LARGE, ROOT, SCENES, shipped
@@ -12,7 +13,7 @@ import diffrt.autograd as ag
 from diffrt.compiler import Engine
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import blocks, jacobian, render
-from diffrt.tracer.differences import compare, compare_along
+from diffrt.tracer.differences import compare
 from diffrt.tracer.renderer import Settings, find_topology, places_of
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.window import Part, window_of

@@ -4,6 +4,7 @@ from math import cos, pi, radians, sin, tan
 
 import numpy as np
 import pytest
+from along import compare_along
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -14,7 +15,7 @@ from diffrt import jacobian, render
 from diffrt.errors import InputError
 from diffrt.explaining.trace import trace
 from diffrt.scene import Scene, parse_scene
-from diffrt.tracer.differences import compare, compare_along
+from diffrt.tracer.differences import compare
 
 DOWN = (
     '[camera]\ntype = "orthographic"\nposition = [0.013, 9, 0.007]\ntarget = [0.013, 0, 0.007]\nup = [0, 0, -1]\n'

@@ -73,7 +73,6 @@ def test_an_edge_that_leaves_its_cell_in_between_is_not_one_through_it():
     assert np.abs(image - finer).max() < 6e-4 * np.max(finer)
 
 
-
 @pytest.mark.parametrize("turn", [0.3, 0.8, 1.2])
 @pytest.mark.parametrize("width", [0.4, 0.15, 0.06])
 def test_a_strip_that_is_narrower_than_a_cell_has_its_derivative(width, turn):

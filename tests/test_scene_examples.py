@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diffrt.kinds import LIGHTS, MATERIALS, SHAPES
 from diffrt.scene import load_scene
-from diffrt.scene.schema import LIGHTS, MATERIALS, SHAPES
 
 FOLDER = Path(__file__).parent.parent / "scenes"
 

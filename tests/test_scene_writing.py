@@ -8,10 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from diffrt.errors import InputError
-from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Quantity
+from diffrt.kinds import CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Quantity
 from diffrt.scene import Scene, load_scene, parse_scene
 from diffrt.scene.checking import check_document
-from diffrt.scene.schema import Table, rule_of, tables_of
+from diffrt.scene.schema import rule_of, table_of
 
 SCENES = sorted((Path(__file__).parent.parent / "scenes").glob("*.toml"))
 
@@ -23,19 +23,19 @@ def quantities(rule: Quantity) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def tables(draw: st.DrawFn, kinds: dict[str, type[Table]]) -> dict[str, Any]:
+def tables(draw: st.DrawFn, kinds: dict[str, type[Kind]]) -> dict[str, Any]:
     """The plain table of a camera, shape, light or material; it may break a relation."""
     kind = draw(st.sampled_from(sorted(kinds)))
     table: dict[str, Any] = {"type": kind}
-    for field in kinds[kind].model_fields:
-        rule = rule_of(kinds[kind], field)
-        own = kinds[kind].kind.fields.get(field)
+    for field in table_of(kinds[kind]).model_fields:
+        rule = rule_of(table_of(kinds[kind]), field)
+        own = kinds[kind].fields.get(field)
         if own is not None and own.rare and draw(st.booleans()):
             continue
         if isinstance(rule, Quantity):
             table[field] = draw(quantities(rule))
         elif field == "material":
-            table[field] = draw(tables(tables_of(MATERIALS)))
+            table[field] = draw(tables(MATERIALS))
         elif field == "crop":
             table[field] = draw(st.sampled_from([[], [0, 0, 1, 1]]))
         elif field != "type":
@@ -52,9 +52,9 @@ def scenes(draw: st.DrawFn) -> Scene:
     document, problems = check_document(
         {
             "reflection_depth": draw(st.integers(0, 8)),
-            "camera": draw(tables(tables_of(CAMERAS))),
-            "shapes": {name: draw(tables(tables_of(SHAPES))) for name in names[:split]},
-            "lights": {name: draw(tables(tables_of(LIGHTS))) for name in names[split:]},
+            "camera": draw(tables(CAMERAS)),
+            "shapes": {name: draw(tables(SHAPES)) for name in names[:split]},
+            "lights": {name: draw(tables(LIGHTS)) for name in names[split:]},
         }
     )
     assume(not problems)

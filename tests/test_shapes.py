@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from along import compare_along
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from diffrt.errors import InputError
 from diffrt.kinds import SHAPES
 from diffrt.scene import parse_scene
 from diffrt.tracer import jacobian, render
-from diffrt.tracer.differences import compare, compare_along
+from diffrt.tracer.differences import compare
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
 

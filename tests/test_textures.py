@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from along import compare_along
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as pillow
@@ -31,7 +32,7 @@ from diffrt.explaining.trace import trace
 from diffrt.kinds import SHAPES, TEXTURES, Shape, Texture, register
 from diffrt.kinds.fields import counts, own
 from diffrt.scene import load_scene, parse_scene
-from diffrt.tracer.differences import compare, compare_along
+from diffrt.tracer.differences import compare
 from diffrt.tracer.renderer import Settings
 from diffrt.tracer.tables import build_tables
 

@@ -1,106 +1,23 @@
 """The autograd core: numbers that remember how they were computed, and what can be asked of them."""
 
+from . import functional, matrices, operations, structure, transforms
 from .affine import bounds
 from .contraction import einsum
 from .custom import op
-from .functional import (
-    batch_norm,
-    cross,
-    dot,
-    gelu,
-    log_softmax,
-    logsumexp,
-    norm,
-    normalize,
-    outer,
-    prod,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-)  # fmt: skip
+from .functional import *  # noqa: F403
 from .implicit import root
-from .matrices import det, diag, diagonal, inv, solve, trace
+from .matrices import *  # noqa: F403
 from .naming import named, scope
-from .operations import (
-    FUNCTIONS,
-    absolute,
-    add,
-    arccos,
-    arcsin,
-    arctan,
-    arctan2,
-    clip,
-    cos,
-    cosh,
-    divide,
-    equal,
-    erf,
-    erfc,
-    exp,
-    expm1,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    log,
-    log1p,
-    logical_and,
-    logical_not,
-    logical_or,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    power,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    subtract,
-    tan,
-    tanh,
-    where,
-)  # fmt: skip
-from .structure import (
-    add_at,
-    broadcast_to,
-    concatenate,
-    cumsum,
-    index,
-    matmul,
-    max,
-    mean,
-    min,
-    reshape,
-    scatter_add,
-    stack,
-    sum,
-    take,
-    transpose,
-)  # fmt: skip
-from .transforms import (
-    checkpoint,
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    pushforward,
-    value_and_grad,
-    vjp,
-)  # fmt: skip
+from .operations import *  # noqa: F403
+from .structure import *  # noqa: F403
+from .transforms import *  # noqa: F403
 from .variable import TABLE, Op, Var, detach, no_grad, variable
 
 __all__ = [
-    "FUNCTIONS", "TABLE", "Op", "Var", "absolute", "add", "add_at", "arccos", "arcsin", "arctan", "arctan2",
-    "batch_norm", "bounds", "broadcast_to", "checkpoint", "clip", "concatenate", "cos", "cosh", "cross", "cumsum",
-    "det", "detach", "diag", "diagonal", "divide", "dot", "einsum", "equal", "erf", "erfc", "exp", "expm1", "gelu",
-    "grad", "greater", "greater_equal", "hessian", "hvp", "index", "inv", "jacobian", "jvp", "less", "less_equal",
-    "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum",
-    "mean", "min", "minimum", "multiply", "named", "negative", "no_grad", "norm", "normalize", "not_equal", "op",
-    "outer", "power", "prod", "pushforward", "relu", "reshape", "root", "scatter_add", "scope", "sigmoid", "sign",
-    "sin", "sinh", "softmax", "softplus", "solve", "sqrt", "stack", "subtract", "sum", "take", "tan", "tanh", "trace",
-    "transpose", "value_and_grad", "variable", "vjp", "where",
+    "TABLE", "Op", "Var", "bounds", "detach", "einsum", "named", "no_grad", "op", "root", "scope", "variable",
 ]  # fmt: skip
+__all__ += functional.__all__
+__all__ += operations.__all__
+__all__ += structure.__all__
+__all__ += transforms.__all__
+__all__ += matrices.__all__

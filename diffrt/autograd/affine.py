@@ -24,6 +24,7 @@ could tell.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -64,13 +65,6 @@ class Unknown(Abstract):
             values = [tuple(at_place(x, k, op.takes_booleans) for x in operands) for k in range(count)]
             found = found.like(found.parts(), tuple(_call(op.name, *own) for own in values))
         return found
-
-    def __getattr__(self, name: str) -> Any:
-        """numpy asks each entry of an array for the method `exp` where it is given the array in np.exp."""
-        row = TABLE.get(name)
-        if row is None or row.partials is None:
-            raise AttributeError(name)
-        return lambda *more: self.combined(row, (self, *more))
 
     def parts(self) -> list[Any]:
         """The components."""
@@ -233,29 +227,8 @@ def _call(name: str, *x: Any) -> Any:
     return found.item() if isinstance(found, np.ndarray) and not found.ndim else found
 
 
-def _abs(x: Any) -> Any:
-    return _call("abs", x)
-
-
-def _not(x: Any) -> Any:
-    return _call("logical_not", x)
-
-
-def _and(x: Any, y: Any) -> Any:
-    return _call("logical_and", x, y)
-
-
-def _or(x: Any, y: Any) -> Any:
-    return _call("logical_or", x, y)
-
-
-def _where(condition: Any, x: Any, y: Any) -> Any:
-    return _call("where", condition, x, y)
-
-
-def _over(x: Any, y: Any) -> Any:
-    """x / y as IEEE arithmetic has it, for floats too."""
-    return _call("divide", x, y)
+_abs, _over, _where = (partial(_call, name) for name in ("abs", "divide", "where"))
+_not, _and, _or = (partial(_call, f"logical_{name}") for name in ("not", "and", "or"))
 
 
 def _range(x: Form) -> tuple[Any, Any]:
@@ -427,12 +400,6 @@ def _difference(x: Any, y: Any) -> tuple[Any, Any]:
     return x.centre - y.centre, radius * (1.0 + ROUNDING) + 0.0 * radius
 
 
-def _compared(x: Any, y: Any) -> tuple[Any, Any]:
-    """Whether x > y everywhere, and x < y everywhere."""
-    centre, radius = _difference(x, y)
-    return _call("greater", centre, radius), _call("greater", -centre, radius)
-
-
 def maximum(x: Any, y: Any) -> Form:
     """The larger one: where that is unknown, (x + y + |x - y|) / 2."""
     return _extreme(x, y, 1.0)
@@ -582,28 +549,24 @@ def by_slope(
     """
 
     def rule(x: Any) -> Form:
-        partial: Any = TABLE[name].partials[0]  # type: ignore[index]
+        slope_of: Any = TABLE[name].partials[0]  # type: ignore[index]
         low, high = _range(x)
         value = _call(name, x.centre)
-        slopes = [partial(_call(name, at), at) for at in (low, high)]
+        slopes = [slope_of(_call(name, at), at) for at in (low, high)]
         least, most = _call("minimum", *slopes), _call("maximum", *slopes)
         for at in turns:
-            top = partial(_call(name, at), at)
+            top = slope_of(_call(name, at), at)
             within = _and(_call("less", low, at), _call("less", at, high))
             least = _where(within, _call("minimum", least, top), least)
             most = _where(within, _call("maximum", most, top), most)
         known: Any = True
-        for smooth in ([_call("greater", low, above)] if above > -inf else []) + (
-            [_call("less", high, below)] if below < inf else []
-        ):
-            known = _and(known, smooth)
-        return _by_range(x, value, least, most, known, rounding)
+        if above > -inf:
+            known = _and(known, _call("greater", low, above))
+        if below < inf:
+            known = _and(known, _call("less", high, below))
+        return by_partials([x], value, [(least, most)], known, rounding)
 
     return rule
-
-
-def _by_range(x: Form, value: Any, least: Any, most: Any, known: Any, rounding: float = 4.0 * ROUNDING) -> Form:
-    return by_partials([x], value, [(least, most)], known, rounding)
 
 
 def by_partials(
@@ -643,7 +606,7 @@ def falling(name: str, rounding: float = 4.0 * ROUNDING) -> Callable[..., Form]:
         half = 0.5 * (most - least) + rounding * (_abs(least) + _abs(most))
         box = Form(0.5 * (least + most), [0.0] * len(x.slopes), half)
         partials: Any = TABLE[name].partials
-        ranges = [_range(lifted(partial(box, x, y), x)) for partial in partials]
+        ranges = [_range(lifted(slope_of(box, x, y), x)) for slope_of in partials]
         known: Any = _call("less", half, inf)
         for low, high in ranges:
             known = _and(known, _call("less", high - low, inf))
@@ -657,12 +620,12 @@ def sine(name: str) -> Callable[[Any], Form]:
     """The rule of sin or cos: over a range of radius r the derivative stays within r of that at the centre."""
 
     def rule(x: Any) -> Form:
-        partial: Any = TABLE[name].partials[0]  # type: ignore[index]
+        slope_of: Any = TABLE[name].partials[0]  # type: ignore[index]
         value = _call(name, x.centre)
-        slope, radius = partial(value, x.centre), x.radius
+        slope, radius = slope_of(value, x.centre), x.radius
         least = _call("maximum", slope - radius, -1.0)
         most = _call("minimum", slope + radius, 1.0)
-        return _by_range(x, value, least, most, True)
+        return by_partials([x], value, [(least, most)], True)
 
     return rule
 
@@ -693,9 +656,8 @@ def power(x: Any, n: Any) -> Form:
         least, most = _call("minimum", *slopes), _call("maximum", *slopes)
         known = _and(_or(flat, _call("greater", low, 0.0)), _call("greater", high, 0.0))
         value = _call("power", _where(flat, _call("maximum", x.centre, 0.0), x.centre), n)
-        found = _by_range(
-            x, value, _where(flat, _where(_call("greater", x.centre, 0.0), least, 0.0), least), most, known
-        )
+        least = _where(flat, _where(_call("greater", x.centre, 0.0), least, 0.0), least)
+        found = by_partials([x], value, [(least, most)], known)
     exact = Form(exact.centre, exact.slopes, 4.0 * ROUNDING * _abs(exact.centre))
     return _selected(_exact(x.radius), exact, found)
 

@@ -22,6 +22,11 @@ from .operations import (
 from .structure import Axis, concatenate, index, matmul, mean, reshape, stack, sum, transpose
 from .variable import Numeric, Var, as_value
 
+__all__ = [
+    "batch_norm", "cross", "dot", "gelu", "log_softmax", "logsumexp", "norm", "normalize", "outer", "prod", "relu",
+    "sigmoid", "softmax", "softplus",
+]  # fmt: skip
+
 
 def dot(x: Numeric, y: Numeric) -> Any:
     """Inner product of two vectors (n,), or the matrix product; scalars multiply.

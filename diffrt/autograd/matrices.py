@@ -17,6 +17,8 @@ from .operations import chain, multiply, negative, where
 from .structure import _shape, _squeeze, _swap, _unsqueeze, index, matmul, sum, transpose
 from .variable import TABLE, Array, Numeric, Op, Var, apply, is_abstract
 
+__all__ = ["det", "diag", "diagonal", "inv", "solve", "trace"]
+
 _MINORS = 12
 """Up to this n cofactors are determinants, n^2 of them; beyond, they come from the decomposition of the whole."""
 

@@ -7,11 +7,11 @@ the serial numbers of the Vars that were made in it, so an op need not know of i
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from .variable import Var, _serial
+from .variable import Var, _serial, within
 
 Scope = tuple[str, int, int]
 """A name, and the serial numbers from the first to before the last."""
@@ -40,12 +40,6 @@ def scope(name: str) -> Iterator[None]:
         scopes.append((name, first, next(_serial)))
 
 
-@contextmanager
-def watch_scopes() -> Iterator[list[Scope]]:
+def watch_scopes() -> AbstractContextManager[list[Scope]]:
     """The scopes that are left while this one lasts, the inner ones before those around them."""
-    scopes: list[Scope] = []
-    token = _watched.set(scopes)
-    try:
-        yield scopes
-    finally:
-        _watched.reset(token)
+    return within(_watched, [])

@@ -24,6 +24,13 @@ import numpy as np
 from . import affine, elementary
 from .variable import TABLE, Abstract, Array, Numeric, Op, Rule, Var, apply, is_abstract
 
+__all__ = [
+    "FUNCTIONS", "absolute", "add", "arccos", "arcsin", "arctan", "arctan2", "clip", "cos", "cosh", "divide", "equal",
+    "erf", "erfc", "exp", "expm1", "greater", "greater_equal", "less", "less_equal", "log", "log1p", "logical_and",
+    "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign", "sin",
+    "sinh", "sqrt", "subtract", "tan", "tanh", "where",
+]  # fmt: skip
+
 Function: TypeAlias = Callable[..., Any]
 
 FUNCTIONS: dict[str, Function] = {}

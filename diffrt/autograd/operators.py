@@ -1,6 +1,16 @@
 """Python's operators for numbers without a value, by which numpy does arithmetic on arrays of them."""
 
+from collections.abc import Callable
 from typing import Any
+
+
+def _both_ways(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """An operator where such a number is the first operand, and where it is the second one."""
+    return lambda self, other: self._with(name, self, other), lambda self, other: self._with(name, other, self)
+
+
+def _alone(name: str) -> Callable[[Any], Any]:
+    return lambda self: self._with(name, self)
 
 
 class Operators:
@@ -12,63 +22,13 @@ class Operators:
         """The result of an op of the table on operands, of which this is one."""
         raise NotImplementedError
 
-    def __add__(self, other: Any) -> Any:
-        return self._with("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._with("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._with("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._with("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._with("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._with("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._with("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._with("divide", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._with("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self._with("power", other, self)
-
-    def __neg__(self) -> Any:
-        return self._with("negative", self)
-
-    def __abs__(self) -> Any:
-        return self._with("abs", self)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._with("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._with("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._with("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._with("greater_equal", self, other)
-
-    def __and__(self, other: Any) -> Any:
-        return self._with("logical_and", self, other)
-
-    __rand__ = __and__
-
-    def __or__(self, other: Any) -> Any:
-        return self._with("logical_or", self, other)
-
-    __ror__ = __or__
-
-    def __invert__(self) -> Any:
-        return self._with("logical_not", self)
+    __add__, __radd__ = _both_ways("add")
+    __sub__, __rsub__ = _both_ways("subtract")
+    __mul__, __rmul__ = _both_ways("multiply")
+    __truediv__, __rtruediv__ = _both_ways("divide")
+    __pow__, __rpow__ = _both_ways("power")
+    __lt__, __gt__ = _both_ways("less")[0], _both_ways("greater")[0]
+    __le__, __ge__ = _both_ways("less_equal")[0], _both_ways("greater_equal")[0]
+    __and__, __or__ = _both_ways("logical_and")[0], _both_ways("logical_or")[0]
+    __rand__, __ror__ = __and__, __or__
+    __neg__, __abs__, __invert__ = _alone("negative"), _alone("abs"), _alone("logical_not")

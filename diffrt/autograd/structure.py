@@ -18,6 +18,11 @@ from numpy.typing import NDArray
 from .operations import chain, equal, maximum, minimum, multiply
 from .variable import TABLE, Array, Numeric, Op, Var, apply, as_index
 
+__all__ = [
+    "add_at", "broadcast_to", "concatenate", "cumsum", "index", "matmul", "max", "mean", "min", "reshape",
+    "scatter_add", "stack", "sum", "take", "transpose",
+]  # fmt: skip
+
 Axis = int | tuple[int, ...] | None
 
 
@@ -153,15 +158,8 @@ def _shape(x: Any) -> tuple[int, ...]:
     return x.shape if isinstance(x, Var) else np.shape(x)
 
 
-def _largest(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return _extreme("max", np.max, x, axis, keepdims)
-
-
-def _smallest(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return _extreme("min", np.min, x, axis, keepdims)
-
-
 def _extreme(what: str, function: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """max or min of an array, which may have no entries where it has no results."""
     if not np.size(x):
         left = np.sum(x, axis, keepdims=keepdims)
         _number_of_entries(what, np.shape(x), axis, left.size)
@@ -326,11 +324,11 @@ for _row in (
        vjp=(lambda g, out, x, axis, keepdims: _spread(g, x, axis),),
        jvp=(lambda t, out, x, axis, keepdims: sum(t, axis, keepdims),),
        latex=r"\textstyle\sum {}", backward="spreads it over the entries"),
-    Op("max", _largest, vjp=(_extreme_vjp,), jvp=(_extreme_jvp,), complex_forward=_beside(np.argmax),
-       spelled=lambda x, axis, keepdims: _one_by_one(maximum, x, axis, keepdims),
+    Op("max", functools.partial(_extreme, "max", np.max), vjp=(_extreme_vjp,), jvp=(_extreme_jvp,),
+       complex_forward=_beside(np.argmax), spelled=lambda x, axis, keepdims: _one_by_one(maximum, x, axis, keepdims),
        kinks="entries that tie for the largest, which share the derivative evenly"),
-    Op("min", _smallest, vjp=(_extreme_vjp,), jvp=(_extreme_jvp,), complex_forward=_beside(np.argmin),
-       spelled=lambda x, axis, keepdims: _one_by_one(minimum, x, axis, keepdims),
+    Op("min", functools.partial(_extreme, "min", np.min), vjp=(_extreme_vjp,), jvp=(_extreme_jvp,),
+       complex_forward=_beside(np.argmin), spelled=lambda x, axis, keepdims: _one_by_one(minimum, x, axis, keepdims),
        kinks="entries that tie for the smallest, which share the derivative evenly"),
     Op("cumsum", np.cumsum,
        vjp=(lambda g, out, x, axis: _reversed(cumsum(_reversed(g, axis), axis), axis),),

@@ -22,9 +22,11 @@ from typing import Any
 import numpy as np
 
 from .backward import between, pull_back, push_forward, reachable, seed_of
-from .structure import reshape, stack
+from .structure import _shape, reshape, stack
 from .trees import filled, is_tree, leaves, mapped, matched
 from .variable import ARGUMENT, TABLE, Op, Var, apply, as_value, is_recording, recording
+
+__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "pushforward", "value_and_grad", "vjp"]
 
 Function = Callable[..., Any]
 
@@ -343,10 +345,6 @@ def _zero(shape: tuple[int, ...]) -> Any:
 
 def _number(x: Any) -> Any:
     return x if x is None or (isinstance(x, Var) and x.tracked) else as_value(x)
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
 
 
 def _basis(shape: tuple[int, ...]) -> list[Any]:

@@ -22,12 +22,9 @@ def leaves(tree: Any, name: str) -> list[tuple[str, Any]]:
 def _leaves(tree: Any, place: str, name: str, room: int) -> Iterator[tuple[str, Any]]:
     if not room:
         raise ValueError(f"{name} has more than {DEEPEST} tuples, lists and dicts in each other, or contains itself")
-    if isinstance(tree, dict):
-        for key, part in tree.items():
+    if (parts := _parts(tree)) is not None:
+        for key, part in parts.items():
             yield from _leaves(part, f"{place}[{key!r}]", name, room - 1)
-    elif isinstance(tree, tuple | list):
-        for i, part in enumerate(tree):
-            yield from _leaves(part, f"{place}[{i}]", name, room - 1)
     elif tree is not None:
         yield place, tree
 

@@ -17,6 +17,7 @@ Three habits keep the graph true to what was computed:
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -130,6 +131,15 @@ _comparisons: ContextVar[list[Comparison] | None] = ContextVar("comparisons", de
 _serial = count()
 
 
+def _both_ways(name: str) -> tuple[Callable[[Var, Numeric], Var], Callable[[Var, Numeric], Var]]:
+    """An operator of Python as an op of a Var and another number, and of another number and a Var."""
+    return lambda self, other: _var(TABLE[name], (self, other)), lambda self, other: _var(TABLE[name], (other, self))
+
+
+def _compared(name: str) -> Callable[[Any, Any], Any]:
+    return lambda self, other: apply(TABLE[name], (self, other))
+
+
 class Var:
     """A number or an array whose derivative can be asked for.
 
@@ -232,41 +242,12 @@ class Var:
         return _made, (rows,)
 
     # Arithmetic. Each line is one row of the table; with a Var among the inputs, `apply` gives a Var.
-    def __add__(self, other: Numeric) -> Var:
-        return _var(TABLE["add"], (self, other))
-
-    def __radd__(self, other: Numeric) -> Var:
-        return _var(TABLE["add"], (other, self))
-
-    def __sub__(self, other: Numeric) -> Var:
-        return _var(TABLE["subtract"], (self, other))
-
-    def __rsub__(self, other: Numeric) -> Var:
-        return _var(TABLE["subtract"], (other, self))
-
-    def __mul__(self, other: Numeric) -> Var:
-        return _var(TABLE["multiply"], (self, other))
-
-    def __rmul__(self, other: Numeric) -> Var:
-        return _var(TABLE["multiply"], (other, self))
-
-    def __truediv__(self, other: Numeric) -> Var:
-        return _var(TABLE["divide"], (self, other))
-
-    def __rtruediv__(self, other: Numeric) -> Var:
-        return _var(TABLE["divide"], (other, self))
-
-    def __pow__(self, other: Numeric) -> Var:
-        return _var(TABLE["power"], (self, other))
-
-    def __rpow__(self, other: Numeric) -> Var:
-        return _var(TABLE["power"], (other, self))
-
-    def __matmul__(self, other: Numeric) -> Var:
-        return _var(TABLE["matmul"], (self, other))
-
-    def __rmatmul__(self, other: Numeric) -> Var:
-        return _var(TABLE["matmul"], (other, self))
+    __add__, __radd__ = _both_ways("add")
+    __sub__, __rsub__ = _both_ways("subtract")
+    __mul__, __rmul__ = _both_ways("multiply")
+    __truediv__, __rtruediv__ = _both_ways("divide")
+    __pow__, __rpow__ = _both_ways("power")
+    __matmul__, __rmatmul__ = _both_ways("matmul")
 
     def __neg__(self) -> Var:
         return _var(TABLE["negative"], (self,))
@@ -278,24 +259,9 @@ class Var:
         return _var(TABLE["abs"], (self,))
 
     # Comparisons look at values; they have no derivative and give plain booleans.
-    def __lt__(self, other: Numeric) -> Any:
-        return apply(TABLE["less"], (self, other))
-
-    def __le__(self, other: Numeric) -> Any:
-        return apply(TABLE["less_equal"], (self, other))
-
-    def __gt__(self, other: Numeric) -> Any:
-        return apply(TABLE["greater"], (self, other))
-
-    def __ge__(self, other: Numeric) -> Any:
-        return apply(TABLE["greater_equal"], (self, other))
-
-    def __eq__(self, other: object) -> Any:
-        return apply(TABLE["equal"], (self, other))
-
-    def __ne__(self, other: object) -> Any:
-        return apply(TABLE["not_equal"], (self, other))
-
+    __lt__, __le__ = _compared("less"), _compared("less_equal")
+    __gt__, __ge__ = _compared("greater"), _compared("greater_equal")
+    __eq__, __ne__ = _compared("equal"), _compared("not_equal")
     __hash__ = object.__hash__  # a Var is itself; == compares values, as in numpy
 
     def __getitem__(self, index: Any) -> Var:
@@ -448,7 +414,7 @@ def as_value(x: Any) -> Value:
         raise TypeError("a list of Vars is no array; make one Var of them with diffrt.autograd.stack")
     if isinstance(x, Abstract):
         return np.array(x, object)
-    if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
+    if _is_masked(x) and np.ma.getmaskarray(x).any():
         raise TypeError("an array with masked entries was given, whose mask would be lost; fill it, or use where")
     try:
         array = np.asarray(x)
@@ -467,6 +433,11 @@ def as_value(x: Any) -> Value:
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     return array if array.ndim else float(array)
+
+
+def _is_masked(x: Any) -> bool:
+    """Whether x is an array with a mask; where nobody has made one, numpy need not load them."""
+    return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
 
 
 def freeze(array: Array) -> Array:
@@ -641,6 +612,13 @@ class Abstract:
         """The result of an elementwise op on operands, of which this is one."""
         raise NotImplementedError
 
+    def __getattr__(self, name: str) -> Any:
+        """numpy asks each entry of an array for the method `exp` where it is given the array in np.exp."""
+        row = TABLE.get(name)
+        if row is None or row.partials is None:
+            raise AttributeError(name)
+        return lambda *more: self.combined(row, (self, *more))
+
     def refused(self, op: Op) -> None:
         """Another op failed on such numbers. Raises what says more than its own error, if there is more to say."""
 
@@ -677,7 +655,7 @@ def _on_abstract(op: Op, values: list[Any], settings: dict[str, Any]) -> Array:
 def _constant(x: Any) -> Any:
     """A plain input of an op as a float, a float array, or a boolean array (for `where`)."""
     if isinstance(x, np.ndarray) and x.dtype.kind in "fbO":
-        if x.dtype.char == "O" or isinstance(x, np.ma.MaskedArray):
+        if x.dtype.char == "O" or _is_masked(x):
             return as_value(x)
         return np.asarray(x) if x.ndim else x.item()
     if isinstance(x, np.bool_):
@@ -691,30 +669,29 @@ def _frozen_constants(inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, 
 
 
 @contextmanager
-def recording(on: bool = True) -> Iterator[None]:
-    """Within this block ops on tracked Vars are recorded, or not, whatever an outer block says."""
-    token = _recording.set(on)
+def within(variable: ContextVar[Any], value: Any) -> Iterator[Any]:
+    """A block in which a variable of the context has a value, which the block is given."""
+    token = variable.set(value)
     try:
-        yield
+        yield value
     finally:
-        _recording.reset(token)
+        variable.reset(token)
 
 
-@contextmanager
-def comparisons() -> Iterator[list[Comparison]]:
+def recording(on: bool = True) -> AbstractContextManager[Any]:
+    """Within this block ops on tracked Vars are recorded, or not, whatever an outer block says."""
+    return within(_recording, on)
+
+
+def comparisons() -> AbstractContextManager[list[Comparison]]:
     """A block, `with comparisons() as seen:`, in which every comparison of Vars is put down, in order.
 
     Their results are plain booleans, so a graph does not say what decided which of its branches was taken.
     """
-    seen: list[Comparison] = []
-    token = _comparisons.set(seen)
-    try:
-        yield seen
-    finally:
-        _comparisons.reset(token)
+    return within(_comparisons, [])
 
 
-def no_grad() -> AbstractContextManager[None]:
+def no_grad() -> AbstractContextManager[Any]:
     """A block, `with no_grad():`, in which nothing is recorded: ops on Vars give constants."""
     return recording(False)
 

@@ -4,6 +4,7 @@ What is wrong with the input is told on stderr, one line per mistake, with exit 
 imported by the command that needs them, so that `--help` answers at once.
 """
 
+import os
 from typing import Annotated
 
 import typer
@@ -29,6 +30,8 @@ for command in (
 def main() -> None:
     """Run the command line."""
     tell_of_compiling(_compiling)
+    # Else pydantic looks for its plugins in all packages that are installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with border():
         raise SystemExit(app(standalone_mode=False))
 

@@ -29,8 +29,7 @@ def check(
         check_folder(output)
     from diffrt.files import write_whole
     from diffrt.scene import load_scene
-    from diffrt.tracer import check
-    from diffrt.tracer.checking import table_line
+    from diffrt.tracer.checking import check, table_line
     from diffrt.tracer.differences import Comparison
 
     loaded = load_scene(scene)

@@ -1,7 +1,6 @@
 """`diffrt new`: a first scene, and a fit to play with."""
 
 import shlex
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +22,8 @@ def new(
     there = [name for name in WRITTEN if (Path(folder) / name).exists()]
     if there:
         raise InputError(f"{folder}: holds {', '.join(there)} already; give another folder")
+    from importlib.resources import files
+
     from diffrt.files import make_folder, write_whole
     from diffrt.image import png_bytes
     from diffrt.scene import parse_scene

@@ -42,15 +42,16 @@ Width = Annotated[
 Height = Annotated[int | None, typer.Option(help="Pixels, in place of the scene's.", show_default=False)]
 Scale = Annotated[int, typer.Option(help="Each pixel is drawn as a square of so many pixels a side.")]
 
-PICTURES = (".png", ".jpg", ".jpeg", ".npy", ".exr")
+PICTURES = (".png", ".jpg", ".npy", ".exr")
+"""Suffixes of files that hold one; .jpeg is another word for .jpg."""
 
 
 def check_output(path: str, allowed: tuple[str, ...] = PICTURES) -> None:
     """Refuse an output that cannot be written before the work, not after."""
-    suffix = Path(path).suffix
-    if suffix.lower() not in allowed:
-        told = [each for each in allowed if each != ".jpeg"]
-        raise InputError(f"{path}: found the suffix '{suffix}', allowed: {', '.join(told[:-1])} or {told[-1]}")
+    from diffrt.files import expect_suffix
+
+    if not (allowed is PICTURES and path.lower().endswith(".jpeg")):
+        expect_suffix(path, allowed)
     check_folder(path)
 
 

@@ -5,35 +5,21 @@ from typing import Annotated, Any
 
 import typer
 
-from diffrt.commands.options import (
-    Cells,
-    Edges,
-    EngineName,
-    Height,
-    ImageFile,
-    Scale,
-    SceneFile,
-    Threads,
-    Tolerance,
-    Width,
-    check_output,
-    gain_of,
-    of_size,
-)
+from diffrt.commands import options
 from diffrt.errors import InputError
 from diffrt.terminal import say
 
 
 def render(
-    scene: SceneFile,
-    output: ImageFile,
-    width: Width = None,
-    height: Height = None,
+    scene: options.SceneFile,
+    output: options.ImageFile,
+    width: options.Width = None,
+    height: options.Height = None,
     exposure: Annotated[float, typer.Option(help="In stops: 1 makes it twice as bright, -1 half as bright.")] = 0.0,
-    scale: Scale = 1,
-    cells: Cells = 1,
-    edges: Edges = "exact",
-    tolerance: Tolerance = 0.004,
+    scale: options.Scale = 1,
+    cells: options.Cells = 1,
+    edges: options.Edges = "exact",
+    tolerance: options.Tolerance = 0.004,
     bound: Annotated[
         bool,
         typer.Option(
@@ -50,16 +36,16 @@ def render(
             "NAME.report.png: red where it is not proved what is seen, blue where edges have no derivative.",
         ),
     ] = False,
-    engine: EngineName = None,
-    threads: Threads = None,
+    engine: options.EngineName = None,
+    threads: options.Threads = None,
 ) -> None:
     """Render a scene.
 
     Examples: `diffrt render scenes/still_life.toml -o still_life.png`,
     `diffrt render scenes/tiny.toml --scale 40 -o tiny.png`
     """
-    check_output(output)
-    gain = gain_of(exposure)
+    options.check_output(output)
+    gain = options.gain_of(exposure)
     if bound and edges == "ignore":
         raise InputError("--bound: needs --edges exact; where edges are ignored the error has no bound")
     if report and edges == "ignore":
@@ -70,15 +56,9 @@ def render(
     from diffrt.scene import load_scene
     from diffrt.tracer import render
 
-    sampling: dict[str, Any] = {
-        "cells": cells,
-        "edges": edges,
-        "tolerance": tolerance,
-        "bound": bound,
-        "engine": engine,
-        "threads": threads,
-    }
-    image = render(of_size(load_scene(scene), width, height), **sampling)
+    sampling: dict[str, Any] = {"cells": cells, "edges": edges, "tolerance": tolerance, "bound": bound,
+                                "engine": engine, "threads": threads}  # fmt: skip
+    image = render(options.of_size(load_scene(scene), width, height), **sampling)
     told: Any = image.report
     picture = Image(image * gain).enlarged(scale)
     picture.save(output)

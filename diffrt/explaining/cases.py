@@ -359,8 +359,7 @@ class _Writer:
         return min(self._simpler(expression), key=lambda e: len(text_of(e, self.names)))
 
     def _numbers(self, expression: Any) -> set[int]:
-        found = {int(str(s)[1:]) for s in getattr(expression, "free_symbols", ())}
-        return found
+        return {int(str(s)[1:]) for s in getattr(expression, "free_symbols", ())}
 
     def holds(self, values: Mapping[int, float]) -> bool:
         """Whether this is the case at a point."""

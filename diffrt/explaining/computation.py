@@ -118,16 +118,6 @@ def _serial(node: Node) -> int:
     return node.var.serial
 
 
-def node_of(graph: Graph, input: Var | Node | str) -> Node:
-    if isinstance(input, str):
-        return graph[input]
-    var = input.var if isinstance(input, Node) else input
-    for node in graph.nodes:
-        if node is input or (node.var is not None and node.var is var):
-            return node
-    raise ValueError("the output does not depend on the input")
-
-
 def of_graph(output: Any) -> Computation:
     """From a recorded computation."""
     graph = output if isinstance(output, Graph) else graph_of(output)

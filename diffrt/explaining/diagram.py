@@ -51,7 +51,7 @@ def dot_of(graph: Graph, marked: Sequence[Node] = ()) -> str:
     drawn = {n.number for n in graph.nodes}
     for node in graph.nodes:
         edges = graph.edges_to(node)
-        if edges and edges[0].between is not None:
+        if graph.is_composite(node):
             lines += [_arrow(e.source, node, e.position) for e in edges]
         else:
             there = {e.position for e in edges}
@@ -83,13 +83,8 @@ def picture(graph: Graph) -> str | None:
         return None
 
 
-def edge_id(source: Node, target: Node, position: int) -> str:
-    """Of an edge, in DOT and in SVG."""
-    return f"e{source.number}_{target.number}_{position + 1}"
-
-
 def _arrow(source: Node, target: Node, position: int) -> str:
-    return f'  {_id(source)} -> {_id(target)} [id="{edge_id(source, target, position)}"]'
+    return f'  {_id(source)} -> {_id(target)} [id="e{source.number}_{target.number}_{position + 1}"]'
 
 
 def _id(node: Node) -> str:
@@ -98,10 +93,9 @@ def _id(node: Node) -> str:
 
 def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
     name = shortened(node.name)
-    edges = graph.edges_to(node)
-    formula = formula_of(node, single=not edges or edges[0].between is None)
+    formula = formula_of(node, single=not graph.is_composite(node))
     lines = [name if formula in ("", name) else f"{name} = {formula}"]
-    if not node.constant or node.size > 1 or node.given:
+    if node.has_value:
         lines.append(tidy(node.value, 3))
     if node.adjoint is not None and not graph.part:
         lines.append(f"{derivative(graph.output.name, node.name)} = {tidy(node.adjoint, 3)}")

@@ -7,7 +7,8 @@ A figure is measured when it is made: its size, and that of its smallest text. T
 widths Arial and Liberation Sans share, and which stand here, so that a box is as wide as what stands in it everywhere.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from math import hypot
@@ -20,10 +21,10 @@ from diffrt.errors import InputError, printable
 from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.layout import Point, lay_out
-from diffrt.explaining.path import Path, is_crossing
+from diffrt.explaining.path import Path, kind_of
 from diffrt.explaining.reasons import why_zero
-from diffrt.explaining.wording import derivative, shortened, tidy
-from diffrt.files import expect_path, write_whole
+from diffrt.explaining.wording import by, cut, derivative, shortened, tidy
+from diffrt.files import expect_suffix, write_whole
 
 Way = Literal["up", "right", "down"]
 """Where the arrows of a figure run to."""
@@ -90,9 +91,7 @@ class Figure:
 
     def save(self, path: str | FilePath) -> None:
         """Write the picture to a file, entirely or not at all. Raises InputError for another suffix than .svg."""
-        expect_path(path)
-        if FilePath(path).suffix.lower() != ".svg":
-            raise InputError(f"{path}: found the suffix '{FilePath(path).suffix}', allowed: .svg")
+        expect_suffix(path, [".svg"])
         write_whole(path, self.svg.encode())
 
 
@@ -127,13 +126,12 @@ class Canvas:
             f"{escape(printable(text), quote=False)}</text>"
         )
 
-    def line(self, points: Sequence[Point], colour: str, width: float = 1.4, dashed: bool = False) -> None:
+    def line(self, points: Sequence[Point], colour: str, width: float) -> None:
         """Straight from point to point."""
         told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        dash = ' stroke-dasharray="4 3"' if dashed else ""
-        self.parts.append(f'<polyline points="{told}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>')
+        self.parts.append(f'<polyline points="{told}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
 
-    def curve(self, points: Sequence[Point], colour: str, width: float = 1.4, dashed: bool = False) -> None:
+    def curve(self, points: Sequence[Point], colour: str, width: float, dashed: bool) -> None:
         """Along the control points of cubic Bezier curves, 1 + 3 k of them."""
         told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points[1:])
         dash = ' stroke-dasharray="4 3"' if dashed else ""
@@ -151,18 +149,17 @@ class Canvas:
         told = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         self.parts.append(f'<polygon points="{told}" fill="{colour}"/>')
 
-    def dot(self, at: Point, colour: str, radius: float = 3.0) -> None:
+    def dot(self, at: Point, colour: str) -> None:
         """Where a line branches."""
-        self.parts.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius}" fill="{colour}"/>')
+        self.parts.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="3.0" fill="{colour}"/>')
 
-    def begin(self, opacity: float = 1.0, at: Point = (0.0, 0.0)) -> None:
-        """Open a group; `end` closes it."""
+    @contextmanager
+    def group(self, opacity: float = 1.0, at: Point = (0.0, 0.0)) -> Iterator[None]:
+        """What is drawn inside is a group. opacity: under 1 it is dimmed. at: where its own 0, 0 is."""
         told = f' opacity="{opacity}"' if opacity < 1.0 else ""
         told += f' transform="translate({at[0]:.1f},{at[1]:.1f})"' if at != (0.0, 0.0) else ""
         self.parts.append(f"<g{told}>")
-
-    def end(self) -> None:
-        """Close the last group."""
+        yield
         self.parts.append("</g>")
 
     def put(self, figure: Figure, x: float, y: float, scale: float = 1.0) -> None:
@@ -226,31 +223,27 @@ def box_of(
     def called(x: Node) -> str:
         return x.name.removesuffix(f" ({within})") if within else x.name
 
-    edges = graph.edges_to(node)
-    formula = formula_of(node, not edges or edges[0].between is None, called)
+    formula = formula_of(node, not graph.is_composite(node), called)
     if formula == node.name and len(node.inputs) > 1:
         formula = node.operation
     name = shortened(called(node))
     lines = [(name, "name")]
     if formula and formula != name:
-        lines.append((_cut(f"= {formula}", longest), "formula"))
-    if not node.constant or node.size > 1 or node.given:
+        lines.append((cut(f"= {formula}", longest), "formula"))
+    if node.has_value:
         lines.append((f"= {_brief(node.value, longest - 2)}", "value"))
     if gradients and node.adjoint is not None and not graph.part and node is not graph.output:
         label = derivative(called(graph.output), name)
         lines.append((f"{label} = {_brief(node.adjoint, longest - len(label) - 3)}", "gradient"))
     told = list(notes or ())
     if not told and not node.constant and (why := why_zero(node, graph)):
-        told = [_cut(why, longest)]
+        told = [cut(why, longest)]
     lines += [(line, "note") for line in told]
-    kind = "constant" if node.constant else "output" if node is graph.output else "leaf" if node.leaf else "step"
-    if is_crossing(node):
-        kind = "crossing"
     measured = [*lines, *((line, "note") for line in room)]
     width = max(text_width(t, HEADING if k == "name" else BODY, k == "name") for t, k in measured)
     height = sum((HEADING if k == "name" else BODY) + 2.0 for _, k in lines)
     height += (BODY + 2.0) * max(0, len(room) - len(told))
-    return Box(node, tuple(lines), kind, (max(width + 14.0, 40.0), height + 8.0))
+    return Box(node, tuple(lines), kind_of(node, graph), (max(width + 14.0, 40.0), height + 8.0))
 
 
 def _brief(value: Any, longest: int) -> str:
@@ -259,11 +252,7 @@ def _brief(value: Any, longest: int) -> str:
         text = tidy(value, digits)
         if len(text) <= longest or not np.ndim(value):
             return text
-    return f"{'x'.join(map(str, np.shape(value)))}, {tidy(np.min(value), 2)} to {tidy(np.max(value), 2)}"
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return f"{by(np.shape(value))}, {tidy(np.min(value), 2)} to {tidy(np.max(value), 2)}"
 
 
 def arrow(canvas: Canvas, points: Sequence[Point], colour: str, width: float, dashed: bool = False) -> None:
@@ -342,29 +331,26 @@ def figure_of(
             canvas.text(margin, y, line, 17.0, LIT if chosen else INK, bold)
             width = max(width, margin + text_width(line, 17.0, bold) + margin)
     width = max(width, *(2 * margin + text_width(line, letters, True) for line, letters, *_ in words), 0.0)
-    canvas.begin(at=(left, above))
-    told: list[tuple[list[Point], list[str], bool]] = []
-    for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
-        lights = _key(edge) in keys
-        canvas.begin(1.0 if lights or chosen is None else DIM)
-        arrow(canvas, points, LIT if lights else ARROW, 2.8 if lights else 1.3, edge is None)
-        canvas.end()
-        if edge is not None and (texts := [labels(edge)] if labels else _labels(edge) if lights else []):
-            told.append((points, texts, lights))
-    for name, box in boxes.items():
-        lights = box.node.number in on
-        canvas.begin(1.0 if lights or chosen is None else DIM)
-        box.draw(canvas, *centers[name], lit=lights)
-        canvas.end()
-    taken = [(*centers[name], *box.size) for name, box in boxes.items()]
-    for points, texts, lights in told:
-        if texts[0]:
-            found = _free_place(points, texts, taken) or _free_place(points, texts[-1:], taken[len(boxes) :])
-            if found is not None:
-                at_x, at_y, text = found
-                canvas.text(at_x, at_y + 4.0, text, BODY, LIT if lights else QUIET, True, "middle", halo=True)
-                taken.append((at_x, at_y, text_width(text, BODY, True), BODY))
-    canvas.end()
+    with canvas.group(at=(left, above)):
+        told: list[tuple[list[Point], list[str], bool]] = []
+        for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
+            lights = _key(edge) in keys
+            with canvas.group(1.0 if lights or chosen is None else DIM):
+                arrow(canvas, points, LIT if lights else ARROW, 2.8 if lights else 1.3, edge is None)
+            if edge is not None and (texts := [labels(edge)] if labels else _labels(edge) if lights else []):
+                told.append((points, texts, lights))
+        for name, box in boxes.items():
+            lights = box.node.number in on
+            with canvas.group(1.0 if lights or chosen is None else DIM):
+                box.draw(canvas, *centers[name], lit=lights)
+        taken = [(*centers[name], *box.size) for name, box in boxes.items()]
+        for points, texts, lights in told:
+            if texts[0]:
+                found = _free_place(points, texts, taken) or _free_place(points, texts[-1:], taken[len(boxes) :])
+                if found is not None:
+                    at_x, at_y, text = found
+                    canvas.text(at_x, at_y + 4.0, text, BODY, LIT if lights else QUIET, True, "middle", halo=True)
+                    taken.append((at_x, at_y, text_width(text, BODY, True), BODY))
     return canvas.figure((width, max(y, above + size[1]) + margin), title)
 
 
@@ -439,7 +425,7 @@ def _key(edge: Edge | None) -> tuple[int, int, int] | None:
 def _labels(edge: Edge) -> list[str]:
     """The local derivative of an edge, as formula and number, and shorter."""
     formula, number = partial_of(edge), tidy(edge.local, 3)
-    short = [f"{'x'.join(map(str, edge.local.shape))}"] if len(number) > 24 else []
+    short = [by(edge.local.shape)] if len(number) > 24 else []
     return [*([f"{formula} = {number}"] if formula and formula != number else []), number, *short]
 
 

@@ -20,7 +20,7 @@ from diffrt.explaining.symbols import NoFormula
 from diffrt.explaining.text import explain_text
 from diffrt.explaining.totals import formula
 from diffrt.explaining.trace import source_of, trace
-from diffrt.files import expect_path, write_whole
+from diffrt.files import expect_suffix, write_whole
 from diffrt.scene import Scene
 from diffrt.scene.parameters import is_pattern, matching
 from diffrt.scene.scene import expect_scene
@@ -124,15 +124,11 @@ class Explanation:
 
         path: ends in .txt, .tex, .html, .svg or .dot. Raises InputError for another suffix, and as those forms do.
         """
-        expect_path(path)
         forms: dict[str, Callable[[], str]] = {
             ".txt": lambda: self.text + "\n", ".tex": self.latex, ".html": self.html, ".svg": self.svg,
             ".dot": self.dot,
         }  # fmt: skip
-        suffix = Path(path).suffix.lower()
-        if suffix not in forms:
-            raise InputError(f"{path}: found the suffix '{suffix}', allowed: .txt, .tex, .html, .svg or .dot")
-        write_whole(path, forms[suffix]().encode())
+        write_whole(path, forms[expect_suffix(path, list(forms))]().encode())
 
     def __str__(self) -> str:
         return self.text

@@ -18,7 +18,7 @@ from diffrt.autograd.variable import Var
 from diffrt.errors import printable
 from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.symbols import MOVES
-from diffrt.explaining.wording import shortened, tidy, written
+from diffrt.explaining.wording import by, shortened, tidy, written
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 LONGEST = 72
@@ -88,7 +88,7 @@ def partial_of(edge: Edge) -> str | None:
         ways, names = found, _names(target)
         if target.given:
             names = {**names, target.var.serial: Text(target.name)}
-    if len(ways) == 1 and all(_op(node) in ("sum", *MOVES) for node, _ in ways[0]):
+    if len(ways) == 1 and all(node.op in ("sum", *MOVES) for node, _ in ways[0]):
         return _selection(ways[0])
     picks = [_picked(way) for way in ways]
     if len(ways) > 1 and any(picks):
@@ -100,9 +100,9 @@ def partial_of(edge: Edge) -> str | None:
 def _picked(way: Sequence[tuple[Node, int]]) -> str:
     """At which entries a way begins, in words; empty for all of them."""
     for node, _ in way[::-1]:
-        if _op(node) == "index" and node.var is not None:
+        if node.op == "index" and node.var is not None:
             return f" at {written('[{index}]', '', (), node.var.settings or {})}, else 0"
-        if _op(node) in ("place", "stack", "concatenate", "take", "scatter_add"):
+        if node.op in ("place", "stack", "concatenate", "take", "scatter_add"):
             return " in its place, else 0"
     return ""
 
@@ -112,10 +112,6 @@ def _shortest(at_depth: Callable[[int], Text]) -> str | None:
     with np.errstate(all="ignore"):
         text = at_depth(DEEPEST).text
     return text if len(text) <= LONGEST and MORE.text not in text else None
-
-
-def _op(node: Node) -> str:
-    return node.var.op.name if node.var is not None and node.var.op is not None else ""
 
 
 def _names(node: Node) -> dict[int, Text]:
@@ -209,7 +205,7 @@ def _partial(var: Var, position: int, names: Mapping[int, Text], depth: int) -> 
 
 def _selection(way: Sequence[tuple[Node, int]]) -> str:
     """The derivative of what only moves and adds entries."""
-    if [_op(node) for node, _ in way] == ["sum"]:
+    if [node.op for node, _ in way] == ["sum"]:
         return "1 for every entry that is summed"
     return f"1{_picked(way)}" if _picked(way) else "1 where an entry goes, else 0"
 
@@ -228,11 +224,7 @@ def _constant(value: Any) -> Text:
             if math.isclose(number, known, rel_tol=1e-14):
                 return Text(text, ATOM if text == "pi" else PRODUCT)
         return Text(tidy(number), ATOM if number >= 0.0 else POWER)
-    return Text(tidy(array, 3)) if array.size <= 3 else Text(f"c{_by(array.shape)}")
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
+    return Text(tidy(array, 3)) if array.size <= 3 else Text(f"c{by(array.shape)}")
 
 
 def _read(x: Any, names: Mapping[int, Text], depth: int) -> Text:

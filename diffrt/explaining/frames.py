@@ -8,11 +8,9 @@ The page shows one figure at a time, fitted to its window, above a strip from wh
 the space bar go on, and on paper all of them are printed.
 """
 
-import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +23,8 @@ from diffrt.explaining.layout import Point
 from diffrt.explaining.passes import backward_steps
 from diffrt.explaining.path import find_paths
 from diffrt.explaining.wording import bracketed, component, counted, derivative, shortened, tidy
-from diffrt.files import expect_path, write_whole
+from diffrt.files import expect_suffix, write_whole
+from diffrt.pages import escaped, filled, framed, part_of
 
 
 def figures_of_paths(
@@ -139,30 +138,23 @@ class Frames:
         """The page, with nothing to load."""
         strip, frames = [], []
         for k, figure in enumerate(self.figures):
-            told = html.escape(printable(figure.caption or f"figure {k + 1}"))
+            told = escaped(figure.caption or f"figure {k + 1}")
             face = _drawn(self.thumbs[k]) if self.thumbs else str(k + 1)
             strip.append(f'<button type="button" title="{told}" aria-label="{told}">{face}</button>')
             frames.append(f'<figure id="frame{k + 1}" aria-label="{told}">{_drawn(figure)}</figure>')
         parts = {
-            "TITLE": html.escape(printable(self.title)), "STRIP": "".join(strip), "FRAMES": "\n".join(frames),
-            "WORDS": f"<p>{html.escape(printable(self.words))}</p>" if self.words else "", "LIT": LIT,
+            "TITLE": escaped(self.title), "STRIP": "".join(strip), "FRAMES": "\n".join(frames),
+            "WORDS": f"<p>{escaped(self.words)}</p>" if self.words else "", "LIT": LIT,
         }  # fmt: skip
-        page = resources.files("diffrt.explaining").joinpath("frames.html").read_text(encoding="utf-8")
-        # In one pass, so that a name such as "@STRIP@" stays a name.
-        return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], page)
+        return filled(part_of(__package__, "frames.html"), parts)
 
     def save(self, path: str | Path) -> None:
         """Write the page to a file, entirely or not at all. Raises InputError for another suffix than .html."""
-        expect_path(path)
-        if Path(path).suffix.lower() != ".html":
-            raise InputError(f"{path}: found the suffix '{Path(path).suffix}', allowed: .html")
+        expect_suffix(path, [".html"])
         write_whole(path, self.html().encode())
 
     def _repr_html_(self) -> str:
-        style = "width: 100%; height: 620px; border: 0"
-        return (
-            f'<iframe srcdoc="{html.escape(self.html())}" title="{html.escape(self.title)}" style="{style}"></iframe>'
-        )
+        return framed(self.html(), self.title)
 
     def __repr__(self) -> str:
         return f"<Frames of {len(self.figures)} figures: {printable(self.title)}>"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from diffrt.autograd.backward import pull_back, push_forward, reachable
 from diffrt.autograd.naming import Scope
 from diffrt.autograd.variable import Var, apply
-from diffrt.explaining.wording import operation, shortened, tidy
+from diffrt.explaining.wording import by, operation, shortened, tidy
 
 Matrix = NDArray[np.float64]
 
@@ -105,9 +105,19 @@ class Node(Reading):
         return int(np.size(self.value))
 
     @property
+    def op(self) -> str:
+        """The name of its op; empty for a leaf."""
+        return self.var.op.name if self.var is not None and self.var.op else ""
+
+    @property
     def symbol(self) -> str:
         """Of its op, for drawing; empty for a leaf."""
-        return (self.var.op.symbol or self.var.op.name) if self.var is not None and self.var.op else ""
+        return (self.var.op.symbol or self.op) if self.var is not None and self.var.op else ""
+
+    @property
+    def has_value(self) -> bool:
+        """Whether its value is more than its name: a plain number is called by what it is."""
+        return not self.constant or self.size > 1 or self.given
 
 
 @dataclass(eq=False, repr=False)
@@ -156,9 +166,9 @@ class Graph(Reading):
 
     def _repr_html_(self) -> str:
         """For a notebook that shows HTML: its page."""
-        from diffrt.explaining.html import framed
+        from diffrt.explaining.html import in_frame
 
-        return framed(self)
+        return in_frame(self)
 
     def drawn(self) -> "Graph":
         """All of it; its named steps, if it is large."""
@@ -182,6 +192,20 @@ class Graph(Reading):
             raise KeyError(f"no node is called {name!r}; there are {', '.join(n.name for n in self.nodes if n.given)}")
         return found
 
+    def find(self, input: Var | Node | str) -> Node:
+        """The node of a Var, of a node, or of a name. Raises ValueError or KeyError for what is not in the graph."""
+        if isinstance(input, str):
+            return self[input]
+        var = input.var if isinstance(input, Node) else input
+        for node in self.nodes:
+            if node is input or (node.var is not None and node.var is var):
+                return node
+        raise ValueError("the output does not depend on the input")
+
+    def is_composite(self, node: Node) -> bool:
+        """Whether a node is a named step that several ops may have made."""
+        return any(edge.between is not None for edge in self.edges_to(node)[:1])
+
     def edges_to(self, node: Node) -> list[Edge]:
         """Those that end at a node, but from constants."""
         return self._into.get(node.number, [])
@@ -192,17 +216,11 @@ class Graph(Reading):
 
     @cached_property
     def _into(self) -> dict[int, list[Edge]]:
-        found: dict[int, list[Edge]] = {}
-        for edge in self.edges:
-            found.setdefault(edge.target.number, []).append(edge)
-        return found
+        return _by_number(self.edges, lambda edge: edge.target)
 
     @cached_property
     def _out_of(self) -> dict[int, list[Edge]]:
-        found: dict[int, list[Edge]] = {}
-        for edge in self.edges:
-            found.setdefault(edge.source.number, []).append(edge)
-        return found
+        return _by_number(self.edges, lambda edge: edge.source)
 
     def jacobian(self, target: Node, stops: Container[int], without: Callable[[Edge], bool] | None = None) -> dict[
         int, Matrix
@@ -276,6 +294,14 @@ class Graph(Reading):
         return Graph([n for n in self.nodes if n.number in kept], self.output, edges)
 
 
+def _by_number(edges: Sequence[Edge], end: Callable[[Edge], Node]) -> dict[int, list[Edge]]:
+    """The edges by the numbers of the nodes at one of their ends."""
+    found: dict[int, list[Edge]] = {}
+    for edge in edges:
+        found.setdefault(end(edge).number, []).append(edge)
+    return found
+
+
 def chain(edges: Sequence[Edge]) -> Graph:
     """Some edges and the nodes at their ends as a graph of their own. There is at least one; the last one ends it."""
     nodes = {n.number: n for e in edges for n in (e.source, e.target)}
@@ -334,7 +360,7 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
             if type(x) is Var and x.name:
                 text = x.name
             else:
-                text = tidy(value) if np.size(value) == 1 else f"constant {'x'.join(map(str, np.shape(value)))}"
+                text = tidy(value) if np.size(value) == 1 else f"constant {by(np.shape(value))}"
             constant = Node(0, None, value, text, type(x) is Var and bool(x.name), (), ())
             if constants:
                 constant.number = len(nodes) + 1
@@ -365,15 +391,16 @@ def local_derivative(node: Node, position: int) -> Matrix:
     rows, columns = node.size, int(np.size(values[position]))
     pair = [fresh, again]
     if rows < columns:
-        found = [
-            pull_back(pair, {again.serial: unit_entry(again, k)}, recorded=False).get(fresh.serial, 0.0)
-            for k in range(rows)
-        ]
-        return np.array([np.broadcast_to(f, fresh.shape).ravel() for f in found], float).reshape(rows, columns)
+        starts = [{again.serial: unit_entry(again, k)} for k in range(rows)]
+        return as_rows([pull_back(pair, start, recorded=False).get(fresh.serial) for start in starts], fresh.shape)
     tangents = push_forward(pair, {fresh.serial: [unit_entry(fresh, k) for k in range(columns)]}, recorded=False)
-    got = tangents.get(again.serial) or [0.0] * columns
-    parts = [np.broadcast_to(0.0 if t is None else t, again.shape).ravel() for t in got]
-    return np.array(parts, float).T.reshape(rows, columns)
+    return as_rows(tangents.get(again.serial) or [None] * columns, again.shape).T
+
+
+def as_rows(parts: Sequence[Any], shape: tuple[int, ...]) -> Matrix:
+    """Adjoints or tangents of one shape, a row for each in C order; None is zero."""
+    rows = [np.broadcast_to(0.0 if part is None else part, shape).ravel() for part in parts]
+    return np.array(rows, float).reshape(len(rows), int(np.prod(shape)))
 
 
 def unit_entry(x: Var, k: int) -> Any:

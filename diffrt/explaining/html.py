@@ -6,12 +6,10 @@ derivatives, the steps of the reverse sweep, and where everything stands in two 
 which the page takes the one that fills its window better. `page.js` shows it, `page.css` says how it looks.
 """
 
-import html
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -21,10 +19,11 @@ from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.layout import lay_out
 from diffrt.explaining.passes import LARGEST, backward_steps, layouts_of
-from diffrt.explaining.path import count_paths, is_crossing
+from diffrt.explaining.path import count_paths, kind_of
 from diffrt.explaining.reasons import why_zero
 from diffrt.explaining.totals import short_formulas
-from diffrt.explaining.wording import component, counted, derivative, runs_along, shortened, tidy
+from diffrt.explaining.wording import by, component, counted, cut, derivative, runs_along, shortened, tidy
+from diffrt.pages import escaped, filled, framed, in_script, part_of
 
 MANY, FEWEST = 60, 6
 """A graph of more operations is folded to its named steps, if these are not fewer."""
@@ -61,31 +60,18 @@ def html_of(
     data = _Page(graph, whole, marked, graphviz).data()
     data["title"] = title
     parts = {
-        "TITLE": html.escape(printable(title)),
-        "NOTES": html.escape("\n".join(map(printable, notes.split("\n")))),
-        "DATA": _in_script(json.dumps(data, sort_keys=True, separators=(",", ":"))),
-        "STYLE": _part("page.css"),
-        "SCRIPT": _part("page.js"),
+        "TITLE": escaped(title),
+        "NOTES": "\n".join(map(escaped, notes.split("\n"))),
+        "DATA": in_script(json.dumps(data, sort_keys=True, separators=(",", ":"))),
+        "STYLE": part_of(__package__, "page.css"),
+        "SCRIPT": part_of(__package__, "page.js"),
     }
-    # In one pass, so that a name such as "@DATA@" stays a name.
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _part("page.html"))
+    return filled(part_of(__package__, "page.html"), parts)
 
 
-def framed(graph: Graph) -> str:
-    """The page as a frame in another one, such as a notebook; what it says and does stays inside."""
-    page = html_of(graph, f"{shortened(graph.output.name)}, and how it was computed")
-    return f'<iframe srcdoc="{html.escape(page)}" title="graph" style="width: 100%; height: 620px; border: 0"></iframe>'
-
-
-def _part(name: str) -> str:
-    return resources.files("diffrt.explaining").joinpath(name).read_text(encoding="utf-8")
-
-
-def _in_script(data: str) -> str:
-    """JSON for a script block. No tag or comment can begin or end in it, since no text in it has these characters."""
-    for character in "<>&":
-        data = data.replace(character, f"\\u{ord(character):04x}")
-    return data
+def in_frame(graph: Graph) -> str:
+    """The page as a notebook shows it."""
+    return framed(html_of(graph, f"{shortened(graph.output.name)}, and how it was computed"), "graph")
 
 
 class _Page:
@@ -232,21 +218,15 @@ class _Page:
 
     def node(self, graph: Graph, node: Node, prefix: str) -> dict[str, Any]:
         """What is told of a node."""
-        edges = graph.edges_to(node)
-        composite = bool(edges) and edges[0].between is not None
+        composite = graph.is_composite(node)
         formula = formula_of(node, single=not composite)
         if formula == node.name and len(node.inputs) > 1:
             formula = printable(node.operation)  # "W1 x" says nothing of a node that is called so
-        kind = (
-            "constant" if node.constant else "output" if node is self.graph.output else "leaf" if node.leaf else "step"
-        )
-        if is_crossing(node):
-            kind = "crossing"
         gradient = "" if node.adjoint is None else tidy(node.adjoint, 6)
         found: dict[str, Any] = {
-            "name": node.name, "kind": kind, "formula": formula, "value": tidy(node.value, 6), "op": node.symbol,
-            "shape": runs_along(node, self.traced), "gradient": gradient,
-            "d": derivative(self.graph.output.name, node.name),
+            "name": node.name, "kind": kind_of(node, self.graph), "formula": formula,
+            "value": tidy(node.value, 6), "op": node.symbol, "shape": runs_along(node, self.traced),
+            "gradient": gradient, "d": derivative(self.graph.output.name, node.name),
             "layouts": layouts_of(node), "why": "" if node.constant else why_zero(node, self.graph),
             "box": _lines(node, formula, self.graph),
         }  # fmt: skip
@@ -307,7 +287,7 @@ class _Page:
 def _edges_to(graph: Graph, node: Node) -> list[Edge]:
     """The edges of a node, and those from constants, which have no derivative, where constants are drawn."""
     edges = graph.edges_to(node)
-    if edges and edges[0].between is not None:
+    if graph.is_composite(node):
         return edges
     return edges + [Edge(x, node, i) for i, x in enumerate(node.inputs) if x.constant and x.number]
 
@@ -323,26 +303,21 @@ def _groups(scopes: dict[str, tuple[str, ...]]) -> list[tuple[tuple[str, ...], l
 
 def _lines(node: Node, formula: str, graph: Graph) -> list[str]:
     """The lines of a box: name, formula, value, gradient."""
-    shown = not (node.constant and node.size == 1 and not node.given)
     lines = [
-        _cut(node.name, 34),
-        _cut(formula, 38) if formula != node.name else "",
-        _brief(node.value) if shown else "",
+        cut(node.name, 34),
+        cut(formula, 38) if formula != node.name else "",
+        _brief(node.value) if node.has_value else "",
     ]
     if node.adjoint is not None:
-        label = derivative(_cut(graph.output.name, 14), _cut(node.name, 18))
+        label = derivative(cut(graph.output.name, 14), cut(node.name, 18))
         lines.append(f"{label} = {_brief(node.adjoint)}")
     return [printable(line) for line in lines]
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _brief(value: Any) -> str:
     text = tidy(value, 3)
     if len(text) > 34 and np.ndim(value) and np.size(value) <= 12:
-        return f"{'x'.join(map(str, np.shape(value)))} from {tidy(np.min(value), 3)} to {tidy(np.max(value), 3)}"
+        return f"{by(np.shape(value))} from {tidy(np.min(value), 3)} to {tidy(np.max(value), 3)}"
     return text
 
 

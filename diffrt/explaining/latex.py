@@ -13,8 +13,8 @@ from diffrt.errors import printable
 from diffrt.explaining.formulas import partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.passes import BackwardStep, Gain, backward_steps
-from diffrt.explaining.path import Path, Paths, find_paths, is_crossing, through_crossings
-from diffrt.explaining.totals import short_formulas
+from diffrt.explaining.path import Path, Paths
+from diffrt.explaining.totals import Derivative, derivatives_of
 from diffrt.explaining.wording import component, counted, in_latex, tidy, written
 
 ROW = 70
@@ -34,8 +34,8 @@ _FITTED = r"""\newsavebox{\fittedbox}
 
 def explain_latex(graph: Graph, source: Node, entry: int | None, most: int = 10, whole: Graph | None = None) -> str:
     """A whole document; needs amsmath, array, geometry, graphicx and longtable. The arguments are as for
-    `explain_text`."""
-    used = graph.restricted([source])
+    `derivatives_of`."""
+    used, found = derivatives_of(graph, source, entry, most, whole)
     lines = [r"\documentclass{article}", r"\usepackage[margin=25mm]{geometry}",
              r"\usepackage{amsmath,array,graphicx,longtable}", r"\allowdisplaybreaks", r"\setlength{\parindent}{0pt}",
              r"\setlength{\emergencystretch}{3em}",
@@ -45,40 +45,32 @@ def explain_latex(graph: Graph, source: Node, entry: int | None, most: int = 10,
     for node in used.nodes:
         lines.append(f"{_text(node.name)} & {_text(tidy(node.value))} & {_computed(used.edges_to(node))} \\\\")
     lines += [r"\end{longtable}"]
-    entries = range(source.size) if entry is None else [entry]
-    formulas = short_formulas(whole or graph, graph, [(source, k) for k in entries])
-    for k in entries:
-        name = component(source, k)
-        paths = find_paths(used, source, k, most)
-        lines += [rf"\section*{{Derivative by {_text(name)}}}", *_derivative(graph, name, paths)]
-        if (source.number, k) in formulas:
-            lines += [r"In symbols", rf"\[ \fitted{{{formulas[source.number, k].latex()}}} \]"]
-        lines += _moving(used, source, k)
-        lines.append(_how_many(paths))
-        for number, path in enumerate(paths.listed, 1):
-            names = [name, *(n.name for n in path.nodes[1:])]
+    for by in found:
+        lines += [rf"\section*{{Derivative by {_text(by.name)}}}", _derivative(graph, by)]
+        if by.formula is not None:
+            lines += [r"In symbols", rf"\[ \fitted{{{by.formula.latex()}}} \]"]
+        lines += [*_moving(by), _how_many(by.paths)]
+        for number, path in enumerate(by.paths.listed, 1):
+            names = [by.name, *(n.name for n in path.nodes[1:])]
             lines += ["", rf"\paragraph{{Path {number}}} {_arrows(names)}",
                       r"\begin{align*}", *_product(path, names), r"\end{align*}"]  # fmt: skip
-        lines += _sum(paths)
+        lines += _sum(by.paths)
     return "\n".join([*lines, r"\end{document}", ""])
 
 
 def explain_slides(graph: Graph, source: Node, entry: int | None, most: int = 10, whole: Graph | None = None) -> str:
     """Slides, a document for beamer: the steps, then one frame for each arrow in the order of the backward pass, and
-    the paths with their sum. The arguments are as for `explain_text`."""
-    used = graph.restricted([source])
+    the paths with their sum. The arguments are as for `derivatives_of`."""
+    used, found = derivatives_of(graph, source, entry, most, whole)
     out = graph.output
     lines = [r"\documentclass{beamer}", r"\usepackage{amsmath,graphicx}", r"\setbeamertemplate{navigation symbols}{}",
              r"\setbeamertemplate{frametitle continuation}[from second]",
              r"\setlength{\emergencystretch}{3em}", _FITTED, r"\begin{document}"]  # fmt: skip
-    entries = range(source.size) if entry is None else [entry]
-    formulas = short_formulas(whole or graph, graph, [(source, k) for k in entries])
     told = [f"{_text(out.name)} $= {_number(float(out.value))}$"] if out.size == 1 else []
-    for k in entries:
-        value = float(find_paths(used, source, k, 0).derivative.item())
-        told.append(rf"\[ {_partial(out.name, component(source, k))} = {_number(value)} \]")
-        if (source.number, k) in formulas:
-            told.append(rf"\[ \fitted{{{formulas[source.number, k].latex()}}} \]")
+    for by in found:
+        told.append(rf"\[ {_partial(out.name, by.name)} = {_number(by.value)} \]")
+        if by.formula is not None:
+            told.append(rf"\[ \fitted{{{by.formula.latex()}}} \]")
     lines += _frame(f"{out.name} by {source.name if entry is None else component(source, entry)}", told)
     for part in _parts(used.nodes, LISTED):
         rows = [rf"\item {_text(n.name)} $=$ {_text(tidy(n.value, 3))}" for n in part]
@@ -90,14 +82,11 @@ def explain_slides(graph: Graph, source: Node, entry: int | None, most: int = 10
             lines += _frame("Backward", [f"{total - FRAMES} arrows more are left out."])
             break
         lines += _frame(f"Backward, arrow {number} of {total}", _arrow(out, step, gain))
-    for k in entries:
-        paths = find_paths(used, source, k, most)
-        name = component(source, k)
-        for those in _parts(paths.listed, LISTED):
+    for by in found:
+        for those in _parts(by.paths.listed, LISTED):
             rows = [rf"\item ${_number(path.value)}$: {_arrows([n.name for n in path.nodes])}" for path in those]
-            lines += _frame(f"Paths from {name}", [r"\begin{itemize}\footnotesize", *rows, r"\end{itemize}"])
-        lines += _frame("Their sum", [_how_many(paths), *_moving(used, source, k), *_sum(paths),
-                                      *_derivative(graph, name, paths)])  # fmt: skip
+            lines += _frame(f"Paths from {by.name}", [r"\begin{itemize}\footnotesize", *rows, r"\end{itemize}"])
+        lines += _frame("Their sum", [_how_many(by.paths), *_moving(by), *_sum(by.paths), _derivative(graph, by)])
     return "\n".join([*lines, r"\end{document}", ""])
 
 
@@ -133,16 +122,15 @@ def _arrow(out: Node, step: BackwardStep, gain: Gain) -> list[str]:
     return lines
 
 
-def _derivative(graph: Graph, name: str, paths: Paths) -> list[str]:
-    return [rf"\[ \fitted{{{_partial(graph.output.name, name)} = {_number(paths.derivative.item())}}} \]"]
+def _derivative(graph: Graph, by: Derivative) -> str:
+    return rf"\[ \fitted{{{_partial(graph.output.name, by.name)} = {_number(by.value)}}} \]"
 
 
-def _moving(used: Graph, source: Node, k: int) -> list[str]:
-    if not any(is_crossing(n) for n in used.nodes):
+def _moving(by: Derivative) -> list[str]:
+    if by.moving is None:
         return []
-    still, moving = through_crossings(used, source, k)
-    return [f"With the edges of the image held still ${_number(still.item())}$, from moving them "
-            f"${_number(moving.item())}$."]  # fmt: skip
+    still, moving = map(_number, by.moving)
+    return [f"With the edges of the image held still ${still}$, from moving them ${moving}$."]
 
 
 def _how_many(paths: Paths) -> str:

@@ -6,6 +6,7 @@ what is kept is the order with the fewest crossings; then boxes move towards the
 """
 
 import json
+from bisect import bisect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -217,18 +218,11 @@ def _crossings(rows: Sequence[Sequence[Any]], after: Mapping[Any, list[Any]]) ->
     total = 0
     for low, high in pairwise(rows):
         place = {y: k for k, y in enumerate(high)}
-        ends = [e for x in low for e in sorted(place[y] for y in after[x] if y in place)]
-        tree = [0] * (len(high) + 1)
-        for number, end in enumerate(ends):
-            k, smaller = end + 1, 0
-            while k:
-                smaller += tree[k]
-                k &= k - 1
-            total += number - smaller
-            k = end + 1
-            while k <= len(high):
-                tree[k] += 1
-                k += k & -k
+        before: list[int] = []  # the ends of the arrows so far, in ascending order
+        for end in (e for x in low for e in sorted(place[y] for y in after[x] if y in place)):
+            at = bisect(before, end)
+            total += len(before) - at
+            before.insert(at, end)
     return total
 
 

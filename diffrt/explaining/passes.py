@@ -7,7 +7,7 @@ import numpy as np
 
 from diffrt.errors import printable
 from diffrt.explaining.graph import Edge, Graph, Node
-from diffrt.explaining.wording import tidy
+from diffrt.explaining.wording import by, tidy
 
 _RULE = "multiplies it by its local derivative"
 LARGEST = 1_000_000
@@ -59,7 +59,7 @@ def rule_of(node: Node, edges: list[Edge]) -> str:
     """What the reverse sweep does at a node, in words: the rule of its op, or those of the few ops in a named step."""
     ops: dict[str, str] = {}
     pending, seen = [node], 0
-    composite = bool(edges) and edges[0].between is not None
+    composite = any(edge.between is not None for edge in edges)
     while pending and len(ops) <= 3 and seen < 50:
         one = pending.pop(0)
         seen += 1
@@ -77,7 +77,7 @@ def layouts_of(node: Node) -> str:
     """The shapes of a gradient; empty for a number."""
     if not node.shape:
         return ""
-    return f"like the variable {_by(node.shape)}, in numerator layout {_by(_transposed(node.shape))}"
+    return f"like the variable {by(node.shape)}, in numerator layout {by(_transposed(node.shape))}"
 
 
 def forward_text(graph: Graph) -> str:
@@ -130,11 +130,7 @@ def _sent(gain: Gain) -> str:
 
 
 def _shape(node: Node) -> str:
-    return f"   ({_by(node.shape)})" if node.shape else ""
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "1"
+    return f"   ({by(node.shape)})" if node.shape else ""
 
 
 def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:

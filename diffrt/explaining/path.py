@@ -168,12 +168,7 @@ def paths(output: Var | Graph, input: Var | Node | str, entry: int | None = None
     all together if None. most: how many to list. Raises ValueError or KeyError for what is not in the graph.
     """
     graph = output if isinstance(output, Graph) else graph_of(output)
-    if isinstance(input, str):
-        return find_paths(graph, graph[input], entry, most)
-    for node in graph.nodes:
-        if node.var is input or node is input:
-            return find_paths(graph, node, entry, most)
-    raise ValueError("the output does not depend on the input")
+    return find_paths(graph, graph.find(input), entry, most)
 
 
 def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> tuple[Matrix, Matrix]:
@@ -190,10 +185,15 @@ def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> t
 
 def is_crossing(node: Node) -> bool:
     """Whether a node is where an edge of the image crosses the sides of cells: a root, or several of them."""
-    if node.var is None or node.var.op is None:
-        return False
-    several = node.var.op.name == "concatenate" and node.inputs
-    return node.var.op.name == "root" or (bool(several) and all(x.constant or is_crossing(x) for x in node.inputs))
+    several = node.op == "concatenate" and bool(node.inputs)
+    return node.op == "root" or (several and all(x.constant or is_crossing(x) for x in node.inputs))
+
+
+def kind_of(node: Node, graph: Graph) -> str:
+    """What a node is to who reads a graph: "crossing", "constant", "output", "leaf" or "step"."""
+    if is_crossing(node):
+        return "crossing"
+    return "constant" if node.constant else "output" if node is graph.output else "leaf" if node.leaf else "step"
 
 
 def _reach(graph: Graph, source: Node, entry: int | None) -> dict[int, float]:

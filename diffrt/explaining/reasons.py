@@ -39,7 +39,7 @@ def _zero(value: Any) -> bool:
 def _cause(node: Node) -> str:
     """What makes a value 0, gone back to the first cause."""
     for _ in range(FARTHEST):
-        op = node.var.op.name if node.var is not None and node.var.op is not None else ""
+        op = node.op
         zeros = [x for x in node.inputs if _zero(x.value) and (x.constant or not x.leaf)]
         if op == "where":
             taken = _where(node)
@@ -66,7 +66,7 @@ def _stopped(node: Node) -> str:
     while pending and seen < FARTHEST:
         one = pending.pop()
         seen += 1
-        op = one.var.op.name if one.var is not None and one.var.op is not None else ""
+        op = one.op
         if op == "where" and (taken := _where(one)) is not None and one.inputs[1 + taken].constant:
             return _not_taken(one)
         bound = _constant_of(one) if op in ("maximum", "minimum") else None
@@ -98,7 +98,7 @@ def _constant_of(node: Node) -> Node | None:
 
 def _clamped(node: Node) -> str:
     inner = next(x for x in node.inputs if not x.constant)
-    side = "below" if node.var is not None and node.var.op is not None and node.var.op.name == "maximum" else "above"
+    side = "below" if node.op == "maximum" else "above"
     bound = _constant_of(node)
     text = inner.name if inner.given else formula_of(inner)
     told = f"{printable(shortened(text))} = {tidy(inner.value, 3)} is {side} {tidy(bound.value) if bound else 0}"

@@ -96,8 +96,8 @@ def sheet_of(
     Raises InputError for a block without nodes, for two of them in one place, and for more nodes than can be seen.
     """
     expect_few(graph, SHEET)
-    plan = _Plan(graph, blocks, notes or {}, gradients, room or {})
-    return plan.draw(title, paper, swatches or {}, lit, below, picture)
+    plan = _Plan(graph, blocks, notes or {}, gradients, room or {}, lit)
+    return plan.draw(title, paper, swatches or {}, below, picture)
 
 
 class _Plan:
@@ -105,9 +105,10 @@ class _Plan:
 
     def __init__(
         self, graph: Graph, blocks: Mapping[str, tuple[int, int]], notes: Mapping[str, Sequence[str]], gradients: bool,
-        room: Mapping[str, Sequence[str]],
+        room: Mapping[str, Sequence[str]], lit: Collection[str] | None,
     ) -> None:  # fmt: skip
         self.graph = graph
+        self.on = None if lit is None else {n.number for n in graph.nodes if n.name in set(lit)}
         self.blocks = {name: _Block(name, *where) for name, where in blocks.items()}
         if len(set(blocks.values())) < len(blocks):
             raise InputError("sheet: two blocks have one place; needed: a row and a column of its own for each")
@@ -139,6 +140,14 @@ class _Plan:
         for block in self.blocks.values():
             self.fill(block)
 
+    def is_lit(self, node: Node) -> bool:
+        """Whether a node stands out."""
+        return self.on is not None and node.number in self.on
+
+    def opacity(self, *nodes: Node) -> float:
+        """Of what belongs to some nodes: it is dimmed if others are lit, and none of these."""
+        return 1.0 if self.on is None or any(map(self.is_lit, nodes)) else DIM
+
     def object_of(self, node: Node) -> str:
         """The object that a shared input belongs to."""
         return node.name.partition(".")[0]
@@ -168,8 +177,8 @@ class _Plan:
         block.size = (width, block.inner[1] + HEAD + 12.0)
 
     def draw(
-        self, title: str, paper: Point | None, swatches: Mapping[str, str], lit: Collection[str] | None,
-        below: Sequence[str], picture: Figure | None,
+        self, title: str, paper: Point | None, swatches: Mapping[str, str], below: Sequence[str],
+        picture: Figure | None,
     ) -> Figure:  # fmt: skip
         """The sheet."""
         rows = sorted({b.row for b in self.blocks.values()})
@@ -214,18 +223,17 @@ class _Plan:
         canvas = Canvas()
         if title:
             canvas.text(margin, 38.0, title, 26.0, bold=True, room=width - 2 * margin)
-        on = None if lit is None else {n.number for n in self.graph.nodes if n.name in set(lit)}
         last = y - stretch_y
         after_at = self.beside(margin + left, width, top, last, right, picture, canvas, margin)
-        self.cables(canvas, strips, trunk, top, after_at["left"], on)
+        self.cables(canvas, strips, trunk, after_at["left"])
         if ends:
-            self.collect(canvas, {r: strips[r] + cable + high[r] + 13.0 for r in rows}, grid_end + 22.0, after_at, on)
+            self.collect(canvas, {r: strips[r] + cable + high[r] + 13.0 for r in rows}, grid_end + 22.0, after_at)
         for block in self.blocks.values():
-            self.block(canvas, block, swatches.get(block.name), on)
-        self.between(canvas, on)
-        self.shared(canvas, after_at, on)
+            self.block(canvas, block, swatches.get(block.name))
+        self.between(canvas)
+        self.shared(canvas, after_at)
         for k, line in enumerate(below):
-            canvas.text(margin, height - 26.0 * (len(below) - 1 - k) - 14.0, line, 17.0, LIT if on else INK, True,
+            canvas.text(margin, height - 26.0 * (len(below) - 1 - k) - 14.0, line, 17.0, LIT if self.on else INK, True,
                         room=width - 2 * margin)  # fmt: skip
         return canvas.figure((width, height), title, paper)
 
@@ -273,10 +281,7 @@ class _Plan:
             max(y + h / 2 for (_, y), (_, h) in boxes) + 8.0,
         )
 
-    def cables(
-        self, canvas: Canvas, strips: Mapping[int, float], trunk: float, top: float, at: Mapping[int, Point],
-        on: Collection[int] | None,
-    ) -> None:  # fmt: skip
+    def cables(self, canvas: Canvas, strips: Mapping[int, float], trunk: float, at: Mapping[int, Point]) -> None:
         """The wires from the objects to the tags."""
         names = list(self.objects)
         # The object that stands lowest has the trunk next to the boxes: no wire from a box crosses a trunk twice.
@@ -285,90 +290,80 @@ class _Plan:
             users = [b for b in self.blocks.values() if name in b.tags]
             if not users:
                 continue
-            lights = on is None or any(n.number in on for n in self.objects[name])
-            canvas.begin(1.0 if lights else DIM)
-            _, first, right, last = self.frame(name, at)
-            x = trunk + WIRE * (len(names) - 1 - k)
-            heights = {r: y + 8.0 + WIRE * k for r, y in strips.items() if any(b.row == r for b in users)}
-            start = (first + last) / 2
-            canvas.line([(right, start), (x, start)], colour, 2.0)
-            canvas.line([(x, min(start, *heights.values())), (x, max(start, *heights.values()))], colour, 2.0)
-            canvas.dot((x, start), colour)
-            for row, y in heights.items():
-                taps = [b for b in users if b.row == row]
-                used = [b for b in taps if on is None or any(n.number in on for n in b.nodes)]
-                far = max(b.spot(name)[0] for b in taps)
-                end = max((b.spot(name)[0] for b in used), default=x)
-                canvas.line([(x, y), (end, y)], colour, 2.0)
-                if end < far:
-                    canvas.begin(DIM)
-                    canvas.line([(end, y), (far, y)], colour, 2.0)
-                    canvas.end()
-                canvas.dot((x, y), colour)
-                for block in taps:
-                    tx, ty = block.spot(name)
-                    canvas.begin(1.0 if block in used else DIM)
-                    canvas.line([(tx, y), (tx, ty - TAG / 2)], colour, 2.0)
-                    canvas.dot((tx, y), colour)
-                    canvas.end()
-            canvas.end()
+            with canvas.group(self.opacity(*self.objects[name])):
+                _, first, right, last = self.frame(name, at)
+                x = trunk + WIRE * (len(names) - 1 - k)
+                heights = {r: y + 8.0 + WIRE * k for r, y in strips.items() if any(b.row == r for b in users)}
+                start = (first + last) / 2
+                canvas.line([(right, start), (x, start)], colour, 2.0)
+                canvas.line([(x, min(start, *heights.values())), (x, max(start, *heights.values()))], colour, 2.0)
+                canvas.dot((x, start), colour)
+                for row, y in heights.items():
+                    taps = [b for b in users if b.row == row]
+                    used = [b for b in taps if self.opacity(*b.nodes) == 1.0]
+                    far = max(b.spot(name)[0] for b in taps)
+                    end = max((b.spot(name)[0] for b in used), default=x)
+                    canvas.line([(x, y), (end, y)], colour, 2.0)
+                    if end < far:
+                        with canvas.group(DIM):
+                            canvas.line([(end, y), (far, y)], colour, 2.0)
+                    canvas.dot((x, y), colour)
+                    for block in taps:
+                        tx, ty = block.spot(name)
+                        with canvas.group(1.0 if block in used else DIM):
+                            canvas.line([(tx, y), (tx, ty - TAG / 2)], colour, 2.0)
+                            canvas.dot((tx, y), colour)
 
     def collect(
-        self, canvas: Canvas, heights: Mapping[int, float], trunk: float, at: Mapping[str, Mapping[int, Point]],
-        on: Collection[int] | None,
-    ) -> None:  # fmt: skip
+        self, canvas: Canvas, heights: Mapping[int, float], trunk: float, at: Mapping[str, Mapping[int, Point]]
+    ) -> None:
         """The wires from the ends of the blocks to what stands at the right."""
         first = self.after[0]
-        canvas.begin(1.0 if on is None or first.number in on else DIM)
-        x, y = at["right"][first.number]
-        w, _ = self.boxes[first.number].size
-        # All of the trunk, and that part of it into which lit wires lead.
-        for lights in (True,) if on is None else (False, True):
-            rows = [heights[b.row] for b in self.blocks.values() for n in self.collected(b)
-                    if not lights or on is None or n.number in on]  # fmt: skip
-            canvas.begin(1.0 if lights else DIM)
-            canvas.line([(trunk, min([y, *rows])), (trunk, max([y, *rows]))], ENDS, 2.4)
-            canvas.end()
-        arrow(canvas, [(trunk, y), (trunk + 5.0, y), (x - w / 2 - 5.0, y), (x - w / 2, y)], ENDS, 2.4)
-        for block in self.blocks.values():
-            for node in self.collected(block):
-                tx, ty = block.spot(f"n{node.number}")
-                low = heights[block.row]
-                canvas.begin(1.0 if on is None or node.number in on else DIM)
-                canvas.line([(tx, ty + self.boxes[node.number].size[1] / 2), (tx, low), (trunk, low)], ENDS, 2.4)
-                canvas.dot((tx, low), ENDS)
-                canvas.end()
-        canvas.end()
+        with canvas.group(self.opacity(first)):
+            x, y = at["right"][first.number]
+            w, _ = self.boxes[first.number].size
+            # All of the trunk, and that part of it into which lit wires lead.
+            for lights in (True,) if self.on is None else (False, True):
+                rows = [heights[b.row] for b in self.blocks.values() for n in self.collected(b)
+                        if not lights or self.opacity(n) == 1.0]  # fmt: skip
+                with canvas.group(1.0 if lights else DIM):
+                    canvas.line([(trunk, min([y, *rows])), (trunk, max([y, *rows]))], ENDS, 2.4)
+            arrow(canvas, [(trunk, y), (trunk + 5.0, y), (x - w / 2 - 5.0, y), (x - w / 2, y)], ENDS, 2.4)
+            for block in self.blocks.values():
+                for node in self.collected(block):
+                    tx, ty = block.spot(f"n{node.number}")
+                    low = heights[block.row]
+                    with canvas.group(self.opacity(node)):
+                        canvas.line(
+                            [(tx, ty + self.boxes[node.number].size[1] / 2), (tx, low), (trunk, low)], ENDS, 2.4
+                        )
+                        canvas.dot((tx, low), ENDS)
 
-    def block(self, canvas: Canvas, block: _Block, swatch: str | None, on: Collection[int] | None) -> None:
+    def block(self, canvas: Canvas, block: _Block, swatch: str | None) -> None:
         """The frame of a block, and what is in it."""
         (x, y), (w, h) = block.at, block.size
-        dim = on is not None and not any(n.number in on for n in block.nodes)
-        canvas.begin(DIM if dim else 1.0)
-        canvas.rect(x, y, w, h, "#f8fafc", "#aab4c0", rx=6)
-        canvas.text(x + STRIPE + 8.0, y + 15.0, block.name, HEADING, QUIET, True)
-        if swatch is not None:
-            canvas.rect(x, y, STRIPE, h, swatch, "#8a94a0")
-        ox, oy = block.left, y + HEAD
-        for (a, b), points in zip(block.edges, block.arrows, strict=True):
-            lights = on is None or int(b[1:]) in on
-            canvas.begin(1.0 if lights or dim else DIM)
-            moved = [(px + ox, py + oy) for px, py in points]
-            arrow(canvas, moved, self.colours.get(a, ARROW), 1.3)
-            canvas.end()
-        for tag in block.tags:
-            tx, ty = block.spot(tag)
-            wide = text_width(tag, BODY, True) + 12.0
-            canvas.rect(tx - wide / 2, ty - TAG / 2, wide, TAG, self.colours[tag], rx=TAG / 2)
-            canvas.text(tx, ty + 4.2, tag, BODY, "#ffffff", True, "middle")
-        for node in block.nodes:
-            lights = on is not None and node.number in on
-            canvas.begin(1.0 if on is None or lights or dim else DIM)
-            self.boxes[node.number].draw(canvas, *block.spot(f"n{node.number}"), lit=lights)
-            canvas.end()
-        canvas.end()
+        dim = self.opacity(*block.nodes) < 1.0
+        with canvas.group(DIM if dim else 1.0):
+            canvas.rect(x, y, w, h, "#f8fafc", "#aab4c0", rx=6)
+            canvas.text(x + STRIPE + 8.0, y + 15.0, block.name, HEADING, QUIET, True)
+            if swatch is not None:
+                canvas.rect(x, y, STRIPE, h, swatch, "#8a94a0")
+            ox, oy = block.left, y + HEAD
+            for (a, b), points in zip(block.edges, block.arrows, strict=True):
+                lights = self.on is None or int(b[1:]) in self.on
+                with canvas.group(1.0 if lights or dim else DIM):
+                    moved = [(px + ox, py + oy) for px, py in points]
+                    arrow(canvas, moved, self.colours.get(a, ARROW), 1.3)
+            for tag in block.tags:
+                tx, ty = block.spot(tag)
+                wide = text_width(tag, BODY, True) + 12.0
+                canvas.rect(tx - wide / 2, ty - TAG / 2, wide, TAG, self.colours[tag], rx=TAG / 2)
+                canvas.text(tx, ty + 4.2, tag, BODY, "#ffffff", True, "middle")
+            for node in block.nodes:
+                with canvas.group(1.0 if dim else self.opacity(node)):
+                    self.boxes[node.number].draw(canvas, *block.spot(f"n{node.number}"), lit=self.is_lit(node))
 
-    def between(self, canvas: Canvas, on: Collection[int] | None) -> None:
+    def between(self, canvas: Canvas) -> None:
         """Arrows from block to block."""
         for node in self.graph.nodes:
             target = self.home.get(node.number)
@@ -383,27 +378,23 @@ class _Plan:
                 middle = (ax + bx) / 2
                 if abs(ay - by) < self.boxes[node.number].size[1] / 2 - 6.0:
                     by = ay
-                canvas.begin(1.0 if on is None or {node.number, edge.source.number} <= set(on) else DIM)
-                arrow(canvas, [(ax, ay), (middle, ay), (middle, by), (bx, by)], ENDS, 2.4)
-                canvas.end()
+                with canvas.group(min(self.opacity(node), self.opacity(edge.source))):
+                    arrow(canvas, [(ax, ay), (middle, ay), (middle, by), (bx, by)], ENDS, 2.4)
 
-    def shared(self, canvas: Canvas, at: Mapping[str, Mapping[int, Point]], on: Collection[int] | None) -> None:
+    def shared(self, canvas: Canvas, at: Mapping[str, Mapping[int, Point]]) -> None:
         """The boxes at the left and at the right."""
         for name, nodes in self.objects.items():
-            lights = on is None or any(n.number in on for n in nodes)
-            canvas.begin(1.0 if lights else DIM)
-            x, y, right, bottom = self.frame(name, at["left"])
-            canvas.rect(x, y, right - x, bottom - y, "#ffffff", self.colours[name], rx=7, stroke_width=2)
-            canvas.text(x + 8.0, y + 16.0, name, HEADING + 1.0, self.colours[name], True)
-            for node in nodes:
-                self.boxes[node.number].draw(canvas, *at["left"][node.number], lit=on is not None and node.number in on)
-            canvas.end()
+            with canvas.group(self.opacity(*nodes)):
+                x, y, right, bottom = self.frame(name, at["left"])
+                canvas.rect(x, y, right - x, bottom - y, "#ffffff", self.colours[name], rx=7, stroke_width=2)
+                canvas.text(x + 8.0, y + 16.0, name, HEADING + 1.0, self.colours[name], True)
+                for node in nodes:
+                    self.boxes[node.number].draw(canvas, *at["left"][node.number], lit=self.is_lit(node))
         for before, node in zip([None, *self.after], self.after, strict=False):
             x, y = at["right"][node.number]
             if before is not None:
                 top = at["right"][before.number][1] + self.boxes[before.number].size[1] / 2
                 bottom = y - self.boxes[node.number].size[1] / 2
                 arrow(canvas, [(x, top), (x, top), (x, bottom), (x, bottom)], ENDS, 1.6)
-            canvas.begin(1.0 if on is None or node.number in on else DIM)
-            self.boxes[node.number].draw(canvas, x, y, lit=on is not None and node.number in on)
-            canvas.end()
+            with canvas.group(self.opacity(node)):
+                self.boxes[node.number].draw(canvas, x, y, lit=self.is_lit(node))

@@ -59,13 +59,6 @@ class Symbol(Operators, Abstract):
             return NotImplemented  # these ask again, entry by entry
         return self.record.make(TABLE[name], operands)
 
-    def __getattr__(self, name: str) -> Any:
-        """numpy asks each entry of an array for the method `exp` where it is given the array in np.exp."""
-        row = TABLE.get(name)
-        if row is None or row.partials is None:
-            raise AttributeError(name)
-        return lambda *more: self.record.make(row, (self, *more))
-
     def __bool__(self) -> bool:
         """A program may branch: it goes on as at the point of recording, and what it asked is remembered."""
         truth = bool(self.value)

@@ -2,22 +2,14 @@
 
 from diffrt.errors import printable
 from diffrt.explaining.graph import Graph, Node
-from diffrt.explaining.path import find_paths, is_crossing, through_crossings
-from diffrt.explaining.totals import short_formulas
-from diffrt.explaining.wording import component, counted, tidy
+from diffrt.explaining.totals import derivatives_of
+from diffrt.explaining.wording import counted, tidy
 
 
 def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10, whole: Graph | None = None) -> str:
-    """The derivative of a graph's output, a number, by a leaf or one entry of it.
-
-    graph: of named steps, or of all operations. entry: of the source, in C order, None for all. most: how many paths
-    are listed. whole: all operations, if `graph` is of named steps.
-    """
-    if entry is None and source.size == 1:
-        entry = 0
-    entries = range(source.size) if entry is None else [entry]
-    used = graph.restricted([source])
-    formulas = short_formulas(whole or graph, graph, [(source, k) for k in entries])
+    """The derivative of a graph's output, a number, by a leaf or one entry of it. The arguments are as for
+    `derivatives_of`."""
+    used, found = derivatives_of(graph, source, entry, most, whole)
     lines = [f"{graph.output.name} = {tidy(graph.output.value, 6)}", "", "steps"]
     width = max(len(n.name) for n in used.nodes)
     for node in used.nodes:
@@ -26,17 +18,14 @@ def explain_text(graph: Graph, source: Node, entry: int | None, most: int = 10, 
             made = [*made[:3], f"{len(made) - 3} more"]
         told = f"from {', '.join(made)}" if made else "is given"
         lines.append(f"  {node.name:<{width}}  {tidy(node.value)}  {told}")
-    for k in entries:
-        name = component(source, k)
-        paths = find_paths(used, source, k, most)
-        slope = float(paths.derivative.item())
-        lines += ["", f"d {graph.output.name} / d {name} = {tidy(slope, 6)}"]
-        if (source.number, k) in formulas:
-            lines.append(f"  = {formulas[source.number, k].text}")
-        if any(is_crossing(n) for n in used.nodes):
-            still, moving = through_crossings(used, source, k)
-            lines.append(f"  with the edges of the image held still {tidy(still.item(), 6)}, "
-                         f"from moving them {tidy(moving.item(), 6)}")  # fmt: skip
+    for derivative in found:
+        paths = derivative.paths
+        lines += ["", f"d {graph.output.name} / d {derivative.name} = {tidy(derivative.value, 6)}"]
+        if derivative.formula is not None:
+            lines.append(f"  = {derivative.formula.text}")
+        if derivative.moving is not None:
+            still, moving = (tidy(part, 6) for part in derivative.moving)
+            lines.append(f"  with the edges of the image held still {still}, from moving them {moving}")
         told = f", {counted(paths.nothing)} of them through a derivative of 0" if paths.nothing else ""
         more = "" if paths.complete else f"{';' if told else ','} the {len(paths.listed)} largest:"
         lines.append(f"  {counted(paths.total)} path{'s' * (paths.total != 1)}{told}{more}")

@@ -14,14 +14,16 @@ too long keeps names for what it is made of, with their own formulas below.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from diffrt.autograd.variable import Var
 from diffrt.explaining.cases import Cases
-from diffrt.explaining.computation import Computation, node_of, of_function, of_graph
+from diffrt.explaining.computation import Computation, of_function, of_graph
 from diffrt.explaining.graph import Graph, Node
+from diffrt.explaining.path import Paths, find_paths, is_crossing, through_crossings
 from diffrt.explaining.symbolic import Formula
 from diffrt.explaining.symbols import NoFormula
 from diffrt.explaining.wording import component, derivative
@@ -76,7 +78,7 @@ def short_formulas(whole: Graph, steps: Graph, wanted: Sequence[tuple[Node, int]
     keep = {n.name for n in steps.nodes if n.given}
     for node, entry in wanted[:MANY]:
         try:
-            made = formula_in(computation, node_of(computation.graph, node), entry, keep)
+            made = formula_in(computation, computation.graph.find(node), entry, keep)
         except (NoFormula, ValueError):
             continue
         if len(made.text) <= READABLE and not any(case.where for case in made.cases):
@@ -84,11 +86,46 @@ def short_formulas(whole: Graph, steps: Graph, wanted: Sequence[tuple[Node, int]
     return found
 
 
+@dataclass(frozen=True)
+class Derivative:
+    """The derivative of an output, a number, by one entry of a source. moving: with the edges of the image held still,
+    and what moving them adds; None where no edge moves. formula: None where there is none that is short."""
+
+    name: str
+    paths: Paths
+    moving: tuple[float, float] | None
+    formula: Formula | None
+
+    @property
+    def value(self) -> float:
+        """What all paths add up to."""
+        return float(self.paths.derivative.item())
+
+
+def derivatives_of(
+    graph: Graph, source: Node, entry: int | None, most: int, whole: Graph | None
+) -> tuple[Graph, list[Derivative]]:
+    """What lies between a source and the output of a graph, and the derivative by each entry that is meant.
+
+    graph: of named steps, or of all operations. entry: of the source, in C order, None for all. most: how many paths
+    are listed. whole: all operations, if `graph` is of named steps.
+    """
+    used, entries = graph.restricted([source]), range(source.size) if entry is None else [entry]
+    formulas = short_formulas(whole or graph, graph, [(source, k) for k in entries])
+    moves, found = any(is_crossing(n) for n in used.nodes), []
+    for k in entries:
+        still, moving = through_crossings(used, source, k) if moves else (np.zeros(1), np.zeros(1))
+        parts = (float(still.item()), float(moving.item())) if moves else None
+        paths = find_paths(used, source, k, most)
+        found.append(Derivative(component(source, k), paths, parts, formulas.get((source.number, k))))
+    return used, found
+
+
 def formula_in(
     computation: Computation, input: Var | Node | str, entry: int | None = None, keep: Collection[str] | None = None
 ) -> Formula:
     """One derivative of a computation, as `formula` says; for several of the same computation."""
-    node = node_of(computation.graph, input)
+    node = computation.graph.find(input)
     if entry is None and node.size > 1:
         raise ValueError(f"{node.name} has {node.size} entries; say by which one: entry=0 to {node.size - 1}")
     place = entry or 0

@@ -34,10 +34,20 @@ def tidy(value: Any, digits: int = 4) -> str:
     if array.size == 1:
         return tidy(array.item(), digits)
     if array.size > 12:
-        return f"{'x'.join(map(str, array.shape))} from {tidy(array.min(), 3)} to {tidy(array.max(), 3)}"
+        return f"{by(array.shape)} from {tidy(array.min(), 3)} to {tidy(array.max(), 3)}"
     if array.ndim > 1 and 1 in array.shape:
         array = array.reshape([n for n in array.shape if n != 1])
     return "[" + ", ".join(tidy(entry, digits) for entry in array) + "]"
+
+
+def by(shape: Sequence[int]) -> str:
+    """A shape, such as 2x3."""
+    return "x".join(map(str, shape))
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of no more characters than that."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def shortened(name: str) -> str:

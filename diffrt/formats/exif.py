@@ -1,13 +1,13 @@
 """What a camera says of a photograph: how it was held, and its focal length.
 
-Exif is a TIFF file without a picture: tables of entries, each with a tag, a kind, a count and a value or its place.
-
 Source: Exif 2.3 (CIPA DC-008-2012), sections 4.6.2 and 4.6.4 to 4.6.6; CIPA DCG-001-2018 for the 35 mm equivalent.
 """
 
 import math
-import struct
-from collections.abc import Iterator
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from numbers import Rational
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ ORIENTATION, EXIF_TABLE = 0x0112, 0x8769
 _FOCAL_LENGTH, _FOCAL_LENGTH_35 = 0x920A, 0xA405
 _WIDTH, _HEIGHT, _RESOLUTION_X, _RESOLUTION_Y, _RESOLUTION_UNIT = 0xA002, 0xA003, 0xA20E, 0xA20F, 0xA210
 _MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-_FORMATS = {1: "B", 3: "H", 4: "I", 5: "II", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I"}
 _DIAGONAL = math.hypot(36.0, 24.0)  # of a picture on 35 mm film
 _SAME_SHAPE = 0.02  # of the ratio of the sides: makers round their pixels
 
@@ -75,38 +74,20 @@ def _degrees(half: float) -> float:
 def entries(exif: bytes) -> dict[int, float]:
     """The numbers of the first table and of the camera's own one, by tag; of several values the first. What is damaged
     is left out, as it is no part of the picture."""
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None:
+    if exif[:2] not in (b"II", b"MM"):
         return {}
-    found: dict[int, float] = {}
-    try:
-        (start,) = struct.unpack_from(f"{order}I", exif, 4)
-        for tag, value in _table(exif, order, start):
-            found.setdefault(tag, value)
-        if EXIF_TABLE in found:
-            for tag, value in _table(exif, order, int(found[EXIF_TABLE])):
-                found.setdefault(tag, value)
-    except struct.error:
-        pass
+    from PIL import Image as pillow  # slow to import
+
+    tables, found = pillow.Exif(), dict[int, float]()
+    with warnings.catch_warnings(), suppress(Exception):  # Pillow names no list
+        warnings.simplefilter("ignore")
+        tables.load(exif)
+        found = _numbers(tables)
+        found = _numbers(tables.get_ifd(EXIF_TABLE)) | found
     return found
 
 
-def _table(exif: bytes, order: str, start: int) -> Iterator[tuple[int, float]]:
-    (length,) = struct.unpack_from(f"{order}H", exif, start)
-    for place in range(start + 2, start + 2 + 12 * length, 12):
-        tag, kind, count = struct.unpack_from(f"{order}HHI", exif, place)
-        layout = _FORMATS.get(kind)
-        if layout is None or count < 1:
-            continue
-        at = place + 8
-        if struct.calcsize(f"{order}{layout}") * count > 4:
-            (at,) = struct.unpack_from(f"{order}I", exif, at)
-        try:
-            value, *below = struct.unpack_from(f"{order}{layout}", exif, at)
-        except struct.error:
-            continue
-        if below and not below[0]:
-            continue
-        number = value / below[0] if below else float(value)
-        if math.isfinite(number):
-            yield tag, number
+def _numbers(table: Mapping[int, Any]) -> dict[int, float]:
+    firsts = {tag: value[0] if isinstance(value, tuple) and value else value for tag, value in table.items()}
+    known = {tag: x for tag, x in firsts.items() if isinstance(x, Rational) and x.denominator}
+    return {tag: float(x) for tag, x in known.items()}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
-from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, decoding
 from diffrt.formats.pixels import Pixels, pixels_of
 from diffrt.image import check_finite
 from diffrt.quiet import quiet
@@ -52,28 +52,24 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
         import OpenEXR
     except ImportError:
         raise InputError(f"{path}: reading it needs the package OpenEXR: pip install 'diffrt[exr]'") from None
-    reason = "its header is wrong"
-    try:
+    what, unpacked = "not an OpenEXR file, or damaged", "its pixels cannot be unpacked"
+    with decoding(path, what, "its header is wrong"):
         names = [channel.name for channel in _checked(path, data, most)]
-        del data
-        color = ("R", "G", "B") if "R" in names else ("Y", "Y", "Y")
-        if not {*names} >= {*color} or "RY" in names:
-            given = ", ".join(names)[:200] or "none"
-            raise InputError(f"{path}: has the channels {given}; R, G and B, or Y, are needed")
-        reason = "its pixels cannot be unpacked"
+    del data
+    color = ("R", "G", "B") if "R" in names else ("Y", "Y", "Y")
+    if not {*names} >= {*color} or "RY" in names:
+        given = ", ".join(names)[:200] or "none"
+        raise InputError(f"{path}: has the channels {given}; R, G and B, or Y, are needed")
+    with decoding(path, what, unpacked):
         with quiet(), OpenEXR.File(str(path), separate_channels=True) as file:
             if not file.parts:  # it has said so on stderr alone
-                raise Damaged(reason)
+                raise Damaged(unpacked)
             found = {name: channel.pixels for name, channel in file.channels().items()}
         kept = (*color, "A") if "A" in found else color
         values = np.empty((*found[color[0]].shape, len(kept)))
         with np.errstate(all="ignore"):
             for i, name in enumerate(kept):
                 values[..., i] = found[name]
-    except InputError:
-        raise
-    except Exception as fault:  # what is read here may be anything, and the package names no list
-        raise InputError(f"{path}: not an OpenEXR file, or damaged: {damage(fault, reason)}") from None
     check_finite(values, str(path))
     return pixels_of(values)
 

@@ -7,21 +7,18 @@ the camera says (Exif) is read.
 Source: ITU-T T.81 (1992), annex B.
 """
 
-import io
 import re
 import struct
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
 from diffrt.formats.exif import orientation_of, upright
-from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
-from diffrt.formats.pixels import Pixels
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, decoding
+from diffrt.formats.pixels import Pixels, opened
 
 MAX_SCANS = 64
 """Programs that write progressive pictures use 6 to 20."""
@@ -38,8 +35,6 @@ _OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0
 
 def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
     """The levels of 8 bits, turned as the file's orientation says. Raises InputError."""
-    from PIL import Image as pillow  # slow to import
-
     data = read_bytes(path, limit=64 * MIB)
     picture, exif, scans = bytearray(b"\xff\xd8"), b"", 0
     size: tuple[int, int] | None = None
@@ -65,31 +60,13 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
         raise InputError(f"{path}: damaged JPEG: it holds no picture")
     if scans > MAX_SCANS:
         raise InputError(f"{path}: has {scans} scans; {MAX_SCANS} are read; save it as a usual JPEG")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with pillow.open(io.BytesIO(picture), formats=["JPEG"]) as opened:
-                if opened.mode not in ("L", "RGB"):
-                    raise InputError(f"{path}: has the mode {opened.mode}; a gray or RGB JPEG is needed")
-                if opened.size != size[::-1]:
-                    raise Damaged("it has two sizes")
-                levels = np.asarray(opened.convert("RGB"))
-    except InputError:
-        raise
-    except Exception as fault:  # Pillow names no list
-        raise InputError(f"{path}: damaged JPEG: {damage(fault, 'its picture cannot be unpacked')}") from None
+    with decoding(path, "damaged JPEG", "its picture cannot be unpacked"), opened(picture, "JPEG") as found:
+        if found.mode not in ("L", "RGB"):
+            raise InputError(f"{path}: has the mode {found.mode}; a gray or RGB JPEG is needed")
+        if found.size != size[::-1]:
+            raise Damaged("it has two sizes")
+        levels = np.asarray(found.convert("RGB"))
     return Pixels(upright(levels, orientation_of(exif)), exif=exif)
-
-
-def encode(values: NDArray[np.float64]) -> bytes:
-    """The content of a file of linear RGB values (height, width, 3), clipped to 0..1, colours in full resolution."""
-    from PIL import Image as pillow
-
-    from diffrt.image import srgb_levels
-
-    file = io.BytesIO()
-    pillow.fromarray(srgb_levels(values)).save(file, format="JPEG", quality=95, subsampling=0)
-    return file.getvalue()
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, memoryview]]:

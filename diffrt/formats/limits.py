@@ -1,5 +1,7 @@
 """How large a picture may be, and what is said of a damaged one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from diffrt.errors import InputError
@@ -22,9 +24,16 @@ class Damaged(Exception):
     """What is wrong with a file, in words for a user."""
 
 
-def damage(fault: Exception, otherwise: str) -> str:
-    """What is wrong with a file. What libraries say of it is of their own insides, so we say it otherwise."""
-    return str(fault) if isinstance(fault, Damaged) else otherwise
+@contextmanager
+def decoding(path: str | Path, what: str, otherwise: str) -> Iterator[None]:
+    """Whatever is raised inside is a fault of the file, as an InputError: what is read may be anything, and libraries
+    name no list. What they say is of their own insides, so we say it otherwise, but for what is `Damaged`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as fault:
+        raise InputError(f"{path}: {what}: {fault if isinstance(fault, Damaged) else otherwise}") from None
 
 
 def _count(pixels: int) -> str:

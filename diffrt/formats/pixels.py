@@ -1,5 +1,9 @@
 """What a file of any format holds."""
 
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +23,17 @@ class Pixels:
     values: NDArray[Any]
     alpha: NDArray[np.float64] | None = None
     exif: bytes = b""
+
+
+@contextmanager
+def opened(data: bytes | bytearray, kind: str) -> Iterator[Any]:
+    """The picture in some bytes, as Pillow reads files of a kind, such as "JPEG"; what it warns of is not said."""
+    from PIL import Image as pillow  # slow to import
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pillow.open(io.BytesIO(data), formats=[kind]) as picture:
+            yield picture
 
 
 def pixels_of(values: NDArray[Any], exif: bytes = b"") -> Pixels:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
 from diffrt.formats.exif import orientation_of, upright
-from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, decoding
 from diffrt.formats.pixels import Pixels, pixels_of
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -31,16 +31,13 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
     data = read_bytes(path, limit=112 * MIB)  # MAX_PIXELS of RGB noise of 16 bits take a little over 96 MiB
     if not data.startswith(_PNG_SIGNATURE):
         raise InputError(f"{path}: not a PNG file")
-    try:
+    with decoding(path, "damaged PNG", "its header is wrong"):
         chunks = _png_chunks(data)
-        width, height, depth, color_type, compression, filtering, interlaced = struct.unpack(
-            ">IIBBBBB", chunks[b"IHDR"]
-        )
+        header = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+        width, height, depth, color_type, compression, filtering, interlaced = header
         channels = _PNG_CHANNELS[color_type]
         if compression or filtering:
             raise Damaged("its header is wrong")
-    except (Damaged, KeyError, struct.error) as fault:
-        raise InputError(f"{path}: damaged PNG: {damage(fault, 'its header is wrong')}") from None
     check_size(path, height, width, most)
     if color_type == 3:
         raise InputError(f"{path}: has a palette; a gray or RGB PNG is needed")
@@ -50,12 +47,10 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
         raise InputError(f"{path}: is interlaced; save it without")
     if chunks[b"acTL"]:
         raise InputError(f"{path}: is an animation; a PNG of one picture is needed")
-    try:
+    with decoding(path, "damaged PNG", "its rows cannot be unpacked"):
         _check_rows(chunks[b"IDAT"], height * (1 + width * channels * depth // 8))  # each begins with its filter
         levels = _png_levels(bytes(chunks[b"IDAT"]), (width, height), channels, depth)
         levels = _with_alpha(levels, chunks[b"tRNS"])
-    except Exception as fault:  # Pillow names no list; on damaged files it raises a dozen kinds
-        raise InputError(f"{path}: damaged PNG: {damage(fault, 'its rows cannot be unpacked')}") from None
     exif = bytes(chunks[b"eXIf"])
     return pixels_of(upright(levels, orientation_of(exif)), exif)
 

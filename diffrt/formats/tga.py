@@ -4,17 +4,15 @@ picture; the header is read here, as Pillow turns no picture around whose rows r
 Source: Truevision TGA file format specification, version 2.0 (1991), section C.2.
 """
 
-import io
 import struct
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
-from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
-from diffrt.formats.pixels import Pixels, pixels_of
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, decoding
+from diffrt.formats.pixels import Pixels, opened, pixels_of
 
 _GRAY, _RGB, _ENCODED = (3, 11), (2, 10), 8
 _FROM_RIGHT, _FROM_TOP, _INTERLEAVED = 0x10, 0x20, 0xC0
@@ -22,8 +20,6 @@ _FROM_RIGHT, _FROM_TOP, _INTERLEAVED = 0x10, 0x20, 0xC0
 
 def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
     """The levels of 8 bits, upright. Raises InputError."""
-    from PIL import Image as pillow
-
     data = read_bytes(path, limit=MAX_PIXELS * 5 + MIB)  # a run of one pixel takes five bytes
     try:
         identity, palette, kind, _, _, _, _, _, width, height, depth, how = struct.unpack_from("<BBBHHBHHHHBB", data)
@@ -40,7 +36,7 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
         raise InputError(f"{path}: has a palette; save it without")
     size = depth // 8
     start = 18 + identity
-    try:
+    with decoding(path, "damaged TGA", "its picture cannot be unpacked"):
         if kind < _ENCODED:
             if len(data) < start + width * height * size:
                 raise Damaged("rows are missing")
@@ -49,14 +45,10 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
         else:
             mode = {1: "L", 3: "RGB", 4: "RGBA"}[size]
             head = struct.pack("<BBBHHBHHHHBB", 0, 0, kind, 0, 0, 0, 0, 0, width, height, depth, has_alpha | _FROM_TOP)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with pillow.open(io.BytesIO(head + data[start:]), formats=["TGA"]) as opened:
-                    if opened.mode != mode or opened.size != (width, height):
-                        raise Damaged("its header is wrong")
-                    levels = np.asarray(opened).reshape(height, width, size)
-    except Exception as fault:  # Pillow names no list
-        raise InputError(f"{path}: damaged TGA: {damage(fault, 'its picture cannot be unpacked')}") from None
+            with opened(head + data[start:], "TGA") as picture:
+                if picture.mode != mode or picture.size != (width, height):
+                    raise Damaged("its header is wrong")
+                levels = np.asarray(picture).reshape(height, width, size)
     if not how & _FROM_TOP:
         levels = levels[::-1]
     if how & _FROM_RIGHT:

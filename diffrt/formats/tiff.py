@@ -9,10 +9,8 @@ Source: TIFF, revision 6.0 (Adobe, 1992); Photoshop TIFF technical notes (Adobe,
 3 (Adobe, 2005) for floats.
 """
 
-import io
 import math
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +22,8 @@ from numpy.typing import NDArray
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
 from diffrt.formats.exif import ORIENTATION, upright
-from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
-from diffrt.formats.pixels import Pixels, pixels_of
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, decoding
+from diffrt.formats.pixels import Pixels, opened, pixels_of
 from diffrt.image import check_finite
 from diffrt.quiet import quiet
 
@@ -83,15 +81,11 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
         raise InputError(f"{path}: is a BigTIFF; save it as a usual TIFF")
     if order is None:
         raise InputError(f"{path}: not a TIFF file")
-    try:
+    with decoding(path, "damaged TIFF", "its picture cannot be unpacked"):
         entries, other = _entries(data, order, *struct.unpack_from(f"{order}I", data, 4))
         if other and not _entries(data, order, other)[0].get(_SUBFILE, [0])[0] & _REDUCED:
             raise InputError(f"{path}: holds several pictures; a TIFF of one is needed")
         values = _values(path, data, entries, order, most)
-    except InputError:
-        raise
-    except Exception as fault:  # what is read here may be anything, and Pillow names no list
-        raise InputError(f"{path}: damaged TIFF: {damage(fault, 'its picture cannot be unpacked')}") from None
     if values.dtype.kind == "f":
         check_finite(values, str(path))
     return pixels_of(upright(values, entries.get(ORIENTATION, [1])[0]), data)
@@ -213,18 +207,14 @@ def _unpacked(packed: bytes, picture: _Picture, down: int) -> NDArray[Any]:
 
 def _by_pillow(packed: bytes, compression: int, row: int, rows: int) -> bytes:
     """The bytes of a chunk, from a TIFF of one strip whose gray pixels they are."""
-    from PIL import Image as pillow
-
     values = {_WIDTH: row, _HEIGHT: rows, _BITS: 8, _COMPRESSION: compression, _PHOTOMETRIC: _BLACK_IS_ZERO,
               _STRIPS: 8 + 2 + 12 * 9 + 4, _SAMPLES: 1, _ROWS_PER_STRIP: rows, _STRIP_BYTES: len(packed)}  # fmt: skip
     table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
-    file = io.BytesIO(b"II*\0" + struct.pack("<IH", 8, len(values)) + table + bytes(4) + packed)
-    with warnings.catch_warnings(), quiet():
-        warnings.simplefilter("ignore")
-        with pillow.open(file, formats=["TIFF"]) as opened:
-            if opened.mode != "L" or opened.size != (row, rows):
-                raise Damaged("its header is wrong")
-            return opened.tobytes()
+    file = b"II*\0" + struct.pack("<IH", 8, len(values)) + table + bytes(4) + packed
+    with quiet(), opened(file, "TIFF") as picture:
+        if picture.mode != "L" or picture.size != (row, rows):
+            raise Damaged("its header is wrong")
+        return bytes(picture.tobytes())
 
 
 def _entries(data: bytes, order: str, start: int) -> tuple[dict[int, list[int]], int]:

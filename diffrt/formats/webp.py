@@ -5,9 +5,7 @@ Source: WebP container specification, https://developers.google.com/speed/webp/d
 9.1, for the size of a lossy picture; RFC 9649, section 3.4, for that of a lossless one.
 """
 
-import io
 import struct
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,8 @@ import numpy as np
 from diffrt.errors import InputError
 from diffrt.files import MIB, read_bytes
 from diffrt.formats.exif import orientation_of, upright
-from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, damage
-from diffrt.formats.pixels import Pixels, pixels_of
+from diffrt.formats.limits import MAX_PIXELS, Damaged, check_size, decoding
+from diffrt.formats.pixels import Pixels, opened, pixels_of
 
 MAX_CHUNKS = 1024
 
@@ -25,7 +23,6 @@ _ALPHA, _ANIMATED = 0x10, 0x02
 
 def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
     """The levels of 8 bits, upright. Raises InputError."""
-    from PIL import Image as pillow
     from PIL import features
 
     if not features.check("webp"):
@@ -33,7 +30,7 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
     data = read_bytes(path, limit=64 * MIB)
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         raise InputError(f"{path}: not a WebP file")
-    try:
+    with decoding(path, "damaged WebP", "its picture cannot be unpacked"):
         chunks = _chunks(data)
         if b"ANIM" in chunks or b"ANMF" in chunks or (chunks.get(b"VP8X", b"\0")[:1] + b"\0")[0] & _ANIMATED:
             raise InputError(f"{path}: is an animation; a WebP of one picture is needed")
@@ -45,17 +42,10 @@ def read(path: str | Path, most: int = MAX_PIXELS) -> Pixels:
             canvas = struct.pack("<II", width - 1, height - 1)
             kept = {b"VP8X": bytes([_ALPHA, 0, 0, 0]) + canvas[:3] + canvas[4:7], b"ALPH": chunks[b"ALPH"], **kept}
         body = b"".join(k + struct.pack("<I", len(v)) + v + b"\0" * (len(v) % 2) for k, v in kept.items())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            picture = io.BytesIO(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body)
-            with pillow.open(picture, formats=["WEBP"]) as opened:
-                if opened.size != (width, height) or opened.mode not in ("RGB", "RGBA"):
-                    raise Damaged("its header is wrong")
-                levels = np.asarray(opened)
-    except InputError:
-        raise
-    except Exception as fault:  # Pillow names no list
-        raise InputError(f"{path}: damaged WebP: {damage(fault, 'its picture cannot be unpacked')}") from None
+        with opened(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body, "WEBP") as picture:
+            if picture.size != (width, height) or picture.mode not in ("RGB", "RGBA"):
+                raise Damaged("its header is wrong")
+            levels = np.asarray(picture)
     exif = chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
     return pixels_of(upright(levels, orientation_of(exif)), exif)
 

@@ -55,7 +55,7 @@ def plain(value: Any, free: bool = True, depth: int = _DEEPEST) -> Any:
         return [plain(part, free, depth - 1) for part in value] if depth else value
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
         try:
-            array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+            array = np.asanyarray(value)  # with its mask, if it has one
         except Exception:  # a tensor of another library that does not want to be an array
             return value
         if array.dtype.kind == "f":

@@ -195,7 +195,7 @@ class Formula:
         """The operations, names and numbers in it, outer ones first."""
         found: list[Any] = [self.tree]
         for node in found:
-            found += [node.value] if isinstance(node, ast.Subscript) else _operands(node)
+            found += _operands(node)
         return found
 
     def said(self, node: ast.AST) -> str:
@@ -215,43 +215,24 @@ class Formula:
     def _check(self, node: ast.AST, depth: int) -> None:
         if depth > DEEPEST:
             raise RecursionError
-        children: list[ast.AST]
         if isinstance(node, ast.Constant):
             if isinstance(node.value, bool) or not isinstance(node.value, int | float):
                 raise self._refuse(shown(node.value))
             _decimal(node.value, self.where)
-            children = []
-        elif isinstance(node, ast.Attribute) and node.attr == "T":
-            children = [node.value]
-        elif isinstance(node, ast.Name | ast.Attribute):
+        elif isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and node.attr != "T"):
             self.names.add(self._dotted(node))
-            children = []
-        elif isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-            children = [node.left, node.right]
-        elif isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
-            children = [node.operand]
-        elif isinstance(node, ast.Compare) and all(type(op) in _COMPARE for op in node.ops):
-            children = [node.left, *node.comparators]
-        elif isinstance(node, ast.BoolOp):
-            children = list(node.values)
-        elif isinstance(node, ast.IfExp):
-            children = [node.test, node.body, node.orelse]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             self._check_call(node, node.func.id)
-            children = list(node.args)
         elif isinstance(node, ast.Subscript):
-            children = [node.value]
             for part in _parts_of_index(node):
                 for bound in (part.lower, part.upper) if isinstance(part, ast.Slice) else (part,):
                     if bound is not None:
                         self._index(bound, None)
                 if isinstance(part, ast.Slice) and part.step is not None:
                     raise InputError(f"{self.where}: {self._said(node)}: an index has no step; write x[1:3]")
-        elif isinstance(node, ast.List | ast.Tuple):
-            children = list(node.elts)
-        else:
+        elif not _is_operation(node):
             raise self._refuse(type(node).__name__)
-        for child in children:
+        for child in _operands(node):
             self._check(child, depth + 1)
 
     def _check_call(self, node: ast.Call, name: str) -> None:
@@ -493,7 +474,17 @@ def _meant(name: str) -> str:
     return did_you_mean(name, sorted(FUNCTIONS)).replace("known: ", "there are ").replace("'", "")
 
 
+def _is_operation(node: ast.AST) -> bool:
+    """Whether a node joins others in a way that formulas have."""
+    if isinstance(node, ast.Compare):
+        return all(type(op) in _COMPARE for op in node.ops)
+    if isinstance(node, ast.BinOp | ast.UnaryOp):
+        return type(node.op) in _BINARY or type(node.op) in _UNARY
+    return isinstance(node, ast.BoolOp | ast.IfExp | ast.List | ast.Tuple | ast.Attribute)
+
+
 def _operands(node: Any) -> list[ast.AST]:
+    """The parts that a node joins."""
     if isinstance(node, ast.BinOp):
         return [node.left, node.right]
     if isinstance(node, ast.UnaryOp):
@@ -502,6 +493,8 @@ def _operands(node: Any) -> list[ast.AST]:
         return [node.left, *node.comparators]
     if isinstance(node, ast.Attribute):
         return [node.value] if node.attr == "T" else []
+    if isinstance(node, ast.Subscript):
+        return [node.value]
     if isinstance(node, ast.BoolOp):
         return list(node.values)
     if isinstance(node, ast.IfExp):

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -103,28 +104,18 @@ def check_gradient(
 def _checked(q: Quantities, run: Callable[[Any], Any]) -> Marked:
     """Each entry of f by each of x, two quantities, compared. run: from values of x to those of f."""
     at, right = q.vars["x"], q.total("f", "x")
+    given = max(1.0, float(np.abs(at.value).max()), float(np.abs(q.vars["f"].value).max()))
     lines = []
-    above, below = components("f", q.shape("f")), components("x", q.shape("x"))
-    for i, j in np.ndindex(*right.shape):
-        claim = Claim("total", f"{above[i]} / {below[j]}", "f", i, "x", j, lambda: None)
+    for claim in _claims(q.shape("f"), q.shape("x")):
+        i, j = claim.entry or 0, claim.place or 0
         slopes = q.slopes("f", i, "x", j, False, run=run)
-        ours = float(right[i, j])
         if slopes is None:
             lines.append(Line(claim, "cannot tell", "an op in it cannot be replayed on numbers"))
             continue
-        reach = 1e-9 if slopes.complex_step else 1e-6
-        rounding = 16.0 * q.rounding("f", i, "x", j, False)
-        low, high = slopes.around(reach, ours, rounding)
+        ours, rounding = float(right[i, j]), 16.0 * q.rounding("f", i, "x", j, False)
         size = max(abs(slopes.left), abs(slopes.right), abs(ours))
-        blurred = rounding > 1e-6 * max(
-            size, 1.0, float(np.abs(at.value).max()), float(np.abs(q.vars["f"].value).max())
-        )
-        if slopes.doubt > 1e-3 * size > 0.0 or blurred:
-            lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
-        elif low <= ours <= high:
-            lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))
-        else:
-            lines.append(Line(claim, "wrong", point={"x": plain(at.value)}, yours=ours, right=slopes.left))
+        blurred = slopes.doubt > 1e-3 * size > 0.0 or rounding > 1e-6 * max(size, given)
+        lines.append(_compared(claim, slopes, ours, rounding, blurred, at.value))
     for i, row in enumerate(right):
         mine = [line for line in lines if line.claim.entry == i]
         if any(line.detail for line in mine) and not _is_subgradient(run, at.value, row, i):
@@ -137,6 +128,22 @@ def _checked(q: Quantities, run: Callable[[Any], Any]) -> Marked:
         return right @ np.ravel(d)
 
     return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along))
+
+
+def _claims(above: tuple[int, ...], below: tuple[int, ...], line: str = "") -> list[Claim]:
+    """One for each entry of f by each of x, of these shapes. line: what they are entries of, told together."""
+    pairs = product(enumerate(components("f", above)), enumerate(components("x", below)))
+    return [Claim("total", f"{n} / {m}", "f", i, "x", j, lambda: None, line=line) for (i, n), (j, m) in pairs]
+
+
+def _compared(claim: Claim, slopes: Slopes, ours: float, rounding: float, blurred: bool, at: Any) -> Line:
+    """The mark of a derivative beside one by numbers. rounding: of the derivative. blurred: whether that hides it."""
+    low, high = slopes.around(1e-9 if slopes.complex_step else 1e-6, ours, rounding)
+    if blurred:
+        return Line(claim, "cannot tell", "rounding hides the differences")
+    if low <= ours <= high:
+        return Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink")
+    return Line(claim, "wrong", point={"x": plain(at)}, yours=ours, right=slopes.left)
 
 
 def _checked_by_hand(f: Callable[[Any], Any], x: Any, by_hand: Any) -> Marked:
@@ -167,30 +174,24 @@ def _checked_by_hand(f: Callable[[Any], Any], x: Any, by_hand: Any) -> Marked:
         raise InputError(f"check_gradient: by_hand has the shape {claimed.shape}, needed: {shape}")
     mine = claimed.reshape(at.size, out.size).T if turned else claimed.reshape(out.size, at.size)
     lines, rights = [], np.zeros(mine.shape)
-    above, below = components("f", out.shape), components("x", at.shape)
     noise = 16.0 * EPSILON * np.abs(np.ravel(out))
-    for i, j in np.ndindex(*mine.shape):
-        claim = Claim("total", f"{above[i]} / {below[j]}", "f", i, "x", j, lambda: None, line="f / x")
+    for claim in _claims(out.shape, at.shape, "f / x"):
+        i, j = claim.entry or 0, claim.place or 0
         slopes = slopes_of(run, run, at, j, i, -np.inf, np.inf, float(noise[i]))
         if slopes is None or not np.isfinite([slopes.left, slopes.right]).all():
             lines.append(Line(claim, "cannot tell", "f is not defined next to x"))
             continue
-        rights[i, j] = slopes.left
-        low, high = slopes.around(1e-9 if slopes.complex_step else 1e-6, float(mine[i, j]), 0.0)
-        if slopes.doubt > 1e-3 * max(abs(slopes.left), abs(float(mine[i, j]))) > 0.0:
-            lines.append(Line(claim, "cannot tell", "rounding hides the differences"))
-        elif low <= mine[i, j] <= high:
-            lines.append(Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink"))
-        else:
-            lines.append(Line(claim, "wrong", point={"x": plain(at)}, yours=float(mine[i, j]), right=slopes.left))
+        rights[i, j], ours = slopes.left, float(mine[i, j])
+        blurred = slopes.doubt > 1e-3 * max(abs(slopes.left), abs(ours)) > 0.0
+        lines.append(_compared(claim, slopes, ours, 0.0, blurred, at))
     wrong = [line for line in lines if line.verdict == "wrong"]
     if turned and not wrong and mine.size > 1:
         wrong = [line for line in lines if line.verdict == "right"]
         found = [Diagnosis("transposed", TRANSPOSED)]
         for line in wrong:
+            place = line.claim.entry or 0, line.claim.place or 0
             line.verdict, line.point = "wrong", {"x": plain(at)}
-            line.yours, line.right = (float(m[line.claim.entry or 0, line.claim.place or 0]) for m in (claimed.reshape(
-                mine.shape), rights))  # fmt: skip
+            line.yours, line.right = float(claimed.reshape(mine.shape)[place]), float(rights[place])
     else:
         found = _factor_by_hand(mine, rights, at, wrong)
     for line in wrong:

@@ -36,8 +36,7 @@ def pixel_derivation(
     steps = _steps(graph.output.var)
 
     def moved(point: Mapping[str, Any]) -> Any:
-        found = trace(scene.replace({n: _told(v) for n, v in point.items()}), pixel, channel, cells, edges)
-        return found
+        return trace(scene.replace({n: _told(v) for n, v in point.items()}), pixel, channel, cells, edges)
 
     def build(leaves: Mapping[str, Any]) -> Mapping[str, Any]:
         found = moved({n: plain(v.value) for n, v in leaves.items()})

@@ -19,7 +19,7 @@ from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.naming import Scope
 from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var
-from diffrt.explaining.graph import unit_entry
+from diffrt.explaining.graph import as_rows, unit_entry
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
 
 Matrix = NDArray[np.float64]
@@ -91,14 +91,7 @@ class Quantities:
 
     def above(self, name: str) -> list[str]:
         """The quantities that one depends on, directly or through others."""
-        found: dict[str, None] = {}
-        pending = [name]
-        while pending:
-            for parent in self.parents(pending.pop()):
-                if parent not in found:
-                    found[parent] = None
-                    pending.append(parent)
-        return list(found)
+        return all_above(name, self.parents)
 
     def computed_from(self, name: str) -> set[str]:
         """The quantities that one was computed from, itself among them, whether or not it changes with them."""
@@ -140,13 +133,8 @@ class Quantities:
             for serial, adjoint in found.items():
                 if serial in self._names and serial != var.serial:
                     rows.setdefault(serial, [None] * var.size)[k] = adjoint
-        sizes = {v.serial: v for v in self.vars.values()}
-        return {
-            self._names[serial]: np.array(
-                [np.broadcast_to(0.0 if r is None else r, sizes[serial].shape).ravel() for r in parts], float
-            )
-            for serial, parts in rows.items()
-        }
+        shapes = {v.serial: v.shape for v in self.vars.values()}
+        return {self._names[serial]: as_rows(parts, shapes[serial]) for serial, parts in rows.items()}
 
     def total(self, name: str, of: str) -> Matrix:
         """The derivative of a quantity by one before it, along all paths."""
@@ -226,6 +214,17 @@ class Quantities:
             return values.get(target.serial, target.value)
 
         return run
+
+
+def all_above(name: str, parents: Callable[[str], Sequence[str]]) -> list[str]:
+    """The quantities from which one is computed, directly or through others."""
+    found: dict[str, None] = {}
+    pending = [name]
+    while pending:
+        new = [parent for parent in parents(pending.pop()) if parent not in found]
+        found |= dict.fromkeys(new)
+        pending += new
+    return list(found)
 
 
 def slopes_of(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, push_forward
 from diffrt.autograd.variable import Var
-from diffrt.explaining.graph import unit_entry
+from diffrt.explaining.graph import as_rows, unit_entry
 from diffrt.explaining.wording import phrase
 from diffrt.marking.formula import ENTRYWISE
 from diffrt.marking.quantities import Quantities, components
@@ -52,7 +52,7 @@ def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
         pull_back(nodes, {target.serial: unit_entry(target, k)}, recorded=False, kept={source.serial}, seen=seen)
         rows.append(seen)
     ways = {
-        n.serial: (_matrix(n, [r.get(n.serial) for r in rows]), _matrix(n, tangents[n.serial]).T)
+        n.serial: (as_rows([r.get(n.serial) for r in rows], n.shape), as_rows(tangents[n.serial], n.shape).T)
         for n in nodes
         if n is not source and n.serial in tangents and any(n.serial in r for r in rows)
     }
@@ -109,7 +109,7 @@ def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
             tangents = push_forward([argument, *steps], {argument.serial: [np.ones(argument.shape)]}, False)
             if steps[-1].serial in tangents and steps[-1].shape == argument.shape:
                 words = f"the derivative of {call} by {_words(argument, names)}"
-                found[words] = _matrix(steps[-1], tangents[steps[-1].serial]).ravel()
+                found[words] = as_rows(tangents[steps[-1].serial], steps[-1].shape).ravel()
     for parent in () if local else q.above(name):
         for above in (n for n in q.above(name) if q.vars[n].size == 1 and parent in q.parents(n)):
             found.setdefault(f"the derivative of {above} by {parent}", q.local(above, parent)[0])
@@ -159,12 +159,6 @@ def _entries(q: Quantities, name: str, of: str, nodes: Sequence[Var], ways: Any)
     return found
 
 
-def _matrix(node: Var, parts: Sequence[Any]) -> Matrix:
-    """A row for each part, zeros for None."""
-    rows = [np.broadcast_to(0.0 if p is None else p, node.shape).ravel() for p in parts]
-    return np.array(rows, float).reshape(len(rows), node.size)
-
-
 def _once(node: Var, position: int, tangents: Any) -> Matrix:
     """The tangents of a node if only one of its inputs moves, a row each."""
     moving = node.inputs[position]
@@ -172,7 +166,8 @@ def _once(node: Var, position: int, tangents: Any) -> Matrix:
     copy.op, copy.settings = node.op, node.settings
     held = [x.value if type(x) is Var else x for x in node.inputs]
     copy.inputs = tuple(alias if k == position else x for k, x in enumerate(held))
-    return _matrix(node, push_forward([alias, copy], {alias.serial: tangents[moving.serial]}, False)[copy.serial])
+    pushed = push_forward([alias, copy], {alias.serial: tangents[moving.serial]}, False)
+    return as_rows(pushed[copy.serial], node.shape)
 
 
 def _place(node: Var, position: int, names: Any) -> str:

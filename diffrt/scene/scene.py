@@ -35,7 +35,6 @@ from diffrt.kinds import Background, Camera, Kind, Light, Shape
 from diffrt.kinds.texels import Texels
 from diffrt.kinds.values import Value, plain, written
 from diffrt.scene.checking import GROUPS, check_document, check_kind
-from diffrt.scene.html import as_html
 from diffrt.scene.parameters import Parameter, is_pattern, matching, parameters_of, places_of, variables_of
 from diffrt.scene.schema import Document, Table, textures_in
 from diffrt.scene.writing import save, to_toml
@@ -201,6 +200,8 @@ class Scene:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a table of the parts and their values."""
+        from diffrt.scene.html import as_html
+
         return as_html(self.parts)
 
     def to_toml(self) -> str:

@@ -4,12 +4,11 @@ The table of a shape has one field more, its material, which is a table itself. 
 too, of a texture. Kinds that are registered later are found too: a table is made when a kind is first met.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, Strict, create_model
 
-from diffrt.kinds import BACKGROUNDS, CAMERAS, LIGHTS, MATERIALS, SHAPES, Kind, Relation, Rule, kinds_in, texture_for
+from diffrt.kinds import MATERIALS, Kind, Relation, Rule, kinds_in, texture_for
 
 
 class Checked(BaseModel):
@@ -73,11 +72,6 @@ def textures_in(material: Table | None) -> dict[str, Table]:
     return {name: value for name, value in values.items() if isinstance(value, Table)}
 
 
-def tables_of(kinds: Mapping[str, type[Kind]]) -> dict[str, type[Table]]:
-    """The tables of several kinds, by type."""
-    return {name: table_of(kind) for name, kind in kinds.items()}
-
-
 def _example() -> Rule:
     """The first material, as it stands in a scene file, and as a program makes it."""
     name, kind = next(iter(MATERIALS.items()))
@@ -127,7 +121,3 @@ def rule_of(model: type[Checked], field: str) -> Rule | None:
     """The rule of a field of a table, if it has one; the field `type` has none, and neither has an unknown one."""
     known = model.model_fields.get(field)
     return next((m for m in known.metadata if isinstance(m, Rule)), None) if known else None
-
-
-__all__ = ["BACKGROUNDS", "CAMERAS", "LIGHTS", "MATERIALS", "SHAPES", "Document", "Table", "rule_of", "table_of",
-           "tables_of", "textures_in"]  # fmt: skip

@@ -12,7 +12,6 @@ from diffrt.errors import InputError, shown
 from diffrt.kinds import Field, Kind, Own
 from diffrt.kinds.texels import Texels
 from diffrt.kinds.values import plain
-from diffrt.photograph import read_image
 
 MOST_TEXELS = 1 << 20
 """Of one bitmap; they are parameters, and each takes memory wherever derivatives go."""
@@ -109,6 +108,8 @@ def _inline(place: str, rows: Any, field: Field) -> tuple[Texels | None, list[st
 def _from_file(place: str, file: Path, encoding: str, field: Field) -> tuple[Texels | None, list[str]]:
     """Texels from an image file."""
     components: Any = field.rule.components  # type: ignore[attr-defined]
+    from diffrt.photograph import read_image  # most scenes have no file of texels
+
     chosen: Any = encoding or (None if components else "linear")
     try:
         picture = read_image(file, chosen, MOST_TEXELS)

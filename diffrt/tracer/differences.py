@@ -109,25 +109,6 @@ def compare(scene: Scene, names: Sequence[str], settings: Settings | None = None
         yield _compare(moved, path, size, _room(scene, path, size), settings, exact[..., i], base, rounding)
 
 
-def compare_along(
-    scene: Scene, names: Sequence[str], direction: NDArray[np.float64], settings: Settings | None = None
-) -> Comparison:
-    """The derivative along one direction, all parameters moving at once, against differences.
-
-    direction: of the n components of the named parameters, (n,); they must have room on both sides.
-    """
-    settings = settings or Settings()
-    at = scene.pack(names)
-    exact = _derivative(scene, names, settings) @ direction
-    base = _image(scene, settings)
-    sizes = np.array([_size(scene, path) for path in scene.components(names)])
-    size = float(1.0 / np.max(np.abs(direction) / sizes))
-    return _compare(
-        lambda h: scene.unpack(names, at + h * direction), "a direction", size, (inf, inf), settings, exact, base,
-        _rounding(scene, settings, base),
-    )  # fmt: skip
-
-
 COPIES = 12
 """Images that a comparison holds: differences by several steps, extrapolated, from both sides."""
 

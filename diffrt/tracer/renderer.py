@@ -17,7 +17,6 @@ from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.blocks import divide
 from diffrt.tracer.cells import SMALLEST, Cells
-from diffrt.tracer.certificate import enclose
 from diffrt.tracer.crossings import Crossings, differentiable, meetings
 from diffrt.tracer.derivative import Derivative, direction_of
 from diffrt.tracer.film import develop
@@ -317,7 +316,7 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bo
     with np.errstate(all="ignore"):
         tables = window.seen(build_tables(scene))
         if settings.edges == "ignore":
-            image, report = _by_points(tables, scene, window.size, settings.cells, engine)
+            image, report = _by_points(tables, window.size, settings.cells, engine)
         else:
             topology = find_topology(tables.plain(), window, settings, engine)
             image = by_regions(tables, topology, window.size, settings.cells, engine)
@@ -343,6 +342,8 @@ def bound_of(
 
     tables: plain. image: of all of the window.
     """
+    from diffrt.tracer.certificate import enclose  # which most images do without
+
     only = np.zeros(image.shape[:2], bool)
     only[window.inner] = True
     enough = settings.tolerance * ENOUGH * float(image[window.inner].max(-1).mean())
@@ -479,7 +480,7 @@ def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], 
     return np.tile(columns, len(rows)), np.repeat(rows, len(columns))
 
 
-def _by_points(tables: Tables, scene: Scene, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, Report]:
+def _by_points(tables: Tables, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, Report]:
     """The image from one point at the centre of each cell."""
     width, height = size
     x, y = _middles(width, height, cells)

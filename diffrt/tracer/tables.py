@@ -268,33 +268,25 @@ def build_tables(scene: Scene, leaf: Leaf | None = None) -> Tables:
     if isinstance(emission, Each):
         emission = Each(own["emission"] for own in emission)
     emits = _counts(emission) or any(blend.emits for blend in blends)
-    kinds = Kinds(
-        _present(SHAPES, [face for _, face in faces]),
-        _present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
-        _present(MATERIALS, [m for _, m in materials if m.event == REFLECT]),
-        tuple(kind for _, kind in lights),
-        background,
-        emits,
-        1,
-        (),
-    )
-    if kinds.reflecting:
-        kinds = kinds._replace(bounces=scene.reflection_depth + 1)
     moving = {number for number, (name, _) in enumerate(shapes) if scene.has_variables(name)}
-    kinds = kinds._replace(
-        moving=_present(SHAPES, [face for number, face in faces if number in moving]) if moving else kinds.faces
+    reflecting = _present(MATERIALS, [m for _, m in materials if m.event == REFLECT])
+    within = [blend for blend in blends if not blend.emits]
+    ends, mirrors = ({p for b in within if b.mirrors == on for p in b.places} for on in (False, True))
+    kinds = Kinds(
+        faces=_present(SHAPES, [face for _, face in faces]),
+        scattering=_present(MATERIALS, [m for _, m in materials if m.event != REFLECT]),
+        reflecting=reflecting,
+        lights=tuple(kind for _, kind in lights),
+        background=background,
+        emitting=emits,
+        bounces=scene.reflection_depth + 1 if reflecting else 1,
+        moving=_present(SHAPES, [face for number, face in faces if number in moving or not moving]),
+        tiles=_present(TEXTURES, [type_ for layer in tiles for _, type_, _ in layer]),
+        textured=(tuple(sorted(ends)), tuple(sorted(mirrors))),
     )
 
     def places(among: Sequence[type[Material]]) -> Integers:
         return np.array([among.index(m) if m in among else -1 for _, m in materials], np.int64)
-
-    within = [blend for blend in blends if not blend.emits]
-    ends, mirrors = ({p for b in within if b.mirrors == on for p in b.places} for on in (False, True))
-    used = {type_ for layer in tiles for _, type_, _ in layer}
-    kinds = kinds._replace(
-        tiles=tuple(kind for kind in TEXTURES.values() if kind in used),
-        textured=(tuple(sorted(ends)), tuple(sorted(mirrors))),
-    )
 
     return Tables(
         kinds,

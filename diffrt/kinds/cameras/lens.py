@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.autograd import op
+from diffrt.autograd import divide
 from diffrt.autograd.affine import falling
+from diffrt.autograd.operations import elementwise
 
 STEPS = 12
 """Of Newton's method. Seven reach the last digit for lenses of photographs; these also do where dv/du is only 0.05."""
@@ -91,11 +92,12 @@ def _root_code(t: Any, a: Any, b: Any) -> Any:
 
 
 def _slope(power: int) -> Any:
-    return lambda m, a, b: -(m ** float(power)) / (1.0 + m * m * (3.0 * a + 5.0 * b * m * m))
+    return lambda m, a, b: divide(-(m ** float(power)), 1.0 + m * m * (3.0 * a + 5.0 * b * m * m))
 
 
-undistort = op(
-    "undistort", _root, (_slope(3), _slope(5)), code=_root_code, bounds=falling("undistort", _ROUNDING),
+undistort = elementwise(  # not tried as `autograd.op` does: that takes as long as to read a scene
+    "undistort", _root, (_slope(3), _slope(5)), module=__name__,
+    scalar=lambda a, b: _root(a, b).item(), code=_root_code, bounds=falling("undistort", _ROUNDING),
     latex=r"\operatorname{{undistort}}({}, {})",
     about="The root m of m (1 + a m^2 + b m^4) = 1: what a lens with radial distortion divides the distance from the "
     "principal point by; nan where there is none.",

@@ -16,6 +16,7 @@ What a surface sends to v of even light from everywhere is the mean of F G1(l) o
 """
 
 from collections.abc import Callable
+from functools import cache
 from math import pi
 from typing import Any
 
@@ -64,6 +65,7 @@ def _masked(a2: Any, cosine: Any) -> Any:
     return cosine + sqrt(a2 + (1.0 - a2) * (cosine * cosine))
 
 
+@cache
 def _disk(rings: int, angles: int) -> tuple[Any, Any, Any]:
     """A rule for means over the unit disk of functions even in x: x and y of its points, and their weights, (M, 1).
 
@@ -76,18 +78,18 @@ def _disk(rings: int, angles: int) -> tuple[Any, Any, Any]:
     return np.outer(r, np.sin(angle)).reshape(-1, 1), np.outer(r, np.cos(angle)).reshape(-1, 1), weight[:, None]
 
 
-FINE, COARSE = _disk(6, 4), _disk(4, 3)
-"""Rules of 48 and of 24 directions, the latter for coats, which mirror little. Both are wrong by at most 0.013 of the
-radiance around, and mostly by less than 0.005."""
+FINE, COARSE = (6, 4), (4, 3)
+"""The rings and angles of rules of 48 and of 24 directions, the latter for coats, which mirror little. Both are wrong
+by at most 0.013 of the radiance around, and mostly by less than 0.005."""
 
 
-def reflected_share(alpha: Any, cosine: Any, fresnel: Fresnel, rule: tuple[Any, Any, Any]) -> Any:
+def reflected_share(alpha: Any, cosine: Any, fresnel: Fresnel, rule: tuple[int, int]) -> Any:
     """The share of even light from everywhere that microfacets mirror to an eye, (..., N).
 
     alpha: (N,). cosine: n . v, (N,). fresnel: from cosines (M, N) to shares (M, N), or (M, 3, N) of colour channels.
     rule: FINE or COARSE.
     """
-    x, y, weight = rule
+    x, y, weight = _disk(*rule)
     # In the plane of n and v: v stretched to where alpha is 1; the disk is what v sees of the facets there.
     sine = sqrt(maximum(1.0 - cosine * cosine, 1e-12))
     stretched = sqrt(alpha * alpha * (sine * sine) + cosine * cosine)

@@ -9,9 +9,8 @@ from typing import Any
 
 from diffrt.autograd import maximum, minimum, sqrt
 from diffrt.kinds.fields import direction, extent, point
-from diffrt.kinds.kind import Shape
-from diffrt.kinds.shapes.plane import axes_of, meet_in
-from diffrt.kinds.vectors import dot, magnitude, normalize
+from diffrt.kinds.shapes.plane import Flat, axes_of, meet_in
+from diffrt.kinds.vectors import dot, normalize
 
 
 def bounds(center: Any, normal: Any, radius: Any) -> tuple[Any, Any]:
@@ -21,7 +20,7 @@ def bounds(center: Any, normal: Any, radius: Any) -> tuple[Any, Any]:
     return center - half, center + half
 
 
-class Disk(Shape):
+class Disk(Flat):
     """A flat, round shape."""
 
     type = "disk"
@@ -29,19 +28,13 @@ class Disk(Shape):
     normal = direction("at right angles to it, to its front")
     radius = extent("from the middle to the border")
 
-    def side(self, o: Any) -> Any:
-        return dot(o - self.center, self.normal)
-
-    def reach(self, o: Any) -> Any:
-        return (magnitude(o) + magnitude(self.center)) * magnitude(self.normal)
+    def plane(self) -> tuple[Any, Any]:
+        return self.center, self.normal
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         t, descent, q = meet_in(self.center, normalize(self.normal), o, d, side)
         reach = self.radius * descent
         return t, minimum(reach * reach - dot(q, q), descent)
-
-    def normal_at(self, p: Any, side: Any) -> Any:
-        return normalize(self.normal) * side
 
     def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
         right, upward = axes_of(normalize(self.normal))

@@ -47,24 +47,37 @@ def axes_of(n: Any) -> tuple[Any, Any]:
     return right, cross(n, right)
 
 
-class Plane(Shape):
+class Flat(Shape):
+    """What lies in a plane, which `plane` tells."""
+
+    def plane(self) -> tuple[Any, Any]:
+        """A point of it, and a vector at right angles to it, to the front, (3, N) each."""
+        raise NotImplementedError
+
+    def side(self, o: Any) -> Any:
+        a, normal = self.plane()
+        return dot(o - a, normal)
+
+    def reach(self, o: Any) -> Any:
+        a, normal = self.plane()
+        return (magnitude(o) + magnitude(a)) * magnitude(normal)
+
+    def normal_at(self, p: Any, side: Any) -> Any:
+        return normalize(self.plane()[1]) * side
+
+
+class Plane(Flat):
     """A plane without end."""
 
     type = "plane"
     point = point("a point of it")
     normal = direction("at right angles to it, to its front")
 
-    def side(self, o: Any) -> Any:
-        return dot(o - self.point, self.normal)
-
-    def reach(self, o: Any) -> Any:
-        return (magnitude(o) + magnitude(self.point)) * magnitude(self.normal)
+    def plane(self) -> tuple[Any, Any]:
+        return self.point, self.normal
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         return meet(self.point, normalize(self.normal), o, d, side)
-
-    def normal_at(self, p: Any, side: Any) -> Any:
-        return normalize(self.normal) * side
 
     def clearance(self, p: Any) -> Any:
         return absolute(dot(p - self.point, normalize(self.normal)))

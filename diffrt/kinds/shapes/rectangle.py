@@ -12,12 +12,11 @@ from typing import Any
 
 from diffrt.autograd import absolute, minimum
 from diffrt.kinds.fields import Relation, direction, extent, point, sine
-from diffrt.kinds.kind import Shape
-from diffrt.kinds.shapes.plane import meet_in
-from diffrt.kinds.vectors import cross, dot, magnitude, normalize
+from diffrt.kinds.shapes.plane import Flat, meet_in
+from diffrt.kinds.vectors import cross, dot, normalize
 
 
-class Rectangle(Shape):
+class Rectangle(Flat):
     """A flat shape with four right angles."""
 
     type = "rectangle"
@@ -35,11 +34,8 @@ class Rectangle(Shape):
         ),
     )
 
-    def side(self, o: Any) -> Any:
-        return dot(o - self.center, self.normal)
-
-    def reach(self, o: Any) -> Any:
-        return (magnitude(o) + magnitude(self.center)) * magnitude(self.normal)
+    def plane(self) -> tuple[Any, Any]:
+        return self.center, self.normal
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         t, *pairs = self._meet(o, d, side)
@@ -60,9 +56,6 @@ class Rectangle(Shape):
         n = normalize(self.normal)
         v = normalize(self.up - dot(self.up, n) * n)
         return cross(v, n), v
-
-    def normal_at(self, p: Any, side: Any) -> Any:
-        return normalize(self.normal) * side
 
     def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
         right, upward = self._axes()

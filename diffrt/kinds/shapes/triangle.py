@@ -15,12 +15,11 @@ import numpy as np
 
 from diffrt.autograd import maximum, minimum
 from diffrt.kinds.fields import Relation, point, sine
-from diffrt.kinds.kind import Shape
-from diffrt.kinds.shapes.plane import meet_in
-from diffrt.kinds.vectors import cross, dot, magnitude, normalize
+from diffrt.kinds.shapes.plane import Flat, meet_in
+from diffrt.kinds.vectors import cross, dot, normalize
 
 
-class Triangle(Shape):
+class Triangle(Flat):
     """A flat shape with three corners."""
 
     type = "triangle"
@@ -36,11 +35,8 @@ class Triangle(Shape):
         ),
     )
 
-    def side(self, o: Any) -> Any:
-        return dot(o - self.a, cross(self.b - self.a, self.c - self.a))
-
-    def reach(self, o: Any) -> Any:
-        return (magnitude(o) + magnitude(self.a)) * magnitude(cross(self.b - self.a, self.c - self.a))
+    def plane(self) -> tuple[Any, Any]:
+        return self.a, cross(self.b - self.a, self.c - self.a)
 
     def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
         t, (beta, gamma, alpha) = self._meet(o, d, side)
@@ -50,7 +46,7 @@ class Triangle(Shape):
         return self._meet(o, d, side)[1]
 
     def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, tuple[Any, ...]]:
-        m = cross(self.b - self.a, self.c - self.a)
+        _, m = self.plane()
         t, descent, q = meet_in(self.a, normalize(m), o, d, side)
         beta, gamma = self._barycentric(q)
         return t, (beta, gamma, descent - beta - gamma)
@@ -63,9 +59,6 @@ class Triangle(Shape):
 
     def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
         return self._barycentric(p - self.a)
-
-    def normal_at(self, p: Any, side: Any) -> Any:
-        return normalize(cross(self.b - self.a, self.c - self.a)) * side
 
     def box(self) -> tuple[Any, Any]:
         return minimum(minimum(self.a, self.b), self.c), maximum(maximum(self.a, self.b), self.c)

@@ -22,7 +22,7 @@ from diffrt.marking.branches import Look
 from diffrt.marking.claims import LAYOUTS, LETTERS, MOST_CLAIMS, Claim
 from diffrt.marking.derivation import Derivation
 from diffrt.marking.formula import Formula
-from diffrt.marking.quantities import rounding_of
+from diffrt.marking.quantities import all_above, rounding_of
 from diffrt.marking.spelling import spelled
 from diffrt.marking.terms import links, terms
 from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
@@ -206,13 +206,7 @@ class _Exercise:
         """The quantities that each depends on."""
         found: dict[str, list[str]] = {}
         for name in self.names:
-            found[name] = []
-            pending = [name]
-            while pending:
-                for parent in self.parents[pending.pop()]:
-                    if parent not in found[name]:
-                        found[name].append(parent)
-                        pending.append(parent)
+            found[name] = all_above(name, self.parents.__getitem__)
             too_much = [self._too_much[n] for n in found[name] if n in self._too_much]
             if too_much:
                 self._too_much.setdefault(name, too_much[0])

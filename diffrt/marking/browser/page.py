@@ -1,17 +1,15 @@
 """The page itself: its boxes, the diagram that they stand in, the answers that it can give in symbols."""
 
-import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from importlib import resources
 from typing import Any
 
 import numpy as np
 
 from diffrt.autograd.naming import named
-from diffrt.errors import InputError, printable
+from diffrt.errors import InputError
 from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import graph_of
 from diffrt.explaining.layout import lay_out
@@ -22,6 +20,7 @@ from diffrt.marking.formula import Formula
 from diffrt.marking.quantities import Quantities
 from diffrt.marking.spelling import spelled
 from diffrt.marking.work import MOST_OF_A_LINE, Overworked, at_most
+from diffrt.pages import escaped, filled, in_script, part_of
 
 CARD = 272.0
 """The least width of a box with its lines, in pixels."""
@@ -56,36 +55,20 @@ def page_of(
         data["toml"] = "".join(_toml(given))
         data["file"] = file
         parts = {
-            "TITLE": html.escape(printable(title)),
-            "DATA": _in_script(json.dumps(data, separators=(",", ":"))),
-            "STYLE": _part("page.css"),
-            "SCRIPT": script() + _part("page.js"),
+            "TITLE": escaped(title),
+            "DATA": in_script(json.dumps(data, separators=(",", ":"))),
+            "STYLE": part_of(__package__, "page.css"),
+            "SCRIPT": script() + part_of(__package__, "page.js"),
         }
-        page = _filled(_part("page.html"), parts)
+        page = filled(part_of(__package__, "page.html"), parts)
         if len(page.encode()) <= LARGEST:
             return page
     raise InputError(f"the page would have {len(page):,} characters, allowed: {LARGEST:,}; take a shorter derivation")
 
 
-def _filled(page: str, parts: Mapping[str, str]) -> str:
-    """A page with its parts in place, in one pass, so that a name such as "@DATA@" stays a name."""
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], page)
-
-
 def script() -> str:
     """What reads, computes and marks, without what shows it."""
-    return "".join(map(_part, ("arrays.js", "reader.js", "marker.js", "hints.js")))
-
-
-def _part(name: str) -> str:
-    return resources.files("diffrt.marking.browser").joinpath(name).read_text(encoding="utf-8")
-
-
-def _in_script(data: str) -> str:
-    """JSON for a script block. No tag or comment can begin or end in it, since no text in it has these characters."""
-    for character in "<>&":
-        data = data.replace(character, f"\\u{ord(character):04x}")
-    return data
+    return "".join(part_of(__package__, f"{name}.js") for name in ("arrays", "reader", "marker", "hints"))
 
 
 class _Sheet:
