@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from numbers import Rational
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -89,5 +89,5 @@ def entries(exif: bytes) -> dict[int, float]:
 
 def _numbers(table: Mapping[int, Any]) -> dict[int, float]:
     firsts = {tag: value[0] if isinstance(value, tuple) and value else value for tag, value in table.items()}
-    known = {tag: x for tag, x in firsts.items() if isinstance(x, Rational) and x.denominator}
-    return {tag: float(x) for tag, x in known.items()}
+    numbers = {tag: float(x) for tag, x in firsts.items() if isinstance(x, Real)}
+    return {tag: x for tag, x in numbers.items() if math.isfinite(x)}  # 0 / 0 is Pillow's nan
