@@ -11,8 +11,8 @@ from diffrt.compiler.forms import forms
 from diffrt.errors import InputError
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import jacobian, render
-from diffrt.tracer.blocks import _Parts
 from diffrt.tracer.differences import compare
+from diffrt.tracer.parts import Parts
 from diffrt.tracer.proof import beside, missed_by_all, proved_ids
 from diffrt.tracer.renderer import Settings
 from diffrt.tracer.tables import build_tables
@@ -88,7 +88,7 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
     """The cells of an image of which all is proved: left, top and side, and the labels of their corners, (4, n)."""
     found: list[tuple[np.ndarray, ...]] = []
     seen_by: list[Visibility] = []
-    whole, mixed, join = _Parts.add_whole, _Parts.add_mixed, _Parts.cells
+    whole, mixed, join = Parts.add_whole, Parts.add_mixed, Parts.cells
 
     def corners(keys: np.ndarray, labels: np.ndarray, level: int) -> None:
         side = 0.5**level
@@ -117,7 +117,7 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
         return join(self, view, grid, size, count)
 
     for name, spy in (("add_whole", add_whole), ("add_mixed", add_mixed), ("cells", cells)):
-        monkeypatch.setattr(_Parts, name, spy)
+        monkeypatch.setattr(Parts, name, spy)
     render(scene, cells=1, **how)
     return seen_by[0], [np.concatenate(columns, -1) for columns in zip(*found, strict=True)]
 
