@@ -62,7 +62,7 @@ def test_all_texels_of_a_bitmap_are_recovered_from_one_image():
 
 
 # How far from the truth at half the size; the fits themselves say how sure they are.
-NEAR = {"ball": 0.01, "ball_in_mirror": 0.03, "camera": 0.08, "light_from_shading": 0.02, "light_from_shadow": 0.01,
+NEAR = {"ball": 0.01, "ball_in_mirror": 0.03, "camera": 0.1, "light_from_shading": 0.02, "light_from_shadow": 0.01,
         "matte_ball": 0.005, "no_overlap": 0.01, "two_views": 0.03, "wall_colour": 0.005}  # fmt: skip
 
 

@@ -8,10 +8,10 @@ from diffrt.tracer.shading import Samples, curvature, lighting, shade
 from diffrt.tracer.visibility import Labels, Visibility
 from diffrt.tracer.window import Window
 
-FLAT = 0.03125
+FLAT = 0.0625
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
-SAVED, SMOOTH = 64.0, 16.0
+SAVED, SMOOTH = 32.0, 8.0
 """How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
 
 PROBES = 16
