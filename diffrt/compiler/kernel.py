@@ -87,6 +87,10 @@ def search(
             return compiled.search(formula, kinds, inputs, segments, engine, well)
         except NoMachineCode as fault:
             _tell(fault.op)
+    if not size:  # numpy must see a sample to know the shapes of the results
+        inputs = [x if np.size(x) or kind not in (ROW, SAMPLE) else np.zeros((*_shape(x)[:-1], 1))
+                  for kind, x in zip(kinds, inputs, strict=True)]  # fmt: skip
+        return [found[..., :0] for found in reference.search(formula, kinds, inputs, one_segment(1))]
     return reference.search(formula, kinds, inputs, segments)
 
 
