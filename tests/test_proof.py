@@ -85,7 +85,8 @@ def test_beside_an_edge_it_is_proved_what_is_seen():
 
 
 def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) -> tuple[Visibility, list[np.ndarray]]:
-    """The cells of an image of which all is proved: left, top and side, and the labels of their corners, (4, n)."""
+    """The cells of an image of which all is proved: left, top and side, and the labels of their corners, and of what is
+    between the two edges of a strip, (5, n)."""
     found: list[tuple[np.ndarray, ...]] = []
     seen_by: list[Visibility] = []
     whole, mixed, join = Parts.add_whole, Parts.add_mixed, Parts.cells
@@ -93,7 +94,8 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
     def corners(keys: np.ndarray, labels: np.ndarray, level: int) -> None:
         side = 0.5**level
         sides = np.full(len(keys), side)
-        found.append((*(side * part for part in (keys & (2**31 - 1), keys >> 31)), sides, labels))
+        known = np.concatenate([labels, labels[:1]])
+        found.append((*(side * part for part in (keys & (2**31 - 1), keys >> 31)), sides, known))
 
     def add_whole(self, keys, labels, level, proof=None, **how):
         proved = slice(None) if proof is None else proof(0.5**level)
@@ -105,9 +107,10 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
             self.proved = slice(None) if proof is None else proof(0.5**level)
             corners(keys[self.proved], labels[:, self.proved], level)
         else:  # the other edge of the strips that came just before
-            *place, known = found[-1]
+            *_, known = found[-1]
             other, rest = labels[:, self.proved], between[self.proved]
-            found[-1] = (*place, np.where(other == rest, known, other))
+            known[:4] = np.where(other == rest, known[:4], other)
+            known[4] = rest
         mixed(self, keys, labels, side, crossings, joints, rough, level, proof, between)
 
     def cells(self, view, grid, size, count):

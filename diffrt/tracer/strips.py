@@ -17,6 +17,9 @@ from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility, alike
 
+APART = 1e-6
+"""How far apart two edges must be on the border of a cell, in sides: an edge that faces share is one, by either name."""
+
 
 @dataclass(frozen=True)
 class Strips(Columns):
@@ -64,6 +67,7 @@ def find_strips(
     beyond = np.take_along_axis(seen[None], np.argmax(far, 1)[:, None], 1)
     labels = np.where(far, beyond, between)
     ok = (there.sum(1) == 2).all(0) & (holds[0] == holds[1]).all(0) & far.any(1).all(0)
+    ok &= np.maximum(np.abs(low[0] - low[1]), np.abs(high[0] - high[1])) > APART
     ok &= (beyond[:, 0] != between).all(0) & (np.where(far[0], labels[0], labels[1]) == seen).all(0)
     number = np.where(there, np.arange(8 * count).reshape(2, 4, count), -1)
     first = np.argmax(there, 1)[:, None]
