@@ -18,7 +18,7 @@ from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility, alike
 
 APART = 1e-6
-"""How far apart two edges must be on the border of a cell, in sides: an edge that faces share is one, by either name."""
+"""How far apart two edges must be on the border of a cell, in sides: an edge that two faces share is one edge."""
 
 
 @dataclass(frozen=True)
