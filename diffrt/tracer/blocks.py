@@ -10,7 +10,7 @@ tolerance, which is an area in pixels:
   the signs of their switching functions, that nothing else is seen in the cell.
 - A cell whose own area is under the tolerance is taken as its corners say, and no proof is asked for.
 
-How much is not proved in the end is found out when a report is asked for it (`Doubts`). A block asks nothing of its
+How much is not proved in the end is found out when a report is asked for it (`Doubt`). A block asks nothing of its
 neighbours.
 """
 

@@ -20,7 +20,7 @@ from diffrt.tracer.crossings import (
     functions_of,
     joined,
 )
-from diffrt.tracer.lattice import ASIDE, BITS, ROW, Floats, Integers, middles_of
+from diffrt.tracer.lattice import Floats, Integers, corners_of, middles_of
 from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.tables import Columns
 from diffrt.tracer.visibility import Labels, Visibility
@@ -118,7 +118,7 @@ def find_joints(
     last = side[3 - np.argmax(np.where(there, function == most, False)[::-1], 0), columns]
     pair = np.stack([first, last])
     px, py = (c[side] for c in crossings.segments.at(crossings.s))
-    left, top = (keys & (ROW - 1)) * size - ASIDE[0], (keys >> BITS) * size - ASIDE[1]
+    left, top = corners_of(keys, size)
     x, y, inverse = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros((4, len(keys)))
     m = np.flatnonzero(meets)
     count = there[:, m].sum(0)
@@ -212,7 +212,7 @@ def off_corners(
     which, cell, number, corner, neighbour, other = (
         each[runs & one] for each in (which, cell, number, corner, neighbour, other)
     )
-    x, y = (keys[cell] & (ROW - 1)) * size - ASIDE[0], (keys[cell] >> BITS) * size - ASIDE[1]
+    x, y = corners_of(keys[cell], size)
     begin, end = SIDES[other].T
     (bx, by), (ex, ey) = (size * CORNERS[:, each] for each in (begin, end))
     line = Sides(x + bx, y + by, ex - bx, ey - by)

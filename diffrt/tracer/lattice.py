@@ -39,6 +39,11 @@ def quarters_of(keys: Integers) -> Integers:
     return found
 
 
+def corners_of(keys: Integers, side: float) -> tuple[Floats, Floats]:
+    """The top left corners of cells of this side, x and y in pixels."""
+    return (keys & (ROW - 1)) * side - ASIDE[0], (keys >> BITS) * side - ASIDE[1]
+
+
 def middles_of(keys: Integers, side: float) -> tuple[Floats, Floats]:
     """The middles of cells of this side, x and y in pixels."""
     return ((keys & (ROW - 1)) + 0.5) * side - ASIDE[0], ((keys >> BITS) + 0.5) * side - ASIDE[1]

@@ -11,7 +11,7 @@ from diffrt.tracer.cells import CORNERS, SIDES
 from diffrt.tracer.crossings import Crossings, Rows, Sides, find_bends, functions_of
 from diffrt.tracer.flatness import Flatness
 from diffrt.tracer.joints import Joints, bent_by, chords_of, find_joints
-from diffrt.tracer.lattice import ASIDE, BITS, ROW, Floats, Integers, middles_of, parents_of
+from diffrt.tracer.lattice import Floats, Integers, corners_of, middles_of, parents_of
 from diffrt.tracer.parts import Parts
 from diffrt.tracer.proof import beside, proved_ids
 from diffrt.tracer.tables import Columns
@@ -37,6 +37,12 @@ class Strips(Columns):
     side: Integers
     turn: Floats
 
+    @property
+    def beyond(self) -> Labels:
+        """The labels of what each edge cuts off, (2, n)."""
+        found: Labels = np.where(self.labels == self.between, -1, self.labels).max(1)
+        return found
+
 
 def find_strips(
     rows: Rows, crossings: Crossings, pair: Integers, keys: Integers, size: float
@@ -48,7 +54,7 @@ def find_strips(
     an edge is there is known, and so its crossings with all four sides are.
     """
     count, corner = len(keys), np.arange(4)[:, None]
-    left, top = (keys & (ROW - 1)) * size - ASIDE[0], (keys >> BITS) * size - ASIDE[1]
+    left, top = corners_of(keys, size)
     x, y = left + size * CORNERS[0][:, None], top + size * CORNERS[1][:, None]
     begin, end = SIDES.T
     ends = (x[begin], y[begin], x[end] - x[begin], y[end] - y[begin])
@@ -130,7 +136,7 @@ def cut_wide(
         return np.zeros(len(keys), bool)
     size = 4.0 / (cells << level)
     strips, met = find_strips(rows, crossings, pair[:, tried], parents[tried], size)
-    labels = np.stack([*np.where(strips.labels == strips.between, -2, strips.labels).max(1), *[strips.between] * 2])
+    labels = np.stack([*strips.beyond, strips.between, strips.between])
     rough, _ = flat.at_corners(labels, *middles_of(strips.key, size), size)
     strips = strips[~rough.any(0)]
     cut = strips.key[_add(rows, parts, strips, met, size, level - 2, allowed)]
@@ -166,6 +172,5 @@ def strips_proved(
         edges.append(beside(Sides(*np.tile(chord.segment, 3)).segment, np.concatenate([turn * sign for sign in signs]),
                             bent, np.tile(x, 3), np.tile(y, 3), size))  # fmt: skip
     found = proved_ids(view, np.tile(x, 3), np.tile(y, 3), size, tuple(edges)).reshape(3, len(x))
-    beyond = np.where(strips.labels == strips.between, -2, strips.labels).max(1)
-    proved: NDArray[np.bool_] = (found == np.stack([strips.between, *beyond])).all(0)
+    proved: NDArray[np.bool_] = (found == np.stack([strips.between, *strips.beyond])).all(0)
     return proved
