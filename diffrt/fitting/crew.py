@@ -17,10 +17,10 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.fitting.evaluation import Objective, Part
+from diffrt.fitting.evaluation import Part, block_of, cameras_of
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import Bend, sights
+from diffrt.fitting.residual import Bend, Sight, sights
 from diffrt.fitting.scatter import Field
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.triangle import Fold
@@ -35,7 +35,24 @@ AHEAD = 2
 UNKNOWN = 8
 """Tasks that an executor is given at a time if it does not say how many workers it has."""
 
-_kept: dict[tuple[str, int], tuple[View, Variables]] = {}
+
+@dataclass
+class _Kept:
+    """What a worker has been sent of a view, and the sight of it that was folded last, as that is for a level."""
+
+    view: View
+    variables: Variables
+    seen: tuple[Level, Settings] | None = None
+    sight: Sight | None = None
+
+    def at(self, level: Level, settings: Settings) -> Sight:
+        """The view at a level."""
+        if self.sight is None or self.seen != (level, settings):
+            self.seen, (self.sight,) = (level, settings), sights((self.view,), level, settings)
+        return self.sight
+
+
+_kept: dict[tuple[str, int], _Kept] = {}
 """What a worker has been sent: views of one fit, by the name of that and their number."""
 
 
@@ -57,11 +74,9 @@ class Crew:
 
     def fields(self, settings: Settings, u: Array) -> tuple[tuple[Field, ...], int]:
         """What each view leaves behind at u (k,), as `Objective.fields`."""
-        whole = Objective(self.problem.variables, sights(self.problem.views, Level(), settings))
-        block, groups = whole.block, whole.groups
-        names = [view.name for view in self.problem.views]
+        block, cameras = block_of(self.problem.views, self.problem.variables), cameras_of(self.problem.views)
         found = self._each(
-            _left_behind, lambda view: (settings, u[self._at(view)], block, groups[names[view]], self._at(view))
+            _left_behind, lambda view: (settings, u[self._at(view)], block, cameras[view], self._at(view))
         )
         return tuple(found), block
 
@@ -140,12 +155,10 @@ def _part(
     if data is not None:
         for other in [name for name in _kept if name[0] != key[0]]:
             del _kept[other]  # of a fit that has ended
-        _kept[key] = pickle.loads(data)
+        _kept[key] = _Kept(*pickle.loads(data))
     if key not in _kept:
         return None
-    view, variables = _kept[key]
-    (sight,) = sights((view,), level, settings)
-    return Part(sight, variables, at)
+    return Part(_kept[key].at(level, settings), _kept[key].variables, at)
 
 
 def can_travel(problem: Problem) -> bool:

@@ -181,7 +181,7 @@ class Search:
         coarsest, *finer = self.problem.levels
         try:
             converged, message = (self._search if finer else self._finish)(coarsest, start)
-            if finer and self.best > UNEXPLAINED * self.objective.sum_of_squares:
+            if finer and self.best > UNEXPLAINED * self.black:
                 self._try_wider(coarsest, start)
             for level in finer:
                 converged, message = (self._finish if level.is_full else self._search)(level, self.at)
@@ -204,7 +204,7 @@ class Search:
         seen = sights(self.problem.views, level, replace(settings, scale=None))
         # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
         start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
-        self.least_scale = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
+        self.least_scale = max(FINEST_SCALE * np.sqrt(_black(Objective(variables, seen))), SCALES[0])
         first = self._suggested(WIDE * spread_of(seen, variables.assign(start)))
         # The steps of least squares tell the spread at their ends; those of a gradient method do not.
         hasty = settings.method != "least_squares"
@@ -239,8 +239,10 @@ class Search:
         self.triangle: Triangle | None = None
         self.aheads: list[float] = []
         self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
-        others = partial(self.crew.folds, level, settings) if self.crew else None
-        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
+        if self.crew:
+            self.objective = Objective(self.problem.variables, (), partial(self.crew.folds, level, settings))
+        else:
+            self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
         return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
 
     def _try_wider(self, level: Level, start: Array) -> None:
@@ -331,10 +333,11 @@ class Search:
                 found = Triangle.unpacked(layout, answer)
                 refused = bool((moving & (self._influence(found) == 0.0)).any())
                 kept[key] = found, refused
-                better = (found.cost + found.rescaled) / self.objective.size < self.best and not refused
+                better = (found.cost + found.rescaled) / found.size < self.best and not refused
                 if better:
                     self.triangle, self.scale, self.bent = found, scale, self._near
-                self._tell(u, found.cost / self.objective.size, seconds, better, found)
+                self.black = found.power / found.size
+                self._tell(u, found.cost / found.size, seconds, better, found)
             return kept[key]
 
         first, _ = triangle(start)
@@ -362,7 +365,7 @@ class Search:
                 return None
             if self.scale is not None and not self.bent:
                 return None
-            if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
+            if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.black:
                 small = small or self.explained < PASSED_ON
             return SETTLED_MESSAGE if small else None
 
@@ -416,6 +419,7 @@ class Search:
             first = self.objective.triangle(start)
             check_influence(self.problem, first)
             self.notes = pulls(self.problem, first)
+        self.black = _black(self.objective)
         endless = None if bounded else Endless(lower, upper)
         begin = endless.outside(start) if endless else start
         # Numbers of a fit differ in size by orders of magnitude, and a gradient method does not see it.
@@ -470,6 +474,11 @@ def _silence() -> Iterator[None]:
         warnings.simplefilter("ignore", OptimizeWarning)
         warnings.filterwarnings("ignore", module="scipy")
         yield
+
+
+def _black(objective: Objective) -> float:
+    """The mean loss, if it is the square, of a black image."""
+    return objective.power / objective.size
 
 
 def coarse_loss(problem: Problem, start: Array) -> float:
