@@ -7,6 +7,7 @@ not depend on who was first, in not one bit.
 """
 
 import io
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.fitting.evaluation import Part, block_of, cameras_of
+from diffrt.fitting.freed_memory import keep_freed_memory
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.residual import Bend, Sight, sights
@@ -97,7 +99,8 @@ class Crew:
             own = self.problem.views[view]
             data = None
             if whole:
-                data = pickle.dumps((own.counted, self.problem.variables.seen_by(own.name)[0]), pickle.HIGHEST_PROTOCOL)
+                sent = os.getpid(), own.counted, self.problem.variables.seen_by(own.name)[0]
+                data = pickle.dumps(sent, pickle.HIGHEST_PROTOCOL)
             running[slots[slot].submit(function, (self._name, view), data, *arguments(view))] = slot, view
             self._holder[view] = slot
             load[slot] += 1
@@ -155,7 +158,10 @@ def _part(
     if data is not None:
         for other in [name for name in _kept if name[0] != key[0]]:
             del _kept[other]  # of a fit that has ended
-        _kept[key] = _Kept(*pickle.loads(data))
+        sender, view, variables = pickle.loads(data)
+        if sender != os.getpid():
+            keep_freed_memory()
+        _kept[key] = _Kept(view, variables)
     if key not in _kept:
         return None
     return Part(_kept[key].at(level, settings), _kept[key].variables, at)
