@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +37,13 @@ AHEAD = 2
 
 UNKNOWN = 8
 """Tasks that an executor is given at a time if it does not say how many workers it has."""
+
+VIEWS, PIXELS = 8, 1 << 18
+"""A task is so many views and pixels at most, but one view in any case. Small views take little longer than a cluster
+needs to hand out a task; a worker that is killed loses its task."""
+
+SHARES = 2
+"""It is also at most so small a part of what is left for a worker, so that all end at about the same time."""
 
 
 @dataclass
@@ -91,18 +99,20 @@ class Crew:
         slots: Sequence[Executor] = getattr(self.executor, "slots", None) or (self.executor,)
         ahead = AHEAD if hasattr(self.executor, "slots") else UNKNOWN
         left = dict.fromkeys(range(len(self.problem.views)))
-        running: dict[Future[Any], tuple[int, int]] = {}
+        pixels = max(view.size[0] * view.size[1] for view in self.problem.views)
+        most, shares = max(min(VIEWS, PIXELS // pixels), 1), SHARES * ahead * len(slots) // AHEAD
+        running: dict[Future[Any], tuple[int, list[int]]] = {}
         load = [0] * len(slots)
         found: dict[int, Any] = {}
 
-        def give(slot: int, view: int, whole: bool) -> None:
-            own = self.problem.views[view]
-            data = None
-            if whole:
-                sent = os.getpid(), own.counted, self.problem.variables.seen_by(own.name)[0]
-                data = pickle.dumps(sent, pickle.HIGHEST_PROTOCOL)
-            running[slots[slot].submit(function, (self._name, view), data, *arguments(view))] = slot, view
-            self._holder[view] = slot
+        def give(slot: int, views: list[int], anew: bool) -> None:
+            """Have a worker do some views. anew: whether it has lost them."""
+            task = [
+                (self._sent(view) if anew or self._holder.get(view) != slot else None, arguments(view))
+                for view in views
+            ]
+            running[slots[slot].submit(_each_of, function, self._name, views, task)] = slot, views
+            self._holder.update(dict.fromkeys(views, slot))
             load[slot] += 1
 
         try:
@@ -110,27 +120,38 @@ class Crew:
                 while next_view not in found:
                     for slot in range(len(slots)):
                         while left and load[slot] < ahead:
-                            view = self._choice(left, slot)
-                            del left[view]
-                            give(slot, view, self._holder.get(view) != slot)
+                            chosen = self._choice(left, slot, min(most, max(len(left) // shares, 1)))
+                            for view in chosen:
+                                del left[view]
+                            give(slot, chosen, False)
                     for done in wait(running, return_when=FIRST_COMPLETED).done:
-                        slot, view = running.pop(done)
+                        slot, views = running.pop(done)
                         load[slot] -= 1
-                        answer = done.result()
-                        if answer is None:
-                            give(slot, view, True)
-                        else:
-                            found[view] = answer
+                        answers = dict(zip(views, done.result(), strict=True))
+                        found |= {view: answer for view, answer in answers.items() if answer is not None}
+                        if lost := [view for view, answer in answers.items() if answer is None]:
+                            give(slot, lost, True)
                 yield found.pop(next_view)
         finally:
             for future in running:
                 future.cancel()
 
-    def _choice(self, left: dict[int, None], slot: int) -> int:
-        """The next view for a worker: one that it holds, else one that nobody does, else one of another."""
+    def _sent(self, view: int) -> bytes:
+        """What a worker is sent of a view."""
+        own = self.problem.views[view]
+        sent = os.getpid(), own.counted, self.problem.variables.seen_by(own.name)[0]
+        return pickle.dumps(sent, pickle.HIGHEST_PROTOCOL)
+
+    def _choice(self, left: dict[int, None], slot: int, count: int) -> list[int]:
+        """The next views for a worker, at most `count`: of those that it holds, else new ones, else one of another."""
         mine = (view for view in left if self._holder.get(view) == slot)
         new = (view for view in left if view not in self._holder)
-        return next(mine, next(new, next(iter(left))))
+        return list(islice(mine, count)) or list(islice(new, count)) or [next(iter(left))]
+
+
+def _each_of(function: Callable[..., Any], name: str, views: list[int], task: list[tuple[Any, ...]]) -> list[Any]:
+    """What a worker finds for some views of a fit with this name."""
+    return [function((name, view), data, *arguments) for view, (data, arguments) in zip(views, task, strict=True)]
 
 
 def _folded(
