@@ -215,6 +215,6 @@ def told_and_true(problem, monkeypatch):
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "texture"] + ["../still_life"])
 def test_the_time_left_is_right_within_a_factor_of_two(name, monkeypatch):
     both = told_and_true(read_problem(FOLDER / name / "fit.toml"), monkeypatch)
-    assert len(both) > 2
+    assert len(both) > 1
     for told, true in both:
         assert 0.5 <= told / true <= 2.0, name

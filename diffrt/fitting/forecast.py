@@ -19,6 +19,9 @@ COARSEST = 8
 FINER = 2.5
 """Evaluations on each of the others, 2 or 3."""
 
+PASSED = 1
+"""Evaluations on each of the others but the last, once the target is explained: it leaves its step to the next one."""
+
 ROBUST = 8
 """Evaluations with a robust loss, whose scale is found on the way."""
 
@@ -64,12 +67,16 @@ def evaluations_left(
     return max(near, COARSEST - done) if coarsest and ahead > 10.0 else near
 
 
-def seconds_left(durations: Sequence[float], here: int, left: int, later: Sequence[int], robust: bool) -> float:
+def seconds_left(
+    durations: Sequence[float], here: int, left: int, later: Sequence[int], robust: bool, explained: bool
+) -> float:
     """How long a search still takes.
 
     durations: of the evaluations on this level so far. here: the work of one. left: so many are to come. later: the
-    work of one on each level after this. robust: whether the loss of the last of them is.
+    work of one on each level after this. robust: whether the loss of the last of them is. explained: whether the target
+    is, on this level.
     """
     rate = min(durations) / here  # the others have compiled something, or waited
-    work = FINER * sum(later) + (ROBUST - FINER) * (later[-1] if robust and later else 0)
+    *passed, last = later or (0,)
+    work = (PASSED if explained else FINER) * sum(passed) + (ROBUST if robust else FINER) * last
     return rate * (here * left + work)

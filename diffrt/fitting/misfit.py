@@ -5,7 +5,7 @@ are larger than it, and of one sign over many pixels, are of the model: a highli
 not know of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,7 @@ class Misfit:
 
 def misfit(
     residuals: Sequence[Array],
-    noise: Sequence[Array],
+    noise: Iterable[Array],
     given: bool,
     scatter: Scatter,
     widened: float,

@@ -73,7 +73,7 @@ def pictures_of(result: Result, view: int) -> tuple[dict[str, Image], dict[str, 
     pictures, full = {"start": Image(start), "target": Image(target), "result": Image(end)}, {"difference": largest}
     pictures["difference"] = difference
     if not result.misfit.explained:
-        where = map_of(result.residuals[view], result.noise_variances[view], result.misfit.length)
+        where = map_of(result.residuals[view], result.noise_variance(view), result.misfit.length)
         pictures["unexplained"], full["unexplained"] = diverging(where)
     return pictures, full
 

@@ -146,29 +146,34 @@ class Result:
         """That of the camera, as it was given, or as the residuals show it."""
         if given := self.problem.settings.noise:
             return Noise(*given, given=True)
-        return estimate(self.residuals, self._light)
+        return estimate(self.residuals, map(self._light, range(len(self.problem.views))))
 
     @property
     def noise_variances(self) -> tuple[Array, ...]:
-        """Of the pixels of each view by noise alone, (height, width, 3), in the space of the fit."""
-        found = (self.noise.variance(light) for light in self._light)
-        if not self.noise.given or self.problem.settings.space == "linear":
-            return tuple(found)
-        return tuple(v * _slope(light) ** 2 for v, light in zip(found, self._light, strict=True))
+        """`noise_variance` of each view."""
+        return tuple(map(self.noise_variance, range(len(self.problem.views))))
 
-    @property
-    def _light(self) -> list[Array]:
-        return [np.asarray(view.counted.photograph.image) for view in self.problem.views]
+    def noise_variance(self, view: int) -> Array:
+        """Of the pixels of a view, by its number, by noise alone: (height, width, 3), in the space of the fit."""
+        light = self._light(view)
+        found = self.noise.variance(light)
+        if not self.noise.given or self.problem.settings.space == "linear":
+            return found
+        return found * _slope(light) ** 2
+
+    def _light(self, view: int) -> Array:
+        return np.asarray(self.problem.views[view].counted.photograph.image)
 
     @cached_property
     def misfit(self) -> Misfit:
         """How the residuals compare with the noise of the camera."""
         sure = self.uncertainty
         assert sure.scatter is not None
-        brightness = np.sqrt(np.mean([np.mean(light**2) for light in self._light]))
+        views = range(len(self.problem.views))
+        brightness = np.sqrt(np.mean([np.mean(self._light(view) ** 2) for view in views]))
         return misfit(
-            self.residuals, self.noise_variances, self.noise.given, sure.scatter, sure.widened, len(self.found.u),
-            float(brightness),
+            self.residuals, map(self.noise_variance, views), self.noise.given, sure.scatter, sure.widened,
+            len(self.found.u), float(brightness),
         )  # fmt: skip
 
     @property

@@ -308,7 +308,11 @@ class Search:
         left = evaluations_left(
             len(here_took), self.number == 0, full, robust and full, self.aheads, self.explained, self._enough
         )
-        return seconds_left(here_took, self._work(self.level), left, [self._work(level) for level in later], robust)
+        explained = self.best <= UNEXPLAINED * self.black
+        if explained and not full:
+            left = 0
+        later_work = [self._work(level) for level in later]
+        return seconds_left(here_took, self._work(self.level), left, later_work, robust, explained)
 
     @property
     def _enough(self) -> float:
