@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from diffrt.errors import InputError, printable
-from diffrt.explaining.drawing import LIT, Canvas, Figure, Way, alike, best_way, figure_of
+from diffrt.explaining.drawing import LIT, Canvas, Figure, alike, best_way, figure_of
 from diffrt.explaining.formulas import partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
-from diffrt.explaining.layout import Point
+from diffrt.explaining.layout import Point, Way
 from diffrt.explaining.passes import backward_steps
 from diffrt.explaining.path import find_paths
 from diffrt.explaining.wording import bracketed, component, counted, derivative, shortened, tidy

@@ -17,7 +17,7 @@ import numpy as np
 from diffrt.errors import printable
 from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
-from diffrt.explaining.layout import lay_out
+from diffrt.explaining.layout import Way, in_layers, lay_out
 from diffrt.explaining.passes import LARGEST, backward_steps, layouts_of
 from diffrt.explaining.path import count_paths, kind_of
 from diffrt.explaining.reasons import why_zero
@@ -35,6 +35,8 @@ DETAILED = 1500
 """Nodes of a page; what lies deeper in a fold is only counted."""
 LEVELS = 120
 """So many runs can be unfolded."""
+WAYS: tuple[Way, ...] = ("up", "right")
+"""In which a diagram is laid out."""
 NUMBERS = 60_000
 """Entries of local derivatives, other than zero, that a page holds for its paths."""
 
@@ -166,8 +168,9 @@ class _Page:
         sizes = {name: (self.nodes[name]["w"], self.nodes[name]["h"]) for name in names}
         groups = _groups(scopes)
         layouts = {}
-        for way, upwards in (("up", True), ("right", False)):
-            placed = lay_out(sizes, ends, upwards, [members for _, members in groups], self.graphviz)
+        for way in WAYS:
+            members = [inside for _, inside in groups]
+            placed = lay_out(sizes, ends, way, members) if self.graphviz else in_layers(sizes, ends, way)
             layouts[way] = {
                 "size": [round(v) for v in placed.size],
                 "centers": {name: [round(v, 1) for v in center] for name, center in placed.centers.items()},

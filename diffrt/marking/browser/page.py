@@ -281,7 +281,7 @@ class _Sheet:
         layout = None
         if len(edges) <= MOST_ON_A_DIAGRAM:
             pairs = [(ids[p], of_edge[n, p]) for n, p in edges] + [(of_edge[n, p], ids[n]) for n, p in edges]
-            placed = lay_out(sizes, pairs, upwards=False)
+            placed = lay_out(sizes, pairs, "right")
             names = [*of_edge.values(), *of_edge.values()]
             arrows = [
                 [name, _flat(arrow), k >= len(edges)]
@@ -293,7 +293,7 @@ class _Sheet:
                 "arrows": arrows,
             }
         small = {ids[n]: (min(170.0, 9.0 * len(n) + 22.0), 34.0) for n in self.names}
-        placed = lay_out(small, [(ids[p], ids[n]) for n, p in edges], upwards=False)
+        placed = lay_out(small, [(ids[p], ids[n]) for n, p in edges], "right")
         arrows = [[name, _flat(arrow)] for name, arrow in zip(of_edge.values(), placed.arrows, strict=True)]
         mini = {"size": _rounded(placed.size), "sizes": small, "arrows": arrows, "centers": _centers(placed.centers)}
         return {"nodes": nodes, "layout": layout, "mini": mini}
