@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, push_forward, reachable
 from diffrt.autograd.naming import Scope
-from diffrt.autograd.variable import Var, apply
+from diffrt.autograd.variable import Var, apply, value_of
 from diffrt.explaining.wording import by, operation, shortened, tidy
 
 Matrix = NDArray[np.float64]
@@ -356,7 +356,7 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
             if type(x) is Var and x.serial in made:
                 inputs.append(made[x.serial])
                 continue
-            value = x.value if type(x) is Var else x
+            value = value_of(x)
             if type(x) is Var and x.name:
                 text = x.name
             else:
@@ -385,7 +385,7 @@ def local_derivative(node: Node, position: int) -> Matrix:
     """The derivative of a node's entries by those of one of its inputs, by the rule of its op alone."""
     var = node.var
     assert var is not None and var.op is not None
-    values = [x.value if type(x) is Var else x for x in var.inputs]
+    values = list(map(value_of, var.inputs))
     fresh = Var(values[position])
     again = apply(var.op, tuple(fresh if i == position else v for i, v in enumerate(values)), var.settings)
     rows, columns = node.size, int(np.size(values[position]))

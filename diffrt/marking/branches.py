@@ -21,7 +21,7 @@ from scipy.optimize import brentq, minimize
 
 from diffrt.autograd import index, max, min, reshape, subtract
 from diffrt.autograd.backward import pull_back, reachable
-from diffrt.autograd.variable import Comparison, Var
+from diffrt.autograd.variable import Comparison, Var, value_of
 from diffrt.explaining.wording import bracketed, phrase
 from diffrt.marking.quantities import Quantities, rounding_of
 from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
@@ -50,7 +50,7 @@ class Fork:
     @cached_property
     def margins(self) -> Vector:
         """The differences, flat."""
-        left, right = _value(self.left), _value(self.right)
+        left, right = value_of(self.left), value_of(self.right)
         if self.op in ("max", "min"):
             flat: Vector = np.ravel(left)
             ranked = np.argsort(-flat if self.op == "max" else flat)
@@ -66,7 +66,7 @@ class Fork:
             others = np.array([k for k in range(flat.size) if k != entry])
             return subtract(flat[entry], (max if self.op == "max" else min)(index(flat, others)))
         difference = subtract(self.left, self.right)
-        return index(reshape(difference, (-1,)), entry) if np.shape(_value(difference)) else difference
+        return index(reshape(difference, (-1,)), entry) if np.shape(value_of(difference)) else difference
 
     def words(self, entry: int, side: int, names: Mapping[int, str]) -> str:
         """What holds where a margin has a sign."""
@@ -371,10 +371,6 @@ def _beside(below: Look, above: Look, space: Space, number: int) -> list[Look]:
                     break
             step *= 4.0
     return found
-
-
-def _value(x: Any) -> Any:
-    return x.value if isinstance(x, Var) else x
 
 
 def _size(margin: float) -> float:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, variable
 from diffrt.autograd.naming import watch_scopes
-from diffrt.autograd.variable import as_value, comparisons
+from diffrt.autograd.variable import as_value, comparisons, value_of
 from diffrt.errors import InputError, shown
 from diffrt.explaining.wording import tidy
 from diffrt.marking.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
@@ -284,7 +284,7 @@ class Derivation:
                 names = {n.replace(".", "_"): v for n, v in given.items()}
                 found = claim.formula(**{n: v for n, v in names.items() if n.isidentifier()})
         try:
-            plain(found.value if isinstance(found, Var) else found)
+            plain(value_of(found))
         except (TypeError, ValueError):
             raise InputError(f"{claim.text}: the function gave {shown(found)}, needed: numbers") from None
         return found, Look(look.point, q, () if self.draw else forks_of([found], seen, since))
@@ -302,7 +302,7 @@ class Derivation:
     def _trial(self, claim: Claim, look: Look) -> Trial:
         found, forks = self._claimed(claim, look)
         right = self._right(claim, look.q)
-        mine, turned = fitted(plain(found.value if isinstance(found, Var) else found), right, look.q, claim)
+        mine, turned = fitted(plain(value_of(found)), right, look.q, claim)
 
         def floors(i: int, j: int) -> tuple[float, float]:
             place = (j * right.shape[0] + i if turned else i * right.shape[1] + j) if mine.size > 1 else 0

@@ -24,8 +24,6 @@ EXACT = 1e-8
 _FACTORS = {1 / 2: "1/2", 1 / 3: "1/3", 2 / 3: "2/3", 1 / 4: "1/4", 3 / 4: "3/4", 3 / 2: "3/2", np.pi: "pi",
             1 / np.pi: "1/pi", 2 * np.pi: "2 * pi", np.e: "e", np.log(2.0): "log(2)"}  # fmt: skip
 
-_POWERS = (1, -1, 2, -2, 3, -3)
-
 
 @dataclass(frozen=True)
 class Diagnosis:

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffrt.autograd import Var, add, variable
 from diffrt.autograd.backward import reachable
+from diffrt.autograd.variable import value_of
 from diffrt.errors import InputError, shown
 from diffrt.explaining.wording import tidy
 from diffrt.marking.claims import Claim
@@ -89,8 +90,7 @@ def check_gradient(
     out = f(at)
 
     def run(value: Any) -> Any:
-        found = f(variable(value))
-        return found.value if isinstance(found, Var) else found
+        return value_of(f(variable(value)))
 
     if not isinstance(out, Var) or at.serial not in {v.serial for v in reachable([out])}:
         raise InputError("check_gradient: the result does not depend on x")

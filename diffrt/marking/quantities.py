@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.naming import Scope
 from diffrt.autograd.structure import reshape
-from diffrt.autograd.variable import Var
+from diffrt.autograd.variable import Var, value_of
 from diffrt.explaining.graph import as_rows, unit_entry
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
 
@@ -343,7 +343,7 @@ def rounding_of(result: Any, place: int = 0) -> float:
 def _terms(node: Var) -> Any:
     """The size of what an op rounds: of its result, or of all terms where it adds up many."""
     if node.op is not None and node.op.name in ("sum", "matmul"):
-        sizes = [np.abs(x.value if type(x) is Var else x) for x in node.inputs]
+        sizes = [np.abs(value_of(x)) for x in node.inputs]
         return node.op.forward(*sizes, **(node.settings or {}))
     return np.abs(node.value)
 
