@@ -190,8 +190,13 @@ def _extreme_jvp(t: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return sum(chain(t, _shares(out, x, axis)), axis, keepdims)
 
 
+def along(x: Any, axis: int, part: int | slice) -> Any:
+    """x[..., part, ...]: an entry or a slice of one axis, all of the others."""
+    return index(x, (*(slice(None),) * (axis % len(shape_of(x))), part))
+
+
 def _reversed(x: Any, axis: int) -> Any:
-    return index(x, (slice(None),) * (axis % len(shape_of(x))) + (slice(None, None, -1),))
+    return along(x, axis, slice(None, None, -1))
 
 
 def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -199,15 +204,13 @@ def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 
 def _stack_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], axis: int) -> list[Any]:
-    before = (slice(None),) * (axis % len(shape_of(out)))
-    return [index(g, (*before, i)) if w else None for i, w in enumerate(wanted)]
+    return [along(g, axis, i) if w else None for i, w in enumerate(wanted)]
 
 
 def _concatenate_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], axis: int) -> list[Any]:
-    before = (slice(None),) * (axis % len(shape_of(out)))
     ends = np.cumsum([shape_of(x)[axis] for x in inputs]).tolist()
     parts = [slice(end - shape_of(x)[axis], end) for x, end in zip(inputs, ends, strict=True)]
-    return [index(g, (*before, part)) if w else None for part, w in zip(parts, wanted, strict=True)]
+    return [along(g, axis, part) if w else None for part, w in zip(parts, wanted, strict=True)]
 
 
 def _joined_jvp(join: Any) -> Any:

@@ -26,7 +26,7 @@ from diffrt.autograd.naming import watch_scopes
 from diffrt.autograd.variable import as_value, comparisons, value_of
 from diffrt.errors import InputError, shown
 from diffrt.explaining.wording import tidy
-from diffrt.marking.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
+from diffrt.marking.branches import Look, Space, Survey, beside_borders, forks_of, shared_margins
 from diffrt.marking.claims import Claim, cut, fitted, read_claims
 from diffrt.marking.definitions import Build, Domain, draw_points, settled
 from diffrt.marking.diagnosis import TRANSPOSED, TRANSPOSED_MATRIX, diagnose
@@ -34,7 +34,7 @@ from diffrt.marking.factors import Diagnosis
 from diffrt.marking.formula import Formula
 from diffrt.marking.kinks import Sides, infinite_slopes, is_tied, sides_of
 from diffrt.marking.marks import Line, Marked
-from diffrt.marking.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.marking.quantities import Quantities, plain, rounding_of, split, taylor_slope
 from diffrt.marking.spelling import spelled
 from diffrt.marking.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.marking.work import MOST, MOST_OF_A_LINE, MOST_OF_A_SEARCH, MOST_SLOPES, Overworked, at_most
@@ -230,10 +230,7 @@ class Derivation:
                 for _ in range(4):
                     tries = [self._look_or_none(p) for p in draw_points(domains, POINTS, rng)]
                     wider += [look for look in tries if look is not None]
-        beside = both_sides([*drawn, *wider], space)
-        known = [*drawn, *beside]
-        corners = rare_sides([*known, *wider], space, rng) if found[0].forks else []
-        return Survey(given, drawn, wider, [*beside, *new_cells(known, [*corners, *wider], POINTS)], space)
+        return Survey(given, drawn, wider, beside_borders(drawn, wider, space, rng, POINTS), space)
 
     def _beside(self, claim: Claim, trials: Sequence[Trial], survey: Survey) -> list[Trial]:
         """Trials on both sides of the borders of a claim's own formula."""
@@ -250,10 +247,7 @@ class Derivation:
             return []
         wider = [self._claimed(claim, k)[1] for k in survey.wider]
         space = Space(survey.space.bounds, look)
-        beside = both_sides([*known, *wider], space, settled_ones)
-        known += beside
-        corners = rare_sides([*known, *wider], space, np.random.default_rng(self.seed))
-        found = [*beside, *new_cells(known, [*corners, *wider], POINTS)]
+        found = beside_borders(known, wider, space, np.random.default_rng(self.seed), POINTS, settled_ones)
         return [self._trial(claim, self._look(k.point)) for k in found]
 
     def where(self, domains: Mapping[str, Domain]) -> str:
@@ -447,11 +441,9 @@ class Derivation:
         define = self.define if local else None
         moving = q.parents(claim.name) if define else [n for n in self.inputs if n in q.vars]
         shapes = {n: q.vars[n].shape for n in moving}
-        cuts = np.cumsum([q.vars[n].size for n in moving])[:-1]
 
         def near(flat: Any) -> tuple[float, Any] | None:
-            parts = zip(moving, np.split(flat, cuts), strict=True)
-            point = {n: p.reshape(shapes[n]) if shapes[n] else float(p[0]) for n, p in parts}
+            point = split(flat, shapes)
             if define is None:
                 there = self._look_or_none(point)
                 if there is None:
@@ -504,19 +496,16 @@ class Derivation:
     def _taylor(self, q: Quantities) -> float | None:
         """The slope of the Taylor remainder of the output by all inputs at a point."""
         output = self.output or list(q.vars)[-1]
-        names = [n for n in self.inputs if n in q.vars]
-        shapes = [q.vars[n].shape for n in names]
-        cuts = np.cumsum([q.vars[n].size for n in names])[:-1]
-        if not names or output in names:
+        shapes = {n: q.vars[n].shape for n in self.inputs if n in q.vars}
+        if not shapes or output in shapes:
             return None
 
         def run(flat: Any) -> Any:
-            parts = [p.reshape(s) for p, s in zip(np.split(flat, cuts), shapes, strict=True)]
-            leaves = {n: variable(p, n) for n, p in zip(names, parts, strict=True)}
+            leaves = {n: variable(value, n) for n, value in split(flat, shapes).items()}
             return np.ravel(as_value(self.build(leaves)[output]))
 
-        whole = np.concatenate([q.total(output, n) for n in names], 1)
-        start = np.concatenate([np.ravel(q.vars[n].value) for n in names])
+        whole = np.concatenate([q.total(output, n) for n in shapes], 1)
+        start = np.concatenate([np.ravel(q.vars[n].value) for n in shapes])
         with np.errstate(all="ignore"):
             return taylor_slope(run, start, lambda d: whole @ d, self.seed)
 

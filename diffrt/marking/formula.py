@@ -482,23 +482,13 @@ def _is_operation(node: ast.AST) -> bool:
 
 def _operands(node: Any) -> list[ast.AST]:
     """The parts that a node joins."""
-    if isinstance(node, ast.BinOp):
-        return [node.left, node.right]
-    if isinstance(node, ast.UnaryOp):
-        return [node.operand]
-    if isinstance(node, ast.Compare):
-        return [node.left, *node.comparators]
-    if isinstance(node, ast.Attribute):
-        return [node.value] if node.attr == "T" else []
-    if isinstance(node, ast.Subscript):
-        return [node.value]
-    if isinstance(node, ast.BoolOp):
-        return list(node.values)
-    if isinstance(node, ast.IfExp):
-        return [node.test, node.body, node.orelse]
     if isinstance(node, ast.Call):
         return list(node.args)
-    return list(node.elts) if isinstance(node, ast.List | ast.Tuple) else []
+    if isinstance(node, ast.Subscript):
+        return [node.value]
+    if isinstance(node, ast.Attribute) and node.attr != "T":
+        return []
+    return [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
 
 
 def _operation(node: Any) -> tuple[str, Callable[..., Any]]:

@@ -13,6 +13,7 @@ from diffrt.errors import InputError
 from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import graph_of
 from diffrt.explaining.layout import lay_out
+from diffrt.files import toml_key, toml_value
 from diffrt.marking.browser.exercise import ROOM, exercise_of, left_side, lines_of
 from diffrt.marking.claims import read_claims
 from diffrt.marking.derivation import Derivation
@@ -344,13 +345,13 @@ _CLAIMS = ("partials", "paths", "totals")
 def _toml(given: Mapping[str, Any]) -> list[str]:
     """The tables of a derivation without its claims, as a file."""
     plain = {k: v for k, v in given.items() if k not in _CLAIMS and not _is_table(v)}
-    lines = [f"{_key(k)} = {_value(v)}\n" for k, v in plain.items()]
+    lines = [f"{toml_key(k)} = {toml_value(v)}\n" for k, v in plain.items()]
     for name, table in given.items():
         if name in _CLAIMS or not _is_table(table):
             continue
         for part in table if isinstance(table, list) else [table]:
             header = f"[[{name}]]" if isinstance(table, list) else f"[{name}]"
-            lines += [f"\n{header}\n", *(f"{_key(k)} = {_value(v)}\n" for k, v in part.items())]
+            lines += [f"\n{header}\n", *(f"{toml_key(k)} = {toml_value(v)}\n" for k, v in part.items())]
     return lines
 
 
@@ -358,15 +359,3 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, dict) or (
         isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
     )
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return repr(value) if isinstance(value, float) else json.dumps(value)
