@@ -162,10 +162,11 @@ class Canvas:
     def put(self, figure: Figure, x: float, y: float, scale: float = 1.0) -> None:
         """Another figure, with its top left corner at x, y."""
         w, h = figure.size
+        inner = figure.svg[figure.svg.index(">") + 1 : figure.svg.rindex("</svg>")]
         self.smallest = min(self.smallest, figure.smallest * scale or float("inf"))
         self.parts.append(
             f'<svg x="{x:.1f}" y="{y:.1f}" width="{w * scale:.1f}" height="{h * scale:.1f}" viewBox="0 0 {w:.1f} '
-            f'{h:.1f}">{inner_of(figure)}</svg>'
+            f'{h:.1f}">{inner}</svg>'
         )
 
     def figure(self, size: Point, caption: str = "", paper: Point | None = None) -> Figure:
@@ -179,11 +180,6 @@ class Canvas:
         back = f'<rect width="{w:.1f}" height="{h:.1f}" fill="{PAPER}"/>'
         smallest = self.smallest if self.smallest < float("inf") else 0.0
         return Figure("\n".join([head, back, *self.parts, "</svg>"]), (w, h), smallest, caption)
-
-
-def inner_of(figure: Figure) -> str:
-    """What stands inside the outermost tag of a figure."""
-    return figure.svg[figure.svg.index(">") + 1 : figure.svg.rindex("</svg>")]
 
 
 @dataclass(frozen=True)

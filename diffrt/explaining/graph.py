@@ -208,19 +208,21 @@ class Graph(Reading):
 
     def edges_to(self, node: Node) -> list[Edge]:
         """Those that end at a node, but from constants."""
-        return self._into.get(node.number, [])
+        return self._ends[0].get(node.number, [])
 
     def edges_from(self, node: Node) -> list[Edge]:
         """Those that begin at a node."""
-        return self._out_of.get(node.number, [])
+        return self._ends[1].get(node.number, [])
 
     @cached_property
-    def _into(self) -> dict[int, list[Edge]]:
-        return _by_number(self.edges, lambda edge: edge.target)
-
-    @cached_property
-    def _out_of(self) -> dict[int, list[Edge]]:
-        return _by_number(self.edges, lambda edge: edge.source)
+    def _ends(self) -> tuple[dict[int, list[Edge]], dict[int, list[Edge]]]:
+        """The edges by the numbers of their targets, and of their sources."""
+        into: dict[int, list[Edge]] = {}
+        out_of: dict[int, list[Edge]] = {}
+        for edge in self.edges:
+            into.setdefault(edge.target.number, []).append(edge)
+            out_of.setdefault(edge.source.number, []).append(edge)
+        return into, out_of
 
     def jacobian(self, target: Node, stops: Container[int], without: Callable[[Edge], bool] | None = None) -> dict[
         int, Matrix
@@ -292,14 +294,6 @@ class Graph(Reading):
         kept = reached & above | {self.output.number} | {n.number for n in inputs}
         edges = [e for e in self.edges if e.source.number in kept and e.target.number in kept]
         return Graph([n for n in self.nodes if n.number in kept], self.output, edges)
-
-
-def _by_number(edges: Sequence[Edge], end: Callable[[Edge], Node]) -> dict[int, list[Edge]]:
-    """The edges by the numbers of the nodes at one of their ends."""
-    found: dict[int, list[Edge]] = {}
-    for edge in edges:
-        found.setdefault(end(edge).number, []).append(edge)
-    return found
 
 
 def chain(edges: Sequence[Edge]) -> Graph:
@@ -410,6 +404,12 @@ def unit_entry(x: Var, k: int) -> Any:
     e = np.zeros(x.size)
     e[k] = 1.0
     return e.reshape(x.shape)
+
+
+def is_diagonal(matrix: Matrix) -> bool:
+    """Whether each of several entries depends on its own one only."""
+    rows, columns = matrix.shape
+    return rows == columns > 1 and not matrix[~np.eye(rows, dtype=bool)].any()
 
 
 def times(a: Matrix, b: Matrix) -> Matrix:

@@ -35,6 +35,15 @@ class Layout:
     centers: Mapping[str, Point]
     arrows: Sequence[Sequence[Point]]
 
+    def rounded(self) -> dict[str, Any]:
+        """For JSON, in tenths of a pixel; the points of an arrow are one list of numbers."""
+
+        def tenths(*points: Point) -> list[float]:
+            return [round(v, 1) for point in points for v in point]
+
+        centers = {name: tenths(center) for name, center in self.centers.items()}
+        return {"size": tenths(self.size), "centers": centers, "arrows": [tenths(*arrow) for arrow in self.arrows]}
+
 
 def lay_out(
     boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], way: Way, groups: Sequence[Sequence[str]] = ()

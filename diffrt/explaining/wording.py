@@ -127,6 +127,11 @@ def bracketed(text: str) -> str:
     return f"({text})" if " " in text and not text.endswith(")") else text
 
 
+def signed(number: str) -> str:
+    """A number as a factor, in brackets if it has a sign."""
+    return f"({number})" if number.startswith("-") else number
+
+
 def derivative(above: str, below: str) -> str:
     """The name of a derivative: dL/da1, d loss/d out, d(pixel r)/d(hit point)."""
     return f"{_differential(above)}/{_differential(below)}"

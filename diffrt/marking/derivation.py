@@ -127,7 +127,7 @@ class Derivation:
     def surveyed(self) -> tuple[Survey, Mapping[str, Domain]]:
         """The points at which claims are compared, and the domains that they are drawn from."""
         rng = np.random.default_rng(self.seed)
-        domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
+        domains = self.inputs if self.draw else settled(self.inputs, lambda p: self._look_or_none(p) is not None, rng)
         return self._survey(domains, rng), domains
 
     def marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
@@ -203,9 +203,6 @@ class Derivation:
             return self._look(point)
         except Undefined:
             return None
-
-    def _defined(self, point: Mapping[str, Any]) -> bool:
-        return self._look_or_none(point) is not None
 
     def _survey(self, domains: Mapping[str, Domain], rng: np.random.Generator) -> Survey:
         """Points given, points drawn, and if anything branches more of them, and points beside all borders. Where an

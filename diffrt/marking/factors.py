@@ -62,7 +62,8 @@ def factor_of(
     ratio = yours[used] / right[used]
     if _steady(ratio):
         formula = f"right * {number(ratio[0])}"
-        return [Diagnosis("factor", f"yours = {formula}{_sign_words(ratio[0])}", formula)]
+        words = ": the sign" if abs(ratio[0] + 1.0) < CLOSE else ""
+        return [Diagnosis("factor", f"yours = {formula}{words}", formula)]
     if used.sum() < 5:
         return []
     logs: list[tuple[str, Numbers, Numbers]] = []
@@ -113,10 +114,6 @@ def indexed(text: str, letters: Mapping[str, int]) -> str:
 
 def _steady(values: Numbers) -> bool:
     return bool(np.abs(values - values[0]).max() <= CLOSE * np.abs(values[0]))
-
-
-def _sign_words(ratio: float) -> str:
-    return ": the sign" if abs(ratio + 1.0) < CLOSE else ""
 
 
 def number(x: float) -> str:
