@@ -3,6 +3,7 @@
     python benchmarks/bench_views.py views [N] [SIZE]   # N views (100) of SIZE x SIZE (160): time, memory, errors
     python benchmarks/bench_views.py linear [N] [SIZE]  # 10 N views (N = 20) beside N: time and memory, as ratios
     python benchmarks/bench_views.py workers [N]        # two processes beside this one, by turns
+    python benchmarks/bench_views.py dask [N] [SIZE]    # two workers of a Dask cluster beside one process, by turns
     python benchmarks/bench_views.py dense [N]          # an optimiser alone: on blocks, and scipy's on the whole J
 
 The last one measures what is done beside images and Jacobians, for which both get the same.
@@ -105,6 +106,31 @@ def workers(count: int = 24) -> None:
     print(f"two processes are {np.median(ratios):.2f} times as fast as one")
 
 
+def dask(count: int = 50, size: int = 160) -> None:
+    """Two workers of a cluster, whose scheduler runs here, beside one process, by turns."""
+    from distributed import Client, LocalCluster
+
+    from diffrt.fitting.cluster import Cluster
+
+    made = problem(count, size)[0]
+    two_workers = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with two_workers, Client(two_workers) as client, Processes(1) as one:
+        executors = (one, Cluster(client))
+        for executor in executors:
+            solve(problem(4, size)[0], executor=executor)  # loads programs
+        for _ in range(2):
+            times = []
+            for executor in executors:
+                begin, spent = time.perf_counter(), time.process_time()
+                solve(made, executor=executor)
+                times.append((time.perf_counter() - begin, time.process_time() - spent))
+            (alone, _), (together, here) = times
+            print(
+                f"two workers of a cluster are {alone / together:.2f} times as fast as one process, {together:.1f} s "
+                f"beside {alone:.1f} s; client and scheduler take {here:.1f} s of that"
+            )
+
+
 def dense(count: int = 100) -> None:
     """The optimisers alone, on J and r of a given size: ours on blocks, scipy's on all columns."""
     rng = np.random.default_rng(0)
@@ -151,5 +177,5 @@ def processor_time() -> float:
 
 
 if __name__ == "__main__":
-    runs = {"views": views, "linear": linear, "workers": workers, "dense": dense}
+    runs = {"views": views, "linear": linear, "workers": workers, "dask": dask, "dense": dense}
     runs[sys.argv[1]](*map(int, sys.argv[2:]))

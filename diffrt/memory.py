@@ -13,12 +13,18 @@ from diffrt.errors import InputError
 
 GIB = 1 << 30
 
+LITTLE = 1 << 24
+"""Bytes that are there in any case: Python and its libraries have taken several times as many. To ask takes longer than
+to render a few thousand pixels."""
+
 
 def require_memory(needed: float, what: str, remedy: str) -> None:
     """Raises InputError if there is less memory than is needed.
 
     needed: in bytes. what: takes them. remedy: what takes less.
     """
+    if needed <= LITTLE:
+        return
     there = available_memory()
     if there is not None and needed > there:
         raise InputError(

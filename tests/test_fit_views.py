@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -221,16 +222,47 @@ def test_a_killed_process_costs_its_view_and_nothing_else():
     assert found.values.tolist() == here.values.tolist()
 
 
-def test_a_view_travels_once():
+def test_a_view_travels_once_and_small_ones_together():
     own = problem()
     with Processes(1) as workers:
         crew = Crew(own, workers)
         sent = []
         submit = workers.slots[0].submit
-        workers.slots[0].submit = lambda *task: sent.append(task[2] is not None) or submit(*task)
+        workers.slots[0].submit = lambda *task: sent.append([data is not None for data, _ in task[-1]]) or submit(*task)
         for shift in (0.0, 0.01):
             assert len(list(crew.folds(Level(), own.settings, own.variables.start + shift))) == 4
-    assert sent == [True] * 4 + [False] * 4
+    assert [anew for task in sent for anew in task] == [True] * 4 + [False] * 4
+    assert max(map(len, sent)) == 2
+
+
+def test_a_worker_that_was_started_anew_is_sent_its_views_again():
+    own = problem()
+    with Processes(1) as workers:
+        crew = Crew(own, workers)
+        before, after = [], []
+        for found in (before, after):
+            found += [fold.folded.tolist() for fold in crew.folds(Level(), own.settings, own.variables.start)]
+            workers.submit(os.getpid).result()
+            os.kill(workers.slots[0].pid, signal.SIGKILL)
+    assert before == after and len(after) == 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what the C library does is known of Linux")
+def test_a_worker_keeps_what_it_frees():
+    with Processes(1) as workers:
+        first, again = (workers.submit(pages_of_arrays).result() for _ in range(2))
+    assert again < 0.1 * first
+
+
+def pages_of_arrays():
+    """The pages that this process got from the system for arrays which it freed."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        several = [np.ones(100_000) for _ in range(20)]
+        del several
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 def test_kinds_of_the_running_program_stay_in_it(monkeypatch):

@@ -60,9 +60,9 @@ def test_a_strip_of_it_and_what_fits_are_rendered(four_gib):
 
 def test_a_fit_that_takes_more_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 1 << 20)
-    scene = sized(64)
+    scene = sized(320)
     with pytest.raises(InputError, match=r"pixels .* derivatives by 3 numbers takes about"):
-        diffrt.fit(scene, np.full((64, 64, 3), 0.5), free=["lamp.position"])
+        diffrt.fit(scene, np.full((320, 320, 3), 0.5), free=["lamp.position"], levels=())
 
 
 def test_what_is_there_is_known_and_less_than_a_petabyte():

@@ -7,20 +7,23 @@ not depend on who was first, in not one bit.
 """
 
 import io
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.fitting.evaluation import Objective, Part
+from diffrt.fitting.evaluation import Part, block_of, cameras_of
+from diffrt.fitting.freed_memory import keep_freed_memory
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.residual import Bend, sights
+from diffrt.fitting.residual import Bend, Sight, sights
 from diffrt.fitting.scatter import Field
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.triangle import Fold
@@ -35,7 +38,31 @@ AHEAD = 2
 UNKNOWN = 8
 """Tasks that an executor is given at a time if it does not say how many workers it has."""
 
-_kept: dict[tuple[str, int], tuple[View, Variables]] = {}
+VIEWS, PIXELS = 8, 1 << 18
+"""A task is so many views and pixels at most, but one view in any case. Small views take little longer than a cluster
+needs to hand out a task; a worker that is killed loses its task."""
+
+SHARES = 2
+"""It is also at most so small a part of what is left for a worker, so that all end at about the same time."""
+
+
+@dataclass
+class _Kept:
+    """What a worker has been sent of a view, and the sight of it that was folded last, as that is for a level."""
+
+    view: View
+    variables: Variables
+    seen: tuple[Level, Settings] | None = None
+    sight: Sight | None = None
+
+    def at(self, level: Level, settings: Settings) -> Sight:
+        """The view at a level."""
+        if self.sight is None or self.seen != (level, settings):
+            self.seen, (self.sight,) = (level, settings), sights((self.view,), level, settings)
+        return self.sight
+
+
+_kept: dict[tuple[str, int], _Kept] = {}
 """What a worker has been sent: views of one fit, by the name of that and their number."""
 
 
@@ -57,11 +84,9 @@ class Crew:
 
     def fields(self, settings: Settings, u: Array) -> tuple[tuple[Field, ...], int]:
         """What each view leaves behind at u (k,), as `Objective.fields`."""
-        whole = Objective(self.problem.variables, sights(self.problem.views, Level(), settings))
-        block, groups = whole.block, whole.groups
-        names = [view.name for view in self.problem.views]
+        block, cameras = block_of(self.problem.views, self.problem.variables), cameras_of(self.problem.views)
         found = self._each(
-            _left_behind, lambda view: (settings, u[self._at(view)], block, groups[names[view]], self._at(view))
+            _left_behind, lambda view: (settings, u[self._at(view)], block, cameras[view], self._at(view))
         )
         return tuple(found), block
 
@@ -74,17 +99,20 @@ class Crew:
         slots: Sequence[Executor] = getattr(self.executor, "slots", None) or (self.executor,)
         ahead = AHEAD if hasattr(self.executor, "slots") else UNKNOWN
         left = dict.fromkeys(range(len(self.problem.views)))
-        running: dict[Future[Any], tuple[int, int]] = {}
+        pixels = max(view.size[0] * view.size[1] for view in self.problem.views)
+        most, shares = max(min(VIEWS, PIXELS // pixels), 1), SHARES * ahead * len(slots) // AHEAD
+        running: dict[Future[Any], tuple[int, list[int]]] = {}
         load = [0] * len(slots)
         found: dict[int, Any] = {}
 
-        def give(slot: int, view: int, whole: bool) -> None:
-            own = self.problem.views[view]
-            data = None
-            if whole:
-                data = pickle.dumps((own.counted, self.problem.variables.seen_by(own.name)[0]), pickle.HIGHEST_PROTOCOL)
-            running[slots[slot].submit(function, (self._name, view), data, *arguments(view))] = slot, view
-            self._holder[view] = slot
+        def give(slot: int, views: list[int], anew: bool) -> None:
+            """Have a worker do some views. anew: whether it has lost them."""
+            task = [
+                (self._sent(view) if anew or self._holder.get(view) != slot else None, arguments(view))
+                for view in views
+            ]
+            running[slots[slot].submit(_each_of, function, self._name, views, task)] = slot, views
+            self._holder.update(dict.fromkeys(views, slot))
             load[slot] += 1
 
         try:
@@ -92,27 +120,38 @@ class Crew:
                 while next_view not in found:
                     for slot in range(len(slots)):
                         while left and load[slot] < ahead:
-                            view = self._choice(left, slot)
-                            del left[view]
-                            give(slot, view, self._holder.get(view) != slot)
+                            chosen = self._choice(left, slot, min(most, max(len(left) // shares, 1)))
+                            for view in chosen:
+                                del left[view]
+                            give(slot, chosen, False)
                     for done in wait(running, return_when=FIRST_COMPLETED).done:
-                        slot, view = running.pop(done)
+                        slot, views = running.pop(done)
                         load[slot] -= 1
-                        answer = done.result()
-                        if answer is None:
-                            give(slot, view, True)
-                        else:
-                            found[view] = answer
+                        answers = dict(zip(views, done.result(), strict=True))
+                        found |= {view: answer for view, answer in answers.items() if answer is not None}
+                        if lost := [view for view, answer in answers.items() if answer is None]:
+                            give(slot, lost, True)
                 yield found.pop(next_view)
         finally:
             for future in running:
                 future.cancel()
 
-    def _choice(self, left: dict[int, None], slot: int) -> int:
-        """The next view for a worker: one that it holds, else one that nobody does, else one of another."""
+    def _sent(self, view: int) -> bytes:
+        """What a worker is sent of a view."""
+        own = self.problem.views[view]
+        sent = os.getpid(), own.counted, self.problem.variables.seen_by(own.name)[0]
+        return pickle.dumps(sent, pickle.HIGHEST_PROTOCOL)
+
+    def _choice(self, left: dict[int, None], slot: int, count: int) -> list[int]:
+        """The next views for a worker, at most `count`: of those that it holds, else new ones, else one of another."""
         mine = (view for view in left if self._holder.get(view) == slot)
         new = (view for view in left if view not in self._holder)
-        return next(mine, next(new, next(iter(left))))
+        return list(islice(mine, count)) or list(islice(new, count)) or [next(iter(left))]
+
+
+def _each_of(function: Callable[..., Any], name: str, views: list[int], task: list[tuple[Any, ...]]) -> list[Any]:
+    """What a worker finds for some views of a fit with this name."""
+    return [function((name, view), data, *arguments) for view, (data, arguments) in zip(views, task, strict=True)]
 
 
 def _folded(
@@ -140,12 +179,13 @@ def _part(
     if data is not None:
         for other in [name for name in _kept if name[0] != key[0]]:
             del _kept[other]  # of a fit that has ended
-        _kept[key] = pickle.loads(data)
+        sender, view, variables = pickle.loads(data)
+        if sender != os.getpid():
+            keep_freed_memory()
+        _kept[key] = _Kept(view, variables)
     if key not in _kept:
         return None
-    view, variables = _kept[key]
-    (sight,) = sights((view,), level, settings)
-    return Part(sight, variables, at)
+    return Part(_kept[key].at(level, settings), _kept[key].variables, at)
 
 
 def can_travel(problem: Problem) -> bool:

@@ -8,7 +8,7 @@ squared, R has the condition of J: nothing is lost. A view is differentiated by 
 only, and folded by itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -22,6 +22,7 @@ from diffrt.fitting.scatter import HELD, Field, sums_of_blocks
 from diffrt.fitting.spread import sizes_of
 from diffrt.fitting.triangle import Fold, Layout, Triangle, folded
 from diffrt.fitting.variables import Variables
+from diffrt.fitting.view import View
 from diffrt.tracer.renderer import Settings as Sampling
 from diffrt.tracer.renderer import require_memory_for
 
@@ -73,9 +74,10 @@ class Part:
             found = folded(np.concatenate([found, _moving(bent[counted | (off != 0.0)])]))
         full = np.zeros((size + 1, size + 1))
         full[: len(found)] = found
+        made = Fold(sight.view.name, full, count, cost, size=sight.size, power=sight.power)
         if bend is None:
-            return Fold(sight.view.name, full, count, cost)
-        return Fold(sight.view.name, full, count, cost, cost_before - cost, sizes_of(np.concatenate(differences)))
+            return made
+        return replace(made, rescaled=cost_before - cost, sizes=sizes_of(np.concatenate(differences)))
 
     def field(self, u: Array, block: int, group: int) -> Field:
         """The field of the view at u. block: pixels a side that count by their sum, over that side: of independent
@@ -132,7 +134,8 @@ class Part:
 class Objective:
     """What is minimised: the residuals of all views at one level, as a function of coordinates u (k,).
 
-    others: who folds the views in place of this process, given u and how a robust loss is taken; in their order.
+    others: who folds the views in place of this process, given u and how a robust loss is taken; in their order. With
+    them no sights are needed.
     """
 
     variables: Variables
@@ -157,21 +160,10 @@ class Objective:
 
     def fields(self, u: Array) -> tuple[tuple[Field, ...], int]:
         """What each view leaves behind at u, and how many pixels a side of it are held as one."""
-        block, groups = self.block, self.groups
-        return tuple(part.field(u[part.at], block, groups[part.sight.view.name]) for part in self.parts), block
-
-    @property
-    def block(self) -> int:
-        """How many pixels a side of the views are held as one at the end, so that all have room."""
-        sizes = [part.sight.target.size * (len(part.at) + 1) for part in self.parts]
-        many = max(max(sizes) / HELD, np.sum(sizes) / HELD_TOGETHER)
-        return int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
-
-    @property
-    def groups(self) -> dict[str, int]:
-        """For the name of each view the number of its camera: those of one see the same."""
-        cameras = [sight.view.name if sight.view.has_own_camera else "" for sight in self.sights]
-        return {sight.view.name: cameras.index(camera) for sight, camera in zip(self.sights, cameras, strict=True)}
+        views = [sight.view for sight in self.sights]
+        block = block_of(views, self.variables)
+        parts = zip(self.parts, cameras_of(views), strict=True)
+        return tuple(part.field(u[part.at], block, camera) for part, camera in parts), block
 
     def gradient(self, u: Array) -> tuple[float, Array]:
         """The mean loss per pixel value at u, and its derivative, in reverse mode."""
@@ -187,14 +179,27 @@ class Objective:
         return float(np.sum([part.total(u[part.at]) for part in self.parts])) / self.size
 
     @property
-    def sum_of_squares(self) -> float:
-        """The mean square of what the residuals would be of a black image."""
-        return float(np.sum([np.sum(sight.sum_of_squares) for sight in self.sights])) / self.size
+    def power(self) -> float:
+        """The sum of the squares of what the residuals would be of a black image."""
+        return float(np.sum([sight.power for sight in self.sights]))
 
     @property
     def size(self) -> int:
         """The number of pixel values that are compared."""
-        return int(np.sum([3 * (s.used > 0.0).sum() for s in self.sights]))
+        return int(np.sum([sight.size for sight in self.sights]))
+
+
+def block_of(views: Sequence[View], variables: Variables) -> int:
+    """How many pixels a side of the views are held as one at the end, so that all have room."""
+    sizes = [3 * int(np.prod(view.size)) * (len(variables.seen_by(view.name)[1]) + 1) for view in views]
+    many = max(max(sizes) / HELD, np.sum(sizes) / HELD_TOGETHER)
+    return int(np.ceil(np.sqrt(many))) if many > 1.0 else 1
+
+
+def cameras_of(views: Sequence[View]) -> list[int]:
+    """The number of the camera of each view: those of one see the same."""
+    first: dict[str, int] = {}
+    return [first.setdefault(view.name if view.has_own_camera else "", v) for v, view in enumerate(views)]
 
 
 def _watched(folds: Iterable[Fold], stop: Callable[[], None]) -> Iterator[Fold]:

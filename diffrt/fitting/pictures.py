@@ -82,7 +82,7 @@ def animation_of(result: Result) -> bytes:
     """The course of the search as an animated WebP: the first view beside its target, at up to FRAMES best points."""
     from PIL import Image as pillow
 
-    width, height = result.problem.views[0].counted.scene.camera.size
+    width, height = result.problem.views[0].size
     factor = 1
     while width // factor > WIDE and width % (2 * factor) == height % (2 * factor) == 0:
         factor *= 2

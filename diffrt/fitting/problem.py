@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -50,17 +51,17 @@ class Problem:
     settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def levels(self) -> tuple[Level, ...]:
         """From coarse to fine."""
         blurs = self.settings.levels
         if blurs is None:
-            blurs = automatic_blurs(min(min(view.counted.scene.camera.size) for view in self.views))
+            blurs = automatic_blurs(min(min(view.size) for view in self.views))
         return (*map(self.level, blurs), Level())
 
     def level(self, blur: float) -> Level:
         """The level of a blur in pixels."""
-        sizes = [view.counted.scene.camera.size for view in self.views]
+        sizes = [view.size for view in self.views]
         # A factor must suit every view.
         return level_of(blur, int(np.gcd.reduce([w for w, _ in sizes])), int(np.gcd.reduce([h for _, h in sizes])))
 

@@ -17,6 +17,7 @@ from threading import Thread
 from typing import Any, BinaryIO
 
 from diffrt.errors import InputError
+from diffrt.fitting.freed_memory import keep_freed_memory
 
 TRIES = 3
 """Processes that may die at one task."""
@@ -128,6 +129,7 @@ def work() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)  # what a library prints is no answer
+    keep_freed_memory()
     while True:
         try:
             message = _read(tasks)

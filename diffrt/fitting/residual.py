@@ -30,6 +30,7 @@ the end q is 1.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -151,11 +152,17 @@ class Sight:
         """With another scale of the loss."""
         return replace(self, settings=replace(self.settings, scale=scale))
 
-    @property
-    def sum_of_squares(self) -> Array:
-        """The squares of the target where it counts, (height, width, 3), blurred before."""
+    @cached_property
+    def power(self) -> float:
+        """The sum of the squares of what the residuals would be of a black image."""
         target = self.target * self.used[..., None]
-        return np.asarray(target if self.blur is None else _blurred(target, self.blur)) ** 2
+        off = np.asarray(target if self.blur is None else _blurred(target, self.blur))
+        return float(np.vdot(off, off))
+
+    @cached_property
+    def size(self) -> int:
+        """The number of pixel values that are compared."""
+        return 3 * int((self.used > 0.0).sum())
 
     def counted(self, off: Array, rows: tuple[int, int] | None = None) -> NDArray[np.bool_]:
         """Which residuals say something: those of used pixels, unless a bound holds."""
@@ -235,7 +242,9 @@ def _sight(view: View, level: Level, settings: Settings) -> Sight:
     photograph, factor = view.photograph, level.factor
     used = view.used.astype(float)
     dark, bright = photograph.dark & view.used[..., None], photograph.bright & view.used[..., None]
-    linear = np.where(dark, photograph.darkest, np.where(bright, photograph.brightest, photograph.image))
+    linear = np.asarray(photograph.image)
+    if dark.any() or bright.any():
+        linear = np.where(dark, photograph.darkest, np.where(bright, photograph.brightest, linear))
     if factor > 1:
         # A block counts by its used pixels, with their mean; it is a bound if they all are.
         share = mean_of_blocks(used, factor)[..., None]

@@ -19,6 +19,7 @@ from diffrt.fitting.residual import encode, sights
 from diffrt.fitting.scatter import Field, scatter
 from diffrt.fitting.search import Found, Step
 from diffrt.fitting.settings import Settings
+from diffrt.fitting.threads import in_one_thread
 from diffrt.fitting.uncertainty import Uncertainty, uncertainty
 from diffrt.fitting.uncertainty_by_view import uncertainty_by_view
 from diffrt.fitting.variables import by_name
@@ -130,6 +131,7 @@ class Result:
         return Objective(self.problem.variables, sights(self.problem.views, Level(), self.settings))
 
     @cached_property
+    @in_one_thread
     def _fields(self) -> tuple[tuple[Field, ...], int]:
         return self.fields or self._objective.fields(self.found.u)
 
@@ -139,6 +141,7 @@ class Result:
         return tuple(field.pixels for field in self._fields[0])
 
     @cached_property
+    @in_one_thread
     def noise(self) -> Noise:
         """That of the camera, as it was given, or as the residuals show it."""
         if given := self.problem.settings.noise:
@@ -197,6 +200,7 @@ class Result:
         return ()
 
     @cached_property
+    @in_one_thread
     def uncertainty(self) -> Uncertainty:
         """How sure the numbers are."""
         problem, u, found = self.problem, self.found.u, self.found.triangle

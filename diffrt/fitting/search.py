@@ -65,7 +65,18 @@ PASSED_ON = 0.03
 """A coarse level that explains the target ends where the next step would lower the loss by a smaller part than that:
 the next level finds it anyway."""
 
+DIRECT = 3.0
+"""It also ends with a step in which each number changes the image by at most so many times what is left: the next level
+looks where that leads. In a longer one numbers make up for each other, and it may not lead where derivatives say."""
+
 SETTLED_MESSAGE = f"the steps left to go are under {SETTLED:g} standard errors"
+
+ROUNDING = 1e-15
+"""Where the residuals are so small a part of the target, the image is the target's but for rounding."""
+
+EXACT_MESSAGE = "the image is the target's but for rounding"
+
+GOES_ON = "the next level goes on from here"
 
 NEAR = 0.03
 """Where the next step lowers a robust loss by a smaller part than that, the loss curves as it does where differences
@@ -92,7 +103,8 @@ TRIES = 20
 shorter steps that they try, and on a flat loss they do not end."""
 
 UNEXPLAINED = 5e-4
-"""If more than this part of the target's power is left on the coarsest level, the search took a wrong turn there."""
+"""If more than this part of the target's power is left on the coarsest level, the search took a wrong turn there. A
+level that leaves less explains the target."""
 
 WIDER = 1.5
 """Then it is tried once more, from a blur that is so many times wider."""
@@ -177,21 +189,23 @@ class Search:
         self.begin = perf_counter() - (self.journal.entries[-1].seconds if self.journal.entries else 0.0)
         self.steps: list[Step] = []
         self.notes: tuple[str, ...] = ()
-        self.number, self.start = -1, start
+        self.number, self.start, self.sure = -1, start, start
+        self.moving = np.zeros(len(self.problem.variables.free), bool)
         coarsest, *finer = self.problem.levels
         try:
             converged, message = (self._search if finer else self._finish)(coarsest, start)
-            if finer and self.best > UNEXPLAINED * self.objective.sum_of_squares:
+            if finer and self.best > UNEXPLAINED * self.black:
                 self._try_wider(coarsest, start)
             for level in finer:
-                converged, message = (self._finish if level.is_full else self._search)(level, self.at)
+                search = self._finish if level.is_full else self._search
+                converged, message = search(level, self.at, sure=self.sure)
         except _Stopped:
             steps = tuple(self.steps)
             return Found(self.at, self.best, False, False, "interrupted", steps, self.notes, scale=self.scale)
         return Found(self.at, self.best, True, converged, message, tuple(self.steps), self.notes, self.triangle,
                      self.scale)  # fmt: skip
 
-    def _finish(self, level: Level, start: Array) -> tuple[bool, str]:
+    def _finish(self, level: Level, start: Array, sure: Array | None = None) -> tuple[bool, str]:
         """Search on the full image, to the end of the fit.
 
         The scale of a robust loss follows the spread of the differences down: far from the end they are large all over.
@@ -200,11 +214,11 @@ class Search:
         """
         settings, variables = self.problem.settings, self.problem.variables
         if settings.loss == "squared":
-            return self._search(level, start)
+            return self._search(level, start, sure=sure)
         seen = sights(self.problem.views, level, replace(settings, scale=None))
         # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
         start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
-        self.least_scale = max(FINEST_SCALE * np.sqrt(Objective(variables, seen).sum_of_squares), SCALES[0])
+        self.least_scale = max(FINEST_SCALE * np.sqrt(_black(Objective(variables, seen))), SCALES[0])
         first = self._suggested(WIDE * spread_of(seen, variables.assign(start)))
         # The steps of least squares tell the spread at their ends; those of a gradient method do not.
         hasty = settings.method != "least_squares"
@@ -229,8 +243,13 @@ class Search:
         suggested = self._suggested(spread)
         return suggested if suggested < STEADY * self.scale else self.scale
 
-    def _search(self, level: Level, start: Array, stage: "_Stage | None" = None) -> tuple[bool, str]:
-        """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words."""
+    def _search(
+        self, level: Level, start: Array, stage: "_Stage | None" = None, sure: Array | None = None
+    ) -> tuple[bool, str]:
+        """Search on one level from coordinates (k,), to `self.at`; whether the optimiser was content, and its words.
+
+        sure: where the search has come from, if nothing was evaluated at the start.
+        """
         settings = self.problem.settings
         self.stage = stage or _Stage(settings.scale, hasty=not level.is_full)
         settings = replace(settings, scale=self.stage.scale)
@@ -239,17 +258,21 @@ class Search:
         self.triangle: Triangle | None = None
         self.aheads: list[float] = []
         self.limit = min(settings.iterations, COARSE_ITERATIONS) if self.stage.hasty else settings.iterations
-        others = partial(self.crew.folds, level, settings) if self.crew else None
-        self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings), others)
-        return (self._least_squares if settings.method == "least_squares" else self._minimize)(start)
+        if self.crew:
+            self.objective = Objective(self.problem.variables, (), partial(self.crew.folds, level, settings))
+        else:
+            self.objective = Objective(self.problem.variables, sights(self.problem.views, level, settings))
+        if settings.method == "least_squares":
+            return self._least_squares(start, start if sure is None else sure)
+        return self._minimize(start)
 
     def _try_wider(self, level: Level, start: Array) -> None:
         """Search on a level once more, by way of a wider blur, and go on from the better end."""
         best, at = self.best, self.at
         self._search(self.problem.level(WIDER * level.blur), start)
-        self._search(level, self.at)
+        self._search(level, self.at, sure=self.sure)
         if self.best > best:
-            self.best, self.at = best, at
+            self.best, self.at, self.sure = best, at, at
 
     def _tell(self, u: Array, loss: float, seconds: float, better: bool, here: Triangle | None = None) -> None:
         """Note an evaluation. better: than all before on this level. here: what is at u. Ends the search if that is
@@ -313,16 +336,18 @@ class Search:
             self.journal.add(known)
         return known.answer, known.seconds
 
-    def _least_squares(self, start: Array) -> tuple[bool, str]:
+    def _least_squares(self, start: Array, sure: Array) -> tuple[bool, str]:
         kept: dict[bytes, tuple[Triangle, bool]] = {}
-        moving = np.zeros(len(self.problem.variables.free), bool)
+        # A step that nobody has looked at must not have led out of what derivatives know.
+        moving = self.moving if sure is not start else np.zeros_like(self.moving)
         layout, reach = self.objective.layout, self.problem.variables.reach
 
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
             key = u.tobytes()
             if key not in kept:
-                kept.clear()
+                if len(kept) > 1:
+                    del kept[next(iter(kept))]
                 scale = self._scale_after(self.triangle.spread) if self.triangle else self.scale
                 bend = None
                 if scale is not None and self.scale is not None:
@@ -331,14 +356,15 @@ class Search:
                 found = Triangle.unpacked(layout, answer)
                 refused = bool((moving & (self._influence(found) == 0.0)).any())
                 kept[key] = found, refused
-                better = (found.cost + found.rescaled) / self.objective.size < self.best and not refused
+                better = (found.cost + found.rescaled) / found.size < self.best and not refused
                 if better:
                     self.triangle, self.scale, self.bent = found, scale, self._near
-                self._tell(u, found.cost / self.objective.size, seconds, better, found)
+                self.black = found.power / found.size
+                self._tell(u, found.cost / found.size, seconds, better, found)
             return kept[key]
 
-        first, _ = triangle(start)
-        moving = self._influence(first) > 0.0
+        start, first = self._first(triangle, start, sure)
+        moving = self.moving = self._influence(first) > 0.0
         if self.number == 0:
             self.notes = pulls(self.problem, first)
 
@@ -354,6 +380,8 @@ class Search:
         def settled(u: Array, here: Triangle, tried: Array, lower: bool) -> str | None:
             """Words to end with, if what is ahead is small. tried: the last step. lower: whether it led to u, and
             down."""
+            if here.cost <= ROUNDING**2 * here.power:
+                return EXACT_MESSAGE
             *_, before, ahead = np.inf, *self.aheads
             # Steps that shrink by a factor add up to 1 / (1 - factor) times the next one.
             rest = ahead / (1.0 - ahead / before) if ahead < before else np.inf
@@ -362,16 +390,43 @@ class Search:
                 return None
             if self.scale is not None and not self.bent:
                 return None
-            if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.objective.sum_of_squares:
+            if lower and not self.level.is_full and self.best <= UNEXPLAINED * self.black:
                 small = small or self.explained < PASSED_ON
             return SETTLED_MESSAGE if small else None
+
+        def last(here: Triangle, step: Array) -> str | None:
+            """Words to end with, if the next level may look where a step leads."""
+            explained = not self.level.is_full and here.cost <= UNEXPLAINED * here.power
+            direct = bool((np.abs(step) * here.lengths <= DIRECT * np.sqrt(here.cost)).all())
+            return GOES_ON if explained and direct and (np.abs(step) <= reach).all() else None
 
         with np.errstate(all="ignore"):
             done = least_squares(
                 evaluate, start, self.problem.variables.bounds, self.stage.first * np.sqrt(first.cost) or 1.0,
-                _TOLERANCES[self.stage.hasty], self.limit, settled,
+                _TOLERANCES[self.stage.hasty], self.limit, settled, last,
             )  # fmt: skip
+        self.sure = self.at
+        if done.message == GOES_ON:
+            self.at = done.u
         return done.converged, done.message
+
+    def _first(
+        self, triangle: Callable[[Array], tuple[Triangle, bool]], start: Array, sure: Array
+    ) -> tuple[Array, Triangle]:
+        """Where a level begins and what is there: at the start, or, if that is no good, where the search came from.
+
+        triangle: what is at a point, and whether a step there is refused.
+        """
+        if sure is start:
+            return start, triangle(start)[0]
+        try:
+            found, refused = triangle(start)
+        except InputError:  # no scene is there
+            return sure, triangle(sure)[0]
+        if not refused and found.cost <= UNEXPLAINED * found.power:
+            return start, found
+        before, _ = triangle(sure)
+        return (sure, before) if refused or before.cost < found.cost else (start, found)
 
     def _ahead(self, here: Triangle, u: Array) -> tuple[float, float]:
         """The next step, as a Gauss-Newton one, in standard errors, and the part of the loss that it explains.
@@ -416,6 +471,7 @@ class Search:
             first = self.objective.triangle(start)
             check_influence(self.problem, first)
             self.notes = pulls(self.problem, first)
+        self.black = _black(self.objective)
         endless = None if bounded else Endless(lower, upper)
         begin = endless.outside(start) if endless else start
         # Numbers of a fit differ in size by orders of magnitude, and a gradient method does not see it.
@@ -470,6 +526,11 @@ def _silence() -> Iterator[None]:
         warnings.simplefilter("ignore", OptimizeWarning)
         warnings.filterwarnings("ignore", module="scipy")
         yield
+
+
+def _black(objective: Objective) -> float:
+    """The mean loss, if it is the square, of a black image."""
+    return objective.power / objective.size
 
 
 def coarse_loss(problem: Problem, start: Array) -> float:

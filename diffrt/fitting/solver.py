@@ -17,11 +17,13 @@ from diffrt.fitting.processes import Processes, processors
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Progress, Search
 from diffrt.fitting.starts import Told, search_many
+from diffrt.fitting.threads import in_one_thread
 
 MANY = 12
 """Views from which on it is worth a second to start processes that fold them."""
 
 
+@in_one_thread
 def solve(
     problem: Problem,
     progress: Progress | None = None,

@@ -68,14 +68,15 @@ class Layout:
     @property
     def count(self) -> int:
         """How many numbers a triangle is made of."""
-        return sum(int(np.prod(shape)) for shape in self.shapes) + 4
+        return sum(int(np.prod(shape)) for shape in self.shapes) + 6
 
 
 @dataclass(frozen=True)
 class Fold:
     """What is left of [J r] of one view. folded: R, (k + s + 1, k + s + 1), own columns first. count: how many
     residuals say something. cost: the loss. rescaled: how much more a robust one would be with the scale that it had
-    before. sizes: of the differences under it."""
+    before. sizes: of the differences under it. size: how many pixel values are compared. power: what the sum of their
+    squares would be of a black image."""
 
     view: str
     folded: Array
@@ -83,6 +84,8 @@ class Fold:
     cost: float
     rescaled: float = 0.0
     sizes: Sizes = NO_SIZES
+    size: int = 0
+    power: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ class Triangle:
     own: for each group of the layout the rows of its views, (V, k, k + s + 1). shared: the rows of the shared
     coordinates, (s + 1, s + 1). count: how many residuals say something. cost: the loss, the sum of the squares of all
     residuals. rescaled: how much more a robust loss would be with the scale that it had before. spread: of the
-    differences under it, the standard deviation that most of them suggest.
+    differences under it, the standard deviation that most of them suggest. size: how many pixel values are compared.
+    power: what the sum of their squares would be of a black image.
     """
 
     layout: Layout
@@ -102,6 +106,8 @@ class Triangle:
     cost: float
     rescaled: float = 0.0
     spread: float = 0.0
+    size: int = 0
+    power: float = 0.0
 
     @classmethod
     def joined(cls, layout: Layout, folds: Iterable[Fold]) -> "Triangle":
@@ -109,7 +115,7 @@ class Triangle:
         place = {name: (g, v) for g, (names, _) in enumerate(layout.groups) for v, name in enumerate(names)}
         *shapes, last = layout.shapes
         own, shared, rests, count, cost = tuple(map(np.zeros, shapes)), np.zeros((0, last[1])), [], 0, 0.0
-        rescaled, sizes = 0.0, []
+        rescaled, sizes, size, power = 0.0, [], 0, 0.0
         for fold in folds:
             k = 0
             if fold.view in place:
@@ -120,10 +126,11 @@ class Triangle:
             count, cost = count + fold.count, cost + fold.cost
             rescaled += fold.rescaled
             sizes.append(fold.sizes)
+            size, power = size + fold.size, power + fold.power
             if sum(map(len, rests)) > ROWS:
                 shared, rests = folded(np.concatenate([shared, *rests])), []
         shared = _square(folded(np.concatenate([shared, *rests])))
-        found = cls(layout, own, shared, count, cost, rescaled, spread_of_all(sizes))
+        found = cls(layout, own, shared, count, cost, rescaled, spread_of_all(sizes), size, power)
         nothing = found.lengths <= NOTHING * found.lengths.max(initial=0.0)
         return found.without(nothing) if nothing.any() else found
 
@@ -132,12 +139,13 @@ class Triangle:
         """The inverse of `packed`."""
         *parts, last = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in layout.shapes]))
         *own, shared = (part.reshape(shape) for part, shape in zip(parts, layout.shapes, strict=True))
-        return cls(layout, tuple(own), shared, int(last[0]), *map(float, last[1:]))
+        count, cost, rescaled, spread, size, power = map(float, last)
+        return cls(layout, tuple(own), shared, int(count), cost, rescaled, spread, int(size), power)
 
     @property
     def packed(self) -> Array:
         """All of it as numbers (layout.count,)."""
-        last = [self.count, self.cost, self.rescaled, self.spread]
+        last = [self.count, self.cost, self.rescaled, self.spread, self.size, self.power]
         return np.concatenate([*(rows.ravel() for rows in self.own), self.shared.ravel(), last])
 
     @cached_property

@@ -63,6 +63,7 @@ def least_squares(
     tolerances: Tolerances,
     limit: int,
     settled: Callable[[Array, Triangle, Array, bool], str | None] | None = None,
+    last: Callable[[Triangle, Array], str | None] | None = None,
 ) -> End:
     """Search for the least squares from `start` (k,).
 
@@ -71,7 +72,8 @@ def least_squares(
     judged by the one that it was made for. bounds: of the coordinates, (k,) each, around the start. radius: of the
     first region, in units of the residual. limit: evaluations, the first among them. settled: called after each
     evaluation with the best point, what is there, the step that was tried, and whether it led there; if it returns
-    words, the search ends with them.
+    words, the search ends with them. last: called with what is at a point and the step from there; if it returns words,
+    the search ends with them where the step leads to, which is not evaluated.
     """
     lower, upper = bounds
     u, here = start, evaluate(start, start)
@@ -91,6 +93,8 @@ def least_squares(
         promised = here.squares - here.after(step).squares
         if not length > 0.0 or np.array_equal(there, u):
             return End(u, True, "a step is too short to change a number")
+        if words := last(here, step) if last else None:
+            return End(there, True, words)
         found = evaluate(there, u)
         evaluations += 1
         if found is None:

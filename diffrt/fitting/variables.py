@@ -71,7 +71,7 @@ class Free:
         if self.kind == "positive":
             return np.log(values)
         if self.kind == "direction":
-            d0, e1, e2 = _axes(self.start)
+            d0, e1, e2 = self._axes
             d = values / np.linalg.norm(values)
             # Solved for a and b: both parts of d along the axes, over (1 + d . d0) / 2.
             return 2.0 * np.array([d @ e1, d @ e2]) / (1.0 + d @ d0)
@@ -84,11 +84,15 @@ class Free:
                 raise InputError(f"{self.name}: found a number over {LARGEST:g}, which no scene holds")
             return exp(u)
         if self.kind == "direction":
-            d0, e1, e2 = _axes(self.start)
+            d0, e1, e2 = self._axes
             a, b = u[0], u[1]
             s = (a * a + b * b) * 0.25
             return ((1.0 - s) * d0 + a * e1 + b * e2) / (1.0 + s) * float(np.linalg.norm(self.start))
         return u
+
+    @cached_property
+    def _axes(self) -> tuple[Vector, Vector, Vector]:
+        return _axes(self.start)
 
     @property
     def bounds(self) -> tuple[Vector, Vector]:

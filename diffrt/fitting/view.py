@@ -6,6 +6,7 @@ or free, of some parameters of the scene, and perhaps fewer lights. All else it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,7 @@ class View:
 
         Its sides are multiples of a power of two, where the picture has room, so that they can be made smaller by whole
         factors."""
-        rows, columns = (np.flatnonzero(self.used.any(axis)) for axis in (1, 0))
-        shorter = min(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-        step = 1 << max(int(shorter // SMALLEST).bit_length() - 1, 0)
-        (top, height), (left, width) = (
-            _cut(counted, step, side) for counted, side in zip((rows, columns), self.used.shape, strict=True)
-        )
+        (top, height), (left, width) = self._cuts
         if (height, width) == self.used.shape:
             return self
         part = slice(top, top + height), slice(left, left + width)
@@ -66,6 +62,21 @@ class View:
         )  # fmt: skip
         scene = self.scene.replace(crop=(x + left, y + top, width, height))
         return replace(self, scene=scene, photograph=photograph, used=self.used[part])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of `counted`, in pixels."""
+        (_, height), (_, width) = self._cuts
+        return width, height
+
+    @cached_property
+    def _cuts(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Where the rows of `counted` begin, and how many they are; the same of the columns."""
+        rows, columns = (np.flatnonzero(self.used.any(axis)) for axis in (1, 0))
+        shorter = min(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+        step = 1 << max(int(shorter // SMALLEST).bit_length() - 1, 0)
+        height, width = self.used.shape
+        return _cut(rows, step, height), _cut(columns, step, width)
 
     def path(self, own: str) -> str:
         """The path, in the fit, of what is this view's own, such as "exposure"."""
