@@ -10,6 +10,7 @@ has the file open, however it ends; so a lock is never left behind, and a file t
 known by being locked no more.
 """
 
+import json
 import os
 import re
 import secrets
@@ -17,7 +18,7 @@ import stat
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,27 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
     if level:
         raise InputError(f"{source}: arrays or tables are nested too deeply; allowed: {DEEPEST} levels")
     return tables
+
+
+def toml_value(value: Any) -> str:
+    """A value as it stands in a TOML file: text, a flag, a number, or lists and tables of them on one line.
+
+    `repr` gives the shortest digits that read back as the same float.
+    """
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(part)}" for key, part in value.items()) + " }"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):  # TOML has the escapes of JSON, and wants one more
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
+
+
+def toml_key(name: str) -> str:
+    """A key of a TOML table, in quotes where it needs them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
 
 
 def make_folder(folder: str | Path) -> Path:

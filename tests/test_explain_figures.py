@@ -11,8 +11,9 @@ from diffrt.autograd import named, scope, variable
 from diffrt.autograd.naming import watch_scopes
 from diffrt.errors import InputError
 from diffrt.explaining import find_paths, graph_of
-from diffrt.explaining.drawing import Canvas, best_way, figure_of, place, text_width
+from diffrt.explaining.drawing import Canvas, best_way, figure_of, text_width
 from diffrt.explaining.frames import Frames, figures_of_backward, figures_of_paths, panels
+from diffrt.explaining.layout import in_layers
 from diffrt.explaining.sheet import sheet_of
 from diffrt.explaining.wording import tidy
 
@@ -115,14 +116,15 @@ def test_a_graph_runs_the_way_in_which_it_is_larger():
 @pytest.mark.parametrize("way", ["up", "right", "down"])
 def test_arrows_run_the_way_that_was_asked_for(way):
     sizes = dict.fromkeys("abcd", (30.0, 20.0))
-    _, centers, arrows = place(sizes, [("a", "b"), ("b", "c"), ("a", "c"), ("d", "c")], way, ("a", "d"))
+    placed = in_layers(sizes, [("a", "b"), ("b", "c"), ("a", "c"), ("d", "c")], way, ("a", "d"))
+    centers = placed.centers
     axis, sign = {"up": (1, -1.0), "right": (0, 1.0), "down": (1, 1.0)}[way]
-    for (source, target), points in zip([("a", "b"), ("b", "c"), ("a", "c"), ("d", "c")], arrows, strict=True):
+    for (source, target), points in zip([("a", "b"), ("b", "c"), ("a", "c"), ("d", "c")], placed.arrows, strict=True):
         assert sign * (centers[target][axis] - centers[source][axis]) > 0.0
         assert sign * (points[-1][axis] - points[0][axis]) > 0.0
     assert centers["a"][axis] == centers["d"][axis]  # though d is needed only for the last one
     # What nothing leads to, and is not of the first layer, stands behind it.
-    _, centers, _ = place(sizes, [("a", "b"), ("c", "b")], way, ("a",))
+    centers = in_layers(sizes, [("a", "b"), ("c", "b")], way, ("a",)).centers
     assert sign * (centers["c"][axis] - centers["a"][axis]) > 0.0
 
 

@@ -13,7 +13,7 @@ from diffrt import load_scene
 from diffrt.autograd import named, variable
 from diffrt.explaining import graph_of, trace
 from diffrt.explaining.formulas import formula_of, partial_of
-from diffrt.explaining.layout import lay_out
+from diffrt.explaining.layout import in_layers
 
 FUNCTIONS = {
     "sin": math.sin, "cos": math.cos, "log": math.log, "sqrt": math.sqrt, "tanh": math.tanh, "max": max, "min": min,
@@ -98,14 +98,14 @@ def test_an_entry_that_is_taken_is_not_called_all_of_them():
     assert partial_of(graph.edges[0]) == "3 at [1], else 0"
 
 
-@pytest.mark.parametrize("upwards", [True, False])
+@pytest.mark.parametrize("way", ["up", "right", "down"])
 @pytest.mark.parametrize("seed", range(5))
-def test_boxes_in_layers_do_not_overlap_and_arrows_run_one_way(seed, upwards):
+def test_boxes_in_layers_do_not_overlap_and_arrows_run_one_way(seed, way):
     rng = np.random.default_rng(seed)
     boxes = {f"b{k}": (float(rng.uniform(40, 200)), float(rng.uniform(30, 90))) for k in range(40)}
     names = list(boxes)
     edges = [(names[i], names[j]) for j in range(1, 40) for i in rng.integers(0, j, rng.integers(0, 4))]
-    found = lay_out(boxes, edges, upwards, graphviz=False)
+    found = in_layers(boxes, edges, way)
     rects = [(x - boxes[b][0] / 2, y - boxes[b][1] / 2, x + boxes[b][0] / 2, y + boxes[b][1] / 2)
              for b, (x, y) in found.centers.items()]  # fmt: skip
     for i, p in enumerate(rects):
@@ -113,7 +113,7 @@ def test_boxes_in_layers_do_not_overlap_and_arrows_run_one_way(seed, upwards):
         assert p[0] >= -1e-6 and p[1] >= -1e-6 and p[2] <= found.size[0] + 1e-6 and p[3] <= found.size[1] + 1e-6
     for (a, b), arrow in zip(edges, found.arrows, strict=True):
         (x, y), (u, v) = found.centers[a], found.centers[b]
-        assert v < y if upwards else u > x
+        assert {"up": v < y, "right": u > x, "down": v > y}[way]
         assert len(arrow) % 3 == 1
         # It begins and ends at its boxes.
         for (px, py), name in ((arrow[0], a), (arrow[-1], b)):

@@ -169,6 +169,9 @@ def test_a_gradient_by_hand_of_a_plain_function():
     )
     assert not found.ok and "transposed" in found.lines[0].diagnoses[0].text
     assert check_gradient(abs, 0.0, by_hand=0.3).ok and not check_gradient(abs, 0.0, by_hand=1.2).ok
+    assert check_gradient(np.max, np.ones(2), by_hand=[0.3, 0.7]).ok
+    both = check_gradient(np.max, np.ones(2), by_hand=[1.0, 1.0])  # each entry alone lies between two slopes
+    assert not both.ok and "with the other entries it is no subgradient" in str(both)
     assert check_gradient(lambda x: float(x) ** 3, 2.0, by_hand=12.0).ok  # takes no complex step
     for by_hand, told in (("a", "could not convert"), ([1, 2], "needed: (5,)"), (lambda x: None, "needed: (5,)")):
         with pytest.raises(InputError, match="check_gradient: by_hand") as fault:

@@ -9,7 +9,7 @@ from test_edges import FLOOR, LAMP, ball, camera
 
 from diffrt.autograd import pushforward
 from diffrt.errors import InputError
-from diffrt.kinds.materials import RoughConductor, RoughMetal, RoughPlastic
+from diffrt.kinds import RoughConductor, RoughMetal, RoughPlastic
 from diffrt.kinds.materials.microfacets import conductor, dielectric, lobe, schlick
 from diffrt.scene import parse_scene
 from diffrt.tracer import jacobian, render

@@ -12,7 +12,7 @@ import numpy as np
 
 from .operations import chain
 from .structure import broadcast_to, is_basic, reshape, sum
-from .variable import Numeric, Var, as_value, freeze, is_abstract
+from .variable import Numeric, Var, as_value, freeze, is_abstract, shape_of, value_of
 
 Adjoints = dict[int, Any]
 
@@ -23,8 +23,7 @@ def backward(output: Var, seed: Numeric | None = None) -> None:
     seed: the adjoint of the output, of its shape; may be left out for a scalar. Raises ValueError for a seed
     of another shape, or a non-scalar without one.
     """
-    plain = seed_of(output, seed)
-    plain = plain.value if isinstance(plain, Var) else plain
+    plain = value_of(seed_of(output, seed))
     nodes = reachable([output])
     adjoints = pull_back(nodes, {output.serial: plain}, recorded=False)
     for node in nodes:
@@ -43,8 +42,7 @@ def seed_of(output: Var, seed: Numeric | None) -> Any:
             )
         return 1.0
     given: Any = seed if isinstance(seed, Var) else as_value(seed)
-    shape = given.shape if isinstance(given, Var) else np.shape(given)
-    if shape != output.shape:
+    if (shape := shape_of(given)) != output.shape:
         raise ValueError(f"the seed has shape {shape}, but the output has shape {output.shape}; they must agree")
     return given
 
@@ -190,7 +188,9 @@ def push_forward(nodes: Sequence[Var], tangents: dict[int, list[Any]], recorded:
                     else:
                         part = chain(t, partial)
                     total[k] = part if total[k] is None else total[k] + part
-            tangents[node.serial] = [None if t is None else _stretched(t, node) for t in total]
+            tangents[node.serial] = [
+                t if t is None or shape_of(t) == node.shape else broadcast_to(t, node.shape) for t in total
+            ]
     return tangents
 
 
@@ -205,17 +205,12 @@ def unbroadcast(g: Any, x: Var) -> Any:
         axes = [*range(new), *(new + i for i, n in enumerate(shape) if n == 1 and given[new + i] != 1)]
         if axes:
             g = sum(g, tuple(axes))
-        given = g.shape if isinstance(g, Var) else np.shape(g)
+        given = shape_of(g)
         if given != shape:
             g = reshape(g, shape) if np.prod(given) == np.prod(shape) else broadcast_to(g, shape)
     if not shape and not isinstance(g, Var):
         return float(g)
     return g
-
-
-def _stretched(t: Any, node: Var) -> Any:
-    given = t.shape if isinstance(t, Var) else np.shape(t)
-    return t if given == node.shape else broadcast_to(t, node.shape)
 
 
 def _operands(node: Var, recorded: bool) -> tuple[Any, Sequence[Any]]:

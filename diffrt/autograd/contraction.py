@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .structure import _shape, index, reshape
-from .variable import TABLE, Numeric, Op, apply
+from .structure import index, reshape
+from .variable import TABLE, Numeric, Op, apply, shape_of
 
 
 def einsum(subscripts: str, *operands: Numeric) -> Any:
@@ -24,7 +24,7 @@ def einsum(subscripts: str, *operands: Numeric) -> Any:
     that the result has those that occur once, in the order of the alphabet. A letter twice in one array is its
     diagonal, "..." stands for axes that broadcast. Raises ValueError for another notation, and shapes that do not fit.
     """
-    shapes = [_shape(x) for x in operands]
+    shapes = [shape_of(x) for x in operands]
     terms, result = _letters(subscripts, shapes)
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
@@ -83,9 +83,9 @@ def _plain(x: Any, term: str, sizes: dict[str, int]) -> tuple[Any, str]:
     """The diagonals of repeated letters, without axes that others stretch; and the letters that are left."""
     once = "".join(dict.fromkeys(term))
     if once != term:
-        along = dict(zip(once, np.ix_(*(np.arange(_shape(x)[term.index(c)]) for c in once)), strict=True))
+        along = dict(zip(once, np.ix_(*(np.arange(shape_of(x)[term.index(c)]) for c in once)), strict=True))
         x = index(x, tuple(along[c] for c in term))
-    kept = "".join(c for c, n in zip(once, _shape(x), strict=True) if n == sizes[c])
+    kept = "".join(c for c, n in zip(once, shape_of(x), strict=True) if n == sizes[c])
     return reshape(x, [sizes[c] for c in kept]) if kept != once else x, kept
 
 
@@ -108,7 +108,7 @@ def _vjp(
         kept = [c for c in terms[i] if c in result or any(c in name for name in names)]
         part = _contract([result, *names], "".join(kept), [g, *others])
         # Along a letter of its own the adjoint is constant.
-        shape = [n if c in kept else 1 for c, n in zip(terms[i], _shape(inputs[i]), strict=True)]
+        shape = [n if c in kept else 1 for c, n in zip(terms[i], shape_of(inputs[i]), strict=True)]
         parts[i] = reshape(part, shape) if len(kept) < len(shape) else part
     return parts
 

@@ -19,7 +19,7 @@ from .operations import (
     subtract,
     where,
 )
-from .structure import Axis, concatenate, index, matmul, mean, reshape, stack, sum, transpose
+from .structure import Axis, along, concatenate, index, matmul, mean, reshape, stack, sum, transpose
 from .variable import Numeric, Var, as_value
 
 __all__ = [
@@ -45,8 +45,7 @@ def cross(x: Numeric, y: Numeric, axis: int = -1) -> Any:
     """Cross product of vectors with their three components along `axis`."""
     if _shape(x)[axis] != 3 or _shape(y)[axis] != 3:
         raise ValueError(f"cross needs 3 components along axis {axis}, given {_shape(x)} and {_shape(y)}")
-    a, b, c = _components(x, axis)
-    u, v, w = _components(y, axis)
+    (a, b, c), (u, v, w) = ([along(z, axis, i) for i in range(3)] for z in (x, y))
     return stack([b * w - c * v, c * u - a * w, a * v - b * u], axis)
 
 
@@ -177,11 +176,6 @@ def _lines(x: Numeric, axis: Axis, keepdims: bool) -> tuple[Any, tuple[int, ...]
     others = [i for i in range(len(shape)) if i not in along]
     lines = reshape(transpose(x, [*others, *along]), (*(shape[i] for i in others), math.prod(shape[i] for i in along)))
     return lines, tuple(1 if i in along else n for i, n in enumerate(shape) if keepdims or i not in along)
-
-
-def _components(x: Numeric, axis: int) -> list[Any]:
-    before = (slice(None),) * (axis % len(_shape(x)))
-    return [index(x, (*before, i)) for i in range(3)]
 
 
 def _shape(x: Any) -> tuple[int, ...]:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .operations import chain, multiply, negative, where
-from .structure import _shape, _squeeze, _swap, _unsqueeze, index, matmul, sum, transpose
-from .variable import TABLE, Array, Numeric, Op, Var, apply, is_abstract
+from .structure import _squeeze, _swap, _unsqueeze, index, matmul, sum, transpose
+from .variable import TABLE, Array, Numeric, Op, Var, apply, is_abstract, shape_of
 
 __all__ = ["det", "diag", "diagonal", "inv", "solve", "trace"]
 
@@ -45,7 +45,7 @@ def solve(a: Numeric, b: Numeric) -> Any:
     a: square matrices (..., n, n). b: a vector (n,), or matrices (..., n, k); a b of more than one axis is never a
     stack of vectors, as in numpy. Raises ValueError for other shapes, and where a is singular.
     """
-    shapes = _shape(a), _shape(b)
+    shapes = shape_of(a), shape_of(b)
     if len(shapes[0]) < 2 or not shapes[1] or len({*shapes[0][-2:], shapes[1][-2:][0]}) > 1 or not _join(*shapes):
         raise ValueError(
             f"solve needs square matrices (..., n, n) and a right side (n,) or (..., n, k), given the shapes "
@@ -58,7 +58,7 @@ def solve(a: Numeric, b: Numeric) -> Any:
 
 def diagonal(x: Numeric, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The entries x[i, i + offset] of two axes, along a new last one; the other axes stay in their order."""
-    shape = _shape(x)
+    shape = shape_of(x)
     if len(shape) < 2:
         raise ValueError(f"a diagonal needs an array of at least two axes, given the shape {shape}")
     first, second = np.lib.array_utils.normalize_axis_tuple((axis1, axis2), len(shape))
@@ -73,7 +73,7 @@ def trace(x: Numeric, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 def diag(x: Numeric, k: int = 0) -> Any:
     """The square matrix with a vector on its k-th diagonal; of a matrix its k-th diagonal, as numpy has it."""
-    shape = _shape(x)
+    shape = shape_of(x)
     if len(shape) == 2:
         return diagonal(x, k)
     if len(shape) != 1:
@@ -90,7 +90,7 @@ def _places(offset: int, rows: int, columns: int) -> tuple[Array, Array]:
 
 
 def _check_square(what: str, x: Numeric) -> None:
-    shape = _shape(x)
+    shape = shape_of(x)
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise ValueError(f"{what} needs square matrices, of a shape (..., n, n); given the shape {shape}")
 
@@ -121,7 +121,7 @@ def _in_words(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _cofactors(a: Any) -> Any:
     """The derivative of det a by each entry of a."""
-    shape = _shape(a)
+    shape = shape_of(a)
     n = shape[-1]
     if n <= _MINORS:
         rest = np.array([[i for i in range(n) if i != left_out] for left_out in range(n)], np.intp).reshape(

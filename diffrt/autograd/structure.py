@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .operations import chain, equal, maximum, minimum, multiply
-from .variable import TABLE, Array, Numeric, Op, Var, apply, as_index
+from .variable import TABLE, Array, Numeric, Op, apply, as_index, shape_of
 
 __all__ = [
     "add_at", "broadcast_to", "concatenate", "cumsum", "index", "matmul", "max", "mean", "min", "reshape",
@@ -34,7 +34,7 @@ def sum(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
 def mean(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
     """Arithmetic mean over `axis`. Raises ValueError where there is no entry to take it of."""
     total = sum(x, axis, keepdims)
-    number = _number_of_entries("mean", _shape(x), axis, math.prod(_shape(total)))
+    number = _number_of_entries("mean", shape_of(x), axis, math.prod(shape_of(total)))
     return total * (1.0 / number)
 
 
@@ -107,7 +107,7 @@ def take(x: Numeric, indices: Any, axis: int = 0) -> Any:
     indices: integers (n,), from 0 to the length of the axis - 1. Raises IndexError for others.
     """
     rows = _rows(indices)
-    if rows.size and (rows.min() < 0 or rows.max() >= np.shape(x if not isinstance(x, Var) else x._value)[axis]):
+    if rows.size and (rows.min() < 0 or rows.max() >= shape_of(x)[axis]):
         raise IndexError(f"take: indices from {rows.min()} to {rows.max()} do not fit axis {axis} of {x!r:.80}")
     return apply(TABLE["take"], (x,), {"indices": rows, "axis": axis})
 
@@ -129,8 +129,8 @@ def add_at(x: Numeric, indices: Any, y: Numeric) -> Any:
     x: (..., m). indices: integers (n,), from 0 to m - 1. y: (..., n). Raises IndexError for other indices.
     """
     places = _rows(indices)
-    if places.size and (places.min() < 0 or places.max() >= _shape(x)[-1]):
-        raise IndexError(f"add_at: indices from {places.min()} to {places.max()} do not fit {_shape(x)[-1]} entries")
+    if places.size and (places.min() < 0 or places.max() >= shape_of(x)[-1]):
+        raise IndexError(f"add_at: indices from {places.min()} to {places.max()} do not fit {shape_of(x)[-1]} entries")
     return apply(TABLE["add_at"], (x, y), {"indices": places})
 
 
@@ -154,10 +154,6 @@ def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     return tuple(1 if a in reduced else n for a, n in enumerate(shape))
 
 
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
-
-
 def _extreme(what: str, function: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """max or min of an array, which may have no entries where it has no results."""
     if not np.size(x):
@@ -177,12 +173,12 @@ def _one_by_one(larger: Any, x: Array, axis: Axis, keepdims: bool) -> Any:
 
 def _spread(g: Any, x: Any, axis: Axis) -> Any:
     """What was reduced over `axis`, broadcast again to the shape of x."""
-    return broadcast_to(reshape(g, _kept(_shape(x), axis)), _shape(x))
+    return broadcast_to(reshape(g, _kept(shape_of(x), axis)), shape_of(x))
 
 
 def _shares(out: Any, x: Any, axis: Axis) -> Any:
     """The partial of max or min: entries equal to it, divided by their number."""
-    ties = equal(x, broadcast_to(reshape(out, _kept(_shape(x), axis)), _shape(x)))
+    ties = equal(x, broadcast_to(reshape(out, _kept(shape_of(x), axis)), shape_of(x)))
     return np.divide(ties, np.sum(ties, axis=axis, keepdims=True))
 
 
@@ -194,8 +190,13 @@ def _extreme_jvp(t: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return sum(chain(t, _shares(out, x, axis)), axis, keepdims)
 
 
+def along(x: Any, axis: int, part: int | slice) -> Any:
+    """x[..., part, ...]: an entry or a slice of one axis, all of the others."""
+    return index(x, (*(slice(None),) * (axis % len(shape_of(x))), part))
+
+
 def _reversed(x: Any, axis: int) -> Any:
-    return index(x, (slice(None),) * (axis % len(_shape(x))) + (slice(None, None, -1),))
+    return along(x, axis, slice(None, None, -1))
 
 
 def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -203,21 +204,19 @@ def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 
 def _stack_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], axis: int) -> list[Any]:
-    before = (slice(None),) * (axis % len(_shape(out)))
-    return [index(g, (*before, i)) if w else None for i, w in enumerate(wanted)]
+    return [along(g, axis, i) if w else None for i, w in enumerate(wanted)]
 
 
 def _concatenate_vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], axis: int) -> list[Any]:
-    before = (slice(None),) * (axis % len(_shape(out)))
-    ends = np.cumsum([_shape(x)[axis] for x in inputs]).tolist()
-    parts = [slice(end - _shape(x)[axis], end) for x, end in zip(inputs, ends, strict=True)]
-    return [index(g, (*before, part)) if w else None for part, w in zip(parts, wanted, strict=True)]
+    ends = np.cumsum([shape_of(x)[axis] for x in inputs]).tolist()
+    parts = [slice(end - shape_of(x)[axis], end) for x, end in zip(inputs, ends, strict=True)]
+    return [along(g, axis, part) if w else None for part, w in zip(parts, wanted, strict=True)]
 
 
 def _joined_jvp(join: Any) -> Any:
     def jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], axis: int) -> list[Any]:
         count = next(len(t) for t in tangents if t is not None)
-        zeros = [np.zeros(_shape(x)) for x in inputs]
+        zeros = [np.zeros(shape_of(x)) for x in inputs]
         return [
             join([z if t is None or t[k] is None else t[k] for t, z in zip(tangents, zeros, strict=True)], axis)
             for k in range(count)
@@ -272,35 +271,35 @@ def _add_at(x: Any, y: Any, indices: NDArray[np.intp]) -> Array:
 
 def _matmul_x(g: Any, out: Any, x: Any, y: Any) -> Any:
     # With x and y as matrices: g @ y^T. A vector is a matrix of one row (x) or one column (y).
-    gx = g if len(_shape(x)) > 1 else _unsqueeze(g, -2 if len(_shape(y)) > 1 else -1)
-    if len(_shape(y)) == 1:
-        return multiply(_unsqueeze(g, -1), y) if len(_shape(x)) > 1 else multiply(g, y)
+    gx = g if len(shape_of(x)) > 1 else _unsqueeze(g, -2 if len(shape_of(y)) > 1 else -1)
+    if len(shape_of(y)) == 1:
+        return multiply(_unsqueeze(g, -1), y) if len(shape_of(x)) > 1 else multiply(g, y)
     product = matmul(gx, _swap(y))
-    return product if len(_shape(x)) > 1 else _squeeze(product, -2)
+    return product if len(shape_of(x)) > 1 else _squeeze(product, -2)
 
 
 def _matmul_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     # With x and y as matrices: x^T @ g.
-    if len(_shape(x)) == 1:
-        return multiply(_unsqueeze(x, -1), _unsqueeze(g, -2)) if len(_shape(y)) > 1 else multiply(g, x)
-    if len(_shape(y)) == 1:
+    if len(shape_of(x)) == 1:
+        return multiply(_unsqueeze(x, -1), _unsqueeze(g, -2)) if len(shape_of(y)) > 1 else multiply(g, x)
+    if len(shape_of(y)) == 1:
         return _squeeze(matmul(_swap(x), _unsqueeze(g, -1)), -1)
     return matmul(_swap(x), g)
 
 
 def _swap(x: Any) -> Any:
-    axes = list(range(len(_shape(x))))
+    axes = list(range(len(shape_of(x))))
     return transpose(x, [*axes[:-2], axes[-1], axes[-2]])
 
 
 def _unsqueeze(x: Any, axis: int) -> Any:
-    shape = list(_shape(x))
+    shape = list(shape_of(x))
     shape.insert(len(shape) + 1 + axis, 1)
     return reshape(x, shape)
 
 
 def _squeeze(x: Any, axis: int) -> Any:
-    shape = list(_shape(x))
+    shape = list(shape_of(x))
     del shape[axis]
     return reshape(x, shape)
 
@@ -334,7 +333,7 @@ for _row in (
        vjp=(lambda g, out, x, axis: _reversed(cumsum(_reversed(g, axis), axis), axis),),
        jvp=(lambda t, out, x, axis: cumsum(t, axis),), backward="adds it up from the end"),
     Op("reshape", np.reshape,
-       vjp=(lambda g, out, x, shape: reshape(g, _shape(x)),),
+       vjp=(lambda g, out, x, shape: reshape(g, shape_of(x)),),
        jvp=(lambda t, out, x, shape: reshape(t, shape),), backward="puts it in the old shape"),
     Op("transpose", np.transpose,
        vjp=(lambda g, out, x, axes: transpose(g, _inverse(axes)),),
@@ -347,14 +346,14 @@ for _row in (
     Op("concatenate", lambda *parts, axis: np.concatenate(parts, axis), vjp=_concatenate_vjp,
        jvp=_joined_jvp(concatenate), backward="takes it apart"),
     Op("index", _index, "[]",
-       vjp=(lambda g, out, x, index: apply(TABLE["place"], (g,), {"index": index, "shape": _shape(x)}),),
+       vjp=(lambda g, out, x, index: apply(TABLE["place"], (g,), {"index": index, "shape": shape_of(x)}),),
        jvp=(lambda t, out, x, index: apply(TABLE["index"], (t,), {"index": index}),),
        form="{}[{index}]", latex="{}[{index}]", backward="puts it in its place"),
     Op("place", _place,
        vjp=(lambda g, out, x, index, shape: apply(TABLE["index"], (g,), {"index": index}),),
        jvp=(lambda t, out, x, index, shape: apply(TABLE["place"], (t,), {"index": index, "shape": shape}),)),
     Op("take", _take,
-       vjp=(lambda g, out, x, indices, axis: scatter_add(g, indices, _shape(x)[axis], axis),),
+       vjp=(lambda g, out, x, indices, axis: scatter_add(g, indices, shape_of(x)[axis], axis),),
        jvp=(lambda t, out, x, indices, axis: take(t, indices, axis),)),
     Op("scatter_add", _scatter_add,
        vjp=(lambda g, out, x, indices, size, axis: take(g, indices, axis),),
@@ -362,7 +361,7 @@ for _row in (
     Op("add_at", _add_at,
        vjp=(lambda g, out, x, y, indices: g, lambda g, out, x, y, indices: take(g, indices, -1)),
        jvp=(lambda t, out, x, y, indices: t,
-            lambda t, out, x, y, indices: add_at(np.zeros(_shape(x)), indices, t))),
+            lambda t, out, x, y, indices: add_at(np.zeros(shape_of(x)), indices, t))),
     Op("matmul", np.matmul, "@", vjp=(_matmul_x, _matmul_y),
        jvp=(lambda t, out, x, y: matmul(t, y), lambda t, out, x, y: matmul(x, t)),
        form="{} @ {}", latex=r"{} \, {}",

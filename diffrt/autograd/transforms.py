@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from .backward import between, pull_back, push_forward, reachable, seed_of
-from .structure import _shape, reshape, stack
+from .structure import reshape, stack
 from .trees import filled, is_tree, leaves, mapped, matched
-from .variable import ARGUMENT, TABLE, Op, Var, apply, as_value, is_recording, recording
+from .variable import ARGUMENT, TABLE, Op, Var, apply, as_value, is_recording, recording, shape_of
 
 __all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "pushforward", "value_and_grad", "vjp"]
 
@@ -42,8 +42,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def evaluate(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         value, pullback = _vjp(f, args, _numbers(argnums, len(args)), kwargs)
-        if is_tree(value) or _shape(value):
-            result = f"is a {type(value).__name__}" if is_tree(value) else f"has shape {_shape(value)}"
+        if is_tree(value) or shape_of(value):
+            result = f"is a {type(value).__name__}" if is_tree(value) else f"has shape {shape_of(value)}"
             raise ValueError(
                 f"grad needs a function with a scalar result, but it {result}; "
                 "use jacobian, or reduce it, for instance with sum"
@@ -86,11 +86,11 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
         ends = leaves(x, f"argument {i}")
         given += matched(x, t, f"tangent {i}", f"argument {i}")
         for (place, end), tangent in zip(ends, given[len(given) - len(ends) :], strict=True):
-            if tangent is not None and _shape(tangent) != _shape(end):
+            if tangent is not None and shape_of(tangent) != shape_of(end):
                 place = place.replace("argument", "tangent", 1)
                 raise ValueError(
-                    f"{place} has shape {_shape(tangent)}, but {place.replace('tangent', 'argument', 1)} has shape "
-                    f"{_shape(end)}; they must agree"
+                    f"{place} has shape {shape_of(tangent)}, but {place.replace('tangent', 'argument', 1)} has shape "
+                    f"{shape_of(end)}; they must agree"
                 )
     value, columns = _push(f, args, [None if t is None else [t] for t in given], 1)
     return value, filled(value, [column for (column,) in columns])
@@ -120,7 +120,7 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
         (number,) = _numbers((argnum,), len(args))
         x = args[number]
         if isinstance(x, dict) or (
-            is_tree(x) and any(isinstance(end, Var) or _shape(end) for _, end in leaves(x, "the argument"))
+            is_tree(x) and any(isinstance(end, Var) or shape_of(end) for _, end in leaves(x, "the argument"))
         ):
             raise ValueError(
                 f"jacobian takes one array as argument {number}, given a {type(x).__name__}; join it first"
@@ -130,9 +130,9 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
         def one(x: Any) -> Any:
             return _stacked(f, *args[:number], x, *args[number + 1 :], **kwargs)
 
-        shape, size = _shape(x), int(np.prod(_shape(x)))
+        shape, size = shape_of(x), int(np.prod(shape_of(x)))
         value, pullback = _vjp(one, (x,), (0,), {})
-        out_shape, out_size = _shape(value), int(np.prod(_shape(value)))
+        out_shape, out_size = shape_of(value), int(np.prod(shape_of(value)))
         if not size or not out_size:
             return np.zeros((*out_shape, *shape))
         if size <= out_size:
@@ -263,7 +263,7 @@ def _push(
     columns = []
     for out in run.outputs:
         column = found.get(out.serial) if isinstance(out, Var) else None
-        columns.append([_zero(_shape(out)) if t is None else _own(t) for t in column or [None] * count])
+        columns.append([_zero(shape_of(out)) if t is None else _own(t) for t in column or [None] * count])
     return run.value, columns
 
 

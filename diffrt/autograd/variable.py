@@ -435,6 +435,16 @@ def as_value(x: Any) -> Value:
     return array if array.ndim else float(array)
 
 
+def value_of(x: Any) -> Any:
+    """The value of a Var; what is none stays as it is."""
+    return x._value if isinstance(x, Var) else x
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a Var, an array or a number."""
+    return x.shape if isinstance(x, Var) else np.shape(x)
+
+
 def _is_masked(x: Any) -> bool:
     """Whether x is an array with a mask; where nobody has made one, numpy need not load them."""
     return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)

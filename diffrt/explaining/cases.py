@@ -11,6 +11,7 @@ from diffrt.explaining.computation import Computation
 from diffrt.explaining.graph import Node
 from diffrt.explaining.symbolic import Case, Step
 from diffrt.explaining.symbols import NoFormula, Symbol, evaluate, needed, run
+from diffrt.explaining.wording import name_in_latex
 
 WHOLE = 60
 """Ops of a part that has no name, before it gets one."""
@@ -185,7 +186,9 @@ class _Writer:
     def __init__(self, cases: Cases, signs: Mapping[tuple[int, int], int]) -> None:
         import sympy
 
-        self.sympy, self.cases, self.signs = sympy, cases, signs
+        from diffrt.explaining import notation
+
+        self.sympy, self.notation, self.cases, self.signs = sympy, notation, cases, signs
         self.computation = cases.computation
         self.record, self.own = cases.computation.record, cases.computation.own
         self.atoms: dict[int, Any] = {}
@@ -270,11 +273,9 @@ class _Writer:
         if symbol.number in self.cut:
             return self.atom(symbol, self.cut[symbol.number]), 1
         if symbol.op is None:
-            from diffrt.explaining.notation import exact
-
             if symbol.name:
                 return self.atom(symbol, symbol.name), 1
-            return (symbol.value if symbol.boolean else exact(symbol.value)), 1
+            return (symbol.value if symbol.boolean else self.notation.exact(symbol.value)), 1
         op, memo = symbol.op, self._memo
         if op.name == "where":
             return memo[symbol.operands[1 if memo[symbol.operands[0].number][0] else 2].number]
@@ -354,9 +355,14 @@ class _Writer:
         return sorted(found.items(), reverse=True)
 
     def _shortest(self, expression: Any) -> Any:
-        from diffrt.explaining.notation import text_of
+        return min(self._simpler(expression), key=lambda e: len(self._text(e)))
 
-        return min(self._simpler(expression), key=lambda e: len(text_of(e, self.names)))
+    def _text(self, expression: Any) -> str:
+        return self.notation.text_of(expression, self.names)
+
+    def _both(self, expression: Any) -> tuple[str, str]:
+        """An expression in text and in LaTeX."""
+        return self._text(expression), self.notation.latex_of(expression, self.names)
 
     def _numbers(self, expression: Any) -> set[int]:
         return {int(str(s)[1:]) for s in getattr(expression, "free_symbols", ())}
@@ -374,15 +380,10 @@ class _Writer:
 
     def case(self, points: Sequence[Point]) -> Case:
         """The case, confirmed at points. Raises NoFormula where it does not agree with the gradient."""
-        from diffrt.explaining.notation import latex_of, name_in_latex, text_of
-
-        def both(e: Any) -> tuple[str, str]:
-            return text_of(e, self.names), latex_of(e, self.names)
-
         for neat in (True, False):
             if not neat:
                 self.write(neat)
-            by_length = sorted(self._simpler(self.result), key=lambda e: len(text_of(e, self.names)))
+            by_length = sorted(self._simpler(self.result), key=lambda e: len(self._text(e)))
             best = next((e for e in by_length if self.agrees(e, points)), None)
             if best is not None:
                 break
@@ -392,12 +393,12 @@ class _Writer:
         for symbol, made, whole in self.lines:
             told = made, rf"\text{{{made}}}"
             if symbol is not None:
-                name, (text, latex) = self.cut[symbol.number], both(made)
+                name, (text, latex) = self.cut[symbol.number], self._both(made)
                 told = f"{name} = {text}", f"{name_in_latex(name)} = {latex}"
-            steps.append(Step(*told, *both(whole)))
-        if both(best)[0] != steps[-1].text:
-            steps.append(Step("simplified", r"\text{simplified}", *both(best)))
-        where = tuple(((self.cut[n], name_in_latex(self.cut[n])), both(made)) for n, made in self.where)
+            steps.append(Step(*told, *self._both(whole)))
+        if self._text(best) != steps[-1].text:
+            steps.append(Step("simplified", r"\text{simplified}", *self._both(best)))
+        where = tuple(((self.cut[n], name_in_latex(self.cut[n])), self._both(made)) for n, made in self.where)
         compute = self._compiled(best)
         by_name = {s.name: s.number for s in self.record.symbols if s.name}
         self.best = best
@@ -408,7 +409,7 @@ class _Writer:
             return {by_name[name]: float(value) for name, value in values.items()}
 
         return Case(
-            tuple(self._conditions()), *both(best), tuple(steps), where, len(points),
+            tuple(self._conditions()), *self._both(best), tuple(steps), where, len(points),
             lambda values: compute(numbers(values)),
             lambda values: self.holds(numbers(values)),
         )  # fmt: skip
@@ -416,8 +417,6 @@ class _Writer:
     def _conditions(self) -> list[tuple[str, str]]:
         """In words of what is given where that is short, else of the named steps. A border belongs to one side if only
         the program itself asks."""
-        from diffrt.explaining.notation import latex_of, text_of
-
         listed = []
         comparisons = {key: (asked[0], all(s.number < self.computation.own for s in asked))
                        for key, asked in self.used.items()}  # fmt: skip
@@ -431,10 +430,12 @@ class _Writer:
                 name = "greater" if sign > 0 else "less"
             elif not _SIGNS[name](sign):
                 name = _OPPOSITE[name]
-            a, b = (self.definition(x) if x.number not in self.cut else self._expression(x)[0] for x in symbol.operands)
+            sides = (
+                self.definition(x) if x.number not in self.cut else self._expression(x)[0] for x in symbol.operands
+            )
+            (a, a_latex), (b, b_latex) = map(self._both, sides)
             form, typeset = _FORMS[name]
-            listed.append((f"{text_of(a, self.names)} {form} {text_of(b, self.names)}",
-                           f"{latex_of(a, self.names)} {typeset} {latex_of(b, self.names)}"))  # fmt: skip
+            listed.append((f"{a} {form} {b}", f"{a_latex} {typeset} {b_latex}"))
         return listed
 
     def _simpler(self, plain: Any) -> list[Any]:

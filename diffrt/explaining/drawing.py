@@ -13,21 +13,18 @@ from dataclasses import dataclass, field
 from html import escape
 from math import hypot
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from diffrt.errors import InputError, printable
 from diffrt.explaining.formulas import formula_of, partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
-from diffrt.explaining.layout import Point, lay_out
+from diffrt.explaining.layout import Layout, Point, Way, in_layers
 from diffrt.explaining.path import Path, kind_of
 from diffrt.explaining.reasons import why_zero
 from diffrt.explaining.wording import by, cut, derivative, shortened, tidy
 from diffrt.files import expect_suffix, write_whole
-
-Way = Literal["up", "right", "down"]
-"""Where the arrows of a figure run to."""
 
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 BODY, HEADING = 12.0, 13.0
@@ -165,10 +162,11 @@ class Canvas:
     def put(self, figure: Figure, x: float, y: float, scale: float = 1.0) -> None:
         """Another figure, with its top left corner at x, y."""
         w, h = figure.size
+        inner = figure.svg[figure.svg.index(">") + 1 : figure.svg.rindex("</svg>")]
         self.smallest = min(self.smallest, figure.smallest * scale or float("inf"))
         self.parts.append(
             f'<svg x="{x:.1f}" y="{y:.1f}" width="{w * scale:.1f}" height="{h * scale:.1f}" viewBox="0 0 {w:.1f} '
-            f'{h:.1f}">{inner_of(figure)}</svg>'
+            f'{h:.1f}">{inner}</svg>'
         )
 
     def figure(self, size: Point, caption: str = "", paper: Point | None = None) -> Figure:
@@ -182,11 +180,6 @@ class Canvas:
         back = f'<rect width="{w:.1f}" height="{h:.1f}" fill="{PAPER}"/>'
         smallest = self.smallest if self.smallest < float("inf") else 0.0
         return Figure("\n".join([head, back, *self.parts, "</svg>"]), (w, h), smallest, caption)
-
-
-def inner_of(figure: Figure) -> str:
-    """What stands inside the outermost tag of a figure."""
-    return figure.svg[figure.svg.index(">") + 1 : figure.svg.rindex("</svg>")]
 
 
 @dataclass(frozen=True)
@@ -263,20 +256,6 @@ def arrow(canvas: Canvas, points: Sequence[Point], colour: str, width: float, da
     canvas.head(end, before, colour, 7.0 + width)
 
 
-def place(
-    boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], way: Way, first: Collection[str] = (),
-    between: float = 40.0,
-) -> tuple[Point, dict[str, Point], list[list[Point]]]:  # fmt: skip
-    """Size, middles of boxes, and arrows, in layers, also downwards. first: boxes of the first layer. between: pixels
-    from layer to layer."""
-    found = lay_out(boxes, edges, way != "right", (), False, first, between)
-    flip = way == "down"
-    height = found.size[1]
-    centers = {n: (x, height - y if flip else y) for n, (x, y) in found.centers.items()}
-    arrows = [[(x, height - y if flip else y) for x, y in arrow] for arrow in found.arrows]
-    return found.size, centers, arrows
-
-
 def figure_of(
     graph: Graph,
     way: Way | None = None,
@@ -307,7 +286,8 @@ def figure_of(
         f"n{n.number}": box_of(n, graph, notes.get(n.name), gradients, room=room.get(n.name, ())) for n in _drawn(graph)
     }
     drawn = _arrows(graph)
-    size, centers, arrows = _placed(boxes, drawn, way or best_way(graph))
+    placed = _placed(boxes, drawn, way or best_way(graph))
+    size, centers, arrows = placed.size, placed.centers, placed.arrows
     canvas, margin = Canvas(), 16.0
     # The words stand below a graph that is wide, and beside one that is tall.
     tall = bool(title or below) and size[1] > 1.2 * size[0]
@@ -332,7 +312,7 @@ def figure_of(
             width = max(width, margin + text_width(line, 17.0, bold) + margin)
     width = max(width, *(2 * margin + text_width(line, letters, True) for line, letters, *_ in words), 0.0)
     with canvas.group(at=(left, above)):
-        told: list[tuple[list[Point], list[str], bool]] = []
+        told: list[tuple[Sequence[Point], list[str], bool]] = []
         for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
             lights = _key(edge) in keys
             with canvas.group(1.0 if lights or chosen is None else DIM):
@@ -389,7 +369,7 @@ def best_way(graph: Graph) -> Way:
     boxes = {f"n{n.number}": box_of(n, graph) for n in _drawn(graph)}
 
     def scale(way: Way) -> float:
-        width, height = _placed(boxes, _arrows(graph), way)[0]
+        width, height = _placed(boxes, _arrows(graph), way).size
         return min(16.0 / (width + 1.0), 10.0 / (height + 100.0))
 
     return "right" if scale("right") >= scale("up") else "up"
@@ -410,12 +390,10 @@ def _arrows(graph: Graph) -> list[tuple[Edge | None, Node, Node]]:
     return found + constants
 
 
-def _placed(
-    boxes: Mapping[str, Box], drawn: Sequence[tuple[Edge | None, Node, Node]], way: Way
-) -> tuple[Point, dict[str, Point], list[list[Point]]]:
+def _placed(boxes: Mapping[str, Box], drawn: Sequence[tuple[Edge | None, Node, Node]], way: Way) -> Layout:
     sizes = {name: box.size for name, box in boxes.items()}
     ends = [(f"n{a.number}", f"n{b.number}") for _, a, b in drawn]
-    return place(sizes, ends, way, between=70.0 if way == "right" else 30.0)
+    return in_layers(sizes, ends, way, between=70.0 if way == "right" else 30.0)
 
 
 def _key(edge: Edge | None) -> tuple[int, int, int] | None:

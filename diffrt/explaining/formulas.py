@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from diffrt.autograd.variable import Var
+from diffrt.autograd.variable import Var, value_of
 from diffrt.errors import printable
 from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.symbols import MOVES
@@ -163,7 +163,7 @@ def _factors(way: Sequence[tuple[Node, int]], names: Mapping[int, Text], depth: 
         var = node.var
         assert var is not None and var.op is not None
         if var.op.name in ("sum", *MOVES):
-            summed = summed or (var.op.name == "sum" and np.size(_value(var.inputs[0])) > var.size)
+            summed = summed or (var.op.name == "sum" and np.size(value_of(var.inputs[0])) > var.size)
             continue
         factor = _partial(var, position, names, depth)
         if summed and factor not in (ONE, ZERO):
@@ -210,10 +210,6 @@ def _selection(way: Sequence[tuple[Node, int]]) -> str:
     return f"1{_picked(way)}" if _picked(way) else "1 where an entry goes, else 0"
 
 
-def _value(x: Any) -> Any:
-    return x.value if isinstance(x, Var) else x
-
-
 def _constant(value: Any) -> Text:
     array = np.asarray(value)
     if array.dtype.kind == "b":
@@ -254,7 +250,7 @@ def _made(x: Any, names: Mapping[int, Text], depth: int) -> Text:
     if op.name in ("stack", "concatenate") and len(x.inputs) > 4:
         return MORE
     if op.name == "where":
-        condition = np.asarray(_value(x.inputs[0]))
+        condition = np.asarray(value_of(x.inputs[0]))
         if condition.all() or not condition.any():
             return _read(x.inputs[1 if condition.all() else 2], names, depth)
     parts = [_read(y, names, depth - 1) for y in x.inputs]
@@ -275,7 +271,7 @@ def _made(x: Any, names: Mapping[int, Text], depth: int) -> Text:
             return Text(f"e^{parts[0].within(ATOM)}", POWER)
         case "matmul":
             gap = " " if all(p.text.isalnum() for p in parts) else " @ "
-            gap = " · " if all(np.ndim(_value(y)) == 1 for y in x.inputs) else gap
+            gap = " · " if all(np.ndim(value_of(y)) == 1 for y in x.inputs) else gap
             return Text(gap.join(p.within(PRODUCT if k == 0 else POWER) for k, p in enumerate(parts)), PRODUCT)
         case "abs":
             return Text(f"abs({parts[0].text})" if "|" in parts[0].text else f"|{parts[0].text}|")
@@ -309,7 +305,7 @@ def _dot(total: Var, names: Mapping[int, Text], depth: int) -> Text | None:
 def _square(x: Any, names: Mapping[int, Text], depth: int) -> Text | None:
     """What stands in a sum of squares."""
     if isinstance(x, Var) and x.op and x.op.name == "maximum" and x.serial not in names:
-        floor = _value(x.inputs[1])
+        floor = value_of(x.inputs[1])
         if isinstance(floor, float) and abs(floor) < 1e-12:
             x = x.inputs[0]  # the bound only keeps 0 out of a root
     factors = _summed_product(x, names)
@@ -331,7 +327,7 @@ def _summed_product(x: Any, names: Mapping[int, Text]) -> tuple[Any, Any] | None
         return None
     left, right = product.inputs
     # Columns of samples may meet one column for all of them.
-    shapes = np.shape(_value(left)), np.shape(_value(right))
+    shapes = np.shape(value_of(left)), np.shape(value_of(right))
     return (left, right) if len(shapes[0]) == len(shapes[1]) and shapes[0][0] == shapes[1][0] else None
 
 

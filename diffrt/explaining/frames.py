@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from diffrt.errors import InputError, printable
-from diffrt.explaining.drawing import LIT, Canvas, Figure, Way, alike, best_way, figure_of
+from diffrt.explaining.drawing import LIT, Canvas, Figure, alike, best_way, figure_of
 from diffrt.explaining.formulas import partial_of
 from diffrt.explaining.graph import Edge, Graph, Node
-from diffrt.explaining.layout import Point
-from diffrt.explaining.passes import backward_steps
+from diffrt.explaining.layout import Point, Way
+from diffrt.explaining.passes import backward_steps, part_words
 from diffrt.explaining.path import find_paths
-from diffrt.explaining.wording import bracketed, component, counted, derivative, shortened, tidy
+from diffrt.explaining.wording import bracketed, component, counted, derivative, shortened, signed, tidy
 from diffrt.files import expect_suffix, write_whole
 from diffrt.pages import escaped, filled, framed, part_of
 
@@ -47,7 +47,7 @@ def figures_of_paths(
         backwards = path.edges[::-1]
         symbols = " · ".join(_symbol(e, source, name) for e in backwards)
         formulas = " · ".join(bracketed(partial_of(e) or _symbol(e, source, name)) for e in backwards)
-        numbers = " · ".join(_signed(tidy(e.local, 4)) for e in backwards)
+        numbers = " · ".join(signed(tidy(e.local, 4)) for e in backwards)
         so_far = f"sum so far: {_added(terms)}" + ("" if k == 0 else f" = {tidy(sums, 6)}")
         found.append(figure_of(
             graph, way, path, f"{number}:  {' → '.join(shortened(n.name) for n in path.nodes)}",
@@ -76,8 +76,8 @@ def figures_of_backward(graph: Graph, way: Way | None = None) -> list[Figure]:
     for step in steps:
         for gain in step.gains:
             name, sign = gain.edge.source.name, "=" if gain.first else "+="
-            notes[name] = [f"{derivative(out, name)} {sign} {_short(gain.part)}"]
-            notes[name] += [] if gain.first else [f"so far {_short(gain.so_far)}"]
+            notes[name] = [f"{derivative(out, name)} {sign} {part_words(gain.part, 3)}"]
+            notes[name] += [] if gain.first else [f"so far {part_words(gain.so_far, 3)}"]
         gained.append(dict(notes))
     # Every box has room for its longest notes from the beginning, so that nothing moves.
     room = {
@@ -85,9 +85,9 @@ def figures_of_backward(graph: Graph, way: Way | None = None) -> list[Figure]:
     }
     for k, (step, told) in enumerate(zip(steps, gained, strict=True)):
         title = f"backward, step {k + 1} of {len(steps)}: {shortened(step.node.name)}"
-        sent = [f"{shortened(g.edge.source.name)} gains {_short(g.part)}" for g in step.gains]
+        sent = [f"{shortened(g.edge.source.name)} gains {part_words(g.part, 3)}" for g in step.gains]
         edges, below = [g.edge for g in step.gains], [step.rule, "; ".join(sent)]
-        labels = _labelled({id(gain.edge): _short(gain.part) for gain in step.gains})
+        labels = _labelled({id(gain.edge): part_words(gain.part, 3) for gain in step.gains})
         found.append(figure_of(graph, way, edges, title, below, told, False, labels, room))
     return alike(found)
 
@@ -173,14 +173,6 @@ def _symbol(edge: Edge, source: Node, name: str) -> str:
     return derivative(edge.target.name, name if edge.source is source else edge.source.name)
 
 
-def _signed(text: str) -> str:
-    return f"({text})" if text.startswith("-") else text
-
-
 def _added(terms: Sequence[str]) -> str:
     signed = [f"- {t[1:]}" if t.startswith("-") else f"+ {t}" for t in terms[1:]]
     return " ".join([*terms[:1], *signed])
-
-
-def _short(value: object) -> str:
-    return "too large to show" if value is None else tidy(value, 3)

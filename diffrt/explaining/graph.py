@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, push_forward, reachable
 from diffrt.autograd.naming import Scope
-from diffrt.autograd.variable import Var, apply
+from diffrt.autograd.variable import Var, apply, value_of
 from diffrt.explaining.wording import by, operation, shortened, tidy
 
 Matrix = NDArray[np.float64]
@@ -208,19 +208,21 @@ class Graph(Reading):
 
     def edges_to(self, node: Node) -> list[Edge]:
         """Those that end at a node, but from constants."""
-        return self._into.get(node.number, [])
+        return self._ends[0].get(node.number, [])
 
     def edges_from(self, node: Node) -> list[Edge]:
         """Those that begin at a node."""
-        return self._out_of.get(node.number, [])
+        return self._ends[1].get(node.number, [])
 
     @cached_property
-    def _into(self) -> dict[int, list[Edge]]:
-        return _by_number(self.edges, lambda edge: edge.target)
-
-    @cached_property
-    def _out_of(self) -> dict[int, list[Edge]]:
-        return _by_number(self.edges, lambda edge: edge.source)
+    def _ends(self) -> tuple[dict[int, list[Edge]], dict[int, list[Edge]]]:
+        """The edges by the numbers of their targets, and of their sources."""
+        into: dict[int, list[Edge]] = {}
+        out_of: dict[int, list[Edge]] = {}
+        for edge in self.edges:
+            into.setdefault(edge.target.number, []).append(edge)
+            out_of.setdefault(edge.source.number, []).append(edge)
+        return into, out_of
 
     def jacobian(self, target: Node, stops: Container[int], without: Callable[[Edge], bool] | None = None) -> dict[
         int, Matrix
@@ -294,14 +296,6 @@ class Graph(Reading):
         return Graph([n for n in self.nodes if n.number in kept], self.output, edges)
 
 
-def _by_number(edges: Sequence[Edge], end: Callable[[Edge], Node]) -> dict[int, list[Edge]]:
-    """The edges by the numbers of the nodes at one of their ends."""
-    found: dict[int, list[Edge]] = {}
-    for edge in edges:
-        found.setdefault(end(edge).number, []).append(edge)
-    return found
-
-
 def chain(edges: Sequence[Edge]) -> Graph:
     """Some edges and the nodes at their ends as a graph of their own. There is at least one; the last one ends it."""
     nodes = {n.number: n for e in edges for n in (e.source, e.target)}
@@ -356,7 +350,7 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
             if type(x) is Var and x.serial in made:
                 inputs.append(made[x.serial])
                 continue
-            value = x.value if type(x) is Var else x
+            value = value_of(x)
             if type(x) is Var and x.name:
                 text = x.name
             else:
@@ -385,7 +379,7 @@ def local_derivative(node: Node, position: int) -> Matrix:
     """The derivative of a node's entries by those of one of its inputs, by the rule of its op alone."""
     var = node.var
     assert var is not None and var.op is not None
-    values = [x.value if type(x) is Var else x for x in var.inputs]
+    values = list(map(value_of, var.inputs))
     fresh = Var(values[position])
     again = apply(var.op, tuple(fresh if i == position else v for i, v in enumerate(values)), var.settings)
     rows, columns = node.size, int(np.size(values[position]))
@@ -410,6 +404,12 @@ def unit_entry(x: Var, k: int) -> Any:
     e = np.zeros(x.size)
     e[k] = 1.0
     return e.reshape(x.shape)
+
+
+def is_diagonal(matrix: Matrix) -> bool:
+    """Whether each of several entries depends on its own one only."""
+    rows, columns = matrix.shape
+    return rows == columns > 1 and not matrix[~np.eye(rows, dtype=bool)].any()
 
 
 def times(a: Matrix, b: Matrix) -> Matrix:

@@ -16,9 +16,9 @@ import numpy as np
 
 from diffrt.errors import printable
 from diffrt.explaining.formulas import formula_of, partial_of
-from diffrt.explaining.graph import Edge, Graph, Node
-from diffrt.explaining.layout import lay_out
-from diffrt.explaining.passes import LARGEST, backward_steps, layouts_of
+from diffrt.explaining.graph import Edge, Graph, Node, is_diagonal
+from diffrt.explaining.layout import Way, in_layers, lay_out
+from diffrt.explaining.passes import LARGEST, backward_steps, layouts_of, part_words
 from diffrt.explaining.path import count_paths, kind_of
 from diffrt.explaining.reasons import why_zero
 from diffrt.explaining.totals import short_formulas
@@ -35,6 +35,8 @@ DETAILED = 1500
 """Nodes of a page; what lies deeper in a fold is only counted."""
 LEVELS = 120
 """So many runs can be unfolded."""
+WAYS: tuple[Way, ...] = ("up", "right")
+"""In which a diagram is laid out."""
 NUMBERS = 60_000
 """Entries of local derivatives, other than zero, that a page holds for its paths."""
 
@@ -166,8 +168,9 @@ class _Page:
         sizes = {name: (self.nodes[name]["w"], self.nodes[name]["h"]) for name in names}
         groups = _groups(scopes)
         layouts = {}
-        for way, upwards in (("up", True), ("right", False)):
-            placed = lay_out(sizes, ends, upwards, [members for _, members in groups], self.graphviz)
+        for way in WAYS:
+            members = [inside for _, inside in groups]
+            placed = lay_out(sizes, ends, way, members) if self.graphviz else in_layers(sizes, ends, way)
             layouts[way] = {
                 "size": [round(v) for v in placed.size],
                 "centers": {name: [round(v, 1) for v in center] for name, center in placed.centers.items()},
@@ -255,7 +258,7 @@ class _Page:
             return {**found, "local": f"{rows}x{columns}, too large to show"}
         local = edge.local
         formula = partial_of(edge)
-        if rows == columns > 1 and not local[~np.eye(rows, dtype=bool)].any():
+        if is_diagonal(local):
             entries = np.diag(local)
             same = (entries == entries[0]).all()
             found["local"] = _scaled(tidy(entries[0], 4)) if same else f"diag {tidy(entries, 4)}"
@@ -279,9 +282,9 @@ class _Page:
 
     def gain(self, gain: Any) -> dict[str, Any]:
         edge = gain.edge
-        part, total = ("too large to show" if v is None else tidy(v, 4) for v in (gain.part, gain.so_far))
         name = f"e{edge.source.number}_{edge.target.number}_{edge.position + 1}"
-        return {"edge": name, "to": f"n{edge.source.number}", "part": part, "sum": total, "first": gain.first}
+        return {"edge": name, "to": f"n{edge.source.number}", "part": part_words(gain.part),
+                "sum": part_words(gain.so_far), "first": gain.first}  # fmt: skip
 
 
 def _edges_to(graph: Graph, node: Node) -> list[Edge]:

@@ -15,7 +15,7 @@ from diffrt.explaining.graph import Edge, Graph, Node
 from diffrt.explaining.passes import BackwardStep, Gain, backward_steps
 from diffrt.explaining.path import Path, Paths
 from diffrt.explaining.totals import Derivative, derivatives_of
-from diffrt.explaining.wording import component, counted, in_latex, tidy, written
+from diffrt.explaining.wording import component, counted, in_latex, signed, tidy, written
 
 ROW = 70
 """Characters of the names in one row of a product."""
@@ -145,8 +145,7 @@ def _product(path: Path, names: Sequence[str]) -> list[str]:
     rows = [r" \, ".join(row) for row in _rows(factors[::-1])]
     lines = [rf"{_CDOT if k else ''} & \fitted{{{row}}} \\" for k, row in enumerate(rows)]
     if path.edges and all(e.local.size == 1 for e in path.edges):
-        values = [_number(float(e.local.item())) for e in path.edges[::-1]]
-        values = [f"({v})" if v.startswith("-") else v for v in values]
+        values = [signed(_number(float(e.local.item()))) for e in path.edges[::-1]]
         for k, row in enumerate(_rows([(v, len(v) + 3) for v in values])):
             lines.append(rf"{_CDOT if k else '={}'} & \fitted{{{_CDOT.join(row)}}} \\")
     return [*lines, rf"={{}} & {_number(path.value)}"]

@@ -10,12 +10,16 @@ from bisect import bisect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from diffrt.quiet import quiet
 
 Point = tuple[float, float]
-BETWEEN_LAYERS, BESIDE = 40.0, 22.0
+Way = Literal["up", "right", "down"]
+"""Where the arrows run to."""
+
+BESIDE = 22.0
+"""Pixels between boxes of a layer."""
 SWEEPS = 12
 
 
@@ -31,38 +35,32 @@ class Layout:
     centers: Mapping[str, Point]
     arrows: Sequence[Sequence[Point]]
 
+    def rounded(self) -> dict[str, Any]:
+        """For JSON, in tenths of a pixel; the points of an arrow are one list of numbers."""
+
+        def tenths(*points: Point) -> list[float]:
+            return [round(v, 1) for point in points for v in point]
+
+        centers = {name: tenths(center) for name, center in self.centers.items()}
+        return {"size": tenths(self.size), "centers": centers, "arrows": [tenths(*arrow) for arrow in self.arrows]}
+
 
 def lay_out(
-    boxes: Mapping[str, Point],
-    edges: Sequence[tuple[str, str]],
-    upwards: bool = True,
-    groups: Sequence[Sequence[str]] = (),
-    graphviz: bool = True,
-    first: Collection[str] = (),
-    between: float = BETWEEN_LAYERS,
+    boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], way: Way, groups: Sequence[Sequence[str]] = ()
 ) -> Layout:
-    """Place boxes so that all arrows run upwards, or to the right.
+    """Place boxes so that all arrows run one way: by Graphviz where it is installed, else in layers.
 
     boxes: width and height of each. edges: without a cycle. groups: boxes that stand together, for Graphviz; one inside
-    another comes after it. graphviz: whether to use it where it is installed. first: boxes that nothing leads to, which
-    stand in the first layer however late they are used, and between, pixels from layer to layer, are for layers.
+    another comes after it.
     """
-    if graphviz and boxes:
-        try:
-            return _by_graphviz(boxes, edges, upwards, groups)
-        except ImportError:
-            pass
-    return _in_layers(boxes, edges, upwards, first, between)
-
-
-def _by_graphviz(
-    boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upwards: bool, groups: Sequence[Sequence[str]]
-) -> Layout:
-    import pygraphviz
-
-    lines = [
-        f"digraph {{ rankdir={'BT' if upwards else 'LR'}; ranksep=0.4; nodesep=0.25; node [shape=box, fixedsize=true]"
-    ]
+    try:
+        import pygraphviz
+    except ImportError:
+        pygraphviz = None
+    if pygraphviz is None or not boxes:
+        return in_layers(boxes, edges, way)
+    rank = {"up": "BT", "right": "LR", "down": "TB"}[way]
+    lines = [f"digraph {{ rankdir={rank}; ranksep=0.4; nodesep=0.25; node [shape=box, fixedsize=true]"]
     number = {name: k for k, name in enumerate(boxes)}
     lines += [f'n{number[b]} [width={w / 72:.3f}, height={h / 72:.3f}, label=""]' for b, (w, h) in boxes.items()]
     lines += [_cluster(groups, number)]
@@ -96,11 +94,13 @@ def _cluster(groups: Sequence[Sequence[str]], number: Mapping[str, int]) -> str:
     return text + "}" * len(open_groups)
 
 
-def _in_layers(
-    boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], upwards: bool, first: Collection[str],
-    between: float,
+def in_layers(
+    boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], way: Way, first: Collection[str] = (),
+    between: float = 40.0,
 ) -> Layout:  # fmt: skip
-    along, across = (1, 0) if upwards else (0, 1)
+    """Place boxes as `lay_out` does, in layers. first: boxes that nothing leads to, which stand in the first layer
+    however late they are used. between: pixels from layer to layer."""
+    along, across = (0, 1) if way == "right" else (1, 0)
     layer = _layers(boxes, edges, first)
     # A bend is a box without a size, named by its edge and layer.
     width: dict[Any, float] = {b: size[across] for b, size in boxes.items()}
@@ -131,7 +131,7 @@ def _in_layers(
     highest = max((place[x] + width[x] / 2 for x in place), default=0.0)
 
     def at(x: float, level: float) -> Point:
-        return (x - lowest, last - level) if upwards else (level, x - lowest)
+        return (level, x - lowest) if way == "right" else (x - lowest, last - level if way == "up" else level)
 
     arrows = []
     alike: dict[tuple[Any, Any], int] = {}
@@ -150,8 +150,8 @@ def _in_layers(
             curve += [at(x + aside, half), at(y + aside, half), at(y, v)]
         arrows.append(curve)
     centers = {b: at(place[b], middle[layer[b]]) for b in boxes}
-    across_size = highest - lowest
-    return Layout((across_size, last) if upwards else (last, across_size), centers, arrows)
+    size = (last, highest - lowest) if way == "right" else (highest - lowest, last)
+    return Layout(size, centers, arrows)
 
 
 def _layers(boxes: Mapping[str, Point], edges: Sequence[tuple[str, str]], first: Collection[str]) -> dict[str, int]:

@@ -9,12 +9,11 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
-from diffrt.explaining.wording import GREEK, in_latex
+from diffrt.explaining.wording import name_in_latex
 
 LARGE = 12
 """A fraction whose denominator is larger, or one of tenths or fifths, is written as a decimal, if that is exact."""
 _INVERSE = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
-_WORDS = {*GREEK.values()}
 
 
 def text_of(expression: Any, names: Mapping[Any, str]) -> str:
@@ -41,29 +40,6 @@ def _in_order(expression: Any, names: Mapping[Any, str]) -> tuple[Any, list[str]
     used = sorted(expression.free_symbols, key=lambda symbol: names[symbol])
     places = {symbol: sympy.Symbol(f"\x02{k:04}\x03", real=True) for k, symbol in enumerate(used)}
     return _decimal(expression).xreplace(places), [names[symbol] for symbol in used]
-
-
-def name_in_latex(name: str) -> str:
-    r"""A name for math mode: x_{1}, \mu, W_{1,2}, \text{cosine}; dL/da is a fraction of partial differentials."""
-    above, slash, below = name.partition("/")
-    if slash and _differential(above) and _differential(below):
-        return rf"\frac{{\partial {_differential(above)}}}{{\partial {_differential(below)}}}"
-    found = re.fullmatch(r"([A-Za-z]|[^\W\d_a-zA-Z]|[A-Za-z]+)_?([0-9]*)(?:\[([0-9, ]+)\])?", name)
-    letter = found and (found[1] if len(found[1]) == 1 else "")
-    if found and (found[1] in _WORDS or found[1] in GREEK):
-        letter = "\\" + GREEK.get(found[1], found[1])
-    if not found or not letter or (letter[0] != "\\" and not letter.isascii()):
-        return rf"\text{{{in_latex(name)}}}"
-    below = ",".join(part.replace(" ", "") for part in (found[2], found[3]) if part)
-    return rf"{letter}_{{{below}}}" if below else letter
-
-
-def _differential(text: str) -> str:
-    """What stands behind the d of da1, d loss, d(hit point); empty if it is no differential."""
-    if not text.startswith("d") or len(text) < 2:
-        return ""
-    rest = text[1:].strip()
-    return name_in_latex(rest[1:-1] if rest.startswith("(") and rest.endswith(")") else rest)
 
 
 def exact(value: float) -> Any:

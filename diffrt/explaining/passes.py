@@ -77,7 +77,13 @@ def layouts_of(node: Node) -> str:
     """The shapes of a gradient; empty for a number."""
     if not node.shape:
         return ""
-    return f"like the variable {by(node.shape)}, in numerator layout {by(_transposed(node.shape))}"
+    transposed = (1, *node.shape) if len(node.shape) == 1 else node.shape[::-1]
+    return f"like the variable {by(node.shape)}, in numerator layout {by(transposed)}"
+
+
+def part_words(part: Any, digits: int = 4) -> str:
+    """A part of a gradient, or the sum of some, as a `Gain` holds it."""
+    return "too large to show" if part is None else tidy(part, digits)
 
 
 def forward_text(graph: Graph) -> str:
@@ -125,13 +131,8 @@ def _part(edge: Edge) -> Any:
 
 def _sent(gain: Gain) -> str:
     source = gain.edge.source
-    part = "too large to show" if gain.part is None else tidy(gain.part)
-    return f"gradient of {source.name} {'=' if gain.first else '+='} {part}{_shape(source)}"
+    return f"gradient of {source.name} {'=' if gain.first else '+='} {part_words(gain.part)}{_shape(source)}"
 
 
 def _shape(node: Node) -> str:
     return f"   ({by(node.shape)})" if node.shape else ""
-
-
-def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (1, *shape) if len(shape) == 1 else shape[::-1]

@@ -115,7 +115,7 @@ def all_paths(graph: Graph, source: Node, entry: int | None = None, effort: int 
 
     def push(edges: tuple[Edge, ...], product: Matrix, node: Node) -> None:
         if node is source:
-            done = product if entry is None else product[:, [entry]]
+            done = _column(product, entry)
             heapq.heappush(pending, (-_norm(done), -next(serial), edges, done, node, True))
         elif node.number in reach:
             heapq.heappush(pending, (-_norm(product) * reach[node.number], -next(serial), edges, product, node, False))
@@ -144,19 +144,16 @@ def find_paths(graph: Graph, source: Node, entry: int | None = None, most: int =
     else:
         nothing = np.zeros((graph.output.size, source.size))
         gradient = graph.jacobian(graph.output, {source.number}).get(source.number, nothing)
-    if entry is not None:
-        gradient = gradient[:, [entry]]
     listed = list(islice(all_paths(graph, source, entry, effort), min(most, total)))
     zero = total - _count(graph.restricted([source]), source, _counting(source, entry))
-    return Paths(total, listed, gradient, len(listed) + zero == total, zero)
+    return Paths(total, listed, _column(gradient, entry), len(listed) + zero == total, zero)
 
 
 def _counting(source: Node, entry: int | None) -> Callable[[Edge], bool]:
     """Whether the local derivative of an edge is other than 0 everywhere."""
 
     def counts(edge: Edge) -> bool:
-        local = edge.local[:, entry] if edge.source is source and entry is not None else edge.local
-        return bool(np.any(local))
+        return bool(np.any(_column(edge.local, entry if edge.source is source else None)))
 
     return counts
 
@@ -177,9 +174,7 @@ def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> t
     whole = graph.jacobian(graph.output, {source.number})
     still = graph.jacobian(graph.output, {source.number}, lambda e: is_crossing(e.target))
     nothing = np.zeros((graph.output.size, source.size))
-    a, b = whole.get(source.number, nothing), still.get(source.number, nothing)
-    if entry is not None:
-        a, b = a[:, [entry]], b[:, [entry]]
+    a, b = (_column(part.get(source.number, nothing), entry) for part in (whole, still))
     return b, a - b
 
 
@@ -203,13 +198,16 @@ def _reach(graph: Graph, source: Node, entry: int | None) -> dict[int, float]:
         ways = []
         for edge in graph.edges_to(node):
             if edge.source.number in reach:
-                local = edge.local
-                if edge.source is source and entry is not None:
-                    local = local[:, [entry]]
+                local = _column(edge.local, entry if edge.source is source else None)
                 ways.append(_norm(local) * reach[edge.source.number])
         if ways and node is not source:
             reach[node.number] = max(ways)
     return reach
+
+
+def _column(matrix: Matrix, entry: int | None) -> Matrix:
+    """One column of a matrix; all of it if none is meant."""
+    return matrix if entry is None else matrix[:, [entry]]
 
 
 def _norm(matrix: Matrix) -> float:

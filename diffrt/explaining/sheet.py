@@ -28,11 +28,10 @@ from diffrt.explaining.drawing import (
     arrow,
     box_of,
     expect_few,
-    place,
     text_width,
 )
 from diffrt.explaining.graph import Graph, Node
-from diffrt.explaining.layout import Point
+from diffrt.explaining.layout import Layout, Point, in_layers
 
 CABLES = ("#1f6fb5", "#b4541a", "#5f7f1f", "#7a3fa0", "#0f7d7d", "#a32a55", "#6b5a2a", "#3d4f9f")
 """Colours of the objects."""
@@ -57,21 +56,19 @@ class _Block:
     tags: list[str] = field(default_factory=list)
     ends: list[Node] = field(default_factory=list)
     edges: list[tuple[str, str]] = field(default_factory=list)
-    centers: dict[str, Point] = field(default_factory=dict)
-    arrows: list[list[Point]] = field(default_factory=list)
-    inner: Point = (0.0, 0.0)
+    layout: Layout = field(default_factory=lambda: Layout((0.0, 0.0), {}, ()))
     at: Point = (0.0, 0.0)
     size: Point = (0.0, 0.0)
 
     def spot(self, key: str) -> Point:
         """Where the middle of a box or tag stands on the sheet."""
-        x, y = self.centers[key]
+        x, y = self.layout.centers[key]
         return self.left + x, self.at[1] + HEAD + y
 
     @property
     def left(self) -> float:
         """Of what stands in it."""
-        return self.at[0] + STRIPE + (self.size[0] - STRIPE - self.inner[0]) / 2
+        return self.at[0] + STRIPE + (self.size[0] - STRIPE - self.layout.size[0]) / 2
 
 
 def sheet_of(
@@ -172,9 +169,9 @@ class _Plan:
         sizes = {tag: (text_width(tag, BODY, True) + 14.0, TAG) for tag in self.objects if tag in block.tags}
         block.tags = list(sizes)
         sizes |= {f"n{n.number}": self.boxes[n.number].size for n in block.nodes}
-        block.inner, block.centers, block.arrows = place(sizes, block.edges, "down", block.tags, between=10.0)
-        width = max(block.inner[0], text_width(block.name, HEADING, True) + 20.0) + STRIPE + 20.0
-        block.size = (width, block.inner[1] + HEAD + 12.0)
+        block.layout = in_layers(sizes, block.edges, "down", block.tags, between=10.0)
+        width = max(block.layout.size[0], text_width(block.name, HEADING, True) + 20.0) + STRIPE + 20.0
+        block.size = (width, block.layout.size[1] + HEAD + 12.0)
 
     def draw(
         self, title: str, paper: Point | None, swatches: Mapping[str, str], below: Sequence[str],
@@ -349,7 +346,7 @@ class _Plan:
             if swatch is not None:
                 canvas.rect(x, y, STRIPE, h, swatch, "#8a94a0")
             ox, oy = block.left, y + HEAD
-            for (a, b), points in zip(block.edges, block.arrows, strict=True):
+            for (a, b), points in zip(block.edges, block.layout.arrows, strict=True):
                 lights = self.on is None or int(b[1:]) in self.on
                 with canvas.group(1.0 if lights or dim else DIM):
                     moved = [(px + ox, py + oy) for px, py in points]

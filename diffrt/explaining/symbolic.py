@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from diffrt.errors import printable
+from diffrt.explaining.wording import name_in_latex
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,6 @@ class Formula:
 
     def latex(self) -> str:
         """The formula in LaTeX, for math mode; needs amsmath."""
-        from diffrt.explaining.notation import name_in_latex
-
         name = name_in_latex(self.name)
         if len(self.cases) == 1 and not self.cases[0].conditions:
             return f"{name} = {self.cases[0].latex}"
@@ -86,8 +85,6 @@ class Formula:
 
     def derivation_latex(self) -> str:
         """The derivation in LaTeX, as rows for align*; needs amsmath."""
-        from diffrt.explaining.notation import name_in_latex
-
         rows = []
         for case in self.cases:
             if case.conditions:

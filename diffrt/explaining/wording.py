@@ -1,5 +1,6 @@
 """Words for numbers and operations, as people write them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,29 @@ def in_latex(text: str) -> str:
     return "".join(rf"\ensuremath{{\{GREEK[c]}}}" if c in GREEK else _SPECIAL.get(c, c) for c in printable(text))
 
 
+def name_in_latex(name: str) -> str:
+    r"""A name for math mode: x_{1}, \mu, W_{1,2}, \text{cosine}; dL/da is a fraction of partial differentials."""
+    above, slash, below = name.partition("/")
+    if slash and _in_differential(above) and _in_differential(below):
+        return rf"\frac{{\partial {_in_differential(above)}}}{{\partial {_in_differential(below)}}}"
+    found = re.fullmatch(r"([A-Za-z]|[^\W\d_a-zA-Z]|[A-Za-z]+)_?([0-9]*)(?:\[([0-9, ]+)\])?", name)
+    letter = found and (found[1] if len(found[1]) == 1 else "")
+    if found and (found[1] in GREEK.values() or found[1] in GREEK):
+        letter = "\\" + GREEK.get(found[1], found[1])
+    if not found or not letter or (letter[0] != "\\" and not letter.isascii()):
+        return rf"\text{{{in_latex(name)}}}"
+    below = ",".join(part.replace(" ", "") for part in (found[2], found[3]) if part)
+    return rf"{letter}_{{{below}}}" if below else letter
+
+
+def _in_differential(text: str) -> str:
+    """What stands behind the d of da1, d loss, d(hit point); empty if it is no differential."""
+    if not text.startswith("d") or len(text) < 2:
+        return ""
+    rest = text[1:].strip()
+    return name_in_latex(rest[1:-1] if rest.startswith("(") and rest.endswith(")") else rest)
+
+
 def counted(number: int) -> str:
     """A whole number, however large: Python refuses to print thousands of digits."""
     if number < 10**15:
@@ -101,6 +125,11 @@ def written(form: str, name: str, parts: Sequence[str], settings: Mapping[str, A
 def bracketed(text: str) -> str:
     """A part of a longer text, in brackets if it is more than a name or a call."""
     return f"({text})" if " " in text and not text.endswith(")") else text
+
+
+def signed(number: str) -> str:
+    """A number as a factor, in brackets if it has a sign."""
+    return f"({number})" if number.startswith("-") else number
 
 
 def derivative(above: str, below: str) -> str:

@@ -8,45 +8,56 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from diffrt.kinds import backgrounds, cameras, lights, materials, registry, shapes, textures
-from diffrt.kinds.backgrounds import *  # noqa: F403
-from diffrt.kinds.cameras import *  # noqa: F403
+from diffrt.kinds import registry
+from diffrt.kinds.backgrounds.constant import ConstantBackground
+from diffrt.kinds.backgrounds.gradient import GradientBackground
+from diffrt.kinds.cameras.orthographic import Orthographic
+from diffrt.kinds.cameras.perspective import Perspective
 from diffrt.kinds.fields import Field, Own, Quantity, Relation, Rule
 from diffrt.kinds.kind import END, REFLECT, Background, Camera, Kind, Light, Material, Shape, Texture
-from diffrt.kinds.lights import *  # noqa: F403
-from diffrt.kinds.materials import *  # noqa: F403
+from diffrt.kinds.lights.ambient import AmbientLight
+from diffrt.kinds.lights.directional import DirectionalLight
+from diffrt.kinds.lights.point import PointLight
+from diffrt.kinds.lights.spot import SpotLight
+from diffrt.kinds.materials.blinn_phong import BlinnPhong
+from diffrt.kinds.materials.lambert import Lambert
+from diffrt.kinds.materials.mirror import Mirror
+from diffrt.kinds.materials.rough_conductor import RoughConductor
+from diffrt.kinds.materials.rough_metal import RoughMetal
+from diffrt.kinds.materials.rough_plastic import RoughPlastic
 from diffrt.kinds.registry import AnyKind
-from diffrt.kinds.shapes import *  # noqa: F403
-from diffrt.kinds.textures import *  # noqa: F403
+from diffrt.kinds.shapes.box import Box
+from diffrt.kinds.shapes.cone import Cone
+from diffrt.kinds.shapes.cylinder import Cylinder
+from diffrt.kinds.shapes.disk import Disk
+from diffrt.kinds.shapes.plane import Plane
+from diffrt.kinds.shapes.rectangle import Rectangle
+from diffrt.kinds.shapes.sphere import Sphere
+from diffrt.kinds.shapes.triangle import Triangle
+from diffrt.kinds.textures.bitmap import Bitmap
+from diffrt.kinds.textures.checkerboard import Checkerboard
 from diffrt.kinds.values import Colour, Scalar, Value, Vec3
 
-CAMERAS: dict[str, type[Camera]] = {
-    kind.type: kind for kind in (cameras.Perspective, cameras.Orthographic)
-}  # fmt: skip
-SHAPES: dict[str, type[Shape]] = {
-    kind.type: kind
-    for kind in (shapes.Sphere, shapes.Plane, shapes.Rectangle, shapes.Disk, shapes.Triangle, shapes.Cylinder,
-                 shapes.Cone, shapes.Box)
-}  # fmt: skip
-MATERIALS: dict[str, type[Material]] = {
-    kind.type: kind
-    for kind in (materials.Lambert, materials.BlinnPhong, materials.Mirror, materials.RoughConductor,
-                 materials.RoughMetal, materials.RoughPlastic)
-}  # fmt: skip
-TEXTURES: dict[str, type[Texture]] = {
-    kind.type: kind for kind in (textures.Bitmap, textures.Checkerboard)
-}  # fmt: skip
-LIGHTS: dict[str, type[Light]] = {
-    kind.type: kind for kind in (lights.PointLight, lights.DirectionalLight, lights.SpotLight, lights.AmbientLight)
-}  # fmt: skip
-BACKGROUNDS: dict[str, type[Background]] = {
-    kind.type: kind for kind in (backgrounds.ConstantBackground, backgrounds.GradientBackground)
-}  # fmt: skip
-
 GROUPS: dict[str, dict[str, Any]] = {
-    "shapes": SHAPES, "materials": MATERIALS, "textures": TEXTURES, "lights": LIGHTS, "backgrounds": BACKGROUNDS,
-    "cameras": CAMERAS,
-}  # fmt: skip
+    name: {kind.type: kind for kind in kinds}
+    for name, kinds in {
+        "shapes": (Sphere, Plane, Rectangle, Disk, Triangle, Cylinder, Cone, Box),
+        "materials": (Lambert, BlinnPhong, Mirror, RoughConductor, RoughMetal, RoughPlastic),
+        "textures": (Bitmap, Checkerboard),
+        "lights": (PointLight, DirectionalLight, SpotLight, AmbientLight),
+        "backgrounds": (ConstantBackground, GradientBackground),
+        "cameras": (Perspective, Orthographic),
+    }.items()
+}
+"""All kinds, by group and by their names in scene files; the first camera and background are what is meant if none is
+named."""
+
+SHAPES: dict[str, type[Shape]] = GROUPS["shapes"]
+MATERIALS: dict[str, type[Material]] = GROUPS["materials"]
+TEXTURES: dict[str, type[Texture]] = GROUPS["textures"]
+LIGHTS: dict[str, type[Light]] = GROUPS["lights"]
+BACKGROUNDS: dict[str, type[Background]] = GROUPS["backgrounds"]
+CAMERAS: dict[str, type[Camera]] = GROUPS["cameras"]
 
 
 def register(kind: AnyKind) -> AnyKind:
@@ -95,12 +106,11 @@ def texture_for(texture: Any, kind: Any, field: str) -> type[Texture]:
     return type(texture.__name__, (texture,), {**about, **own})
 
 
-__all__ = ["BACKGROUNDS", "CAMERAS", "END", "GROUPS", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "TEXTURES",
-           "Background", "Camera", "Colour", "Field", "Kind", "Light", "Material", "Own", "Quantity", "Relation",
-           "Rule", "Scalar", "Shape", "Texture", "Value", "Vec3", "kinds_in", "register", "texture_for"]  # fmt: skip
-__all__ += backgrounds.__all__
-__all__ += cameras.__all__
-__all__ += lights.__all__
-__all__ += materials.__all__
-__all__ += shapes.__all__
-__all__ += textures.__all__
+__all__ = [
+    "BACKGROUNDS", "CAMERAS", "END", "GROUPS", "LIGHTS", "MATERIALS", "REFLECT", "SHAPES", "TEXTURES", "AmbientLight",
+    "Background", "Bitmap", "BlinnPhong", "Box", "Camera", "Checkerboard", "Colour", "Cone", "ConstantBackground",
+    "Cylinder", "DirectionalLight", "Disk", "Field", "GradientBackground", "Kind", "Lambert", "Light", "Material",
+    "Mirror", "Orthographic", "Own", "Perspective", "Plane", "PointLight", "Quantity", "Rectangle", "Relation",
+    "RoughConductor", "RoughMetal", "RoughPlastic", "Rule", "Scalar", "Shape", "Sphere", "SpotLight", "Texture",
+    "Triangle", "Value", "Vec3", "kinds_in", "register", "texture_for",
+]  # fmt: skip

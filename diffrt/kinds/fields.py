@@ -125,97 +125,100 @@ def _in_order(values: Any) -> Any:
 
 
 # Strict: an integer passes for a float, a boolean or a string does not.
-_Finite = Annotated[float, Strict(), Within(allow_inf_nan=False)]
-_Coordinate = Annotated[_Finite, Within(ge=-1e9, le=1e9)]
-_Fraction = Annotated[_Finite, Within(ge=0.0, le=1.0)]
-_Strength = Annotated[_Finite, Within(ge=0.0, le=1e12)]
-_Positive = Annotated[_Finite, Within(ge=SMALLEST, le=1e9)]
-_Vector = Annotated[tuple[_Coordinate, _Coordinate, _Coordinate], BeforeValidator(_in_order)]
-_Strengths = Annotated[tuple[_Strength, _Strength, _Strength], BeforeValidator(_in_order), BeforeValidator(_gray)]
-_Fractions = Annotated[tuple[_Fraction, _Fraction, _Fraction], BeforeValidator(_in_order), BeforeValidator(_gray)]
-_Roughness = Annotated[_Finite, Within(ge=0.01, le=1.0)]
-_Index = Annotated[_Finite, Within(ge=0.01, le=100.0)]
-_Extinction = Annotated[_Finite, Within(ge=0.0, le=100.0)]
-_Pair = Annotated[tuple[_Coordinate, _Coordinate], BeforeValidator(_in_order)]
-_Sizes = Annotated[tuple[_Positive, _Positive], BeforeValidator(_in_order)]
-_STRENGTHS = "three numbers [r, g, b], or one for gray, each from 0 to 1e12"
+_FINITE = Annotated[float, Strict(), Within(allow_inf_nan=False)]
+
+_FAR = 1e9
+"""A bound that only keeps numbers within what can be computed with, and is none of the quantity itself."""
+
+
+def _quantity(
+    words: str, allowed: str, low: float, high: float, components: str = "", default: Any = None, rare: bool = False,
+    **about: Any,
+) -> Any:  # fmt: skip
+    """A number, or one for each component, from low to high. about: more of the rule; see `Quantity`."""
+    check: Any = Annotated[_FINITE, Within(ge=low, le=high)]
+    if components:
+        check = Annotated[tuple.__class_getitem__((check,) * len(components)), BeforeValidator(_in_order)]
+    if components == "rgb":
+        check = Annotated[check, BeforeValidator(_gray)]
+    if about.get("is_direction"):
+        check = Annotated[check, AfterValidator(_has_length)]
+    minimum, maximum = low if low > -_FAR else -inf, high if high < _FAR else inf
+    return Field(words, Quantity(allowed, components, minimum, maximum, **about), check, default, rare)
 
 
 def point(words: str, default: Any = None) -> Any:
     """A place in space, (3,) in scene units."""
-    rule = Quantity("three numbers [x, y, z], each within -1e9 and 1e9", "xyz", unit="scene units")
-    return Field(words, rule, _Vector, default)
+    allowed = "three numbers [x, y, z], each within -1e9 and 1e9"
+    return _quantity(words, allowed, -1e9, 1e9, "xyz", default, unit="scene units")
 
 
 def direction(words: str, default: Any = None) -> Any:
     """A vector (3,) whose length means nothing."""
     allowed = "a direction: three numbers [x, y, z], each within -1e9 and 1e9, of length 1e-9 or more"
-    rule = Quantity(allowed, "xyz", is_direction=True)
-    return Field(words, rule, Annotated[_Vector, AfterValidator(_has_length)], default)
+    return _quantity(words, allowed, -1e9, 1e9, "xyz", default, is_direction=True)
 
 
 def extent(words: str, default: Any = None) -> Any:
     """A length over 0, in scene units."""
-    return Field(words, Quantity("a number from 1e-9 to 1e9", minimum=SMALLEST, unit="scene units"), _Positive, default)
+    return _quantity(words, "a number from 1e-9 to 1e9", SMALLEST, 1e9, default=default, unit="scene units")
 
 
 def exponent(words: str, default: Any = None) -> Any:
     """A number over 0 without unit."""
-    return Field(words, Quantity("a number from 1e-9 to 1e9", minimum=SMALLEST), _Positive, default)
+    return _quantity(words, "a number from 1e-9 to 1e9", SMALLEST, 1e9, default=default)
 
 
 def angle(words: str, default: Any = None) -> Any:
     """An angle in degrees, between 0 and 180."""
-    rule = Quantity("degrees from 1e-9 to 180 - 1e-9", minimum=SMALLEST, maximum=180.0 - SMALLEST, unit="degrees")
-    return Field(words, rule, Annotated[_Finite, Within(ge=SMALLEST, le=180.0 - SMALLEST)], default)
+    allowed = "degrees from 1e-9 to 180 - 1e-9"
+    return _quantity(words, allowed, SMALLEST, 180.0 - SMALLEST, default=default, unit="degrees")
 
 
 def reflectance(words: str, default: Any = None) -> Any:
     """A share of light per colour channel, (3,) from 0 to 1."""
-    rule = Quantity("three numbers [r, g, b], or one for gray, each from 0 to 1", "rgb", minimum=0.0, maximum=1.0)
-    return Field(words, rule, _Fractions, default)
+    return _colour(words, default, 0.0, 1.0)
 
 
 def roughness(words: str, default: Any = None) -> Any:
     """The width alpha of a GGX distribution of microfacets, without unit: the slope of typical facets, against which a
     highlight is about as many radians wide. 0.01 is nearly a mirror, 1 very rough."""
-    rule = Quantity("a number from 0.01 (nearly a mirror) to 1 (very rough)", minimum=0.01, maximum=1.0)
-    return Field(words, rule, _Roughness, default)
+    return _quantity(words, "a number from 0.01 (nearly a mirror) to 1 (very rough)", 0.01, 1.0, default=default)
 
 
 def refractive_index(words: str, default: Any = None) -> Any:
     """How much slower light is in a transparent substance than outside, a number without unit."""
-    rule = Quantity("a number from 1 to 3; 1.5 is glass or lacquer", minimum=1.0, maximum=3.0)
-    return Field(words, rule, Annotated[_Finite, Within(ge=1.0, le=3.0)], default)
+    return _quantity(words, "a number from 1 to 3; 1.5 is glass or lacquer", 1.0, 3.0, default=default)
 
 
 def metal_index(words: str, default: Any = None) -> Any:
     """The real part of the refractive index of a metal per colour channel, (3,) without unit."""
-    allowed = "three numbers [r, g, b], or one for gray, each from 0.01 to 100"
-    check = Annotated[tuple[_Index, _Index, _Index], BeforeValidator(_in_order), BeforeValidator(_gray)]
-    return Field(words, Quantity(allowed, "rgb", minimum=0.01, maximum=100.0), check, default)
+    return _colour(words, default, 0.01, 100.0)
 
 
 def extinction(words: str, default: Any = None) -> Any:
     """The imaginary part of the refractive index of a metal per colour channel, (3,) without unit."""
-    allowed = "three numbers [r, g, b], or one for gray, each from 0 to 100"
-    check = Annotated[tuple[_Extinction, _Extinction, _Extinction], BeforeValidator(_in_order), BeforeValidator(_gray)]
-    return Field(words, Quantity(allowed, "rgb", minimum=0.0, maximum=100.0), check, default)
+    return _colour(words, default, 0.0, 100.0)
 
 
 def intensity(words: str, default: Any = None) -> Any:
     """Power per solid angle and colour channel, (3,) in W/sr."""
-    return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/sr"), _Strengths, default)
+    return _colour(words, default, 0.0, 1e12, unit="W/sr")
 
 
 def irradiance(words: str, default: Any = None) -> Any:
     """Power per area and colour channel, (3,) in W/m^2."""
-    return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/m^2"), _Strengths, default)
+    return _colour(words, default, 0.0, 1e12, unit="W/m^2")
 
 
 def radiance(words: str, default: Any = None) -> Any:
     """Power per area, solid angle and colour channel, (3,) in W/(m^2 sr)."""
-    return Field(words, Quantity(_STRENGTHS, "rgb", minimum=0.0, unit="W/(m^2 sr)"), _Strengths, default)
+    return _colour(words, default, 0.0, 1e12, unit="W/(m^2 sr)")
+
+
+def _colour(words: str, default: Any, low: float, high: float, **about: Any) -> Any:
+    allowed = f"three numbers [r, g, b], or one for gray, each from {low:g} to {high:g}".replace("e+", "e")
+    return _quantity(words, allowed, low, high, "rgb", default, **about)
 
 
 def flag(words: str, default: bool) -> Any:
@@ -231,23 +234,18 @@ def pixels(words: str, default: Any = None) -> Any:
 
 def ratio(words: str, default: Any = None) -> Any:
     """A number over 0 without unit, of two lengths that do not differ by much."""
-    check = Annotated[_Finite, Within(ge=0.01, le=100.0)]
-    return Field(words, Quantity("a number from 0.01 to 100", minimum=0.01, maximum=100.0), check, default, rare=True)
+    return _quantity(words, "a number from 0.01 to 100", 0.01, 100.0, default=default, rare=True)
 
 
 def coefficient(words: str) -> Any:
     """A number without unit, of something that is 0 if it is not stated."""
-    check = Annotated[_Finite, Within(ge=-100.0, le=100.0)]
-    return Field(words, Quantity("a number from -100 to 100", minimum=-100.0, maximum=100.0), check, 0.0, rare=True)
+    return _quantity(words, "a number from -100 to 100", -100.0, 100.0, default=0.0, rare=True)
 
 
 def offset(words: str) -> Any:
     """Two numbers along x and y of the image, (2,), of something that is (0, 0) if it is not stated."""
-    number = Annotated[_Finite, Within(ge=-10.0, le=10.0)]
-    check = Annotated[tuple[number, number], BeforeValidator(_in_order)]
-    rule = Quantity("two numbers [x, y], each within -10 and 10", "xy", minimum=-10.0, maximum=10.0,
-                    unit="heights of the picture")  # fmt: skip
-    return Field(words, rule, check, (0.0, 0.0), rare=True)
+    allowed, unit = "two numbers [x, y], each within -10 and 10", "heights of the picture"
+    return _quantity(words, allowed, -10.0, 10.0, "xy", (0.0, 0.0), rare=True, unit=unit)
 
 
 def part_of_picture(words: str) -> Any:
@@ -269,14 +267,13 @@ def _rectangle(value: Any) -> tuple[int, ...]:
 
 def pair(words: str, default: Any = None) -> Any:
     """Two numbers along the texture coordinates u and v, (2,)."""
-    return Field(words, Quantity("two numbers [u, v], each within -1e9 and 1e9", "uv"), _Pair, default)
+    return _quantity(words, "two numbers [u, v], each within -1e9 and 1e9", -1e9, 1e9, "uv", default)
 
 
 def counts(words: str, default: Any = None) -> Any:
     """Two numbers over 0 along the texture coordinates u and v, (2,), which are no parameters: where u goes around a
     shape only some of them fit."""
-    rule = Quantity("two numbers [u, v], each from 1e-9 to 1e9", "uv", minimum=SMALLEST, fixed=True)
-    return Field(words, rule, _Sizes, default)
+    return _quantity(words, "two numbers [u, v], each from 1e-9 to 1e9", SMALLEST, 1e9, "uv", default, fixed=True)
 
 
 def own(words: str) -> Any:

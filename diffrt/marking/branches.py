@@ -21,9 +21,9 @@ from scipy.optimize import brentq, minimize
 
 from diffrt.autograd import index, max, min, reshape, subtract
 from diffrt.autograd.backward import pull_back, reachable
-from diffrt.autograd.variable import Comparison, Var
+from diffrt.autograd.variable import Comparison, Var, value_of
 from diffrt.explaining.wording import bracketed, phrase
-from diffrt.marking.quantities import Quantities, rounding_of
+from diffrt.marking.quantities import Quantities, rounding_of, split
 from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
 
 Vector = NDArray[np.float64]
@@ -33,6 +33,9 @@ _SEARCHES = 24
 
 _BORDERS = 24
 """So many borders are bracketed at most."""
+
+_CORNERS = 64
+"""So many points are tried on the rare sides of several borders."""
 
 _NEAR = 1e-7
 """The first try of how near to a border is near, relative to the numbers there."""
@@ -50,7 +53,7 @@ class Fork:
     @cached_property
     def margins(self) -> Vector:
         """The differences, flat."""
-        left, right = _value(self.left), _value(self.right)
+        left, right = value_of(self.left), value_of(self.right)
         if self.op in ("max", "min"):
             flat: Vector = np.ravel(left)
             ranked = np.argsort(-flat if self.op == "max" else flat)
@@ -66,7 +69,7 @@ class Fork:
             others = np.array([k for k in range(flat.size) if k != entry])
             return subtract(flat[entry], (max if self.op == "max" else min)(index(flat, others)))
         difference = subtract(self.left, self.right)
-        return index(reshape(difference, (-1,)), entry) if np.shape(_value(difference)) else difference
+        return index(reshape(difference, (-1,)), entry) if np.shape(value_of(difference)) else difference
 
     def words(self, entry: int, side: int, names: Mapping[int, str]) -> str:
         """What holds where a margin has a sign."""
@@ -153,13 +156,7 @@ class Space:
 
     def at(self, entries: Vector) -> Look | None:
         """What is at the point with these entries."""
-        point, start = {}, 0
-        for name, (shape, _, _) in self.bounds.items():
-            size = int(np.prod(shape))
-            part = entries[start : start + size]
-            point[name] = part.reshape(shape) if shape else float(part[0])
-            start += size
-        return self.look(point)
+        return self.look(split(entries, {name: shape for name, (shape, _, _) in self.bounds.items()}))
 
     @cached_property
     def limits(self) -> tuple[Vector, Vector]:
@@ -185,18 +182,6 @@ class Survey:
         return [*self.given, *self.drawn, *self.beside]
 
 
-def new_cells(known: Sequence[Look], others: Sequence[Look], most: int) -> list[Look]:
-    """Those of the other points at which a formula goes ways that it goes at none of the known ones."""
-    cells = {np.sign(look.margins).tobytes() for look in known}
-    found: list[Look] = []
-    for look in others:
-        cell = np.sign(look.margins).tobytes()
-        if cell not in cells and len(found) < most:
-            cells.add(cell)
-            found.append(look)
-    return found
-
-
 def shared_margins(looks: Sequence[Look], others: Sequence[Look]) -> set[int]:
     """The numbers of margins that are, up to the sign, margins of the others at the same points too."""
     ours, theirs = ([look.margins for look in part] for part in (looks, others))
@@ -212,18 +197,33 @@ def shared_margins(looks: Sequence[Look], others: Sequence[Look]) -> set[int]:
     return found
 
 
-def both_sides(looks: Sequence[Look], space: Space, settled: Container[int] = ()) -> list[Look]:
-    """Points on both sides of each border, and near to it, besides those given.
+def beside_borders(
+    known: Sequence[Look], wider: Sequence[Look], space: Space, rng: np.random.Generator, most: int,
+    settled: Container[int] = (),
+) -> list[Look]:  # fmt: skip
+    """Points on both sides of each border, near to it, and at most so many others where a formula goes ways that it
+    goes at none of the known points.
 
-    settled: numbers of margins whose borders need none.
+    wider: more points, to search from. settled: numbers of margins whose borders need none.
     """
-    if not looks:
-        return []
-    known = list(looks)
-    new: list[Look] = []
+    beside: list[Look] = []
     with suppress(Overworked), at_most(MOST_OF_A_SEARCH, "the search"):
-        _search(known, new, space, settled)
-    return new
+        _search([*known, *wider], beside, space, settled)
+    there = [*known, *beside]
+    corners = _rare_sides([*there, *wider], space, rng)
+    return [*beside, *_new_cells(there, [*corners, *wider], most)]
+
+
+def _new_cells(known: Sequence[Look], others: Sequence[Look], most: int) -> list[Look]:
+    """Those of the other points at which a formula goes ways that it goes at none of the known ones."""
+    cells = {np.sign(look.margins).tobytes() for look in known}
+    found: list[Look] = []
+    for look in others:
+        cell = np.sign(look.margins).tobytes()
+        if cell not in cells and len(found) < most:
+            cells.add(cell)
+            found.append(look)
+    return found
 
 
 def _search(known: list[Look], new: list[Look], space: Space, settled: Container[int]) -> None:
@@ -248,7 +248,7 @@ def _search(known: list[Look], new: list[Look], space: Space, settled: Container
                 new += _beside(below, above, space, number)
 
 
-def rare_sides(looks: Sequence[Look], space: Space, rng: np.random.Generator, count: int = 64) -> list[Look]:
+def _rare_sides(looks: Sequence[Look], space: Space, rng: np.random.Generator) -> list[Look]:
     """Points on the rare sides of several borders at once: each made of parts of those that are on one of them."""
     seen = [look for look in looks if len(look.margins) == len(looks[0].margins)]
     flat = np.array([space.flat(look.point) for look in seen])
@@ -260,7 +260,7 @@ def rare_sides(looks: Sequence[Look], space: Space, rng: np.random.Generator, co
         if 0 < len(there) < 0.3 * len(seen):
             parts.append((there, _slope(seen[there[0]], space, number) != 0.0))
     found = []
-    for _ in range(count if len(parts) > 1 else 0):
+    for _ in range(_CORNERS if len(parts) > 1 else 0):
         entries = flat[rng.integers(len(flat))].copy()
         for k in rng.permutation(len(parts))[: rng.integers(2, len(parts) + 1)]:
             there, moving = parts[k]
@@ -371,10 +371,6 @@ def _beside(below: Look, above: Look, space: Space, number: int) -> list[Look]:
                     break
             step *= 4.0
     return found
-
-
-def _value(x: Any) -> Any:
-    return x.value if isinstance(x, Var) else x
 
 
 def _size(margin: float) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from diffrt.autograd import Var, add, reshape, root
-from diffrt.autograd.variable import as_value
+from diffrt.autograd import add, reshape, root
+from diffrt.autograd.variable import as_value, value_of
 from diffrt.errors import InputError
 from diffrt.marking.formula import Formula
 from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, spend
@@ -52,7 +52,7 @@ class Implicit:
         given = {
             n: v for n, v in quantities.items() if n in self.names or any(m.startswith(f"{n}.") for m in self.names)
         }
-        plain = {n: v.value if isinstance(v, Var) else v for n, v in given.items()}
+        plain = {n: value_of(v) for n, v in given.items()}
 
         def gap(y: float) -> float:
             found = np.asarray(as_value(self.equation({**plain, self.name: y})))

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, variable
 from diffrt.autograd.naming import watch_scopes
-from diffrt.autograd.variable import as_value, comparisons
+from diffrt.autograd.variable import as_value, comparisons, value_of
 from diffrt.errors import InputError, shown
 from diffrt.explaining.wording import tidy
-from diffrt.marking.branches import Look, Space, Survey, both_sides, forks_of, new_cells, rare_sides, shared_margins
+from diffrt.marking.branches import Look, Space, Survey, beside_borders, forks_of, shared_margins
 from diffrt.marking.claims import Claim, cut, fitted, read_claims
 from diffrt.marking.definitions import Build, Domain, draw_points, settled
 from diffrt.marking.diagnosis import TRANSPOSED, TRANSPOSED_MATRIX, diagnose
@@ -34,7 +34,7 @@ from diffrt.marking.factors import Diagnosis
 from diffrt.marking.formula import Formula
 from diffrt.marking.kinks import Sides, infinite_slopes, is_tied, sides_of
 from diffrt.marking.marks import Line, Marked
-from diffrt.marking.quantities import Quantities, plain, rounding_of, taylor_slope
+from diffrt.marking.quantities import Quantities, plain, rounding_of, split, taylor_slope
 from diffrt.marking.spelling import spelled
 from diffrt.marking.trials import Trial, blurred, matters, not_reached, only_where
 from diffrt.marking.work import MOST, MOST_OF_A_LINE, MOST_OF_A_SEARCH, MOST_SLOPES, Overworked, at_most
@@ -127,7 +127,7 @@ class Derivation:
     def surveyed(self) -> tuple[Survey, Mapping[str, Domain]]:
         """The points at which claims are compared, and the domains that they are drawn from."""
         rng = np.random.default_rng(self.seed)
-        domains = self.inputs if self.draw else settled(self.inputs, self._defined, rng)
+        domains = self.inputs if self.draw else settled(self.inputs, lambda p: self._look_or_none(p) is not None, rng)
         return self._survey(domains, rng), domains
 
     def marks_of(self, kind: str, text: str, formula: Any, survey: Survey, readings: Mapping[str, Build]) -> Tried:
@@ -204,9 +204,6 @@ class Derivation:
         except Undefined:
             return None
 
-    def _defined(self, point: Mapping[str, Any]) -> bool:
-        return self._look_or_none(point) is not None
-
     def _survey(self, domains: Mapping[str, Domain], rng: np.random.Generator) -> Survey:
         """Points given, points drawn, and if anything branches more of them, and points beside all borders. Where an
         input has the default domain, points at which a quantity is not defined are drawn again."""
@@ -230,10 +227,7 @@ class Derivation:
                 for _ in range(4):
                     tries = [self._look_or_none(p) for p in draw_points(domains, POINTS, rng)]
                     wider += [look for look in tries if look is not None]
-        beside = both_sides([*drawn, *wider], space)
-        known = [*drawn, *beside]
-        corners = rare_sides([*known, *wider], space, rng) if found[0].forks else []
-        return Survey(given, drawn, wider, [*beside, *new_cells(known, [*corners, *wider], POINTS)], space)
+        return Survey(given, drawn, wider, beside_borders(drawn, wider, space, rng, POINTS), space)
 
     def _beside(self, claim: Claim, trials: Sequence[Trial], survey: Survey) -> list[Trial]:
         """Trials on both sides of the borders of a claim's own formula."""
@@ -250,10 +244,7 @@ class Derivation:
             return []
         wider = [self._claimed(claim, k)[1] for k in survey.wider]
         space = Space(survey.space.bounds, look)
-        beside = both_sides([*known, *wider], space, settled_ones)
-        known += beside
-        corners = rare_sides([*known, *wider], space, np.random.default_rng(self.seed))
-        found = [*beside, *new_cells(known, [*corners, *wider], POINTS)]
+        found = beside_borders(known, wider, space, np.random.default_rng(self.seed), POINTS, settled_ones)
         return [self._trial(claim, self._look(k.point)) for k in found]
 
     def where(self, domains: Mapping[str, Domain]) -> str:
@@ -284,7 +275,7 @@ class Derivation:
                 names = {n.replace(".", "_"): v for n, v in given.items()}
                 found = claim.formula(**{n: v for n, v in names.items() if n.isidentifier()})
         try:
-            plain(found.value if isinstance(found, Var) else found)
+            plain(value_of(found))
         except (TypeError, ValueError):
             raise InputError(f"{claim.text}: the function gave {shown(found)}, needed: numbers") from None
         return found, Look(look.point, q, () if self.draw else forks_of([found], seen, since))
@@ -302,7 +293,7 @@ class Derivation:
     def _trial(self, claim: Claim, look: Look) -> Trial:
         found, forks = self._claimed(claim, look)
         right = self._right(claim, look.q)
-        mine, turned = fitted(plain(found.value if isinstance(found, Var) else found), right, look.q, claim)
+        mine, turned = fitted(plain(value_of(found)), right, look.q, claim)
 
         def floors(i: int, j: int) -> tuple[float, float]:
             place = (j * right.shape[0] + i if turned else i * right.shape[1] + j) if mine.size > 1 else 0
@@ -447,11 +438,9 @@ class Derivation:
         define = self.define if local else None
         moving = q.parents(claim.name) if define else [n for n in self.inputs if n in q.vars]
         shapes = {n: q.vars[n].shape for n in moving}
-        cuts = np.cumsum([q.vars[n].size for n in moving])[:-1]
 
         def near(flat: Any) -> tuple[float, Any] | None:
-            parts = zip(moving, np.split(flat, cuts), strict=True)
-            point = {n: p.reshape(shapes[n]) if shapes[n] else float(p[0]) for n, p in parts}
+            point = split(flat, shapes)
             if define is None:
                 there = self._look_or_none(point)
                 if there is None:
@@ -504,19 +493,16 @@ class Derivation:
     def _taylor(self, q: Quantities) -> float | None:
         """The slope of the Taylor remainder of the output by all inputs at a point."""
         output = self.output or list(q.vars)[-1]
-        names = [n for n in self.inputs if n in q.vars]
-        shapes = [q.vars[n].shape for n in names]
-        cuts = np.cumsum([q.vars[n].size for n in names])[:-1]
-        if not names or output in names:
+        shapes = {n: q.vars[n].shape for n in self.inputs if n in q.vars}
+        if not shapes or output in shapes:
             return None
 
         def run(flat: Any) -> Any:
-            parts = [p.reshape(s) for p, s in zip(np.split(flat, cuts), shapes, strict=True)]
-            leaves = {n: variable(p, n) for n, p in zip(names, parts, strict=True)}
+            leaves = {n: variable(value, n) for n, value in split(flat, shapes).items()}
             return np.ravel(as_value(self.build(leaves)[output]))
 
-        whole = np.concatenate([q.total(output, n) for n in names], 1)
-        start = np.concatenate([np.ravel(q.vars[n].value) for n in names])
+        whole = np.concatenate([q.total(output, n) for n in shapes], 1)
+        start = np.concatenate([np.ravel(q.vars[n].value) for n in shapes])
         with np.errstate(all="ignore"):
             return taylor_slope(run, start, lambda d: whole @ d, self.seed)
 

@@ -24,8 +24,6 @@ EXACT = 1e-8
 _FACTORS = {1 / 2: "1/2", 1 / 3: "1/3", 2 / 3: "2/3", 1 / 4: "1/4", 3 / 4: "3/4", 3 / 2: "3/2", np.pi: "pi",
             1 / np.pi: "1/pi", 2 * np.pi: "2 * pi", np.e: "e", np.log(2.0): "log(2)"}  # fmt: skip
 
-_POWERS = (1, -1, 2, -2, 3, -3)
-
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -64,7 +62,8 @@ def factor_of(
     ratio = yours[used] / right[used]
     if _steady(ratio):
         formula = f"right * {number(ratio[0])}"
-        return [Diagnosis("factor", f"yours = {formula}{_sign_words(ratio[0])}", formula)]
+        words = ": the sign" if abs(ratio[0] + 1.0) < CLOSE else ""
+        return [Diagnosis("factor", f"yours = {formula}{words}", formula)]
     if used.sum() < 5:
         return []
     logs: list[tuple[str, Numbers, Numbers]] = []
@@ -115,10 +114,6 @@ def indexed(text: str, letters: Mapping[str, int]) -> str:
 
 def _steady(values: Numbers) -> bool:
     return bool(np.abs(values - values[0]).max() <= CLOSE * np.abs(values[0]))
-
-
-def _sign_words(ratio: float) -> str:
-    return ": the sign" if abs(ratio + 1.0) < CLOSE else ""
 
 
 def number(x: float) -> str:

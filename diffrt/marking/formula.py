@@ -23,6 +23,7 @@ import numpy as np
 
 from diffrt import autograd as ag
 from diffrt.autograd.naming import scope
+from diffrt.autograd.variable import shape_of
 from diffrt.errors import InputError, did_you_mean, listed, shown
 from diffrt.marking.spelling import KEPT, python_of
 from diffrt.marking.work import MOST_ENTRIES, cost, spend
@@ -52,7 +53,7 @@ def _of_vector(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function along an axis, which a number does not have."""
 
     def apply(x: Any) -> Any:
-        if not _shape(x):
+        if not shape_of(x):
             raise ValueError("needs a vector, found a number")
         return function(x)
 
@@ -104,10 +105,6 @@ _COMPARE: dict[type, Callable[..., Any]] = {
 SPELLED = "a number, a name, x[0], + - * / ** @, a comparison, or a function"
 
 
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, ag.Var) else np.shape(x)
-
-
 def _sizes(*given: Any) -> tuple[int, ...]:
     """A shape, from numbers. Raises ValueError for what is no whole number, and for too many entries."""
     if not all(isinstance(n, float) and 1.0 <= n <= MOST_ENTRIES and n == int(n) for n in given):
@@ -125,7 +122,7 @@ def _bounded(entries: int) -> int:
 
 def _entries(what: str, given: Sequence[Any]) -> int:
     """The number of entries of a result, or more. what: the function, or the class of the operator."""
-    shapes = [_shape(x) for x in given]
+    shapes = [shape_of(x) for x in given]
     sizes = [math.prod(shape) for shape in shapes]
     if what == "outer" or (what == "diag" and len(shapes[0]) < 2):
         return sizes[0] * sizes[-1]
@@ -310,7 +307,7 @@ class Formula:
         else:
             values = [self._value(child, given, letters) for child in _operands(node)]
         what, function = _operation(node)
-        if what == "Pow" and len(_shape(values[0])) > 1 and _is_literal(node.right, -1):
+        if what == "Pow" and len(shape_of(values[0])) > 1 and _is_literal(node.right, -1):
             base = self.said(node.left)
             raise InputError(f"{self.where}: {self._said(node)}: write inv({base}) for the inverse "
                              f"matrix, 1 / {base} for that of each entry")  # fmt: skip
@@ -323,7 +320,7 @@ class Formula:
         except InputError:
             raise
         except (TypeError, ValueError, IndexError, ArithmeticError) as fault:
-            shapes = [_shape(v) for v in values]
+            shapes = [shape_of(v) for v in values]
             told = f"shapes {' and '.join(map(str, shapes))} do not fit" if len(shapes) > 1 else str(fault)
             if str(fault).startswith("the result has"):
                 told = str(fault)
@@ -365,12 +362,12 @@ class Formula:
         for part in ast.walk(node.args[-1]):
             if isinstance(part, ast.Name) and part.id not in given and part.id.rpartition("_")[0] in given:  # x_k
                 base, _, low = part.id.rpartition("_")
-                sizes |= {n for n, c in zip(_shape(given[base]), low, strict=False) if c == letter}
+                sizes |= {n for n, c in zip(shape_of(given[base]), low, strict=False) if c == letter}
             if isinstance(part, ast.Subscript) and not isinstance(part.value, ast.Subscript):
                 for axis, index in enumerate(_parts_of_index(part)):
                     if isinstance(index, ast.Name) and index.id == letter:
                         free = {x.id: 0 for x in ast.walk(part.value) if isinstance(x, ast.Name) and x.id not in given}
-                        shape = _shape(self._value(part.value, given, {**free, **letters}))
+                        shape = shape_of(self._value(part.value, given, {**free, **letters}))
                         sizes |= {shape[axis]} if axis < len(shape) else set()
         if len(sizes) != 1:
             raise InputError(f"{self.where}: {self._said(node)}: it is not clear from where to where {letter} runs; "
@@ -378,7 +375,7 @@ class Formula:
         return 0, sizes.pop() - 1
 
     def _entry(self, node: ast.Subscript, whole: Any, letters: Mapping[str, int]) -> Any:
-        shape, index = _shape(whole), []
+        shape, index = shape_of(whole), []
         parts = _parts_of_index(node)
         fits = len(parts) <= len(shape)
         for part, size in zip(parts, shape, strict=False):
@@ -401,7 +398,7 @@ class Formula:
             return given[name]
         whole, _, axis = name.rpartition(".")
         if whole in given and axis in ("x", "y", "z"):
-            place, shape = "xyz".index(axis), _shape(given[whole])
+            place, shape = "xyz".index(axis), shape_of(given[whole])
             if not shape or place >= shape[0]:
                 raise InputError(f"{self.where}: {name} does not fit the shape {shape}")
             return given[whole][place]
@@ -485,23 +482,13 @@ def _is_operation(node: ast.AST) -> bool:
 
 def _operands(node: Any) -> list[ast.AST]:
     """The parts that a node joins."""
-    if isinstance(node, ast.BinOp):
-        return [node.left, node.right]
-    if isinstance(node, ast.UnaryOp):
-        return [node.operand]
-    if isinstance(node, ast.Compare):
-        return [node.left, *node.comparators]
-    if isinstance(node, ast.Attribute):
-        return [node.value] if node.attr == "T" else []
-    if isinstance(node, ast.Subscript):
-        return [node.value]
-    if isinstance(node, ast.BoolOp):
-        return list(node.values)
-    if isinstance(node, ast.IfExp):
-        return [node.test, node.body, node.orelse]
     if isinstance(node, ast.Call):
         return list(node.args)
-    return list(node.elts) if isinstance(node, ast.List | ast.Tuple) else []
+    if isinstance(node, ast.Subscript):
+        return [node.value]
+    if isinstance(node, ast.Attribute) and node.attr != "T":
+        return []
+    return [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
 
 
 def _operation(node: Any) -> tuple[str, Callable[..., Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffrt.autograd import Var, add, variable
 from diffrt.autograd.backward import reachable
+from diffrt.autograd.variable import value_of
 from diffrt.errors import InputError, shown
 from diffrt.explaining.wording import tidy
 from diffrt.marking.claims import Claim
@@ -84,13 +85,13 @@ def check_gradient(
     f(x) is not finite, does not depend on x, or the derivative by hand has another shape.
     """
     if by_hand is not None:
-        return _checked_by_hand(f, x, by_hand)
+        with np.errstate(all="ignore"):
+            return _checked_by_hand(f, x, by_hand)
     at = variable(x, "x")
     out = f(at)
 
     def run(value: Any) -> Any:
-        found = f(variable(value))
-        return found.value if isinstance(found, Var) else found
+        return value_of(f(variable(value)))
 
     if not isinstance(out, Var) or at.serial not in {v.serial for v in reachable([out])}:
         raise InputError("check_gradient: the result does not depend on x")
@@ -103,31 +104,17 @@ def check_gradient(
 
 def _checked(q: Quantities, run: Callable[[Any], Any]) -> Marked:
     """Each entry of f by each of x, two quantities, compared. run: from values of x to those of f."""
-    at, right = q.vars["x"], q.total("f", "x")
-    given = max(1.0, float(np.abs(at.value).max()), float(np.abs(q.vars["f"].value).max()))
-    lines = []
-    for claim in _claims(q.shape("f"), q.shape("x")):
-        i, j = claim.entry or 0, claim.place or 0
-        slopes = q.slopes("f", i, "x", j, False, run=run)
-        if slopes is None:
-            lines.append(Line(claim, "cannot tell", "an op in it cannot be replayed on numbers"))
-            continue
-        ours, rounding = float(right[i, j]), 16.0 * q.rounding("f", i, "x", j, False)
-        size = max(abs(slopes.left), abs(slopes.right), abs(ours))
-        blurred = slopes.doubt > 1e-3 * size > 0.0 or rounding > 1e-6 * max(size, given)
-        lines.append(_compared(claim, slopes, ours, rounding, blurred, at.value))
-    for i, row in enumerate(right):
-        mine = [line for line in lines if line.claim.entry == i]
-        if any(line.detail for line in mine) and not _is_subgradient(run, at.value, row, i):
-            for line in mine:
-                if line.verdict == "right":
-                    line.verdict, line.detail = "wrong", "with the other entries it is no subgradient"
-                    line.point, line.yours = {"x": plain(at.value)}, float(row[line.claim.place or 0])
+    at, right = q.vars["x"].value, q.total("f", "x")
+    largest = max(1.0, float(np.abs(at).max()), float(np.abs(q.vars["f"].value).max()))
+    lines = _compared(
+        _claims(q.shape("f"), q.shape("x")), right, run, at, lambda i, j: q.slopes("f", i, "x", j, False, run=run),
+        lambda i, j: 16.0 * q.rounding("f", i, "x", j, False), largest, "an op in it cannot be replayed on numbers",
+    )  # fmt: skip
 
     def along(d: Any) -> Any:
         return right @ np.ravel(d)
 
-    return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at.value, along))
+    return Marked(lines, taylor_slope(lambda v: np.ravel(np.asarray(run(v if v.ndim else float(v)))), at, along))
 
 
 def _claims(above: tuple[int, ...], below: tuple[int, ...], line: str = "") -> list[Claim]:
@@ -136,14 +123,38 @@ def _claims(above: tuple[int, ...], below: tuple[int, ...], line: str = "") -> l
     return [Claim("total", f"{n} / {m}", "f", i, "x", j, lambda: None, line=line) for (i, n), (j, m) in pairs]
 
 
-def _compared(claim: Claim, slopes: Slopes, ours: float, rounding: float, blurred: bool, at: Any) -> Line:
-    """The mark of a derivative beside one by numbers. rounding: of the derivative. blurred: whether that hides it."""
-    low, high = slopes.around(1e-9 if slopes.complex_step else 1e-6, ours, rounding)
-    if blurred:
-        return Line(claim, "cannot tell", "rounding hides the differences")
-    if low <= ours <= high:
-        return Line(claim, "right", "" if slopes.smooth else "a subgradient at a kink")
-    return Line(claim, "wrong", point={"x": plain(at)}, yours=ours, right=slopes.left)
+def _compared(
+    claims: Sequence[Claim], given: Any, run: Callable[[Any], Any], at: Any,
+    slopes: Callable[[int, int], Slopes | None], rounding: Callable[[int, int], float], largest: float, undefined: str,
+) -> list[Line]:  # fmt: skip
+    """The marks of a derivative, entries of f by entries of x, beside one by numbers.
+
+    run: f, from values of x. slopes: of an entry by an entry, None for none, which is `undefined` in words. rounding:
+    how far it may put a given entry off. largest: of the numbers of x and f.
+    """
+    lines = []
+    for claim in claims:
+        i, j = claim.entry or 0, claim.place or 0
+        found, ours, off = slopes(i, j), float(given[i, j]), rounding(i, j)
+        if found is None:
+            lines.append(Line(claim, "cannot tell", undefined))
+            continue
+        size = max(abs(found.left), abs(found.right), abs(ours))
+        low, high = found.around(1e-9 if found.complex_step else 1e-6, ours, off)
+        line = Line(claim, "wrong", point={"x": plain(at)}, yours=ours, right=found.left)
+        if found.doubt > 1e-3 * size > 0.0 or off > 1e-6 * max(size, largest):
+            line.verdict, line.detail = "cannot tell", "rounding hides the differences"
+        elif low <= ours <= high:
+            line.verdict, line.detail = "right", "" if found.smooth else "a subgradient at a kink"
+        lines.append(line)
+    for i, row in enumerate(given):
+        mine = [line for line in lines if line.claim.entry == i]
+        if any(line.detail for line in mine) and not _is_subgradient(run, at, row, i):
+            for line in mine:
+                if line.verdict == "right":
+                    line.verdict, line.detail = "wrong", ""
+                    line.diagnoses = line.reasons = [Diagnosis("case", "with the other entries it is no subgradient")]
+    return lines
 
 
 def _checked_by_hand(f: Callable[[Any], Any], x: Any, by_hand: Any) -> Marked:
@@ -173,26 +184,23 @@ def _checked_by_hand(f: Callable[[Any], Any], x: Any, by_hand: Any) -> Marked:
     if not turned and np.squeeze(claimed).shape != tuple(n for n in shape if n != 1):
         raise InputError(f"check_gradient: by_hand has the shape {claimed.shape}, needed: {shape}")
     mine = claimed.reshape(at.size, out.size).T if turned else claimed.reshape(out.size, at.size)
-    lines, rights = [], np.zeros(mine.shape)
     noise = 16.0 * EPSILON * np.abs(np.ravel(out))
-    for claim in _claims(out.shape, at.shape, "f / x"):
-        i, j = claim.entry or 0, claim.place or 0
-        slopes = slopes_of(run, run, at, j, i, -np.inf, np.inf, float(noise[i]))
-        if slopes is None or not np.isfinite([slopes.left, slopes.right]).all():
-            lines.append(Line(claim, "cannot tell", "f is not defined next to x"))
-            continue
-        rights[i, j], ours = slopes.left, float(mine[i, j])
-        blurred = slopes.doubt > 1e-3 * max(abs(slopes.left), abs(ours)) > 0.0
-        lines.append(_compared(claim, slopes, ours, 0.0, blurred, at))
-    wrong = [line for line in lines if line.verdict == "wrong"]
+
+    def slopes(i: int, j: int) -> Slopes | None:
+        found = slopes_of(run, run, at, j, i, -np.inf, np.inf, float(noise[i]))
+        return found if found is not None and np.isfinite([found.left, found.right]).all() else None
+
+    claims = _claims(out.shape, at.shape, "f / x")
+    lines = _compared(claims, mine, run, at, slopes, lambda i, j: 0.0, 1.0, "f is not defined next to x")
+    wrong = [line for line in lines if line.verdict == "wrong" and not line.diagnoses]
     if turned and not wrong and mine.size > 1:
         wrong = [line for line in lines if line.verdict == "right"]
         found = [Diagnosis("transposed", TRANSPOSED)]
         for line in wrong:
-            place = line.claim.entry or 0, line.claim.place or 0
-            line.verdict, line.point = "wrong", {"x": plain(at)}
-            line.yours, line.right = float(claimed.reshape(mine.shape)[place]), float(rights[place])
+            line.verdict = "wrong"
+            line.yours = float(claimed.reshape(mine.shape)[line.claim.entry or 0, line.claim.place or 0])
     else:
+        rights = np.array([line.right or 0.0 for line in lines]).reshape(mine.shape)
         found = _factor_by_hand(mine, rights, at, wrong)
     for line in wrong:
         line.diagnoses = line.reasons = list(found)

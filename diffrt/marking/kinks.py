@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from diffrt.autograd.backward import reachable
-from diffrt.autograd.variable import Var
+from diffrt.autograd.variable import Var, value_of
 from diffrt.marking.branches import Fork
 from diffrt.marking.quantities import EPSILON, rounding_of
 from diffrt.marking.work import cost, spend
@@ -79,7 +79,7 @@ def infinite_slopes(outputs: list[Var]) -> list[Var]:
     """The steps to some Vars where the slope of an op is infinite, such as a root of 0, or the arcsine of 1."""
     found = []
     for node in reachable(outputs):
-        values = [x.value if isinstance(x, Var) else x for x in node.inputs]
+        values = list(map(value_of, node.inputs))
         rules = [rule for rule in (node.op and node.op.partials) or () if callable(rule)]
         with np.errstate(all="ignore"):
             steep = any((np.isinf(rule(node.value, *values)) & np.isfinite(node.value)).any() for rule in rules)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.autograd import Var
+from diffrt.autograd.variable import Var, value_of
 from diffrt.marking.formula import FUNCTIONS
 from diffrt.marking.quantities import Quantities
 from diffrt.marking.spelling import spelled
@@ -64,17 +64,13 @@ def inside(
         if not inner.text:
             continue
         if node.op.name in ("power", "sin", "cos", "tan"):
-            values = at(lambda chain, k=k: _value(chain[k].inputs[0]))
+            values = at(lambda chain, k=k: value_of(chain[k].inputs[0]))
             if node.op.name == "power" and (values > 0.0).all():
                 found.setdefault(f"log({inner.text})", np.log(values))
             elif node.op.name != "power":
                 for trig, f in (("sin", np.sin), ("cos", np.cos), ("tan", np.tan)):
                     found.setdefault(f"{trig}({inner.text})", f(values))
     return found
-
-
-def _value(x: Any) -> Any:
-    return x.value if isinstance(x, Var) else x
 
 
 def _chain(q: Quantities, name: str) -> list[Any]:
@@ -94,7 +90,7 @@ def _chain(q: Quantities, name: str) -> list[Any]:
 def _operand(x: Any, phrases: Mapping[int, _Phrase], label: str) -> _Phrase:
     if isinstance(x, Var) and x.serial in phrases:
         return phrases[x.serial].entry(label)
-    value = _value(x)
+    value = value_of(x)
     if np.size(value) != 1:
         return _Phrase()
     number = float(np.ravel(value)[0])

@@ -10,6 +10,7 @@ one-sided differences extrapolated to step zero (Richardson, 1911).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.naming import Scope
 from diffrt.autograd.structure import reshape
-from diffrt.autograd.variable import Var
+from diffrt.autograd.variable import Var, value_of
 from diffrt.explaining.graph import as_rows, unit_entry
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
 
@@ -60,6 +61,9 @@ class Quantities:
         self.calls = calls
         self.nodes = reachable(self.vars.values())
         self._recorded: tuple[Any, Mapping[int, Any]] | None = None
+        self._origins: dict[str, set[str]] = {}
+        self._known: dict[str, dict[str, Matrix]] = {}
+        self._totals: dict[tuple[str, str], Matrix] = {}
         self._names: dict[int, str] = {}
         for name, var in self.vars.items():
             self._names.setdefault(var.serial, name)
@@ -100,10 +104,6 @@ class Quantities:
             self._origins[name] = {n for n, v in self.vars.items() if v.serial in serials}
         return self._origins[name]
 
-    @cached_property
-    def _origins(self) -> dict[str, set[str]]:
-        return {}
-
     def local(self, name: str, parent: str) -> Matrix:
         """The local derivative, entries by entries, in C order."""
         return self._steps(name)[parent]
@@ -112,14 +112,6 @@ class Quantities:
         if name not in self._known:
             self._known[name] = self._swept(self.vars[name], set(self._names) - {self.vars[name].serial})
         return self._known[name]
-
-    @cached_property
-    def _known(self) -> dict[str, dict[str, Matrix]]:
-        return {}
-
-    @cached_property
-    def _totals(self) -> dict[tuple[str, str], Matrix]:
-        return {}
 
     def _swept(self, var: Var, kept: set[int]) -> dict[str, Matrix]:
         largest = max((v.size for v in self.vars.values() if v.serial in kept), default=0)
@@ -343,7 +335,7 @@ def rounding_of(result: Any, place: int = 0) -> float:
 def _terms(node: Var) -> Any:
     """The size of what an op rounds: of its result, or of all terms where it adds up many."""
     if node.op is not None and node.op.name in ("sum", "matmul"):
-        sizes = [np.abs(x.value if type(x) is Var else x) for x in node.inputs]
+        sizes = [np.abs(value_of(x)) for x in node.inputs]
         return node.op.forward(*sizes, **(node.settings or {}))
     return np.abs(node.value)
 
@@ -352,6 +344,12 @@ def plain(value: Any) -> Any:
     """A float, or an array without axes of length one."""
     array = np.squeeze(np.asarray(value, float))
     return float(array) if not array.ndim else array
+
+
+def split(flat: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Entries of several quantities in one line, as values of each: a float, or an array of its shape."""
+    parts = np.split(flat, np.cumsum([prod(shape) for shape in shapes.values()])[:-1])
+    return {n: p.reshape(shape) if shape else float(p[0]) for (n, shape), p in zip(shapes.items(), parts, strict=True)}
 
 
 def components(name: str, shape: Sequence[int]) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.explaining.wording import phrase
 from diffrt.marking.claims import LETTERS, Claim
 from diffrt.marking.factors import CLOSE
 from diffrt.marking.quantities import Quantities, components
@@ -215,10 +214,6 @@ class Samples:
         if len(pairs) > 3:
             return f"in {len(pairs)} entries"
         return "in " + " and ".join(f"{above[i]} / {below[j]}" for i, j in pairs)
-
-    def phrase(self, node: Any) -> str:
-        """What an operation of the first point computes, in words."""
-        return phrase(node, self.names)
 
 
 def samples_of(trials: Sequence[Trial], most_points: int = 12) -> Samples | None:

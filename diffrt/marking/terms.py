@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, push_forward
-from diffrt.autograd.variable import Var
+from diffrt.autograd.variable import Var, value_of
 from diffrt.explaining.graph import as_rows, unit_entry
 from diffrt.explaining.wording import phrase
 from diffrt.marking.formula import ENTRYWISE
@@ -164,7 +164,7 @@ def _once(node: Var, position: int, tangents: Any) -> Matrix:
     moving = node.inputs[position]
     alias, copy = Var(moving.value), Var(node.value)
     copy.op, copy.settings = node.op, node.settings
-    held = [x.value if type(x) is Var else x for x in node.inputs]
+    held = map(value_of, node.inputs)
     copy.inputs = tuple(alias if k == position else x for k, x in enumerate(held))
     pushed = push_forward([alias, copy], {alias.serial: tangents[moving.serial]}, False)
     return as_rows(pushed[copy.serial], node.shape)

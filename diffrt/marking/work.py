@@ -9,11 +9,12 @@ every machine, however busy.
         spend(700)  # Overworked: more work than allowed
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
+from diffrt.autograd.variable import within
 from diffrt.errors import InputError
 
 MOST = 4_000_000
@@ -41,37 +42,27 @@ class _Account:
     what: str
     most: int
     left: float
-    around: "_Account | None"
 
 
-_account: ContextVar[_Account | None] = ContextVar("account", default=None)
+_accounts: ContextVar[tuple[_Account, ...]] = ContextVar("accounts", default=())
 
 
-@contextmanager
-def at_most(steps: int, what: str) -> Iterator[None]:
+def at_most(steps: int, what: str) -> AbstractContextManager[Any]:
     """What is done inside may take so many steps; it counts for the bounds around as well.
 
     what: that is bounded, for the message.
     """
-    token = _account.set(_Account(what, steps, steps, _account.get()))
-    try:
-        yield
-    finally:
-        _account.reset(token)
+    return within(_accounts, (_Account(what, steps, steps), *_accounts.get()))
 
 
 def spend(steps: float) -> None:
     """Count work that is about to be done. Raises Overworked, and counts nothing, where a bound does not allow it."""
-    account = first = _account.get()
-    while account is not None:
+    for account in _accounts.get():
         if steps > account.left:
             raise Overworked(f"{account.what} takes more than {account.most:,} steps of computation; "
                              "take fewer or smaller quantities")  # fmt: skip
-        account = account.around
-    account = first
-    while account is not None:
+    for account in _accounts.get():
         account.left -= steps
-        account = account.around
 
 
 def cost(count: int, entries: int) -> float:

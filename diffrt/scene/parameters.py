@@ -93,9 +93,6 @@ class TexelPaths(Sequence[str]):
         row, column = divmod(texel, self.shape[1])
         return f"{self.path}.{row}.{column}" + (f".{self.letters[letter]}" if self.letters else "")
 
-    def __iter__(self) -> Iterator[str]:
-        return map(self.__getitem__, range(len(self)))
-
     def __contains__(self, path: object) -> bool:
         return self._place(path) is not None
 

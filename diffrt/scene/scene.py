@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import Var, add_at, reshape, stack
+from diffrt.autograd.variable import value_of
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.kinds import Background, Camera, Kind, Light, Shape
 from diffrt.kinds.texels import Texels
@@ -606,7 +607,7 @@ def each_of(names: Any) -> list[Any]:
 def _numbers_of(value: Any) -> NDArray[np.float64] | None:
     """The current value as an array, None if it is not made of numbers."""
     try:
-        array = np.asarray(value.value if isinstance(value, Var) else value)
+        array = np.asarray(value_of(value))
     except (ValueError, TypeError):  # a ragged sequence
         return None
     return array.astype(float) if array.dtype.kind in "iuf" else None

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from diffrt.autograd import Var
+from diffrt.autograd.variable import value_of
 from diffrt.errors import InputError, shown
 from diffrt.kinds import Field, Kind, Own
 from diffrt.kinds.texels import Texels
@@ -62,7 +63,7 @@ def with_texels(
 def _given(place: str, given: Any, field: Field) -> tuple[Texels | None, list[str]]:
     """Texels from an array or a Var, or from lists of lists."""
     components: Any = field.rule.components  # type: ignore[attr-defined]
-    free, value = isinstance(given, Var), given.value if isinstance(given, Var) else given
+    free, value = isinstance(given, Var), value_of(given)
     rows = plain(value)
     array = np.asarray(value) if isinstance(rows, list) and hasattr(value, "__array__") else None
     if array is None or array.dtype.kind not in "fiu":

@@ -1,12 +1,10 @@
 """From a checked document to the text of a scene file, laid out as people write them.
 
 A checked document holds words, flags, numbers, tuples of numbers and texels; a vector or a material fits on one line.
-`repr` gives the shortest digits that read back as the same float.
 """
 
 import hashlib
 import io
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from diffrt.files import expect_path, write_whole
+from diffrt.files import expect_path, toml_value, write_whole
 from diffrt.kinds.texels import Texels
 from diffrt.scene.schema import Document
 
@@ -68,9 +66,10 @@ class _Writer:
         return "\n".join(lines) + "\n"
 
     def _table(self, header: str, fields: Mapping[str, Any]) -> list[str]:
-        return ["", f"[{header}]", *self._assignments(fields)]
+        return ["", f"[{header}]", *(f"{key} = {toml_value(value)}" for key, value in self._fields(fields).items())]
 
-    def _assignments(self, fields: Mapping[str, Any]) -> list[str]:
+    def _fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """What is written of the fields of a table."""
         # The type leads, as it decides what the rest means.
         ordered = {"type": fields["type"], **fields}
         texels = next((name for name, value in fields.items() if isinstance(value, Texels)), None)
@@ -78,7 +77,12 @@ class _Writer:
             ordered |= self._place_of(fields["file"], fields[texels])
             if ordered["file"]:
                 del ordered[texels]
-        return [f"{key} = {self._value(value)}" for key, value in ordered.items() if value != ""]
+        return {key: self._plain(value) for key, value in ordered.items() if value != ""}
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self._fields(value)
+        return value.array.tolist() if isinstance(value, Texels) else value
 
     def _place_of(self, file: str, texels: Texels) -> dict[str, Any]:
         """What is to be said of where texels are: the file and its encoding, if they are in one."""
@@ -93,19 +97,6 @@ class _Writer:
         name = f"texels-{hashlib.sha256(memory.getvalue()).hexdigest()[:16]}.npy"
         self.beside[name] = memory.getvalue()
         return {"file": name, "encoding": ""}
-
-    def _value(self, value: Any) -> str:
-        if isinstance(value, dict):
-            return "{ " + ", ".join(self._assignments(value)) + " }"
-        if isinstance(value, Texels):
-            return self._value(value.array.tolist())
-        if isinstance(value, tuple | list):
-            return "[" + ", ".join(map(self._value, value)) + "]"
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, str):  # TOML has the escapes of JSON, and wants one more
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        return repr(value)
 
 
 def _is_text(file: str) -> bool:

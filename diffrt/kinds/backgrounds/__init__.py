@@ -1,6 +1,1 @@
 """Backgrounds, one file each."""
-
-from .constant import ConstantBackground
-from .gradient import GradientBackground
-
-__all__ = ["ConstantBackground", "GradientBackground"]

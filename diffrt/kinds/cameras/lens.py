@@ -51,44 +51,33 @@ def narrowest(k1: float, k2: float, u: float) -> float:
     return min(1.0 + s * (3.0 * k1 + 5.0 * k2 * s) for s in (0.0, min(max(turn, 0.0), square), square))
 
 
-def _root(a: Any, b: Any) -> Any:
-    """The least positive root m, nan where there is none.
+def _least_root(choose: Any, sqrt: Any, a: Any, b: Any) -> Any:
+    """The least positive root m, nan where there is none; on arrays and in lanes, which choose and take roots each in
+    their own way.
 
     Newton's method goes to it from one side only, but for one step, if it starts at 1, or where the curvature changes
     from convex to concave if that comes before. It never goes beyond the place where dv/du is 0.
     """
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    with np.errstate(all="ignore"):
-        spread = 9.0 * a * a - 20.0 * b
-        below = np.sqrt(np.maximum(spread, 0.0)) - 3.0 * a
-        folds = (spread >= 0.0) & (below > 2.0 / _MOST**2)
-        most = np.where(folds, np.sqrt(2.0 / np.where(folds, below, 1.0)), _MOST)
-        turns = (a > 0.0) & (b < 0.0)
-        m = np.minimum(np.where(turns, np.sqrt(np.where(turns, -0.3 * a / b, 1.0)), 1.0), np.minimum(most, 1.0))
-        for _ in range(STEPS):
-            s = m * m
-            m = np.minimum(m - (m * (1.0 + s * (a + b * s)) - 1.0) / (1.0 + s * (3.0 * a + 5.0 * b * s)), most)
-        s = m * m
-        return np.where(np.abs(m * (1.0 + s * (a + b * s)) - 1.0) <= _CLOSE, m, math.nan)
-
-
-def _root_code(t: Any, a: Any, b: Any) -> Any:
-    """The same in lanes."""
 
     def least(x: Any, y: Any) -> Any:
-        return t.choose(x < y, x, y)
+        return choose(x < y, x, y)
 
     spread = 9.0 * a * a - 20.0 * b
-    below = t.call("sqrt", t.choose(spread > 0.0, spread, 0.0)) - 3.0 * a
-    folds = t.choose(spread < 0.0, 0.0, below) > 2.0 / _MOST**2
-    most = t.choose(folds, t.call("sqrt", 2.0 / t.choose(folds, below, 1.0)), _MOST)
-    turn = t.choose(a > 0.0, t.choose(b < 0.0, -0.3 * a / b, 1.0), 1.0)
-    m = least(least(t.call("sqrt", turn), 1.0), most)
+    below = sqrt(choose(spread > 0.0, spread, 0.0)) - 3.0 * a
+    folds = choose(spread < 0.0, 0.0, below) > 2.0 / _MOST**2
+    most = choose(folds, sqrt(2.0 / choose(folds, below, 1.0)), _MOST)
+    turn = choose(a > 0.0, choose(b < 0.0, -0.3 * a / b, 1.0), 1.0)
+    m = least(least(sqrt(turn), 1.0), most)
     for _ in range(STEPS):
         s = m * m
         m = least(m - (m * (1.0 + s * (a + b * s)) - 1.0) / (1.0 + s * (3.0 * a + 5.0 * b * s)), most)
     s = m * m
-    return t.choose(abs(m * (1.0 + s * (a + b * s)) - 1.0) <= _CLOSE, m, math.nan)
+    return choose(abs(m * (1.0 + s * (a + b * s)) - 1.0) <= _CLOSE, m, math.nan)
+
+
+def _root(a: Any, b: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return _least_root(np.where, np.sqrt, np.asarray(a, float), np.asarray(b, float))
 
 
 def _slope(power: int) -> Any:
@@ -97,7 +86,9 @@ def _slope(power: int) -> Any:
 
 undistort = elementwise(  # not tried as `autograd.op` does: that takes as long as to read a scene
     "undistort", _root, (_slope(3), _slope(5)), module=__name__,
-    scalar=lambda a, b: _root(a, b).item(), code=_root_code, bounds=falling("undistort", _ROUNDING),
+    scalar=lambda a, b: _root(a, b).item(),
+    code=lambda t, a, b: _least_root(t.choose, lambda x: t.call("sqrt", x), a, b),
+    bounds=falling("undistort", _ROUNDING),
     latex=r"\operatorname{{undistort}}({}, {})",
     about="The root m of m (1 + a m^2 + b m^4) = 1: what a lens with radial distortion divides the distance from the "
     "principal point by; nan where there is none.",

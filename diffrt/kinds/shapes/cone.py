@@ -22,7 +22,7 @@ is a root of a y^2 - 2 (q . m) y + |g x m|^2 = 0. With the side +1 for the outsi
 
 so 1 / y > 1 / h says that the point is before the base, and not on the cone's mirror image over the apex either.
 
-The texture coordinates of the wall are u around the axis (`turning.py`) and v = 1 - y / h from the base to the apex;
+The texture coordinates of the wall are u around the axis (`wall.py`) and v = 1 - y / h from the base to the apex;
 the base has those of a disk.
 """
 
@@ -34,7 +34,7 @@ from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
 from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
-from diffrt.kinds.shapes.turning import turn
+from diffrt.kinds.shapes.wall import Wall
 from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
 LEAST = 1e-100
@@ -50,28 +50,16 @@ class Pointed(Shape):
     capped = flag("whether the base is closed by a disk; if not, it is a hollow hat", True)
 
 
-class Outside(Pointed):
+class Outside(Pointed, Wall):
     """The wall as it is seen from outside."""
 
-    back = 1
-    convex = True
-    goes_around = (True, False)
-
-    def side(self, o: Any) -> Any:
-        return 0.0 * o[0] + 1.0
+    def ends(self) -> tuple[Any, Any]:
+        return self.base, self.apex
 
     def reach(self, o: Any) -> Any:
         return magnitude(o) + magnitude(self.base) + magnitude(self.apex) + self.radius
 
-    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        t, square, before = self._meet(o, d, side)
-        return t, minimum(square, before)
-
-    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
-        return self._meet(o, d, side)[1:]
-
-    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any]:
-        """The distance t, s^2, and a number that is positive between apex and base, (N,)."""
+    def meet(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
         axis, v = self.base - self.apex, o - self.apex
         h, m = length(axis), normalize(axis)
         k = self.radius / h
@@ -95,11 +83,6 @@ class Outside(Pointed):
         along = dot(q, m)
         return normalize(q - along * m - k * k * along * m) * side
 
-    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
-        axis, q = self.apex - self.base, p - self.base
-        w = normalize(axis)
-        return turn(w, q), dot(q, w) / length(axis)
-
     def box(self) -> tuple[Any, Any]:
         low, high = bounds(self.base, self.base - self.apex, self.radius)
         return minimum(low, self.apex), maximum(high, self.apex)
@@ -110,13 +93,6 @@ class Lining(Outside):
 
     back = -1
     meets_itself = (-1.0,)
-
-    def side(self, o: Any) -> Any:
-        return 0.0 * o[0] - 1.0
-
-    def again(self, o: Any, d: Any, side: Any) -> Any:
-        # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
-        return minimum(dot(d, self.normal_at(o, side)), self._meet(o, d, side)[2])
 
 
 class Base(Pointed, Part):

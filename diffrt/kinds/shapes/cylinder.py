@@ -16,7 +16,7 @@ end meets the lining only. With the side +1 for the outside and -1 for the linin
 
     0 < N (v + t d) . w = A - c s < N h,    A = N (v . w) - B (d . w),    c = side (d . w).
 
-The texture coordinates of the wall are u around the axis (`turning.py`) and v = (p - a) . w / h from bottom to top; the
+The texture coordinates of the wall are u around the axis (`wall.py`) and v = (p - a) . w / h from bottom to top; the
 disks have their own.
 """
 
@@ -28,7 +28,7 @@ from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
 from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
-from diffrt.kinds.shapes.turning import turn
+from diffrt.kinds.shapes.wall import Wall
 from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
 
 STEEPEST = 1e-200
@@ -44,28 +44,16 @@ class Round(Shape):
     capped = flag("whether the two ends are closed by disks; if not, it is a tube", True)
 
 
-class Outside(Round):
+class Outside(Round, Wall):
     """The wall as it is seen from outside."""
 
-    back = 1
-    convex = True
-    goes_around = (True, False)
-
-    def side(self, o: Any) -> Any:
-        return 0.0 * o[0] + 1.0
+    def ends(self) -> tuple[Any, Any]:
+        return self.bottom, self.top
 
     def reach(self, o: Any) -> Any:
         return magnitude(o) + magnitude(self.bottom) + magnitude(self.top) + self.radius
 
-    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        t, square, over, under = self._meet(o, d, side)
-        return t, minimum(square, minimum(over, under))
-
-    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
-        return self._meet(o, d, side)[1:]
-
-    def _meet(self, o: Any, d: Any, side: Any) -> tuple[Any, Any, Any, Any]:
-        """The distance t, s^2, and two numbers that are positive on the near side of each end, (N,)."""
+    def meet(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
         axis, v = self.top - self.bottom, o - self.bottom
         w = normalize(axis)
         n, dw = cross(d, w), dot(d, w)
@@ -81,11 +69,6 @@ class Outside(Round):
         w, q = normalize(self.top - self.bottom), p - self.bottom
         return normalize(q - dot(q, w) * w) * side
 
-    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
-        axis, q = self.top - self.bottom, p - self.bottom
-        w = normalize(axis)
-        return turn(w, q), dot(q, w) / length(axis)
-
     def box(self) -> tuple[Any, Any]:
         axis = self.top - self.bottom
         (low, high), (lower, higher) = (bounds(c, axis, self.radius) for c in (self.bottom, self.top))
@@ -97,13 +80,6 @@ class Lining(Outside):
 
     back = -1
     meets_itself = (-1.0,)
-
-    def side(self, o: Any) -> Any:
-        return 0.0 * o[0] - 1.0
-
-    def again(self, o: Any, d: Any, side: Any) -> Any:
-        # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
-        return minimum(dot(d, self.normal_at(o, side)), minimum(*self._meet(o, d, side)[2:]))
 
 
 class Bottom(Round, Part):

@@ -49,10 +49,9 @@ class Bitmap(Texture):
 
     def value(self, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
         height, width, *components = self.texels.shape
-        x = (u * self.scale[0] + self.offset[0]) * width - 0.5
-        y = (1.0 - (v * self.scale[1] + self.offset[1])) * height - 0.5
-        left, right, f = _between(x, width, self.wrap == "repeat" or around[0])
-        above, below, g = _between(y, height, self.wrap == "repeat" or around[1])
+        (x, y), repeats = self._place(u, v), self._repeats(around)
+        left, right, f = _between(x, width, repeats[0])
+        above, below, g = _between(y, height, repeats[1])
         table = reshape(self.texels, (height * width, *components))
 
         def row(j: NDArray[np.int64]) -> Any:
@@ -63,12 +62,12 @@ class Bitmap(Texture):
         return upper + g * (row(below) - upper)
 
     def bounds(self, u: tuple[Any, Any], v: tuple[Any, Any], around: tuple[bool, bool]) -> tuple[Any, Any]:
-        x, y, repeats = self._places(u, v, around)
+        (x, y), repeats = zip(*map(self._place, u, v), strict=True), self._repeats(around)
         height, width = self.texels.shape[:2]
         return _extremes(self._known(), _spans(y, height, repeats[1], 1), _spans(x, width, repeats[0], 1))
 
     def slopes(self, u: tuple[Any, Any], v: tuple[Any, Any], around: tuple[bool, bool]) -> tuple[Any, Any]:
-        x, y, repeats = self._places(u, v, around)
+        (x, y), repeats = zip(*map(self._place, u, v), strict=True), self._repeats(around)
         texels, ends, found = self._known(), (y, x), []
         for axis, factor in ((1, self.scale[0] * self.texels.shape[1]), (0, -self.scale[1] * self.texels.shape[0])):
             steps = np.roll(texels, -1, axis) - texels
@@ -84,12 +83,15 @@ class Bitmap(Texture):
             found.append((np.minimum(one, other), np.maximum(one, other)))
         return found[0], found[1]
 
-    def _places(self, u: Any, v: Any, around: tuple[bool, bool]) -> tuple[list[Any], list[Any], tuple[bool, bool]]:
-        """The ends of u and v in texels, and whether the bitmap repeats there."""
+    def _place(self, u: Any, v: Any) -> tuple[Any, Any]:
+        """x and y in texels from the middle of the first one."""
         height, width = self.texels.shape[:2]
-        x = [(end * self.scale[0] + self.offset[0]) * width - 0.5 for end in u]
-        y = [(1.0 - (end * self.scale[1] + self.offset[1])) * height - 0.5 for end in v]
-        return x, y, (self.wrap == "repeat" or around[0], self.wrap == "repeat" or around[1])
+        x = (u * self.scale[0] + self.offset[0]) * width - 0.5
+        return x, (1.0 - (v * self.scale[1] + self.offset[1])) * height - 0.5
+
+    def _repeats(self, around: tuple[bool, bool]) -> tuple[bool, bool]:
+        """Whether the bitmap goes on at its other end, along x and along y."""
+        return self.wrap == "repeat" or around[0], self.wrap == "repeat" or around[1]
 
     def _known(self) -> NDArray[Any]:
         return np.asarray(detach(self.texels).value if isinstance(self.texels, Var) else self.texels)

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
-
 from diffrt.autograd.naming import named
 from diffrt.errors import InputError
 from diffrt.explaining.formulas import formula_of, partial_of
-from diffrt.explaining.graph import graph_of
+from diffrt.explaining.graph import graph_of, is_diagonal
 from diffrt.explaining.layout import lay_out
+from diffrt.files import toml_key, toml_value
 from diffrt.marking.browser.exercise import ROOM, exercise_of, left_side, lines_of
 from diffrt.marking.claims import read_claims
 from diffrt.marking.derivation import Derivation
@@ -148,7 +147,7 @@ class _Sheet:
 
     def _box(self, kind: str, name: str, of: str) -> dict[str, str]:
         """An empty line for a derivative."""
-        diagonal = kind == "partial" and all(_is_diagonal(look.q.local(name, of)) for look in self.survey.looks)
+        diagonal = kind == "partial" and all(is_diagonal(look.q.local(name, of)) for look in self.survey.looks)
         return {"kind": kind, "text": left_side(self.q, name, of, diagonal), "formula": ""}
 
     def _paths(self, output: str, there: set[str]) -> list[dict[str, str]]:
@@ -263,13 +262,7 @@ class _Sheet:
             width = min(250.0, max(84.0, widest + 26.0))
             rows = -(-len(formula) * 7.0 // (width - 24.0)) if formula else 0
             size = [round(width), round(34.0 + 18.0 * rows + (18.0 if told else 0.0))]
-            kind = (
-                "leaf"
-                if not self.exercise["parents"][name]
-                else "output"
-                if name == self.exercise["output"]
-                else "step"
-            )
+            kind = "leaf" if not parents else "output" if name == self.exercise["output"] else "step"
             mine = []
             for told_lines, card in ((edges[name, p], of_edge[name, p]) for p in parents if (name, p) in edges):
                 longest = max(len(line["text"]) for line in told_lines)
@@ -281,21 +274,14 @@ class _Sheet:
         layout = None
         if len(edges) <= MOST_ON_A_DIAGRAM:
             pairs = [(ids[p], of_edge[n, p]) for n, p in edges] + [(of_edge[n, p], ids[n]) for n, p in edges]
-            placed = lay_out(sizes, pairs, upwards=False)
-            names = [*of_edge.values(), *of_edge.values()]
-            arrows = [
-                [name, _flat(arrow), k >= len(edges)]
-                for k, (name, arrow) in enumerate(zip(names, placed.arrows, strict=True))
-            ]
-            layout = {
-                "size": _rounded(placed.size),
-                "centers": _centers(placed.centers),
-                "arrows": arrows,
-            }
+            placed = lay_out(sizes, pairs, "right")
+            layout = placed.rounded()
+            ends = [(card, out) for out in (False, True) for card in of_edge.values()]
+            layout["arrows"] = [[c, arrow, out] for (c, out), arrow in zip(ends, layout["arrows"], strict=True)]
         small = {ids[n]: (min(170.0, 9.0 * len(n) + 22.0), 34.0) for n in self.names}
-        placed = lay_out(small, [(ids[p], ids[n]) for n, p in edges], upwards=False)
-        arrows = [[name, _flat(arrow)] for name, arrow in zip(of_edge.values(), placed.arrows, strict=True)]
-        mini = {"size": _rounded(placed.size), "sizes": small, "arrows": arrows, "centers": _centers(placed.centers)}
+        small_layout = lay_out(small, [(ids[p], ids[n]) for n, p in edges], "right").rounded()
+        arrows = [[name, arrow] for name, arrow in zip(of_edge.values(), small_layout["arrows"], strict=True)]
+        mini = {"size": small_layout["size"], "sizes": small, "arrows": arrows, "centers": small_layout["centers"]}
         return {"nodes": nodes, "layout": layout, "mini": mini}
 
     def _made(self, name: str) -> str:
@@ -315,27 +301,10 @@ def _short(text: str) -> str:
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 
-def _is_diagonal(matrix: Any) -> bool:
-    rows, columns = matrix.shape
-    return rows == columns > 1 and not matrix[~np.eye(rows, dtype=bool)].any()
-
-
 def _plain(text: str) -> str:
     """A formula of the graph in the spelling of formulas."""
     text = re.sub(r"\^T$", "", text).replace(" · ", " @ ").removesuffix(" for every entry that is summed")
     return re.sub(r"\|([^|]+)\|", r"norm(\1)", text)
-
-
-def _centers(centers: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    return {name: _rounded(center) for name, center in centers.items()}
-
-
-def _rounded(point: Sequence[float]) -> list[float]:
-    return [round(v, 1) for v in point]
-
-
-def _flat(points: Sequence[Sequence[float]]) -> list[float]:
-    return [round(v, 1) for point in points for v in point]
 
 
 _CLAIMS = ("partials", "paths", "totals")
@@ -344,13 +313,13 @@ _CLAIMS = ("partials", "paths", "totals")
 def _toml(given: Mapping[str, Any]) -> list[str]:
     """The tables of a derivation without its claims, as a file."""
     plain = {k: v for k, v in given.items() if k not in _CLAIMS and not _is_table(v)}
-    lines = [f"{_key(k)} = {_value(v)}\n" for k, v in plain.items()]
+    lines = [f"{toml_key(k)} = {toml_value(v)}\n" for k, v in plain.items()]
     for name, table in given.items():
         if name in _CLAIMS or not _is_table(table):
             continue
         for part in table if isinstance(table, list) else [table]:
             header = f"[[{name}]]" if isinstance(table, list) else f"[{name}]"
-            lines += [f"\n{header}\n", *(f"{_key(k)} = {_value(v)}\n" for k, v in part.items())]
+            lines += [f"\n{header}\n", *(f"{toml_key(k)} = {toml_value(v)}\n" for k, v in part.items())]
     return lines
 
 
@@ -358,15 +327,3 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, dict) or (
         isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
     )
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return repr(value) if isinstance(value, float) else json.dumps(value)

@@ -1,0 +1,62 @@
+"""Round walls: what those of a cylinder and of a cone have in common. Where they end is said in `ends.py`.
+
+The texture coordinate u goes around the axis. With the axes e, f of the plane at right angles to the unit vector w, e
+to the right and f upward (`axes_of`), the point at q from the axis is at
+
+    u = 1/2 + atan2(q . e, -q . f) / 2 pi
+
+For w upward these are x and z: u = 1/2 is in front, as on a globe, and u goes around to the right.
+"""
+
+from functools import reduce
+from math import pi
+from typing import Any
+
+from diffrt.autograd import arctan2, greater, minimum, where
+from diffrt.kinds.kind import Shape
+from diffrt.kinds.shapes.plane import axes_of
+from diffrt.kinds.vectors import dot, length, normalize
+
+
+class Wall(Shape):
+    """A wall as it is seen from outside; a class of it with back = -1 is its lining."""
+
+    back = 1
+    convex = True
+    goes_around = (True, False)
+
+    def ends(self) -> tuple[Any, Any]:
+        """The points of the axis where v is 0 and where it is 1, (3, N) each."""
+        raise NotImplementedError
+
+    def meet(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        """The distance t, s^2, and numbers that are positive on the near side of each end, (N,)."""
+        raise NotImplementedError
+
+    def side(self, o: Any) -> Any:
+        return 0.0 * o[0] + float(self.back)
+
+    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
+        t, *margins = self.meet(o, d, side)
+        return t, _least(margins)
+
+    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
+        return self.meet(o, d, side)[1:]
+
+    def again(self, o: Any, d: Any, side: Any) -> Any:
+        # Positive where the ray heads inward; s^2 is the square of that, and only touches zero.
+        return minimum(dot(d, self.normal_at(o, side)), _least(self.meet(o, d, side)[2:]))
+
+    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
+        start, end = self.ends()
+        axis, q = end - start, p - start
+        w = normalize(axis)
+        right, upward = axes_of(w)
+        x, z = dot(q, right), -dot(q, upward)
+        # On the axis there is no angle; this keeps the numbers finite.
+        u = 0.5 + arctan2(x, where(greater(x * x + z * z, 0.0), z, 1.0)) / (2.0 * pi)
+        return u, dot(q, w) / length(axis)
+
+
+def _least(numbers: Any) -> Any:
+    return reduce(lambda least, number: minimum(number, least), reversed(numbers))
