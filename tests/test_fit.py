@@ -190,7 +190,7 @@ def test_a_coarse_level_that_explains_the_target_leaves_it_to_the_next_one_to_lo
     assert found.message == search.EXACT_MESSAGE and found.loss < 1e-30 < full[-2].loss
 
 
-@pytest.mark.parametrize("astray", [[40.0, 0.0, 0.0], [0.05, 0.0, 0.0], [np.nan] * 3])
+@pytest.mark.parametrize("astray", [[40.0, 0.0, 0.0], [np.nan] * 3])
 def test_a_step_between_levels_that_leads_astray_is_taken_back(astray, monkeypatch):
     def led_astray(*arguments):
         end = least_squares(*arguments)

@@ -148,11 +148,6 @@ class Result:
             return Noise(*given, given=True)
         return estimate(self.residuals, map(self._light, range(len(self.problem.views))))
 
-    @property
-    def noise_variances(self) -> tuple[Array, ...]:
-        """`noise_variance` of each view."""
-        return tuple(map(self.noise_variance, range(len(self.problem.views))))
-
     def noise_variance(self, view: int) -> Array:
         """Of the pixels of a view, by its number, by noise alone: (height, width, 3), in the space of the fit."""
         light = self._light(view)
