@@ -24,8 +24,19 @@ from numpy.typing import NDArray
 from diffrt.tracer.cells import SIDES, SMALLEST, Cells
 from diffrt.tracer.crossings import Rows, Sides, find_crossings, prepare
 from diffrt.tracer.flatness import FLAT, SMOOTH, Flatness
-from diffrt.tracer.joints import find_joints, nothing_else, off_corners
-from diffrt.tracer.lattice import AROUND, ASIDE, BITS, ROW, Floats, Integers, key_of, middles_of, quarters_of
+from diffrt.tracer.joints import as_one_edge, find_joints, nothing_else, off_corners
+from diffrt.tracer.lattice import (
+    AROUND,
+    ASIDE,
+    BITS,
+    ROW,
+    Floats,
+    Integers,
+    key_of,
+    middles_of,
+    parents_of,
+    quarters_of,
+)
 from diffrt.tracer.parts import Parts
 from diffrt.tracer.proof import proved_ids
 from diffrt.tracer.strips import cut_narrow, cut_wide
@@ -45,6 +56,10 @@ ROUNDS = 1
 HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
 parts that are; where surfaces lie in one place, none ever is."""
+
+CROWD = 2
+"""A corner where edges do not meet as they are taken to, in one of the smallest cells, is in so many quarters of a cell
+at most, and is halved once more. Where there are more there is no end to what is in them."""
 
 LOOKED_AT = 3
 """Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
@@ -75,9 +90,12 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
     for level in range(last + 1):
         # Few cells are left before the last level; they are as soon halved once more.
         if keys.size and not 0 < level == last - 1:
-            left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, level == last, tolerance * STRAIGHT)
+            left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, last - level, tolerance * STRAIGHT)
             keys, barren = keys[left], barren[left]
         if level == last:
+            keys = quarters_of(keys)
+            if keys.size:
+                _cut(rows_, flat, parts, keys, np.zeros(len(keys), bool), last + 1, cells, -1, tolerance * STRAIGHT)
             break
         side = 0.5 / (cells << level)
         nearly = (error <= SMOOTH) | (level + 1 == last)
@@ -116,10 +134,12 @@ _begun: set[Any] = set()
 
 def _cut(
     rows: Rows, flat: Flatness, parts: Parts, keys: Integers, hopeless: NDArray[np.bool_], level: int, cells: int,
-    last: bool, allowed: float
+    above: int, allowed: float
 ) -> NDArray[np.bool_]:  # fmt: skip
-    """Of the cells of a level that are not proved, cut those that can be. Returns which are left, to be halved; at the
-    last level there are none. hopeless: which are taken as they are if no edge is known to be in them."""
+    """Of the cells of a level that are not proved, cut those that can be. Returns which are left, to be halved: at the
+    last level corners that are not where they are taken to be, below it none. hopeless: which are taken as they are if
+    no edge is known to be in them. above: how many levels above the last one, -1 below it."""
+    last = above <= 0
     view, spacing = rows.view, 1.0 / (cells << level)
     points, at = np.unique(keys + AROUND, return_inverse=True)
     at = at.reshape(4, -1)
@@ -146,16 +166,28 @@ def _cut(
         side = np.full(crossed.shape, -1)
         side[crossed] = which.ravel()
         if last:
-            whole = cut_wide(rows, flat, parts, crossings, side, keys, some, level, cells, allowed)
+            wide = some if above == 0 else some[:0]
+            whole = cut_wide(rows, flat, parts, crossings, side, keys, wide, level, cells, allowed)
             taken &= ~whole
             left[whole] = False
             used = ~whole[some]
             side, corner_label, some, rough = side[:, used], corner_label[:, used], some[used], rough[:, used]
         crossings, side, corner_label = off_corners(rows, crossings, side, corner_label, keys[some], spacing)
+        crossings, side = as_one_edge(rows, crossings, side)
         joints = find_joints(rows, crossings, side, corner_label, keys[some], spacing, None if last else allowed)
         left[some] = False
         if last:
             used = ~cut_narrow(rows, parts, crossings, side, joints, keys[some], spacing, level)
+            if above == 0:
+                sure = joints.found.copy()
+                meet = np.flatnonzero(sure & joints.meets & used)
+                sure[meet] = nothing_else(
+                    view, crossings, joints[meet], corner_label[:, meet], keys[some[meet]], spacing
+                )
+                corner = used & ~sure
+                _, of = np.unique(parents_of(keys[some], 1), return_inverse=True)
+                corner &= np.bincount(of, corner)[of] <= CROWD
+                left[some], used = corner, used & ~corner
         else:
             used = joints.found & joints.stays
             used[used] = nothing_else(view, crossings, joints[used], corner_label[:, used], keys[some[used]], spacing)

@@ -15,7 +15,10 @@ from diffrt.tracer.crossings import Crossings
 from diffrt.tracer.visibility import Labels
 
 SMALLEST = 8
-"""The level of the smallest cells; those of the grid have level 0."""
+"""The level of the smallest cells that are asked for; those of the grid have level 0."""
+
+LEVELS = SMALLEST + 2
+"""Below the smallest are the quarters of some that hold a corner."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]

@@ -57,8 +57,8 @@ from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labe
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
-BISECTIONS = 3
-ROUNDS = 10
+BISECTIONS = 6
+ROUNDS = 6
 """The search for the switching function goes this many rounds, the later ones on pieces that are bisected so often."""
 
 BESIDE = 1e-8

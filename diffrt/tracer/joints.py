@@ -38,6 +38,9 @@ CORNER = 3e-3
 OUTSIDE = 2e-5
 """How far, in halves of a side, an edge through a cell may be outside of it."""
 
+TOGETHER = 1e-9
+"""How near to each other, in sides, two edges cross a side if they are one."""
+
 LEVEL = 0.25
 """The slope under which an edge runs along a side."""
 
@@ -109,8 +112,8 @@ def find_joints(
     least = np.where(there, function, np.iinfo(np.int64).max).min(0)
     most = function.max(0)
     known = np.append(crossings.switches.found, True)[side].all(0)
-    of_two = ((function == least) | (function == most) | ~there).all(0)
-    meets = known & of_two & (least != most)
+    others = there & (function != least) & (function != most)
+    meets = known & (least != most)
     bends = known & (least == most) & (there.sum(0) == 2)
     # One crossing of each of the two edges, or both of the one.
     columns = np.arange(len(keys))
@@ -128,6 +131,15 @@ def find_joints(
         x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
     half = 0.5 * size
     middles = left + half, top + half
+    # Of three edges and more, as at a corner of three faces, all meet there.
+    more, cell = np.nonzero(others[:, m])
+    if cell.size:
+        number = m[cell]
+        also_x, also_y, _, also = find_meetings(
+            rows, crossings[first[number]], crossings[side[more, number]], x[number], y[number]
+        )
+        also &= np.maximum(np.abs(also_x - x[number]), np.abs(also_y - y[number])) <= TOGETHER * size
+        meet[cell[~also]] = False
 
     def inside(x: Floats, y: Floats, which: Any = slice(None)) -> NDArray[np.bool_]:
         aside = np.maximum(np.abs(x - middles[0][which]), np.abs(y - middles[1][which]))
@@ -226,6 +238,35 @@ def off_corners(
     side[which, cell], side[other, cell] = -1, len(crossings.s) + np.arange(len(cell))
     label[corner, cell] = label[neighbour, cell]
     return joined(rows.view, [crossings, moved[found]]), side, label
+
+
+def as_one_edge(rows: Rows, crossings: Crossings, side: Integers) -> tuple[Crossings, Integers]:
+    """The same cells, in which the shadow border of an edge that two faces share has one switching function.
+
+    On which of them a crossing is depends on which face ends at that side of the cell too: one of the two may be a
+    sliver, as seen from the light. Both functions are zero along the edge, so either of them does.
+    """
+    switches = crossings.switches
+    able = np.append(switches.found & (switches.border >= 0) & (switches.light >= 0), False)[side]
+    if not (able.sum(0) > 1).any():
+        return crossings, side
+    function = np.where(able, np.append(functions_of(crossings), -1)[side], np.iinfo(np.int64).max)
+    base = np.argmin(function, 0)
+    which, cell = np.nonzero(able & (function != function.min(0)))
+    first, second = side[base[cell], cell], side[which, cell]
+    alike = (switches.light[first] == switches.light[second]) & (switches.shape[first] != switches.shape[second])
+    if not alike.any():
+        return crossings, side
+    which, cell, first, second = which[alike], cell[alike], first[alike], second[alike]
+    side, moved, open_ = side.copy(), [], np.ones(len(cell), bool)
+    # A face that is seen from its edge has a function that ends beside it: then it is the other one's.
+    for own, other, place in ((first, second, which), (second, first, base[cell])):
+        met, there = find_bends(rows, crossings[own], crossings.segments[other])
+        one = np.flatnonzero(open_ & there & (np.abs(met.s - crossings.s[other]) < TOGETHER))
+        open_[one] = False
+        side[place[one], cell[one]] = len(crossings.s) + sum(len(part.s) for part in moved) + np.arange(len(one))
+        moved.append(met[one])
+    return joined(rows.view, [crossings, *moved]), side
 
 
 def chords_of(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffrt.tracer.cells import SMALLEST, Cells, Doubt
+from diffrt.tracer.cells import LEVELS, Cells, Doubt
 from diffrt.tracer.crossings import Crossings, joined
 from diffrt.tracer.joints import Joints
 from diffrt.tracer.lattice import BITS, ROW, Integers, parents_of
@@ -71,7 +71,7 @@ class Parts:
                 column([r / (cells << n) for r, _, _, n in rows], float),
                 column([np.full(len(k), 1.0 / (cells << n)) for *_, k, n in rows], float),
                 column([pixels(k, n) for *_, k, n in rows], np.int64),
-                column([k * (SMALLEST + 1) + n for *_, k, n in rows], np.int64),
+                column([k * LEVELS + n for *_, k, n in rows], np.int64),
             )
 
         def pixels(keys: Integers, level: int) -> Integers:
