@@ -220,7 +220,7 @@ def _of_promises(things: list[Any], random: Any) -> Iterator[str]:
         if np.any(thing.ambient(n, eye) > np.asarray(even) * (1.0 + NEAR)):
             yield f"{name}.at_most gives less than {name}.ambient"
     elif isinstance(thing, Texture) and not thing.has_edge:
-        u, v, around, h = *random.uniform(size=(2, RAYS)), (False, False), 1e-4
+        (u, v), around, h = random.uniform(size=(2, RAYS)), (False, False), 1e-4
         ends = np.zeros(1), np.ones(1)
         value = thing.value(u, v, around)
         by_u, by_v = ((thing.value(u + a, v + b, around) - value) / h for a, b in ((h, 0.0), (0.0, h)))
