@@ -22,6 +22,9 @@ such objects are tried."""
 CLEAR = 1e-3
 """Rays that graze a surface, or pass its border, by less are left out, relatively."""
 
+SELDOM = 0.01
+"""Of so many rays formulas may contradict each other: what is wrong by rounding, or in a corner, is not told here."""
+
 NEAR = 1e-6
 """What formulas may differ by, relatively."""
 
@@ -258,22 +261,22 @@ def _of_face(face: Any, back: Any, random: Any) -> Iterator[str]:
     if not hit.any():
         return
     p = o + t * d
-    if np.any(np.abs(np.linalg.norm(n, axis=0) - 1.0) > NEAR):
+    if _often(np.abs(np.linalg.norm(n, axis=0) - 1.0) > NEAR):
         yield f"{name}.normal_at gives a normal whose length is not 1"
         return
     steep = np.abs(dot(n, d)) > 0.05
-    if np.any(dot(n, d)[steep] > 0.0):
+    if _often(dot(n, d)[steep] > 0.0):
         yield f"{name}.normal_at gives a normal that points away from the ray; needed: the one of the given side"
         return
     margins = np.min([np.asarray(m, float) + np.zeros(len(t)) for m in face.margins(o, d, side)], axis=0)
-    if np.any(margins <= 0.0):
+    if _often(margins <= 0.0):
         yield f"{name}.margins are not positive where {name}.intersect says that a ray is inside"
-    if np.any(_side(face, p + CLEAR * CLEAR * n)[steep] != side[steep]):
+    if _often(_side(face, p + CLEAR * CLEAR * n)[steep] != side[steep]):
         yield f"{name}.side does not give the side that {name}.normal_at points to"
     box = face.box()
-    if box is not None and np.any((p < box[0] - NEAR) | (p > box[1] + NEAR)):
+    if box is not None and _often(((p < box[0] - NEAR) | (p > box[1] + NEAR)).any(0)):
         yield f"{name}.box does not hold the points that {name}.intersect gives"
-    elif np.any(np.asarray(face.clearance(o)) > t * (1.0 + NEAR)):
+    elif _often(np.asarray(face.clearance(o)) > t * (1.0 + NEAR)):
         yield f"{name}.clearance gives more than the distance to a point that {name}.intersect gives"
     # From beyond the point, the ray back must meet it too, or a nearer part of the surface.
     span = random.uniform(CLEAR, 6.0, len(t))
@@ -281,7 +284,7 @@ def _of_face(face: Any, back: Any, random: Any) -> Iterator[str]:
     for each in (face, back) if back is not None else (face,):
         s, within = each.intersect(beyond, -d, _side(each, beyond))
         met |= np.asarray((within > 0.0) & (s > 0.0) & (s < span * (1.0 + NEAR)))
-    if np.any(~met[steep]):
+    if _often(~met[steep]):
         yield (
             f"{name}.intersect meets a point from one end of a ray and misses it from the other; a curved surface that "
             "is not closed needs two faces, see `back`"
@@ -294,12 +297,17 @@ def _of_face(face: Any, back: Any, random: Any) -> Iterator[str]:
     scale = CLEAR * max(float(np.max(np.abs(within))), 1e-300)
     yes, no = (clear & (within > scale) & (s > CLEAR)), clear & (within < -scale)
     own = np.isin(side, face.meets_itself)
-    if np.any(yes & ~own):
+    if _often(yes & ~own):
         one = float(side[yes & ~own].min())
         yield f"{name}: a ray that leaves the side {one:+g} meets the face again; needed: meets_itself = ({one},)"
     again = np.asarray(face.again(p, leaves, side)) + np.zeros(len(t))
-    if np.any(own & ((yes & (again <= 0.0)) | (no & (again > 0.0)))):
+    if _often(own & ((yes & (again <= 0.0)) | (no & (again > 0.0)))):
         yield f"{name}.again does not say of a ray that leaves the face what {name}.intersect says of one beside it"
+
+
+def _often(wrong: Any) -> bool:
+    """Whether a formula is wrong, and not only a few rays that a quartic's roots are bad for."""
+    return bool(np.sum(wrong) > SELDOM * np.size(wrong))
 
 
 def _side(face: Any, o: Any) -> Any:
