@@ -13,8 +13,10 @@ import pytest
 import diffrt
 from diffrt import autograd, kinds
 from diffrt.errors import InputError
-from diffrt.kinds import Light, Material, Shape
-from diffrt.kinds.fields import extent, point, reflectance
+from diffrt.kinds import GROUPS, Light, Material, Shape, Texture
+from diffrt.kinds.fields import Relation, extent, intensity, own, point, reflectance
+from diffrt.kinds.promises import of_formulas
+from diffrt.kinds.vectors import dot, length
 from diffrt.tracer.differences import compare
 
 ROOT = Path(__file__).parents[1]
@@ -132,21 +134,74 @@ class Good(Shape):
     center = point("the middle")
     radius = extent("from the middle to the surface")
 
+    meets_itself = (-1.0,)
+
     def side(self, o):
-        return autograd.sum((o - self.center) * (o - self.center), 0) - self.radius * self.radius
+        return dot(o - self.center, o - self.center) - self.radius * self.radius
 
     def reach(self, o):
-        return autograd.sum((o - self.center) * (o - self.center), 0) + self.radius * self.radius
+        return dot(o - self.center, o - self.center) + self.radius * self.radius
 
     def intersect(self, o, d, side):
-        return autograd.sum((self.center - o) * d, 0), self.radius - autograd.sum((self.center - o) * d, 0)
+        b = dot(self.center - o, d)
+        q = self.center - o - b * d
+        h = self.radius * self.radius - dot(q, q)
+        return b - side * autograd.sqrt(autograd.where(autograd.greater(h, 0.0), h, 1.0)), h
 
     def normal_at(self, p, side):
         return (p - self.center) / self.radius * side
 
+    def again(self, o, d, side):
+        return dot(d, self.normal_at(o, side))
+
+    def box(self):
+        return self.center - self.radius, self.center + self.radius
+
+
+class Cap(Good):
+    """A part of a ball that is one face: seen from in front of the ball, what is behind the near root is missed."""
+
+    def intersect(self, o, d, side):
+        t, h = super().intersect(o, d, side)
+        return t, autograd.minimum(h, o[2] + t * d[2] - self.center[2])
+
+
+class Bulb(Light):
+    type = "bulb"
+    position = point("where it is")
+    intensity = intensity("how strong it is")
+
+    def incident(self, p):
+        v = self.position - p
+        return v / length(v), length(v), self.intensity / dot(v, v)
+
+
+class Chalk(Material):
+    type = "chalk"
+    albedo = reflectance("what it scatters")
+
+    def brdf(self, n, to_eye, to_light):
+        return self.albedo / np.pi
+
+    def ambient(self, n, to_eye):
+        return self.albedo
+
+
+class Ramp(Texture):
+    type = "ramp"
+    low = own("at v = 0")
+    high = own("at v = 1")
+
+    def value(self, u, v, around):
+        return self.low + v * (self.high - self.low)
+
 
 def broken(base=Good, **changes):
     return type("Broken", (base,), {"type": "broken", **changes})
+
+
+def o_(p):
+    return p[0] * p[0] + 1.0
 
 
 class Annotated(Good):
@@ -171,6 +226,35 @@ class Dark(Light):
         (broken(normal_at=lambda self, p, side: p * np.nan), "normal_at gives nan for ordinary numbers"),
         (broken(side=lambda self, o: self.size), "side fails: AttributeError: Broken has no size"),
         (broken(intersect=Shape.intersect), "Broken has no formula intersect"),
+        (
+            broken(side=lambda self, o: dot(o, o) if self.radius > 1.0 else o[0]),
+            r"side fails where it is compiled: TypeError: a branch on a value",
+        ),
+        (broken(side=lambda self, o: 1j * o[0]), "side gives complex128, needed: numbers"),
+        (broken(intersect=lambda self, o, d, side: (o[0], None)), "intersect gives NoneType, needed: numbers"),
+        (broken(again=lambda self, o, d, side: o), r"again gives the shape \(3, 5\)"),
+        (broken(normal_at=lambda self, p, side: p - self.center), "a normal whose length is not 1"),
+        (broken(normal_at=lambda self, p, side: (p - self.center) / self.radius), "that points away from the ray"),
+        (broken(side=lambda self, o: -Good.side(self, o)), "side does not give the side that Broken.normal_at points"),
+        (broken(box=lambda self: (self.center, self.center + self.radius)), "box does not hold the points"),
+        (broken(clearance=lambda self, p: length(p - self.center)), "clearance gives more than the distance"),
+        (broken(margins=lambda self, o, d, side: (o[0],)), "margins are not positive where Broken.intersect"),
+        (broken(meets_itself=()), r"leaves the side -1 meets the face again; needed: meets_itself = \(-1.0,\)"),
+        (broken(again=lambda self, o, d, side: -dot(d, self.normal_at(o, side))), "again does not say of a ray"),
+        (broken(Cap), "meets a point from one end of a ray and misses it from the other; .* needs two faces"),
+        (
+            broken(Bulb, incident=lambda self, p: (self.position - p, o_(p), self.intensity)),
+            "light whose length is not",
+        ),
+        (broken(Bulb, origin=lambda self: self.position + 1.0), "origin is not where Broken.incident says"),
+        (broken(Bulb, at_most=lambda self, distance: self.intensity / distance), "less than the irradiance"),
+        (broken(Chalk, at_most=lambda self: (0.1 * self.albedo, self.albedo)), "at_most gives less than Broken.brdf"),
+        (
+            broken(Chalk, at_most=lambda self: (self.albedo, 0.5 * self.albedo)),
+            "at_most gives less than Broken.ambient",
+        ),
+        (broken(Ramp, bounds=lambda self, u, v, around: (0.0, 0.0)), "bounds do not hold what Broken.value gives"),
+        (broken(Ramp, slopes=lambda self, u, v, around: ((0.0, 0.0),) * 2), "slopes do not hold what Broken.value"),
         (broken(type="sphere"), "found 'sphere', which is the name of another kind"),
         (broken(type="my ball"), "needed: its name in scene files"),
         (broken(width_of_rim=0.5), r"width_of_rim: found 0.5, needed: a field with a rule"),
@@ -202,3 +286,23 @@ def test_a_kind_may_be_registered_again_and_is_known_to_scene_files():
             )
     finally:
         kinds.SHAPES.pop("good_ball", None)
+
+
+@pytest.mark.parametrize("name", ["parts", "fields", "numbers", "unpack"])
+def test_a_formula_with_the_name_of_something_else_is_told(name):
+    with pytest.raises(InputError, match=f"Broken: {name}: is the name of something else; needed: another name for"):
+        broken(**{name: lambda self: 1})
+
+
+def test_every_kind_of_the_package_keeps_its_promises_and_what_rules_exclude_is_not_tried():
+    for group in GROUPS.values():
+        for kind in group.values():
+            assert of_formulas(kind) == []
+    for kind in (Good, Bulb, Chalk, Ramp):
+        assert of_formulas(kind) == []
+    smaller = Relation(("hole", "radius"), "hole", lambda hole, radius: hole <= radius, "at most radius")
+    ring = broken(
+        hole=extent("of what is cut out"), relations=(smaller,),
+        reach=lambda self, o: Good.reach(self, o) + autograd.sqrt(self.radius - self.hole),
+    )  # fmt: skip
+    assert of_formulas(ring) == []

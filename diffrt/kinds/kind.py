@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from inspect import Parameter, Signature
 from math import inf
+from types import FunctionType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -47,6 +48,12 @@ class Kind:
     __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls) -> None:
+        for name, value in vars(cls).items():
+            # `parts` and the like are no formulas; None stands for __hash__.
+            base = next((vars(c)[name] for c in cls.__mro__[1:-1] if name in vars(c)), value)
+            if isinstance(value, FunctionType) and not isinstance(base, FunctionType | None):
+                what = "is the name of something else; needed: another name for the formula"
+                raise InputError(f"{cls.__name__}: {name}: {what}")
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
         for name in own:
             delattr(cls, name)  # what an object holds under this name is a value

@@ -1,17 +1,14 @@
 """Kinds from outside the package: checked against what all of them promise, before anything is rendered with them."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
 from diffrt.errors import InputError
-from diffrt.kinds.fields import Field, Own, Quantity, reflectance
+from diffrt.kinds.fields import Own
 from diffrt.kinds.kind import END, REFLECT, Background, Camera, Kind, Light, Material, Shape, Texture
-
-SAMPLES = 5
-"""With so many random rays or directions the formulas of a new kind are tried."""
+from diffrt.kinds.promises import of_formulas
 
 AnyKind = TypeVar("AnyKind", bound=type[Kind])
 
@@ -26,9 +23,7 @@ def register(kinds: dict[str, dict[str, Any]], kind: AnyKind) -> AnyKind:
         raise InputError(
             f"register: found {kind!r}, needed: a class of Shape, Material, Texture, Light or Camera, or of Background"
         )
-    problems = list(_of_class(kinds[kind.group], kind))
-    if not problems:
-        problems = list(_of_formulas(kind))
+    problems = list(_of_class(kinds[kind.group], kind)) or of_formulas(kind)
     if problems:
         raise InputError(*(f"{kind.__name__}: {problem}" for problem in problems))
     kinds[kind.group][kind.type] = kind
@@ -106,96 +101,3 @@ def _missing(kind: type[Kind], base: type[Kind], formulas: tuple[str, ...]) -> I
     for name in formulas:
         if getattr(kind, name, None) is getattr(base, name):
             yield f"{kind.__name__} has no formula {name}"
-
-
-def _of_formulas(kind: type[Kind]) -> Iterator[str]:
-    """What is wrong with what the formulas of a kind give, tried on random numbers that its rules allow."""
-    random = np.random.default_rng(0)
-    if issubclass(kind, Camera):
-        return  # how large an image is, is not a matter of the class
-    if issubclass(kind, Texture):
-        kind = _of_colours(kind)
-    values = {
-        name: _drawn(field, random) if isinstance(field.rule, Quantity) else field.default
-        for name, field in kind.fields.items()
-    }
-    o, d = random.normal(size=(3, SAMPLES)), random.normal(size=(3, SAMPLES))
-    d, n = d / np.linalg.norm(d, axis=0), o / np.linalg.norm(o, axis=0)
-    with np.errstate(all="ignore"):
-        for face in (kind.faces or (kind,)) if issubclass(kind, Shape) else (kind,):
-            thing: Any = face(**values)
-            for text, formula, shapes in _formulas(thing, o, d, n):
-                try:
-                    found = formula()
-                except Exception as fault:  # whatever a user's formula raises
-                    yield f"{text} fails: {type(fault).__name__}: {fault}"
-                    continue
-                parts = found if isinstance(found, tuple | list) else (found,)
-                if len(parts) != len(shapes):
-                    yield f"{text} gives {len(parts)} results, needed: {len(shapes)}"
-                    continue
-                for part, shape in zip(parts, shapes, strict=True):
-                    array = np.asarray(part, float)
-                    try:
-                        fits = np.broadcast_shapes(array.shape, (*shape, SAMPLES)) == (*shape, SAMPLES)
-                    except ValueError:
-                        fits = False
-                    if not fits or array.ndim > len(shape) + 1:
-                        yield f"{text} gives the shape {array.shape} for {SAMPLES} samples, needed: {(*shape, SAMPLES)}"
-                    elif np.isnan(array).any():
-                        yield f"{text} gives nan for ordinary numbers"
-
-
-def _formulas(thing: Any, o: Any, d: Any, n: Any) -> Iterator[tuple[str, Callable[[], Any], tuple[Any, ...]]]:
-    """The formulas of a kind as they are called, and the shapes of their results, without the samples."""
-    name, one, vector = type(thing).__name__, (), (3,)
-    if isinstance(thing, Shape):
-        for side in (1.0, -1.0):
-            sides = np.full(SAMPLES, side)
-            yield f"{name}.intersect", partial(thing.intersect, o, d, sides), (one, one)
-            yield f"{name}.normal_at", partial(thing.normal_at, o, sides), (vector,)
-        yield f"{name}.side", lambda: thing.side(o), (one,)
-        yield f"{name}.reach", lambda: thing.reach(o), (one,)
-        if type(thing).has_uv():
-            yield f"{name}.uv", lambda: thing.uv(o, np.ones(SAMPLES)), (one, one)
-    elif isinstance(thing, Texture):
-        u, v = o[:2]
-        if thing.has_edge:
-            yield f"{name}.border", lambda: thing.border(u, v), (one,)
-            for positive in (True, False):
-                yield f"{name}.piece", partial(thing.piece, positive), (vector,)
-        else:
-            for around in ((False, False), (True, False)):
-                yield f"{name}.value", partial(thing.value, u, v, around), (vector,)
-    elif isinstance(thing, Material) and thing.event == END:
-        yield f"{name}.brdf", lambda: thing.brdf(n, n, d * np.sign(np.sum(d * n, 0))), (vector,)
-        yield f"{name}.ambient", lambda: thing.ambient(n, n), (vector,)
-    elif isinstance(thing, Light) and not thing.everywhere:
-        yield f"{name}.incident", lambda: thing.incident(o), (vector, one, vector)
-        if thing.bordered:
-            yield f"{name}.shines", lambda: thing.shines(o), (one,)
-    elif isinstance(thing, Background):
-        yield f"{name}.seen", lambda: thing.seen(d), (vector,)
-
-
-class _Coloured(Material):
-    """A material with one colour, for which textures are tried."""
-
-    colour = reflectance("any colour")
-
-
-def _of_colours(kind: type[Texture]) -> type[Texture]:
-    """A texture for a field that is a colour."""
-    from diffrt.kinds import texture_for  # which imports this module
-
-    made: Any = kind
-    return texture_for(made, _Coloured, "colour")
-
-
-def _drawn(field: Field, random: Any) -> Any:
-    """Values that a rule allows, the same for all samples, (3, 1) or (1,)."""
-    rule: Any = field.rule
-    if isinstance(rule, Own):  # texels
-        return random.uniform(size=(2, 3, *rule.shape))
-    low, high = max(rule.minimum, -2.0), min(rule.maximum, 2.0)
-    return random.uniform(low + 0.1 * (high - low), high, (*rule.shape, 1))
