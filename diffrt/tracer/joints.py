@@ -258,15 +258,15 @@ def as_one_edge(rows: Rows, crossings: Crossings, side: Integers) -> tuple[Cross
     if not alike.any():
         return crossings, side
     which, cell, first, second = which[alike], cell[alike], first[alike], second[alike]
-    side, moved, open_ = side.copy(), [], np.ones(len(cell), bool)
+    side, found, open_ = side.copy(), crossings, np.ones(len(cell), bool)
     # A face that is seen from its edge has a function that ends beside it: then it is the other one's.
     for own, other, place in ((first, second, which), (second, first, base[cell])):
         met, there = find_bends(rows, crossings[own], crossings.segments[other])
         one = np.flatnonzero(open_ & there & (np.abs(met.s - crossings.s[other]) < TOGETHER))
         open_[one] = False
-        side[place[one], cell[one]] = len(crossings.s) + sum(len(part.s) for part in moved) + np.arange(len(one))
-        moved.append(met[one])
-    return joined(rows.view, [crossings, *moved]), side
+        side[place[one], cell[one]] = len(found.s) + np.arange(len(one))
+        found = joined(rows.view, [found, met[one]])
+    return found, side
 
 
 def chords_of(
