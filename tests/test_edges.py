@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_render import LARGE, ROOT, SCENES, shipped
 
 import diffrt.autograd as ag
-from diffrt.compiler import Engine
+from diffrt.compiler import Engine, choose_engine
 from diffrt.scene import Scene, parse_scene
 from diffrt.tracer import blocks, jacobian, render
 from diffrt.tracer.differences import compare
@@ -170,6 +170,41 @@ def test_a_ball_too_small_for_the_smallest_cells_is_counted():
     report = render(scene).report
     assert 0.0 < report.unproved < 0.05
     assert "not proved" in str(report)
+
+
+def polyhedron(yaw: float, roll: float, width: int = 48) -> Scene:
+    """Twenty flat triangles on the floor, whose edges and corners they share."""
+    golden = 0.5 + 1.25**0.5
+    corners = np.array([np.roll([0.0, a, b * golden], k) for k in range(3) for a in (-1, 1) for b in (-1, 1)])
+    near = np.linalg.norm(corners[:, None] - corners, axis=-1) < 2.1
+    faces = [
+        (i, j, k) for i in range(12) for j in range(i) for k in range(j) if near[i, j] and near[j, k] and near[i, k]
+    ]
+    (c, s), (e, f) = ((np.cos(a), np.sin(a)) for a in (yaw, roll))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, e, -f], [0, f, e]])
+    placed = corners / np.linalg.norm(corners[0]) @ turn.T + [0.03, 1.02, 0.05]
+    shapes = ""
+    for number, (i, j, k) in enumerate(faces):
+        outward = np.linalg.det(corners[[i, j, k]]) > 0.0
+        a, b, c = (placed[n].tolist() for n in ((i, j, k) if outward else (i, k, j)))
+        shapes += lambert(f"face{number}", f'type = "triangle"\na = {a}\nb = {b}\nc = {c}\n')
+    height = width * 3 // 4
+    return parse_scene(camera((1.3, 2.4, 5.1), (0.1, 0.8, 0), width, height) + FLOOR + shapes + LAMP)
+
+
+@pytest.mark.parametrize("turned", [(1.1, 0.2), (2.3, 1.7)])
+def test_corners_of_many_faces_and_of_their_shadow_are_sharp(turned):
+    scene, names = polyhedron(*turned), ["camera.position", "lamp.position"]
+    found, finer = (np.asarray(jacobian(scene, names, tolerance=t)) for t in (0.004, 6e-5))
+    off = np.sqrt(((found - finer) ** 2).sum((0, 1, 2)) / (finer**2).sum((0, 1, 2)))
+    assert off.max() < 0.015
+
+
+def test_a_shadows_edge_that_two_faces_share_is_one():
+    # Seen from the lamp one of the two faces is so slender that the side of a cell ends in the shadow of another.
+    scene = polyhedron(2.3, 1.7)
+    cells = find_topology(build_tables(scene), window_of(scene, Part()), Settings(1), choose_engine()).cells
+    assert len(cells.loose) < 0.01 * len(cells.mixed_key)
 
 
 @pytest.mark.parametrize(("cells", "tolerance"), [(1, 0.004), (3, 0.02), (1, 0.05)])
