@@ -15,8 +15,8 @@ SAVED, SMOOTH = 32.0, 8.0
 """How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
 
 SMALL = 256
-"""An image of fewer pixels than so many by so many is less wrong in each, as the root of their number: what is wrong in one
-of them is more of the whole. It has so few that this costs nothing."""
+"""An image of fewer pixels than so many by so many is less wrong in each, as the root of their number: what is wrong in
+one is more of the whole. It has so few that this costs nothing."""
 
 PROBES = 16
 """The mean radiance is that of so many by so many points."""
