@@ -34,7 +34,6 @@ from diffrt.tracer.lattice import (
     Integers,
     key_of,
     middles_of,
-    parents_of,
     quarters_of,
 )
 from diffrt.tracer.parts import Parts
@@ -56,10 +55,6 @@ ROUNDS = 1
 HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
 parts that are; where surfaces lie in one place, none ever is."""
-
-CROWD = 2
-"""A corner where edges do not meet as they are taken to, in one of the smallest cells, is in so many quarters of a cell
-at most, and is halved once more. Where there are more there is no end to what is in them."""
 
 LOOKED_AT = 3
 """Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
@@ -184,10 +179,8 @@ def _cut(
                 sure[meet] = nothing_else(
                     view, crossings, joints[meet], corner_label[:, meet], keys[some[meet]], spacing
                 )
-                corner = used & ~sure
-                _, of = np.unique(parents_of(keys[some], 1), return_inverse=True)
-                corner &= np.bincount(of, corner)[of] <= CROWD
-                left[some], used = corner, used & ~corner
+                left[some] = used & ~sure
+                used &= sure
         else:
             used = joints.found & joints.stays
             used[used] = nothing_else(view, crossings, joints[used], corner_label[:, used], keys[some[used]], spacing)
