@@ -108,7 +108,7 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
             rough_keys = rough_keys[:0]
             continue
         error = flat.errors(labels, *middles_of(children, side), side, side)
-        go_on = error > flat.most
+        go_on = error > 1.0
         parts.add_whole(children[~go_on], labels[~go_on], level + 1)
         rough_keys, rough_labels, error = children[go_on], labels[go_on], error[go_on]
     return parts.cells(view, grid.ravel(), size, cells)
@@ -226,7 +226,7 @@ def _blocks(
         rough, labels = np.append(rough, keys[proved]), np.append(labels, found[proved])
         if level <= LOOKED_AT:
             error = flat.errors(labels, *middles_of(rough, side), side, 1.0 / cells)
-            uneven = error > flat.most
+            uneven = error > 1.0
             rough, labels, error = rough[uneven], labels[uneven], error[uneven]
         keys = keys[~proved]
         if level:

@@ -14,10 +14,6 @@ FLAT = 0.0625
 SAVED, SMOOTH = 32.0, 8.0
 """How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
 
-SMALL = 256
-"""An image of fewer pixels than so many by so many is less wrong in each, as the root of their number: what is wrong in
-one is more of the whole. It has so few that this costs nothing."""
-
 PROBES = 16
 """The mean radiance is that of so many by so many points."""
 
@@ -35,8 +31,6 @@ class Flatness:
         self._lighting = lighting(view.tables, view.signatures)
         radiance = shade(self._lighting, labels, Samples(x, y, np.ones(x.shape)), view.engine)
         self.allowed = tolerance * float(np.mean(np.max(radiance, 0)))
-        self.most = min((width * height) ** 0.5 / SMALL, 1.0)
-        """What one sample of a cell without an edge may be wrong by, in parts of what is allowed."""
 
     def errors(self, labels: Labels, x: Floats, y: Floats, side: float, cell: float) -> Floats:
         """How far from flat cells of side `cell` are within blocks of these sides, with these signatures, in parts of
