@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,18 +34,34 @@ def fields(rng, views, shape=(9, 7), k=3, noise=None):
 
 
 def test_the_moments_of_patches_are_those_of_whole_matrices():
-    """Two views of one camera, with every matrix of the derivation written out."""
+    """Two views of one camera with coordinates of their own, and every matrix of the derivation written out."""
     rng = np.random.default_rng(0)
-    left, whole = fields(rng, 2)
+    left, whole = fields(rng, 2, k=5)
     height, width = left[0].residual.shape[:2]
-    covariance = np.linalg.inv(whole.T @ whole)
+    # The first two columns are of each view alone.
+    size = len(whole) // 2
+    own = [whole[v * size : (v + 1) * size, :2] for v in range(2)]
+    inner = [np.linalg.inv(J.T @ J) for J in own]
+    shared = np.concatenate(
+        [
+            whole[v * size : (v + 1) * size, 2:] - own[v] @ inner[v] @ own[v].T @ whole[v * size : (v + 1) * size, 2:]
+            for v in range(2)
+        ]
+    )
+    covariance = np.linalg.inv(shared.T @ shared)
+    left = [
+        replace(f, jacobian=np.concatenate([J, K], 1).reshape(height, width, 3, 5), at=np.arange(3), own=C)
+        for f, J, K, C in zip(left, own, np.split(shared, 2), inner, strict=True)
+    ]
     views = [scatter._weighted(field, 1.0, 3) for field in left]
     totals = scatter._totals(views, 3, 3)
     parts = scatter._components(views, totals, 3)
     expected, found = scatter._moments(parts, views, totals, covariance)
     sizes = np.concatenate([np.sqrt(view.squares[..., None] * view.gains).ravel() for view in views])
     off = np.concatenate([field.residual.ravel() for field in left])
-    project = np.eye(len(whole)) - whole @ covariance @ whole.T
+    project = np.eye(len(whole)) - shared @ covariance @ shared.T
+    for v, (J, C) in enumerate(zip(own, inner, strict=True)):
+        project[v * size : (v + 1) * size, v * size : (v + 1) * size] -= J @ C @ J.T
     pixels = np.eye(height * width).reshape(height, width, -1)
     matrices = []
     for part in parts:

@@ -52,20 +52,15 @@ def uncertainty_by_view(
     """
     shared = triangle.layout.shared
     solved = triangle.without(held).damped(held.astype(float))
-    across = _inverse(solved.shared[:, :-1])
+    across = _inverse(solved.shared[:, :-1], held[shared])
     # Under the name of no view are the coordinates that all share.
     none = np.zeros(0, np.intp)
     own = {view: variables.places.get(view, none) if view else none for view in views}
     gives = {view: -_pseudo(solved.rows_of(view)[:, : len(own[view])]) @ solved.rows_of(view)[:, len(own[view]) : -1]
              for view in views}  # fmt: skip
     local = {view: _placed(f, np.concatenate([own[view], shared])) for view, f in zip(views, fields, strict=True)}
-    reduced = [
-        replace(f, jacobian=f.jacobian[..., len(own[view]) :] + f.jacobian[..., : len(own[view])] @ gives[view],
-                at=np.arange(len(shared)))
-        for view, f in local.items()
-    ]  # fmt: skip
-    if not len(shared):  # then nothing is known of them, but how they scatter
-        reduced = [replace(f, jacobian=np.zeros((*f.residual.shape, 1)), at=np.arange(1)) for f in reduced]
+    reduced = [_reduced(f, gives[view], _inverse(solved.rows_of(view)[:, : len(own[view])], held[own[view]]))
+               for view, f in local.items()]  # fmt: skip
     bread = solved.shared[:, :-1].T @ solved.shared[:, :-1] if len(shared) else np.zeros((1, 1))
     seen = scatter(reduced, across if len(shared) else np.zeros((1, 1)), bread, block)
     pull = seen.meat[: len(shared), : len(shared)]
@@ -140,6 +135,14 @@ def _placed(field: Field, at: NDArray[np.intp]) -> Field:
     return replace(field, jacobian=jacobian, at=np.arange(len(at)))
 
 
+def _reduced(field: Field, give: Array, own: Array) -> Field:
+    """A field by its own coordinates, (m,), and by what those leave of the shared ones; a column of zeros if there are
+    none. give: (m, s). own: (J_o^T J_o)^-1."""
+    mine, others = np.split(field.jacobian, [len(own)], -1)
+    others = others + mine @ give if give.shape[1] else np.zeros((*mine.shape[:3], 1))
+    return replace(field, jacobian=np.concatenate([mine, others], -1), at=np.arange(others.shape[-1]), own=own)
+
+
 def _pseudo(matrix: Array) -> Array:
     """The inverse, where columns have length one; of what is flat, none."""
     length = np.linalg.norm(matrix, axis=0)
@@ -147,7 +150,8 @@ def _pseudo(matrix: Array) -> Array:
     return np.asarray(np.linalg.pinv(matrix / length, rcond=FLAT) / length[:, None])
 
 
-def _inverse(matrix: Array) -> Array:
-    """Of M^T M."""
+def _inverse(matrix: Array, held: NDArray[np.bool_]) -> Array:
+    """Of M^T M, and zero for what is held, (n,)."""
     half = _pseudo(matrix)
+    half[held] = 0.0
     return np.asarray(half @ half.T)
