@@ -20,7 +20,8 @@ from diffrt.fitting.scatter import Field, scatter
 from diffrt.fitting.search import Found, Step
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.threads import in_one_thread
-from diffrt.fitting.uncertainty import Uncertainty, uncertainty
+from diffrt.fitting.trust import trusted
+from diffrt.fitting.uncertainty import Trust, Uncertainty, uncertainty
 from diffrt.fitting.uncertainty_by_view import uncertainty_by_view
 from diffrt.fitting.variables import by_name
 from diffrt.scene import Scene
@@ -184,6 +185,11 @@ class Result:
         model = () if self.misfit.explained else ("the model does not explain the image",)
         return (*self.uncertainty.tight, *model)
 
+    @property
+    def _is_robust(self) -> bool:
+        """Whether the loss has trusted pixels less that are far off."""
+        return self.problem.settings.loss != "squared"
+
     def _scale_words(self) -> tuple[str, ...]:
         """A note if the scale of a robust loss, that somebody gave, does nothing, or everything."""
         loss, scale = self.problem.settings.loss, self.problem.settings.scale
@@ -213,14 +219,19 @@ class Result:
         held = (u - lower <= near) | (upper - u <= near)
         if found.layout.groups:
             names = [view.name for view in problem.views]
-            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held)
-        every = np.arange(len(u))
-        bias = biases(found.layout, {view.name: every for view in problem.views}, fields, block, held)
-        bread = found.jacobian.T @ found.jacobian
+            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held, self._is_robust)
+        places = {view.name: np.arange(len(u)) for view in problem.views}
+        bread, trust, weighted = found.jacobian.T @ found.jacobian, None, fields
+        if not self._is_robust:
+            again = trusted(found.layout, places, fields, held)
+            jacobian, weighted = again.triangle.jacobian, again.fields
+            bread_again = jacobian.T @ jacobian
+            trust = Trust(jacobian, again.step, lambda covariance: scatter(weighted, covariance, bread_again, block))
+        bias = biases(found.layout, places, weighted, block, held)
         return uncertainty(
             found.jacobian, found.residual, problem.variables.labels, held,
             found.count, problem.variables.slopes(u), problem.variables.components,
-            lambda covariance: scatter(fields, covariance, bread, block), bias.all,
+            lambda covariance: scatter(fields, covariance, bread, block), bias.all, trust,
         )  # fmt: skip
 
     def report(self, path: str | Path) -> None:

@@ -231,8 +231,7 @@ def _weighted(field: Field, mean: float, levels: int) -> _View:
     share = counted.mean(-1)
     gains = np.sum(off**2, (0, 1)) / np.maximum(counted.sum((0, 1)), 1e-9)
     gains = np.maximum(gains / max(float(gains.mean()), 1e-300), FAINT)
-    around = sums_around((off**2).sum(-1), AROUND) / np.maximum(sums_around(3.0 * share, AROUND), 1e-9)
-    squares = share * np.maximum(around, FAINT)
+    squares = share * np.maximum(squares_around(off, counted), FAINT)
     weighted = np.concatenate([field.jacobian, off[..., None]], -1) * np.sqrt(squares[..., None] * gains)[..., None]
     height, width, _, columns = weighted.shape
     sums = _pyramid(weighted.reshape(height, width, -1), levels)
@@ -443,6 +442,11 @@ def sums_of_blocks(values: Array, side: int) -> Array:
     height, width = values.shape[:2]
     down = np.add.reduceat(values, np.arange(0, height, side), axis=0)
     return np.asarray(np.add.reduceat(down, np.arange(0, width, side), axis=1))
+
+
+def squares_around(residual: Array, counted: Array) -> Array:
+    """The mean square of residuals around each pixel, (height, width). residual, counted: (height, width, 3)."""
+    return sums_around((residual**2).sum(-1), AROUND) / np.maximum(sums_around(counted.sum(-1), AROUND), 1e-9)
 
 
 def sums_around(values: Array, side: int) -> Array:
