@@ -44,8 +44,8 @@ FAINT = 1e-3
 HELD = 1 << 21
 """Numbers of a Jacobian that are held of a view. Of larger ones the means of blocks of pixels are."""
 
-LARGER = 2
-"""Sizes of patches beyond those that are measured, whose largest is half of what is seen."""
+LARGER = 1
+"""Sizes of patches beyond those that are measured, whose largest is half of what is seen: the last one is all of it."""
 
 SURE, MUCH = 2.0, 0.4
 """A variance is that of a smooth misfit if it makes up so many times what the sum of squares over its patches is

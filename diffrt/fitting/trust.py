@@ -19,10 +19,10 @@ a scale s, and the inverse variance is to be expected at
     w = (f + 1) / (f s^2 + D^2)
 
 up to a factor. f and s are what make the D of all pixels likeliest (Lange, Little and Taylor, Robust statistical
-modeling using the t distribution, 1989). A texture, whose residuals are near to zero in as many places as normal numbers
-are, has a large f, and weights that are alike: that they are small at a place is then no sign that the model is right
-there. Beside a spot f is one or two. Each D counts by what its pixel says of the numbers, so that a large background
-that says nothing does not tell what is large on an object.
+modeling using the t distribution, 1989). A texture, whose residuals are near to zero in as many places as normal
+numbers are, has a large f, and weights that are alike: small residuals at a place are then no sign that the model is
+right there. Beside a spot f is one or two. Each D counts by what its pixel says of the numbers, so that a large
+background that says nothing does not tell what is large on an object.
 """
 
 from collections.abc import Mapping, Sequence
