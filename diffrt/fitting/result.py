@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import pushforward
 from diffrt.fitting.bias import biases
 from diffrt.fitting.evaluation import Objective
+from diffrt.fitting.few import of_few_pixels
 from diffrt.fitting.level import Level
 from diffrt.fitting.misfit import Misfit, misfit
 from diffrt.fitting.noise import Noise, estimate
@@ -126,7 +127,7 @@ class Result:
         """How it was searched, with the scale of a robust loss that was used."""
         return replace(self.problem.settings, scale=self.found.scale)
 
-    @property
+    @cached_property
     def _objective(self) -> Objective:
         return Objective(self.problem.variables, sights(self.problem.views, Level(), self.settings))
 
@@ -211,16 +212,17 @@ class Result:
         # An optimiser stops a little inside of a bound.
         near = 1e-8 * np.maximum(np.abs(u), 1e-3)
         held = (u - lower <= near) | (upper - u <= near)
+        few = of_few_pixels(self._objective, found, fields, u, (lower, upper), held)
         if found.layout.groups:
             names = [view.name for view in problem.views]
-            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held)
+            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held, few)
         every = np.arange(len(u))
         bias = biases(found.layout, {view.name: every for view in problem.views}, fields, block, held)
         bread = found.jacobian.T @ found.jacobian
         return uncertainty(
             found.jacobian, found.residual, problem.variables.labels, held,
             found.count, problem.variables.slopes(u), problem.variables.components,
-            lambda covariance: scatter(fields, covariance, bread, block), bias.all,
+            lambda covariance: scatter(fields, covariance, bread, block), bias.all, few[0],
         )  # fmt: skip
 
     def report(self, path: str | Path) -> None:

@@ -64,13 +64,15 @@ def uncertainty(
     components: Sequence[str] | None = None,
     scatter: Callable[[Array], Scatter] | None = None,
     bias: Bias | None = None,
+    few: Array | None = None,
 ) -> Uncertainty:
     """How sure numbers are.
 
     jacobian: (m, k). residual: (m,). names: of the coordinates, (k,). held: those at a bound, (k,), which are taken as
     known. observations: how many residuals there are, if J and r were folded into fewer rows. slopes: the derivatives
     of the numbers by the coordinates, (n, k), if they are not the same; components: the names of the numbers, (n,).
-    scatter: how the residuals do, by (J^T J)^-1; independently if None. bias: of coordinates.
+    scatter: how the residuals do, by (J^T J)^-1; independently if None. bias: of coordinates. few: what `few.py` adds
+    to their covariance, (k, k).
     """
     observations = len(residual) if observations is None else observations
     slopes = np.eye(jacobian.shape[1]) if slopes is None else slopes
@@ -120,6 +122,8 @@ def uncertainty(
     spread = slopes @ spread @ slopes.T
     if bias is not None:
         spread = spread + _of_bias(bias, spread, covariance, slopes, chosen)
+    if few is not None:
+        spread = spread + slopes @ few @ slopes.T
     error, correlation = _errors(spread, unsure | known)
     stderr = np.where(unsure, np.inf, np.where(known, np.nan, error))
     compared = ~unsure & ~known & (plain > 0.0)

@@ -43,10 +43,11 @@ def uncertainty_by_view(
     variables: Variables,
     u: Array,
     held: NDArray[np.bool_],
+    few: Sequence[Array],
 ) -> Uncertainty:
     """How sure numbers are.
 
-    triangle: at u. fields: what each view leaves behind, and views: its name. block: pixels a side that are one there.
+    few: what `few.py` adds to the covariance of the own coordinates of each view. triangle: at u. fields: what each view leaves behind, and views: its name. block: pixels a side that are one there.
     held: coordinates at a bound, (k,).
     Correlations between numbers of different views are nan.
     """
@@ -73,7 +74,7 @@ def uncertainty_by_view(
     places = {view: np.concatenate([own[view], shared]) for view in views}
     bias = biases(triangle.layout, places, fields, block, held).of_views()
     found: dict[str, Uncertainty] = {}
-    for view in views:
+    for view, added in zip(views, few, strict=True):
         k = len(own[view])
         if not k:
             continue
@@ -85,7 +86,7 @@ def uncertainty_by_view(
         found[view] = uncertainty(
             jacobian, residual, mine.labels, held[at], triangle.count - free + int((~held[at]).sum()),
             mine.slopes(u[at]), mine.components, lambda _, meat=meat: replace(seen, meat=meat),  # type: ignore[misc]
-            bias(view, at),
+            bias(view, at), np.pad(added, (0, len(shared))),
         )  # fmt: skip
     return _joined(found, variables)
 
