@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.evaluation import Objective
-from diffrt.fitting.scatter import Field
+from diffrt.fitting.scatter import Field, sums_around, sums_of_blocks
 from diffrt.fitting.triangle import FLAT, Triangle
 
 Array = NDArray[np.float64]
@@ -30,6 +30,9 @@ FEW = 10.0
 
 NEARLY = 0.25
 """Where the loss rises by this part of what a parabola would, an error is not wrong by more than a factor of two."""
+
+WILD = 4.0
+"""A difference of so many scales of a robust loss is an outlier."""
 
 DOUBLINGS = 8
 """It is looked at up to 2 to the power of this standard errors out."""
@@ -87,6 +90,33 @@ class _Look:
             error, others = errors[number], np.delete(errors, number, 0)
             sides = [self._reached(side * error, others, here) for side in (1.0, -1.0)]
             found += 0.5 * sum(np.outer(side, side) for side in sides) - np.outer(error, error)
+        return found + self._beside_outliers(errors[few]) if few else found
+
+    def _beside_outliers(self, errors: Array) -> Array:
+        """What is added to the covariance, (k, k), as pixels beside outliers may be such. errors: of the directions that
+        few tell, (d, k)."""
+        found = np.zeros((len(self.at), len(self.at)))
+        for view in self.views:
+            sight, field, at = self.objective.parts[view].sight, self.fields[view], self.objective.parts[view].at
+            if sight.settings.loss == "squared":
+                continue
+            values = self.objective.parts[view].variables.assign(self.u[at])
+            off = sight.differences(np.asarray(sight.off(values)))
+            counted = sight.counted(off)
+            block = -(-off.shape[0] // field.residual.shape[0])
+            off, weight = (sums_of_blocks(part, block) / block**2 for part in (off * counted, counted.astype(float)))
+            far = np.abs(off) > WILD * sight.scale
+            wild = far.any(-1)
+            many, all_of = (sums_around(part.astype(float), 3) for part in (wild, weight.any(-1)))
+            beside = many > 1.5
+            total = np.stack([sums_around(wild * off[..., c], 3) for c in range(3)], -1)
+            # The mean of the outliers around, times the root of how likely the pixel is one.
+            amount = total[beside] / np.sqrt(many[beside] * all_of[beside])[:, None] * ~far[beside] * block
+            whole = np.zeros((len(errors), len(self.u)))
+            whole[:, self.at] = errors
+            pulls = np.einsum("pcn,dn,pc->pd", field.jacobian[beside], whole[:, field.at], amount)
+            moved = pulls @ errors / self.variance
+            found += moved.T @ moved
         return found
 
     def _pixels(self, step: Array) -> float:
