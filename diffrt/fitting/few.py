@@ -6,13 +6,18 @@ begins to hold, or ceases to; one at the rim of a small spot is no longer in it 
 on one side only, and is flat on the other up to the next such pixel; the search comes to rest anywhere in between.
 
 A direction p that is one standard error long, |J p|^2 = s^2, raises a parabola by s^2. Pixels tell it by the squares
-q_i of their J p, as much as n = (sum q)^2 / sum q^2 equal ones would (Kish, Survey Sampling, 1965). If these are few, the
-loss itself is looked at on both sides, further and further out, until it has risen by as much, the other directions
-being what suits best: that far, d+ and d-, numbers are unsure (the profile of the likelihood; Bates and Watts, Nonlinear
-Regression Analysis, 1988, chapter 6). In place of p p^T the covariance then has the mean of d+ d+^T and d- d-^T.
+q_i of their J p, as much as n = (sum q)^2 / sum q^2 equal ones would (Kish, Survey Sampling, 1965). If these are few,
+the loss itself is looked at on both sides, further and further out, until it has risen by as much, the other directions
+being what suits best: that far, d+ and d-, numbers are unsure (the profile of the likelihood; Bates and Watts,
+Nonlinear Regression Analysis, 1988, chapter 6). In place of p p^T the covariance then has the mean of d+ d+^T and
+d- d-^T.
+
+Few pixels do not show either that one of them is an outlier of a robust loss: the fit follows it. Outliers of
+photographs come in patches (Sabour et al., RobustNeRF, 2023). So where a pixel and its neighbours hold two or more, the
+mean of these, times the root of their share, is what it may be wrong by, and what that moves is added.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,8 +98,8 @@ class _Look:
         return found + self._beside_outliers(errors[few]) if few else found
 
     def _beside_outliers(self, errors: Array) -> Array:
-        """What is added to the covariance, (k, k), as pixels beside outliers may be such. errors: of the directions that
-        few tell, (d, k)."""
+        """What is added to the covariance, (k, k), as pixels beside outliers may be such. errors: of the directions
+        that few tell, (d, k)."""
         found = np.zeros((len(self.at), len(self.at)))
         for view in self.views:
             sight, field, at = self.objective.parts[view].sight, self.fields[view], self.objective.parts[view].at

@@ -62,5 +62,5 @@ def compare(lights: Mapping[str, Light], truth: Mapping[str, Array]) -> str:
     sigmas = np.concatenate([np.abs(lights[name].way - truth[name]) / lights[name].error for name in lights])
     return (
         f"lights are off by {off.mean():.3f} degrees in the mean, {off.max():.3f} at most; their errors say "
-        f"{np.sqrt(np.mean(told**2)):.3f}, and {100 * np.mean(sigmas < 2.0):.0f} % are within 2 of them"
+        f"{np.sqrt(np.nanmean(told**2)):.3f}, and {100 * np.mean(sigmas[np.isfinite(sigmas)] < 2.0):.0f} % are within 2 of them"
     )
