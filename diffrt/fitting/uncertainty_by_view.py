@@ -48,7 +48,8 @@ def uncertainty_by_view(
     """How sure numbers are.
 
     few: what `few.py` adds to the covariance of the own coordinates of each view. triangle: at u. fields: what each
-    view leaves behind, and views: its name. block: pixels a side that are one there. held: coordinates at a bound, (k,).
+    view leaves behind, and views: its name. block: pixels a side that are one there. held: coordinates at a bound,
+    (k,).
     Correlations between numbers of different views are nan.
     """
     shared = triangle.layout.shared
