@@ -171,6 +171,6 @@ class _Look:
             if risen >= self.variance:
                 # The root of the rise is taken to be straight from there on.
                 low, high = np.sqrt(max(risen_before, 0.0)), np.sqrt(risen)
-                return before + (np.sqrt(self.variance) - low) / (high - low) * (there - before)
+                return np.asarray(before + (np.sqrt(self.variance) - low) / (high - low) * (there - before))
             before, risen_before, step = there, risen, 2.0 * there
         return before if before.any() else error
