@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import pushforward
 from diffrt.fitting.bias import biases
 from diffrt.fitting.evaluation import Objective
+from diffrt.fitting.few import of_few_pixels
 from diffrt.fitting.level import Level
 from diffrt.fitting.misfit import Misfit, misfit
 from diffrt.fitting.noise import Noise, estimate
@@ -127,7 +128,7 @@ class Result:
         """How it was searched, with the scale of a robust loss that was used."""
         return replace(self.problem.settings, scale=self.found.scale)
 
-    @property
+    @cached_property
     def _objective(self) -> Objective:
         return Objective(self.problem.variables, sights(self.problem.views, Level(), self.settings))
 
@@ -217,9 +218,10 @@ class Result:
         # An optimiser stops a little inside of a bound.
         near = 1e-8 * np.maximum(np.abs(u), 1e-3)
         held = (u - lower <= near) | (upper - u <= near)
+        few = of_few_pixels(self._objective, found, fields, u, (lower, upper), held)
         if found.layout.groups:
             names = [view.name for view in problem.views]
-            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held, self._is_robust)
+            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held, few, self._is_robust)
         places = {view.name: np.arange(len(u)) for view in problem.views}
         bread, trust, weighted = found.jacobian.T @ found.jacobian, None, fields
         if not self._is_robust:
@@ -231,7 +233,7 @@ class Result:
         return uncertainty(
             found.jacobian, found.residual, problem.variables.labels, held,
             found.count, problem.variables.slopes(u), problem.variables.components,
-            lambda covariance: scatter(fields, covariance, bread, block), bias.all, trust,
+            lambda covariance: scatter(fields, covariance, bread, block), bias.all, trust, few[0],
         )  # fmt: skip
 
     def report(self, path: str | Path) -> None:

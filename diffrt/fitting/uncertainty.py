@@ -77,6 +77,7 @@ def uncertainty(
     scatter: Callable[[Array], Scatter] | None = None,
     bias: Bias | None = None,
     trust: Trust | None = None,
+    few: Array | None = None,
 ) -> Uncertainty:
     """How sure numbers are.
 
@@ -84,7 +85,7 @@ def uncertainty(
     known. observations: how many residuals there are, if J and r were folded into fewer rows. slopes: the derivatives
     of the numbers by the coordinates, (n, k), if they are not the same; components: the names of the numbers, (n,).
     scatter: how the residuals do, by (J^T J)^-1; independently if None. bias: of coordinates. trust: if pixels can be
-    weighted by how far they are off.
+    weighted by how far they are off. few: what `few.py` adds to the covariance of the coordinates, (k, k).
     """
     observations = len(residual) if observations is None else observations
     slopes = np.eye(jacobian.shape[1]) if slopes is None else slopes
@@ -142,6 +143,8 @@ def uncertainty(
     if trust is not None:
         step = slopes @ trust.step
         spread = spread + np.outer(step, step)
+    if few is not None:
+        spread = spread + slopes @ few @ slopes.T
     error, correlation = _errors(spread, unsure | known)
     stderr = np.where(unsure, np.inf, np.where(known, np.nan, error))
     compared = ~unsure & ~known & (plain > 0.0)

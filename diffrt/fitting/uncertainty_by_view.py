@@ -44,12 +44,14 @@ def uncertainty_by_view(
     variables: Variables,
     u: Array,
     held: NDArray[np.bool_],
+    few: Sequence[Array],
     robust: bool = False,
 ) -> Uncertainty:
     """How sure numbers are.
 
     triangle: at u. fields: what each view leaves behind, and views: its name. block: pixels a side that are one there.
-    held: coordinates at a bound, (k,). robust: whether the loss has trusted pixels less that are far off.
+    held: coordinates at a bound, (k,). few: what `few.py` adds to the covariance of the own coordinates of each view.
+    robust: whether the loss has trusted pixels less that are far off.
     Correlations between numbers of different views are nan.
     """
     shared = triangle.layout.shared
@@ -65,7 +67,7 @@ def uncertainty_by_view(
     bias = biases(triangle.layout, places, list(again.fields.values()), block, held).of_views()
     free = int((~held).sum())
     found: dict[str, Uncertainty] = {}
-    for view in views:
+    for view, added in zip(views, few, strict=True):
         if len(places[view]) == len(shared):
             continue
         mine, at = variables.seen_by(view)
@@ -77,7 +79,7 @@ def uncertainty_by_view(
             jacobian, residual, mine.labels, held[at], triangle.count - free + int((~held[at]).sum()),
             mine.slopes(u[at]), mine.components,
             lambda _, seen=seen if trust else pulled: seen,  # type: ignore[misc]
-            bias(view, at), trust,
+            bias(view, at), trust, np.pad(added, (0, len(shared))),
         )  # fmt: skip
     return _joined(found, variables)
 
