@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from diffrt.fitting.residual import FINER
 from diffrt.fitting.scatter import Field, patches
 from diffrt.fitting.triangle import Layout, Triangle
-from diffrt.fitting.trust import gauss_newton, rows_of, triangle_of
+from diffrt.fitting.trust import gauss_newton, rows_of_all, triangle_of
 from diffrt.tracer.renderer import TOLERANCE
 
 Array = NDArray[np.float64]
@@ -88,13 +88,13 @@ def biases(
     views: their names, and where their own coordinates are, then the shared ones. fields: what each leaves behind.
     block: pixels a side that are one there. held: coordinates at a bound, (k,).
     """
-    plain, finer, doubled = {}, {}, {}
-    for (view, at), field in zip(views.items(), fields, strict=True):
-        plain[view] = rows_of(field, at)
-        finer[view] = rows_of(replace(field, residual=field.finer), at)
-        height, width = field.residual.shape[:2]
-        doubled[view] = patches(plain[view].reshape(height, width, -1), DOUBLED).reshape(-1, len(at) + 1)
-    here, there, two = (triangle_of(layout, rows) for rows in (plain, finer, doubled))
+
+    def doubled(rows: Array) -> Array:
+        return patches(rows.reshape(*rows.shape[:2], -1), DOUBLED).reshape(-1, rows.shape[-1])
+
+    here = triangle_of(layout, rows_of_all(views, fields))
+    there = triangle_of(layout, rows_of_all(views, [replace(field, residual=field.finer) for field in fields]))
+    two = triangle_of(layout, ((view, doubled(rows)) for view, rows in rows_of_all(views, fields)))
     step, step_there, step_two = (gauss_newton(triangle, held) for triangle in (here, there, two))
     better = there.after(step_there).squares < here.after(step).squares
     beyond = 1.0 / (1.0 - np.sqrt(FINER / TOLERANCE))

@@ -306,9 +306,7 @@ def _moments(
             crossings[key] = _crossing(*key)
         left, right = crossings[key]
         cells = _cells(pattern[..., None], max(one - 1, 0)).ravel()
-        weighted = left.copy()
-        weighted.data = left.data * cells[left.indices]
-        return weighted @ right
+        return type(left)((left.data * cells[left.indices], left.indices, left.indptr), left.shape) @ right
 
     def add(one: tuple[int, str], other: tuple[int, str], value: float) -> None:
         i, j = place[one], place[other]
@@ -318,17 +316,21 @@ def _moments(
 
     slots = {"channel": 0, "view": 3, "group": 4}
     ways = list(slots)[: 3 if totals else 2]
+    # The slots from what `_of_ways` gives: the three channels, their sum, and that of the group.
+    alone = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]], float)
+    grouped = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 1]], float)
     pairs = [(one, other) for one in range(levels) for other in range(one, levels)]
     for view in views:
         gains, whole = view.gains, float(view.gains.sum())
         sums, reaches = zip(*(_of_ways(view, totals, covariance, level) for level in range(levels)), strict=True)
-        taken = [_taken(view, *of_level) for of_level in zip(sums, reaches, strict=True)]
+        mix = grouped if view.group in totals else alone
+        taken = [_taken(view, *of_level, mix) for of_level in zip(sums, reaches, strict=True)]
         for one, other in pairs:
             across = overlap(view.squares, one, other)
             square = float(across.data @ across.data)
-            reach = (across @ reaches[other].reshape(len(reaches[other]), -1)).reshape(sums[one].shape)
-            # Of all three channels, their sum, and that of the group.
-            products = np.tensordot(sums[one], reach, ([0, 2], [0, 2]))
+            # Of the larger patches there are fewer.
+            left = (across.T @ sums[one].reshape(len(sums[one]), -1)).reshape(-1, mix.shape[1])
+            products = mix @ (left.T @ reaches[other].reshape(left.shape)) @ mix.T
             for mine, its in itertools.product(ways, ways):
                 if one == other and slots[its] < slots[mine]:
                     continue
@@ -345,65 +347,59 @@ def _moments(
                 both = float(gains @ gains) if "channel" in (mine, its) else whole**2
                 again = float(np.vdot(taken[one][slots[mine]][0], taken[other][slots[its]][1]))
                 add((one, mine), (other, its), square * both - 2.0 * product + again)
-    for (one, other), (group, (sums_of_all, pattern)) in itertools.product(pairs, totals.items()):
-        across = overlap(pattern, one, other)
-        left, right = sums_of_all[one][:, :-1], sums_of_all[other][:, :-1] @ covariance
-        value = float(across.data @ across.data) - 2.0 * float(np.vdot(across @ right, left))
-        add((one, "group"), (other, "group"), value)
-        add((one, "group"), (other, "group"), _taken_by_all(views, group, one, other, across, left, right))
+    for group, (sums_of_all, pattern) in totals.items():
+        members = [view for view in views if view.group == group and len(view.own)]
+        own = [[_together(view.sums[level])[:, : len(view.own)] for view in members] for level in range(levels)]
+        reach = [[a @ view.own for a, view in zip(of_level, members, strict=True)] for of_level in own]
+        for one, other in pairs:
+            across = overlap(pattern, one, other)
+            left, right = sums_of_all[one][:, :-1], sums_of_all[other][:, :-1] @ covariance
+            value = float(across.data @ across.data) - 2.0 * float(np.vdot(across.T @ left, right))
+            if members:
+                value += _taken_by_all(own[one], reach[other], across, left, right)
+            add((one, "group"), (other, "group"), value)
     return expected, np.array([part.gram[-1, -1] for part in parts])
 
 
 def _of_ways(view: _View, totals: Mapping[int, Any], covariance: Array, level: int) -> tuple[Array, Array]:
-    """X of a view, and X C: by its channels, all of them together, and those of the group, (patches, 4 or 5, m + n)."""
+    """X of a view, and X C: by its channels, and those of the group if it has one, (patches, m + n, 3 or 4)."""
     from scipy.linalg import block_diag
 
     at, own, m = view.at, view.sums[level][..., :-1], len(view.own)
-    together = _together(own)[:, None]
-    inner = block_diag(view.own, covariance[np.ix_(at, at)])
-    sums = [own, together]
-    reaches = [own @ inner, together @ inner]
+    reach = own @ block_diag(view.own, covariance[np.ix_(at, at)])
+    sums, reaches = own.swapaxes(1, 2), reach.swapaxes(1, 2)
     if view.group in totals:
         shared = totals[view.group][0][level][:, :-1]
-        sums.append(np.concatenate([sums[1][..., :m], shared[:, None, at]], -1))
-        reaches.append(np.concatenate([reaches[1][..., :m], (shared @ covariance[:, at])[:, None]], -1))
-    elif totals:
-        sums.append(sums[1])
-        reaches.append(reaches[1])
-    return np.concatenate(sums, 1), np.concatenate(reaches, 1)
+        both = (_together(own)[:, :m], shared[:, at]), (_together(reach)[:, :m], shared @ covariance[:, at])
+        group = [np.concatenate(columns, 1)[..., None] for columns in both]
+        sums, reaches = (np.concatenate(pair, -1) for pair in zip((sums, reaches), group, strict=True))
+    return np.ascontiguousarray(sums), np.ascontiguousarray(reaches)
 
 
-def _taken(view: _View, sums: Array, reaches: Array) -> dict[int, tuple[Array, Array]]:
+def _taken(view: _View, sums: Array, reaches: Array, mix: Array) -> dict[int, tuple[Array, Array]]:
     """For each slot of `_moments` the parts of |X'_o C_o X_o^T + X' C X^T|^2 - |X' C X^T|^2, X_o being the sums of the
-    view's own coordinates: what is to be multiplied for X' and for X, (m, m + n)."""
-    m = len(view.own)
+    view's own coordinates: what is to be multiplied for X' and for X, (m, m + n). mix: the slots from `sums`, (5, 3 or
+    4)."""
+    m, (patches, columns, ways) = len(view.own), sums.shape
+    own = sums[:, :m].reshape(patches, -1)
+    products = [(own.T @ a.reshape(patches, -1)).reshape(m, ways, columns, ways) for a in (sums, reaches)]
+    twice = np.append(np.ones(m), np.full(columns - m, 2.0))
     found = {}
-    for slot, channels in ((0, slice(0, 3)), (3, slice(3, 4)), (4, slice(4, 5))):
-        whole, reach = (a[:, channels].reshape(-1, a.shape[-1]) for a in (sums, reaches))
-        own = whole[:, :m]
-        twice = np.append(np.ones(m), np.full(whole.shape[1] - m, 2.0))
-        found[slot] = own.T @ whole, twice * (view.own @ (own.T @ reach))
+    for slot, rows in ((0, mix[:3]), (3, mix[3:4]), (4, mix[4:])):
+        whole, reach = (np.einsum("mckd,sc,sd->mk", product, rows, rows) for product in products)
+        found[slot] = whole, twice * (view.own @ reach)
     return found
 
 
-def _taken_by_all(
-    views: Sequence[_View], group: int, one: int, other: int, across: Any, left: Array, right: Array
-) -> float:
+def _taken_by_all(own: Sequence[Array], reach: Sequence[Array], across: Any, left: Array, right: Array) -> float:
     """The same of a group, |A + X' C X^T - G|^2 - |X' C X^T - G|^2 with A the sum of X'_o C_o X_o^T over its views.
-    across: G. left, right: X', and X C, (patches, n)."""
-    members = [view for view in views if view.group == group and len(view.own)]
-    own = [_together(view.sums[one])[:, : len(view.own)] for view in members]
-    reach = [_together(view.sums[other])[:, : len(view.own)] @ view.own for view in members]
-    value = sum(
-        2.0 * float(np.vdot(a.T @ left, b.T @ right)) - 2.0 * float(np.vdot(a, across @ b))
-        for a, b in zip(own, reach, strict=True)
-    )  # fmt: skip
+    own, reach: X'_o and X_o C_o, (patches, m). across: G. left, right: X', and X C, (patches, n)."""
+    a, b = np.concatenate(own, 1), np.concatenate(reach, 1)
+    value = 2.0 * float(np.vdot(a.T @ left, b.T @ right)) - 2.0 * float(np.vdot(across.T @ a, b))
     if len(left) * len(right) <= COMPARED:
-        total = sum((a @ b.T for a, b in zip(own, reach, strict=True)), np.zeros((len(left), len(right))))
+        total = a @ b.T
         return value + float(np.vdot(total, total))
-    return value + sum(
-        float(np.vdot(a.T @ a, b.T @ b)) for a, b in zip(own, reach, strict=True)
-    )  # fmt: skip
+    return value + sum(float(np.vdot(a.T @ a, b.T @ b)) for a, b in zip(own, reach, strict=True))
 
 
 def _solved(expected: Array, found: Array, count: Array) -> Array:

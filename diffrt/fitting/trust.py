@@ -25,7 +25,7 @@ right there. Beside a spot f is one or two. Each D counts by what its pixel says
 background that says nothing does not tell what is large on an object.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,8 +67,7 @@ def trusted(
     views: their names, and where their own coordinates are, then the shared ones. fields: what each leaves behind.
     held: coordinates at a bound, (k,).
     """
-    rows = {view: rows_of(field, at) for (view, at), field in zip(views.items(), fields, strict=True)}
-    found = triangle_of(layout, rows)
+    found = triangle_of(layout, rows_of_all(views, fields))
     lengths = np.where(found.lengths > 0.0, found.lengths, 1.0)
     says = [(field.jacobian**2 / lengths[field.at] ** 2).sum((-1, -2)) for field in fields]
     left, step, roots = [field.residual for field in fields], np.zeros(layout.size), []
@@ -76,8 +75,8 @@ def trusted(
         squares = [squares_around(off, field.counted) for off, field in zip(left, fields, strict=True)]
         typical = _typical(*(np.concatenate([part.ravel() for part in parts]) for parts in (squares, says)))
         roots = [1.0 / np.sqrt(1.0 + s / typical) for s in squares]
-        weights = zip(rows.items(), roots, strict=True)
-        found = triangle_of(layout, {view: own * root[..., None, None] for (view, own), root in weights})
+        rows = zip(rows_of_all(views, fields), roots, strict=True)
+        found = triangle_of(layout, ((view, own * root[..., None, None]) for (view, own), root in rows))
         step = gauss_newton(found, held)
         left = [field.residual + field.jacobian @ step[field.at] for field in fields]
     weighted = tuple(
@@ -90,18 +89,19 @@ def trusted(
     return Trusted(weighted, found, step)
 
 
-def rows_of(field: Field, at: NDArray[np.intp]) -> Array:
-    """[J r] of a field by the coordinates `at`, (height, width, 3, len(at) + 1)."""
-    order = {int(place): column for column, place in enumerate(at)}
-    rows = np.zeros((*field.residual.shape, len(at) + 1))
-    rows[..., [order[int(place)] for place in field.at]] = field.jacobian
-    rows[..., -1] = field.residual
-    return rows
+def rows_of_all(views: Mapping[str, NDArray[np.intp]], fields: Sequence[Field]) -> Iterator[tuple[str, Array]]:
+    """[J r] of each view by its own coordinates, then the shared ones, (height, width, 3, k + s + 1), one at a time."""
+    for (view, at), field in zip(views.items(), fields, strict=True):
+        order = {int(place): column for column, place in enumerate(at)}
+        rows = np.zeros((*field.residual.shape, len(at) + 1))
+        rows[..., [order[int(place)] for place in field.at]] = field.jacobian
+        rows[..., -1] = field.residual
+        yield view, rows
 
 
-def triangle_of(layout: Layout, rows: Mapping[str, Array]) -> Triangle:
-    """R of [J r] of all views, each (..., k + s + 1)."""
-    return Triangle.joined(layout, (_fold(view, own.reshape(-1, own.shape[-1])) for view, own in rows.items()))
+def triangle_of(layout: Layout, rows: Iterable[tuple[str, Array]]) -> Triangle:
+    """R of [J r] of all views, by their names, each (..., k + s + 1)."""
+    return Triangle.joined(layout, (_fold(view, own.reshape(-1, own.shape[-1])) for view, own in rows))
 
 
 def gauss_newton(triangle: Triangle, held: NDArray[np.bool_]) -> Array:

@@ -98,13 +98,12 @@ class _Pulls:
         self.fields, self._block, self._held, self._squares = fields, block, held, triangle.squares
         self._solved = solved = triangle.without(held).damped(held.astype(float))
         self._shared = shared = triangle.layout.shared
-        self._local, self._gives, reduced = {}, {}, []
+        self._places, self._gives, reduced = places, {}, []
         for view, field in fields.items():
             own, rows = places[view][: len(places[view]) - len(shared)], solved.rows_of(view)
             mine, others = rows[:, : len(own)], rows[:, len(own) : -1]
             self._gives[view] = -_pseudo(mine) @ others
-            self._local[view] = _placed(field, places[view])
-            reduced.append(_reduced(self._local[view], self._gives[view], _inverse(mine, held[own])))
+            reduced.append(_reduced(_placed(field, places[view]), self._gives[view], _inverse(mine, held[own])))
         across = solved.shared[:, :-1]
         if len(shared):
             self.seen = scatter(reduced, _inverse(across, held[shared]), across.T @ across, block)
@@ -118,7 +117,8 @@ class _Pulls:
     def meat(self, view: str) -> Array:
         """S of a view's own coordinates and the shared ones, (k, k)."""
         jacobian, give, s = self.of(view)[0], self._gives[view], len(self._shared)
-        meat = meat_of(self._local[view], self.seen, self._block, jacobian.T @ jacobian)
+        local = _placed(self.fields[view], self._places[view])
+        meat = meat_of(local, self.seen, self._block, jacobian.T @ jacobian)
         k = len(meat) - s
         both = meat[:k, k:] + meat[:k, :k] @ give
         meat[k:, k:] = self.seen.meat[:s, :s] - both.T @ give - give.T @ both + give.T @ meat[:k, :k] @ give
