@@ -224,8 +224,8 @@ class Result:
             return uncertainty_by_view(found, fields, names, block, problem.variables, u, held, few, self._is_robust)
         places = {view.name: np.arange(len(u)) for view in problem.views}
         bread, trust, weighted = found.jacobian.T @ found.jacobian, None, fields
-        if not self._is_robust:
-            again = trusted(found.layout, places, fields, held)
+        again = None if self._is_robust else trusted(found.layout, places, fields, held)
+        if again is not None:
             jacobian, weighted = again.triangle.jacobian, again.fields
             bread_again = jacobian.T @ jacobian
             trust = Trust(jacobian, again.step, lambda covariance: scatter(weighted, covariance, bread_again, block))

@@ -366,7 +366,8 @@ def _of_ways(view: _View, totals: Mapping[int, Any], covariance: Array, level: i
     from scipy.linalg import block_diag
 
     at, own, m = view.at, view.sums[level][..., :-1], len(view.own)
-    reach = own @ block_diag(view.own, covariance[np.ix_(at, at)])
+    inner = block_diag(view.own, covariance[np.ix_(at, at)])
+    reach = (own.reshape(-1, len(inner)) @ inner).reshape(own.shape)
     sums, reaches = own.swapaxes(1, 2), reach.swapaxes(1, 2)
     if view.group in totals:
         shared = totals[view.group][0][level][:, :-1]

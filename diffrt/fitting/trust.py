@@ -52,7 +52,7 @@ CLASSES = 400
 @dataclass(frozen=True)
 class Trusted:
     """A fit whose pixels are weighted. fields: residuals and Jacobians, times the root of w. triangle: of these. step:
-    b, (k,)."""
+    b, (k,), from a fit of equal weights."""
 
     fields: tuple[Field, ...]
     triangle: Triangle
@@ -61,19 +61,24 @@ class Trusted:
 
 def trusted(
     layout: Layout, views: Mapping[str, NDArray[np.intp]], fields: Sequence[Field], held: NDArray[np.bool_]
-) -> Trusted:
-    """Where a fit would end if it trusted pixels by how far those around are off.
+) -> Trusted | None:
+    """Where a fit would end if it trusted pixels by how far those around are off. None if it trusts them alike, as
+    residuals are normal.
 
     views: their names, and where their own coordinates are, then the shared ones. fields: what each leaves behind.
     held: coordinates at a bound, (k,).
     """
     found = triangle_of(layout, rows_of_all(views, fields))
+    # Where blocks of pixels stand for them (`scatter.py`), a fit of these does not end where that of the pixels does.
+    alike = gauss_newton(found, held)
     lengths = np.where(found.lengths > 0.0, found.lengths, 1.0)
     says = [(field.jacobian**2 / lengths[field.at] ** 2).sum((-1, -2)) for field in fields]
-    left, step, roots = [field.residual for field in fields], np.zeros(layout.size), []
+    left, step, roots = [field.residual for field in fields], alike, []
     for _ in range(ROUNDS):
         squares = [squares_around(off, field.counted) for off, field in zip(left, fields, strict=True)]
         typical = _typical(*(np.concatenate([part.ravel() for part in parts]) for parts in (squares, says)))
+        if not roots and np.isinf(typical):
+            return None
         roots = [1.0 / np.sqrt(1.0 + s / typical) for s in squares]
         rows = zip(rows_of_all(views, fields), roots, strict=True)
         found = triangle_of(layout, ((view, own * root[..., None, None]) for (view, own), root in rows))
@@ -86,7 +91,7 @@ def trusted(
         )
         for field, off, root in zip(fields, left, roots, strict=True)
     )  # fmt: skip
-    return Trusted(weighted, found, step)
+    return Trusted(weighted, found, step - alike)
 
 
 def rows_of_all(views: Mapping[str, NDArray[np.intp]], fields: Sequence[Field]) -> Iterator[tuple[str, Array]]:

@@ -60,8 +60,8 @@ def uncertainty_by_view(
     places = {view: np.concatenate([variables.places.get(view, none) if view else none, shared]) for view in views}
     plain = _Pulls(triangle, dict(zip(views, fields, strict=True)), places, block, held)
     again, step = plain, None
-    if not robust:
-        found_again = trusted(triangle.layout, places, fields, held)
+    found_again = None if robust else trusted(triangle.layout, places, fields, held)
+    if found_again is not None:
         again = _Pulls(found_again.triangle, dict(zip(views, found_again.fields, strict=True)), places, block, held)
         step = found_again.step
     bias = biases(triangle.layout, places, list(again.fields.values()), block, held).of_views()
