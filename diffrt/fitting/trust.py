@@ -73,7 +73,8 @@ def trusted(
     alike = gauss_newton(found, held)
     lengths = np.where(found.lengths > 0.0, found.lengths, 1.0)
     says = [(field.jacobian**2 / lengths[field.at] ** 2).sum((-1, -2)) for field in fields]
-    left, step, roots = [field.residual for field in fields], alike, []
+    left, step = [field.residual for field in fields], alike
+    roots: list[Array] = []
     for _ in range(ROUNDS):
         squares = [squares_around(off, field.counted) for off, field in zip(left, fields, strict=True)]
         typical = _typical(*(np.concatenate([part.ravel() for part in parts]) for parts in (squares, says)))
