@@ -25,14 +25,15 @@ their sides. It counts if it explains the target better: a target that has come 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.fitting.residual import FINER
 from diffrt.fitting.scatter import Field, patches
-from diffrt.fitting.triangle import FLAT, Fold, Layout, Triangle, folded
+from diffrt.fitting.triangle import Layout, Triangle
+from diffrt.fitting.trust import gauss_newton, rows_of_all, triangle_of
 from diffrt.tracer.renderer import TOLERANCE
 
 Array = NDArray[np.float64]
@@ -87,34 +88,14 @@ def biases(
     views: their names, and where their own coordinates are, then the shared ones. fields: what each leaves behind.
     block: pixels a side that are one there. held: coordinates at a bound, (k,).
     """
-    plain, finer, doubled = [], [], []
-    for (view, at), field in zip(views.items(), fields, strict=True):
-        order = {int(place): column for column, place in enumerate(at)}
-        columns = [order[int(place)] for place in field.at]
-        whole = np.zeros((*field.residual.shape, len(at) + 2))
-        whole[..., columns] = field.jacobian
-        whole[..., -2], whole[..., -1] = field.residual, field.finer
-        rows = folded(whole.reshape(-1, len(at) + 2))
-        plain.append(_fold(view, rows[:, :-1]))
-        finer.append(_fold(view, np.delete(rows, -2, 1)))
-        height, width = whole.shape[:2]
-        sums = patches(whole[..., :-1].reshape(height, width, -1), DOUBLED)
-        doubled.append(_fold(view, sums.reshape(-1, len(at) + 1)))
-    here, there, two = (Triangle.joined(layout, folds) for folds in (plain, finer, doubled))
-    step, step_there, step_two = (_step(triangle, held) for triangle in (here, there, two))
+
+    def doubled(rows: Array) -> Array:
+        return patches(rows.reshape(*rows.shape[:2], -1), DOUBLED).reshape(-1, rows.shape[-1])
+
+    here = triangle_of(layout, rows_of_all(views, fields))
+    there = triangle_of(layout, rows_of_all(views, [replace(field, residual=field.finer) for field in fields]))
+    two = triangle_of(layout, ((view, doubled(rows)) for view, rows in rows_of_all(views, fields)))
+    step, step_there, step_two = (gauss_newton(triangle, held) for triangle in (here, there, two))
     better = there.after(step_there).squares < here.after(step).squares
     beyond = 1.0 / (1.0 - np.sqrt(FINER / TOLERANCE))
     return Biases(beyond * (step_there - step) * better, (step_two - step) / block, two, held)
-
-
-def _fold(view: str, rows: Array) -> Fold:
-    found = folded(rows)
-    size = rows.shape[1]
-    return Fold(view, np.concatenate([found, np.zeros((size - len(found), size))]), 0, 0.0)
-
-
-def _step(triangle: Triangle, held: NDArray[np.bool_]) -> Array:
-    """The Gauss-Newton step, (k,). What is held, or does nothing, does not move."""
-    free = triangle.without(held)
-    still = held | (free.lengths == 0.0)
-    return free.damped(np.where(still, 1.0, FLAT * free.lengths)).step

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import pushforward
 from diffrt.fitting.bias import biases
 from diffrt.fitting.evaluation import Objective
+from diffrt.fitting.few import of_few_pixels
 from diffrt.fitting.level import Level
 from diffrt.fitting.misfit import Misfit, misfit
 from diffrt.fitting.noise import Noise, estimate
@@ -20,7 +21,8 @@ from diffrt.fitting.scatter import Field, scatter
 from diffrt.fitting.search import Found, Step
 from diffrt.fitting.settings import Settings
 from diffrt.fitting.threads import in_one_thread
-from diffrt.fitting.uncertainty import Uncertainty, uncertainty
+from diffrt.fitting.trust import trusted
+from diffrt.fitting.uncertainty import Trust, Uncertainty, uncertainty
 from diffrt.fitting.uncertainty_by_view import uncertainty_by_view
 from diffrt.fitting.variables import by_name
 from diffrt.scene import Scene
@@ -126,7 +128,7 @@ class Result:
         """How it was searched, with the scale of a robust loss that was used."""
         return replace(self.problem.settings, scale=self.found.scale)
 
-    @property
+    @cached_property
     def _objective(self) -> Objective:
         return Objective(self.problem.variables, sights(self.problem.views, Level(), self.settings))
 
@@ -184,6 +186,11 @@ class Result:
         model = () if self.misfit.explained else ("the model does not explain the image",)
         return (*self.uncertainty.tight, *model)
 
+    @property
+    def _is_robust(self) -> bool:
+        """Whether the loss has trusted pixels less that are far off."""
+        return self.problem.settings.loss != "squared"
+
     def _scale_words(self) -> tuple[str, ...]:
         """A note if the scale of a robust loss, that somebody gave, does nothing, or everything."""
         loss, scale = self.problem.settings.loss, self.problem.settings.scale
@@ -211,16 +218,22 @@ class Result:
         # An optimiser stops a little inside of a bound.
         near = 1e-8 * np.maximum(np.abs(u), 1e-3)
         held = (u - lower <= near) | (upper - u <= near)
+        few = of_few_pixels(self._objective, found, fields, u, (lower, upper), held)
         if found.layout.groups:
             names = [view.name for view in problem.views]
-            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held)
-        every = np.arange(len(u))
-        bias = biases(found.layout, {view.name: every for view in problem.views}, fields, block, held)
-        bread = found.jacobian.T @ found.jacobian
+            return uncertainty_by_view(found, fields, names, block, problem.variables, u, held, few, self._is_robust)
+        places = {view.name: np.arange(len(u)) for view in problem.views}
+        bread, trust, weighted = found.jacobian.T @ found.jacobian, None, fields
+        again = None if self._is_robust else trusted(found.layout, places, fields, held)
+        if again is not None:
+            jacobian, weighted = again.triangle.jacobian, again.fields
+            bread_again = jacobian.T @ jacobian
+            trust = Trust(jacobian, again.step, lambda covariance: scatter(weighted, covariance, bread_again, block))
+        bias = biases(found.layout, places, weighted, block, held)
         return uncertainty(
             found.jacobian, found.residual, problem.variables.labels, held,
             found.count, problem.variables.slopes(u), problem.variables.components,
-            lambda covariance: scatter(fields, covariance, bread, block), bias.all,
+            lambda covariance: scatter(fields, covariance, bread, block), bias.all, trust, few[0],
         )  # fmt: skip
 
     def report(self, path: str | Path) -> None:

@@ -44,8 +44,8 @@ FAINT = 1e-3
 HELD = 1 << 21
 """Numbers of a Jacobian that are held of a view. Of larger ones the means of blocks of pixels are."""
 
-LARGER = 2
-"""Sizes of patches beyond those that are measured, whose largest is half of what is seen."""
+LARGER = 1
+"""Sizes of patches beyond those that are measured, whose largest is half of what is seen: the last one is all of it."""
 
 SURE, MUCH = 2.0, 0.4
 """A variance is that of a smooth misfit if it makes up so many times what the sum of squares over its patches is
@@ -53,6 +53,10 @@ uncertain by, and so large a part of that."""
 
 SPREAD = 2.0
 """It is in more than one place if patches twice as wide hold so many times as many residuals together: up to four."""
+
+COMPARED = 1 << 18
+"""Pairs of patches up to which what views that see the same take away is compared. It is no more than a few numbers'
+part of all patches, and would be the work of each pair of views otherwise."""
 
 ROUNDS = 4
 """Of solving for the variances, with the weights that the last ones suggest."""
@@ -66,7 +70,8 @@ class Field:
     counted: how much of it does, (height, width, 3). at: (n,). group: views of equal group see the same with the same
     camera. corner: the row and the column of its first pixel in the image of that camera. pixels: the residual of
     single pixels, if the others are those of blocks, nan where it does not count. finer: the residual beside an image
-    of much smaller cells, (height, width, 3).
+    of much smaller cells, (height, width, 3). own: (J_o^T J_o)^-1, (m, m), of m columns that stand before those of
+    `at`: the coordinates of this view alone, to which the others are orthogonal.
     """
 
     residual: Array
@@ -77,6 +82,7 @@ class Field:
     corner: tuple[int, int] = (0, 0)
     pixels: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
     finer: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
+    own: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def scatter(fields: Sequence[Field], covariance: Array, bread: Array, block: int
         # What varies within a block is lost in its mean, and noise of single pixels pulls at it too.
         held = np.zeros((size, size))
         for f in fields:
-            columns = f.jacobian.reshape(-1, len(f.at))
+            columns = f.jacobian[..., len(f.own) :].reshape(-1, len(f.at))
             held[np.ix_(f.at, f.at)] += columns.T @ columns
         meat += share[0] * (bread - held)
     sides = np.array([part.side for part in parts], float)
@@ -165,7 +171,7 @@ class _View:
     """A view, weighted by D, whose square is a pattern over pixels times a factor for each channel.
 
     squares: the pattern, (height, width). gains: the factors, (3,). sums: for each level B^T D [J e] of each channel,
-    (patches, 3, n + 1). at: (n,). group: its number.
+    (patches, 3, m + n + 1). at: (n,). group: its number. own: as of its `Field`, (m, m).
     """
 
     squares: Array
@@ -173,6 +179,11 @@ class _View:
     sums: tuple[Array, ...]
     at: NDArray[np.intp]
     group: int
+    own: Array
+
+    def shared(self, level: int) -> Array:
+        """The sums without the view's own columns, (patches, 3, n + 1)."""
+        return self.sums[level][..., len(self.own) :]
 
 
 @dataclass(frozen=True)
@@ -220,12 +231,11 @@ def _weighted(field: Field, mean: float, levels: int) -> _View:
     share = counted.mean(-1)
     gains = np.sum(off**2, (0, 1)) / np.maximum(counted.sum((0, 1)), 1e-9)
     gains = np.maximum(gains / max(float(gains.mean()), 1e-300), FAINT)
-    around = sums_around((off**2).sum(-1), AROUND) / np.maximum(sums_around(3.0 * share, AROUND), 1e-9)
-    squares = share * np.maximum(around, FAINT)
+    squares = share * np.maximum(squares_around(off, counted), FAINT)
     weighted = np.concatenate([field.jacobian, off[..., None]], -1) * np.sqrt(squares[..., None] * gains)[..., None]
     height, width, _, columns = weighted.shape
     sums = _pyramid(weighted.reshape(height, width, -1), levels)
-    return _View(squares, gains, tuple(s.reshape(len(s), 3, columns) for s in sums), field.at, field.group)
+    return _View(squares, gains, tuple(s.reshape(len(s), 3, columns) for s in sums), field.at, field.group, field.own)
 
 
 def _totals(views: Sequence[_View], size: int, levels: int) -> dict[int, tuple[tuple[Array, ...], Array]]:
@@ -241,7 +251,7 @@ def _totals(views: Sequence[_View], size: int, levels: int) -> dict[int, tuple[t
         for level in range(levels):
             total = np.zeros((len(members[0].sums[level]), size + 1))
             for view in members:
-                total[:, np.append(view.at, size)] += _together(view.sums[level])
+                total[:, np.append(view.at, size)] += _together(view.shared(level))
             sums.append(total)
         found[group] = tuple(sums), squares
     return found
@@ -260,11 +270,11 @@ def _components(views: Sequence[_View], totals: Mapping[int, Any], size: int) ->
                 square = float(mass @ mass)
                 squares += float(view.squares.sum() * view.gains.sum())
                 if way == "channel":
-                    flat = view.sums[level].reshape(-1, len(at))
+                    flat = view.shared(level).reshape(-1, len(at))
                     gram[np.ix_(at, at)] += flat.T @ flat
                     count, whole = count + 3 * int((mass > 0.0).sum()), whole + square * float(np.sum(view.gains**2))
                 elif way == "view" or view.group not in totals:
-                    flat = _together(view.sums[level])
+                    flat = _together(view.shared(level))
                     gram[np.ix_(at, at)] += flat.T @ flat
                     count, whole = count + int((mass > 0.0).sum()), whole + square * float(view.gains.sum()) ** 2
             for sums, pattern in totals.values() if way == "group" else ():
@@ -281,6 +291,7 @@ def _moments(
     """E, (c, c), and q, (c,).
 
     With B^T D M D B = G - X' C X^T, G = B'^T D^2 B, its square is |G|^2 - 2 tr(X'^T G X C) + tr(C X'^T X' C X^T X).
+    What a view takes away by its own coordinates stands beside C, in the blocks of that view.
     """
     projected = [covariance @ part.gram[:-1, :-1] @ covariance for part in parts]
     expected = np.array([[float(np.sum(p * part.gram[:-1, :-1])) for part in parts] for p in projected])
@@ -295,9 +306,7 @@ def _moments(
             crossings[key] = _crossing(*key)
         left, right = crossings[key]
         cells = _cells(pattern[..., None], max(one - 1, 0)).ravel()
-        weighted = left.copy()
-        weighted.data = left.data * cells[left.indices]
-        return weighted @ right
+        return type(left)((left.data * cells[left.indices], left.indices, left.indptr), left.shape) @ right
 
     def add(one: tuple[int, str], other: tuple[int, str], value: float) -> None:
         i, j = place[one], place[other]
@@ -307,16 +316,21 @@ def _moments(
 
     slots = {"channel": 0, "view": 3, "group": 4}
     ways = list(slots)[: 3 if totals else 2]
+    # The slots from what `_of_ways` gives: the three channels, their sum, and that of the group.
+    alone = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]], float)
+    grouped = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 1]], float)
     pairs = [(one, other) for one in range(levels) for other in range(one, levels)]
     for view in views:
         gains, whole = view.gains, float(view.gains.sum())
         sums, reaches = zip(*(_of_ways(view, totals, covariance, level) for level in range(levels)), strict=True)
+        mix = grouped if view.group in totals else alone
+        taken = [_taken(view, *of_level, mix) for of_level in zip(sums, reaches, strict=True)]
         for one, other in pairs:
             across = overlap(view.squares, one, other)
             square = float(across.data @ across.data)
-            reach = (across @ reaches[other].reshape(len(reaches[other]), -1)).reshape(sums[one].shape)
-            # Of all three channels, their sum, and that of the group.
-            products = np.tensordot(sums[one], reach, ([0, 2], [0, 2]))
+            # Of the larger patches there are fewer.
+            left = (across.T @ sums[one].reshape(len(sums[one]), -1)).reshape(-1, mix.shape[1])
+            products = mix @ (left.T @ reaches[other].reshape(left.shape)) @ mix.T
             for mine, its in itertools.product(ways, ways):
                 if one == other and slots[its] < slots[mine]:
                     continue
@@ -331,30 +345,62 @@ def _moments(
                 else:
                     product = whole * float(products[slots[mine], slots[its]])
                 both = float(gains @ gains) if "channel" in (mine, its) else whole**2
-                add((one, mine), (other, its), square * both - 2.0 * product)
-    for (one, other), (sums_of_all, pattern) in itertools.product(pairs, totals.values()):
-        across = overlap(pattern, one, other)
-        reach = across @ (sums_of_all[other][:, :-1] @ covariance)
-        value = float(across.data @ across.data) - 2.0 * float(np.vdot(reach, sums_of_all[one][:, :-1]))
-        add((one, "group"), (other, "group"), value)
+                again = float(np.vdot(taken[one][slots[mine]][0], taken[other][slots[its]][1]))
+                add((one, mine), (other, its), square * both - 2.0 * product + again)
+    for group, (sums_of_all, pattern) in totals.items():
+        members = [view for view in views if view.group == group and len(view.own)]
+        own = [[_together(view.sums[level])[:, : len(view.own)] for view in members] for level in range(levels)]
+        reach = [[a @ view.own for a, view in zip(of_level, members, strict=True)] for of_level in own]
+        for one, other in pairs:
+            across = overlap(pattern, one, other)
+            left, right = sums_of_all[one][:, :-1], sums_of_all[other][:, :-1] @ covariance
+            value = float(across.data @ across.data) - 2.0 * float(np.vdot(across.T @ left, right))
+            if members:
+                value += _taken_by_all(own[one], reach[other], across, left, right)
+            add((one, "group"), (other, "group"), value)
     return expected, np.array([part.gram[-1, -1] for part in parts])
 
 
 def _of_ways(view: _View, totals: Mapping[int, Any], covariance: Array, level: int) -> tuple[Array, Array]:
-    """X of a view, and X C: by its channels, all of them together, and those of the group, (patches, 4 or 5, n)."""
-    at, own = view.at, view.sums[level][..., :-1]
-    together = _together(own)[:, None]
-    inner = covariance[np.ix_(at, at)]
-    sums = [own, together]
-    reaches = [own @ inner, together @ inner]
+    """X of a view, and X C: by its channels, and those of the group if it has one, (patches, m + n, 3 or 4)."""
+    from scipy.linalg import block_diag
+
+    at, own, m = view.at, view.sums[level][..., :-1], len(view.own)
+    inner = block_diag(view.own, covariance[np.ix_(at, at)])
+    reach = (own.reshape(-1, len(inner)) @ inner).reshape(own.shape)
+    sums, reaches = own.swapaxes(1, 2), reach.swapaxes(1, 2)
     if view.group in totals:
         shared = totals[view.group][0][level][:, :-1]
-        sums.append(shared[:, None, at])
-        reaches.append((shared @ covariance[:, at])[:, None])
-    elif totals:
-        sums.append(sums[1])
-        reaches.append(reaches[1])
-    return np.concatenate(sums, 1), np.concatenate(reaches, 1)
+        both = (_together(own)[:, :m], shared[:, at]), (_together(reach)[:, :m], shared @ covariance[:, at])
+        group = [np.concatenate(columns, 1)[..., None] for columns in both]
+        sums, reaches = (np.concatenate(pair, -1) for pair in zip((sums, reaches), group, strict=True))
+    return np.ascontiguousarray(sums), np.ascontiguousarray(reaches)
+
+
+def _taken(view: _View, sums: Array, reaches: Array, mix: Array) -> dict[int, tuple[Array, Array]]:
+    """For each slot of `_moments` the parts of |X'_o C_o X_o^T + X' C X^T|^2 - |X' C X^T|^2, X_o being the sums of the
+    view's own coordinates: what is to be multiplied for X' and for X, (m, m + n). mix: the slots from `sums`, (5, 3 or
+    4)."""
+    m, (patches, columns, ways) = len(view.own), sums.shape
+    own = sums[:, :m].reshape(patches, -1)
+    products = [(own.T @ a.reshape(patches, -1)).reshape(m, ways, columns, ways) for a in (sums, reaches)]
+    twice = np.append(np.ones(m), np.full(columns - m, 2.0))
+    found = {}
+    for slot, rows in ((0, mix[:3]), (3, mix[3:4]), (4, mix[4:])):
+        whole, reach = (np.einsum("mckd,sc,sd->mk", product, rows, rows) for product in products)
+        found[slot] = whole, twice * (view.own @ reach)
+    return found
+
+
+def _taken_by_all(own: Sequence[Array], reach: Sequence[Array], across: Any, left: Array, right: Array) -> float:
+    """The same of a group, |A + X' C X^T - G|^2 - |X' C X^T - G|^2 with A the sum of X'_o C_o X_o^T over its views.
+    own, reach: X'_o and X_o C_o, (patches, m). across: G. left, right: X', and X C, (patches, n)."""
+    a, b = np.concatenate(own, 1), np.concatenate(reach, 1)
+    value = 2.0 * float(np.vdot(a.T @ left, b.T @ right)) - 2.0 * float(np.vdot(across.T @ a, b))
+    if len(left) * len(right) <= COMPARED:
+        total = a @ b.T
+        return value + float(np.vdot(total, total))
+    return value + sum(float(np.vdot(a.T @ a, b.T @ b)) for a, b in zip(own, reach, strict=True))
 
 
 def _solved(expected: Array, found: Array, count: Array) -> Array:
@@ -393,6 +439,11 @@ def sums_of_blocks(values: Array, side: int) -> Array:
     height, width = values.shape[:2]
     down = np.add.reduceat(values, np.arange(0, height, side), axis=0)
     return np.asarray(np.add.reduceat(down, np.arange(0, width, side), axis=1))
+
+
+def squares_around(residual: Array, counted: Array) -> Array:
+    """The mean square of residuals around each pixel, (height, width). residual, counted: (height, width, 3)."""
+    return sums_around((residual**2).sum(-1), AROUND) / np.maximum(sums_around(counted.sum(-1), AROUND), 1e-9)
 
 
 def sums_around(values: Array, side: int) -> Array:

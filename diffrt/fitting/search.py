@@ -210,7 +210,8 @@ class Search:
 
         The scale of a robust loss follows the spread of the differences down: far from the end they are large all over.
         At first it is wide. Where a silhouette is off by part of a pixel its differences are as large as those of
-        outliers, and a loss that takes no notice of them does not put it right.
+        outliers, and a loss that takes no notice of them does not put it right. Of a spot of a few pixels it then
+        follows those that happen to suit, so where no coarser level has led the way, squares do, up to a rough end.
         """
         settings, variables = self.problem.settings, self.problem.variables
         if settings.loss == "squared":
@@ -218,6 +219,10 @@ class Search:
         seen = sights(self.problem.views, level, replace(settings, scale=None))
         # A blur spreads an outlier over all its neighbours: coarse levels may have led away from a good start.
         start = min(start, self.start, key=lambda u: spread_of(seen, variables.assign(u)))
+        if sure is None and settings.method == "least_squares":
+            self._search(level, start, _Stage(None, hasty=True))
+            led, before = (spread_of(seen, variables.assign(u)) for u in (self.at, start))
+            start = self.at if led < WIDE * before else start
         self.least_scale = max(FINEST_SCALE * np.sqrt(_black(Objective(variables, seen))), SCALES[0])
         first = self._suggested(WIDE * spread_of(seen, variables.assign(start)))
         # The steps of least squares tell the spread at their ends; those of a gradient method do not.

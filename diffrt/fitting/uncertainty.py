@@ -3,9 +3,11 @@
 Near the solution the residual is linear in the parameters, r = r0 + J dp. With residuals that scatter independently
 with variance s^2 = |r|^2 / (m - n), the covariance of the parameters is s^2 (J^T J)^-1 (Bard, Nonlinear Parameter
 Estimation, 1974). Those of photographs do not, and with S the covariance of J^T r, which `scatter.py` takes from the
-residuals themselves, that of the parameters is (J^T J)^-1 S (J^T J)^-1. (J^T J)^-1 is computed from the singular values
-of J with columns of length one, so that units do not matter. A direction of parameters with a singular value near zero
-does not change the image: its parameters have no finite error, and are named.
+residuals themselves, that of the parameters is (J^T J)^-1 S (J^T J)^-1. Where some residuals are much larger than
+others it is that of a fit that trusts those less, and the square of the step to that one (`trust.py`). (J^T J)^-1 is
+computed from the singular values of J with columns of length one, so that units do not matter. A direction of
+parameters with a singular value near zero does not change the image: its parameters have no finite error, and are
+named.
 
 That covariance is of the coordinates that the optimiser moves. With G the derivatives of the numbers by them, that of
 the numbers is G C G^T. For a robust loss J^T J is its second derivative, and S is that of half its first one (Huber,
@@ -14,7 +16,7 @@ and errors are those whose 1.645-fold holds 90 %, as of independent ones.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +56,16 @@ class Uncertainty:
     tight: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Trust:
+    """A fit of weighted pixels beside the one that was made (`trust.py`). jacobian: (m, k). step: from the fit to it,
+    (k,). scatter: of its residuals, by (J^T W J)^-1."""
+
+    jacobian: Array
+    step: Array
+    scatter: Callable[[Array], Scatter]
+
+
 def uncertainty(
     jacobian: Array,
     residual: Array,
@@ -64,13 +76,16 @@ def uncertainty(
     components: Sequence[str] | None = None,
     scatter: Callable[[Array], Scatter] | None = None,
     bias: Bias | None = None,
+    trust: Trust | None = None,
+    few: Array | None = None,
 ) -> Uncertainty:
     """How sure numbers are.
 
     jacobian: (m, k). residual: (m,). names: of the coordinates, (k,). held: those at a bound, (k,), which are taken as
     known. observations: how many residuals there are, if J and r were folded into fewer rows. slopes: the derivatives
     of the numbers by the coordinates, (n, k), if they are not the same; components: the names of the numbers, (n,).
-    scatter: how the residuals do, by (J^T J)^-1; independently if None. bias: of coordinates.
+    scatter: how the residuals do, by (J^T J)^-1; independently if None. bias: of coordinates. trust: if pixels can be
+    weighted by how far they are off. few: what `few.py` adds to the covariance of the coordinates, (k, k).
     """
     observations = len(residual) if observations is None else observations
     slopes = np.eye(jacobian.shape[1]) if slopes is None else slopes
@@ -115,11 +130,21 @@ def uncertainty(
     sigma = sigma if seen is None else float(np.sqrt(seen.variance))
     spread = sigma**2 * covariance
     plain, _ = _errors(slopes @ spread @ slopes.T, unsure | known)
+    inner = covariance
     if seen is not None:
-        spread = _student(seen.patches - len(chosen)) ** 2 * (covariance @ seen.meat @ covariance)
+        if trust is not None:
+            inner = _covariance(trust.jacobian, chosen)
+            weighted = trust.scatter(inner)
+            seen = replace(seen, meat=weighted.meat, patches=weighted.patches)
+        spread = _student(seen.patches - len(chosen)) ** 2 * (inner @ seen.meat @ inner)
     spread = slopes @ spread @ slopes.T
     if bias is not None:
-        spread = spread + _of_bias(bias, spread, covariance, slopes, chosen)
+        spread = spread + _of_bias(bias, spread, inner, slopes, chosen)
+    if trust is not None:
+        step = slopes @ trust.step
+        spread = spread + np.outer(step, step)
+    if few is not None:
+        spread = spread + slopes @ few @ slopes.T
     error, correlation = _errors(spread, unsure | known)
     stderr = np.where(unsure, np.inf, np.where(known, np.nan, error))
     compared = ~unsure & ~known & (plain > 0.0)

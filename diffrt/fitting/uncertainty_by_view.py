@@ -17,7 +17,7 @@ covariance of g_v and h_v, what J' needs is
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from diffrt.fitting.bias import biases
 from diffrt.fitting.scatter import Field, meat_of, scatter
 from diffrt.fitting.triangle import FLAT, Triangle
-from diffrt.fitting.uncertainty import Uncertainty, uncertainty
+from diffrt.fitting.trust import trusted
+from diffrt.fitting.uncertainty import Trust, Uncertainty, uncertainty
 from diffrt.fitting.variables import Variables
 
 Array = NDArray[np.float64]
@@ -43,51 +44,85 @@ def uncertainty_by_view(
     variables: Variables,
     u: Array,
     held: NDArray[np.bool_],
+    few: Sequence[Array],
+    robust: bool = False,
 ) -> Uncertainty:
     """How sure numbers are.
 
     triangle: at u. fields: what each view leaves behind, and views: its name. block: pixels a side that are one there.
-    held: coordinates at a bound, (k,).
+    held: coordinates at a bound, (k,). few: what `few.py` adds to the covariance of the own coordinates of each view.
+    robust: whether the loss has trusted pixels less that are far off.
     Correlations between numbers of different views are nan.
     """
     shared = triangle.layout.shared
-    solved = triangle.without(held).damped(held.astype(float))
-    across = _inverse(solved.shared[:, :-1])
     # Under the name of no view are the coordinates that all share.
     none = np.zeros(0, np.intp)
-    own = {view: variables.places.get(view, none) if view else none for view in views}
-    gives = {view: -_pseudo(solved.rows_of(view)[:, : len(own[view])]) @ solved.rows_of(view)[:, len(own[view]) : -1]
-             for view in views}  # fmt: skip
-    local = {view: _placed(f, np.concatenate([own[view], shared])) for view, f in zip(views, fields, strict=True)}
-    reduced = [
-        replace(f, jacobian=f.jacobian[..., len(own[view]) :] + f.jacobian[..., : len(own[view])] @ gives[view],
-                at=np.arange(len(shared)))
-        for view, f in local.items()
-    ]  # fmt: skip
-    if not len(shared):  # then nothing is known of them, but how they scatter
-        reduced = [replace(f, jacobian=np.zeros((*f.residual.shape, 1)), at=np.arange(1)) for f in reduced]
-    bread = solved.shared[:, :-1].T @ solved.shared[:, :-1] if len(shared) else np.zeros((1, 1))
-    seen = scatter(reduced, across if len(shared) else np.zeros((1, 1)), bread, block)
-    pull = seen.meat[: len(shared), : len(shared)]
+    places = {view: np.concatenate([variables.places.get(view, none) if view else none, shared]) for view in views}
+    plain = _Pulls(triangle, dict(zip(views, fields, strict=True)), places, block, held)
+    again, step = plain, None
+    found_again = None if robust else trusted(triangle.layout, places, fields, held)
+    if found_again is not None:
+        again = _Pulls(found_again.triangle, dict(zip(views, found_again.fields, strict=True)), places, block, held)
+        step = found_again.step
+    bias = biases(triangle.layout, places, list(again.fields.values()), block, held).of_views()
     free = int((~held).sum())
-    places = {view: np.concatenate([own[view], shared]) for view in views}
-    bias = biases(triangle.layout, places, fields, block, held).of_views()
     found: dict[str, Uncertainty] = {}
-    for view in views:
-        k = len(own[view])
-        if not k:
+    for view, added in zip(views, few, strict=True):
+        if len(places[view]) == len(shared):
             continue
-        jacobian, residual = solved.of_view(view, triangle.squares, held)
-        meat = meat_of(local[view], seen, block, jacobian.T @ jacobian)
-        give, both = gives[view], meat[:k, k:] + meat[:k, :k] @ gives[view]
-        meat[k:, k:] = pull - both.T @ give - give.T @ both + give.T @ meat[:k, :k] @ give
         mine, at = variables.seen_by(view)
+        jacobian, residual = plain.of(view)
+        weighted = again.of(view)[0]
+        seen, pulled = plain.seen, replace(again.seen, meat=again.meat(view))
+        trust = None if step is None else Trust(weighted, step[at], lambda _, pulled=pulled: pulled)  # type: ignore[misc]
         found[view] = uncertainty(
             jacobian, residual, mine.labels, held[at], triangle.count - free + int((~held[at]).sum()),
-            mine.slopes(u[at]), mine.components, lambda _, meat=meat: replace(seen, meat=meat),  # type: ignore[misc]
-            bias(view, at),
+            mine.slopes(u[at]), mine.components,
+            lambda _, seen=seen if trust else pulled: seen,  # type: ignore[misc]
+            bias(view, at), trust, np.pad(added, (0, len(shared))),
         )  # fmt: skip
     return _joined(found, variables)
+
+
+class _Pulls:
+    """What pulls at the numbers of each view.
+
+    triangle: at u. fields: what each view leaves behind. places: where its own coordinates are, then the shared ones.
+    seen: how residuals scatter, with S of the shared coordinates when those of the views have given way.
+    """
+
+    def __init__(
+        self, triangle: Triangle, fields: Mapping[str, Field], places: Mapping[str, NDArray[np.intp]], block: int,
+        held: NDArray[np.bool_],
+    ):  # fmt: skip
+        self.fields, self._block, self._held, self._squares = fields, block, held, triangle.squares
+        self._solved = solved = triangle.without(held).damped(held.astype(float))
+        self._shared = shared = triangle.layout.shared
+        self._places, self._gives, reduced = places, {}, []
+        for view, field in fields.items():
+            own, rows = places[view][: len(places[view]) - len(shared)], solved.rows_of(view)
+            mine, others = rows[:, : len(own)], rows[:, len(own) : -1]
+            self._gives[view] = -_pseudo(mine) @ others
+            reduced.append(_reduced(_placed(field, places[view]), self._gives[view], _inverse(mine, held[own])))
+        across = solved.shared[:, :-1]
+        if len(shared):
+            self.seen = scatter(reduced, _inverse(across, held[shared]), across.T @ across, block)
+        else:
+            self.seen = scatter(reduced, np.zeros((1, 1)), np.zeros((1, 1)), block)
+
+    def of(self, view: str) -> tuple[Array, Array]:
+        """J' and r of a view, (m, k) and (m,)."""
+        return self._solved.of_view(view, self._squares, self._held)
+
+    def meat(self, view: str) -> Array:
+        """S of a view's own coordinates and the shared ones, (k, k)."""
+        jacobian, give, s = self.of(view)[0], self._gives[view], len(self._shared)
+        local = _placed(self.fields[view], self._places[view])
+        meat = meat_of(local, self.seen, self._block, jacobian.T @ jacobian)
+        k = len(meat) - s
+        both = meat[:k, k:] + meat[:k, :k] @ give
+        meat[k:, k:] = self.seen.meat[:s, :s] - both.T @ give - give.T @ both + give.T @ meat[:k, :k] @ give
+        return meat
 
 
 def _joined(found: dict[str, Uncertainty], variables: Variables) -> Uncertainty:
@@ -140,6 +175,14 @@ def _placed(field: Field, at: NDArray[np.intp]) -> Field:
     return replace(field, jacobian=jacobian, at=np.arange(len(at)))
 
 
+def _reduced(field: Field, give: Array, own: Array) -> Field:
+    """A field by its own coordinates, (m,), and by what those leave of the shared ones; a column of zeros if there are
+    none. give: (m, s). own: (J_o^T J_o)^-1."""
+    mine, others = np.split(field.jacobian, [len(own)], -1)
+    others = others + mine @ give if give.shape[1] else np.zeros((*mine.shape[:3], 1))
+    return replace(field, jacobian=np.concatenate([mine, others], -1), at=np.arange(others.shape[-1]), own=own)
+
+
 def _pseudo(matrix: Array) -> Array:
     """The inverse, where columns have length one; of what is flat, none."""
     length = np.linalg.norm(matrix, axis=0)
@@ -147,7 +190,8 @@ def _pseudo(matrix: Array) -> Array:
     return np.asarray(np.linalg.pinv(matrix / length, rcond=FLAT) / length[:, None])
 
 
-def _inverse(matrix: Array) -> Array:
-    """Of M^T M."""
+def _inverse(matrix: Array, held: NDArray[np.bool_]) -> Array:
+    """Of M^T M, and zero for what is held, (n,)."""
     half = _pseudo(matrix)
+    half[held] = 0.0
     return np.asarray(half @ half.T)
