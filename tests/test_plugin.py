@@ -13,7 +13,7 @@ import pytest
 import diffrt
 from diffrt import autograd, kinds
 from diffrt.errors import InputError
-from diffrt.kinds import GROUPS, Light, Material, Shape, Texture
+from diffrt.kinds import GROUPS, Lambert, Light, Material, Perspective, Shape, Texture
 from diffrt.kinds.fields import Relation, extent, intensity, own, point, reflectance
 from diffrt.kinds.promises import of_formulas
 from diffrt.kinds.vectors import dot, length
@@ -284,6 +284,22 @@ def test_a_kind_may_be_registered_again_and_is_known_to_scene_files():
                 '[camera]\nposition=[0,0,5]\ntarget=[0,0,0]\nfov=40\nwidth=2\nheight=2\n[shapes.a]\ntype="good_ball"\n'
                 'center=[0,0,0]\nradius=-1\nmaterial={type="lambert",albedo=1}'
             )
+    finally:
+        kinds.SHAPES.pop("good_ball", None)
+
+
+def test_a_scene_from_before_its_kind_got_another_field_is_told():
+    """As where the cell of a notebook is changed and run again, and not those after it."""
+    material = Lambert(albedo=0.5)
+    made = {"__module__": Good.__module__, "__qualname__": Good.__qualname__, "swell": extent("more")}
+    try:
+        kind = diffrt.register(Good)
+        camera = Perspective(position=[0, 0, 5], target=[0, 0, 0], width=4, height=3, fov=40)
+        scene = diffrt.Scene(camera=camera, shapes={"a": kind(center=[0, 0, 0], radius=1.0, material=material)})
+        assert diffrt.render(scene).shape == (3, 4, 3)
+        diffrt.register(type("Good", (Good,), made))
+        with pytest.raises(InputError, match=r"^a: Good was registered again with the field swell, which this scene"):
+            diffrt.render(scene)
     finally:
         kinds.SHAPES.pop("good_ball", None)
 

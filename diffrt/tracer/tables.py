@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diffrt.autograd import Var, add_at, concatenate, detach, named, reshape, scope, take
 from diffrt.compiler import Each
+from diffrt.errors import InputError
 from diffrt.kinds import (
     BACKGROUNDS,
     CAMERAS,
@@ -387,7 +388,14 @@ def _table(scene: Scene, leaf: Leaf | None, entries: Sequence[tuple[str, type[Ki
 
     def values(column: int) -> Iterator[tuple[Quantity, str, Any]]:
         path, kind = entries[column]
-        plain = None if leaf or scene.has_variables(path) else scene.table(path)
+        table = scene.table(path)
+        plain = None if leaf or scene.has_variables(path) else table
+        missing = [name for name in rules[kind] if not (given and name in given[column]) and not hasattr(table, name)]
+        if missing:  # in a notebook, say
+            raise InputError(
+                f"{path}: {kind.__name__} was registered again with the field {missing[0]}, which this scene does not "
+                "have; needed: a scene made after that"
+            )
         for name, quantity in rules[kind].items():
             if given and name in given[column]:
                 yield quantity, name, given[column][name]
