@@ -14,6 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 import diffrt
+from diffrt.fitting.uncertainty import uncertainty
 from diffrt.kinds import Bitmap, BlinnPhong, DirectionalLight, Lambert, Perspective, Sphere
 
 SIDE = 48
@@ -102,8 +103,12 @@ FREE = ("ball.center.x", "ball.center.y", "ball.radius", "ball.material.albedo",
 def held(found: diffrt.fitting.Result, truth: Array) -> tuple[Array, Array]:
     """Whether the intervals of 90 % hold the truth, with the fit's errors and with those of independent residuals."""
     off = np.abs(found.values - truth)
-    errors = found.uncertainty.stderr
-    return off <= NORMAL_90 * errors, off <= NORMAL_90 * errors / found.uncertainty.widened
+    triangle, variables = found.found.triangle, found.problem.variables
+    plain = uncertainty(
+        triangle.jacobian, triangle.residual, variables.labels, None, triangle.count,
+        variables.slopes(found.found.u), variables.components,
+    )  # fmt: skip
+    return off <= NORMAL_90 * found.uncertainty.stderr, off <= NORMAL_90 * plain.stderr
 
 
 def run(case: str, targets: int, seed: int = 0) -> str:

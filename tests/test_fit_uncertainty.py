@@ -60,6 +60,7 @@ def test_a_lamp_and_its_intensity_are_told_to_move_together():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_intervals_hold_the_truth_as_often_as_they_say():
     """150 noisy targets with much smaller cells, of which the fit knows nothing: intervals of 90 % hold the truth in 85
     to 97 % of the cases."""
