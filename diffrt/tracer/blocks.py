@@ -132,8 +132,9 @@ def _cut(
     above: int, allowed: float
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Of the cells of a level that are not proved, cut those that can be. Returns which are left, to be halved: at the
-    last level corners that are not where they are taken to be, below it none. hopeless: which are taken as they are if
-    no edge is known to be in them. above: how many levels above the last one, -1 below it."""
+    last level those in which it is not known where edges meet, if any are halved at all, and below it none. hopeless:
+    which are taken as they are if no edge is known to be in them. above: how many levels above the last one, -1 below
+    it."""
     last = above <= 0
     view, spacing = rows.view, 1.0 / (cells << level)
     points, at = np.unique(keys + AROUND, return_inverse=True)
@@ -173,14 +174,9 @@ def _cut(
         left[some] = False
         if last:
             used = ~cut_narrow(rows, parts, crossings, side, joints, keys[some], spacing, level)
-            if above == 0:
-                sure = joints.found.copy()
-                meet = np.flatnonzero(sure & joints.meets & used)
-                sure[meet] = nothing_else(
-                    view, crossings, joints[meet], corner_label[:, meet], keys[some[meet]], spacing
-                )
-                left[some] = used & ~sure
-                used &= sure
+            if above == 0 < level:
+                left[some] = used & ~joints.found
+                used &= joints.found
         else:
             used = joints.found & joints.stays
             used[used] = nothing_else(view, crossings, joints[used], corner_label[:, used], keys[some[used]], spacing)

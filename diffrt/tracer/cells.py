@@ -18,7 +18,7 @@ SMALLEST = 8
 """The level of the smallest cells that are asked for; those of the grid have level 0."""
 
 LEVELS = SMALLEST + 2
-"""Below the smallest are the quarters of some that hold a corner."""
+"""Below the smallest are the quarters of those in which it is not known where edges meet."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]

@@ -128,18 +128,16 @@ def find_joints(
     start = [np.where(there[:, m], p[:, m], 0.0).sum(0) / count for p in (px, py)]
     meet = meets[m]
     if m.size:
-        x[m], y[m], inverse[:, m], meet = find_meetings(rows, crossings[first[m]], crossings[last[m]], *start)
+        # Of three edges and more, as at a corner of three faces, all meet where the first two do.
+        more, cell = np.nonzero(others[:, m])
+        one, two = np.append(first[m], first[m[cell]]), np.append(last[m], side[more, m[cell]])
+        at = np.append(np.arange(len(m)), cell)
+        mx, my, slopes, meets_too = find_meetings(rows, crossings[one], crossings[two], *(p[at] for p in start))
+        x[m], y[m], inverse[:, m], meet = mx[: len(m)], my[: len(m)], slopes[:, : len(m)], meets_too[: len(m)]
+        apart = np.maximum(np.abs(mx - x[m][at]), np.abs(my - y[m][at])) > TOGETHER * size
+        meet[at[apart | ~meets_too]] = False
     half = 0.5 * size
     middles = left + half, top + half
-    # Of three edges and more, as at a corner of three faces, all meet there.
-    more, cell = np.nonzero(others[:, m])
-    if cell.size:
-        number = m[cell]
-        also_x, also_y, _, also = find_meetings(
-            rows, crossings[first[number]], crossings[side[more, number]], x[number], y[number]
-        )
-        also &= np.maximum(np.abs(also_x - x[number]), np.abs(also_y - y[number])) <= TOGETHER * size
-        meet[cell[~also]] = False
 
     def inside(x: Floats, y: Floats, which: Any = slice(None)) -> NDArray[np.bool_]:
         aside = np.maximum(np.abs(x - middles[0][which]), np.abs(y - middles[1][which]))
