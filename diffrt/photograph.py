@@ -150,10 +150,9 @@ def _fullest(path: str | Path, levels: NDArray[Any]) -> tuple[int, tuple[str, ..
     """
     top = int(levels.max())
     common = int(np.bitwise_or.reduce(levels, axis=None))
-    varied = np.count_nonzero(np.bincount(levels.ravel(), minlength=65536)) >= _VARIED
     for bits in _NOTICED:
         step = 2 ** (16 - bits)
-        if varied and common % step == 0:
+        if common % step == 0 and _different(levels) >= _VARIED:
             full = 65536 - step
             return full, (f"{path}: holds {bits} bits: all levels are multiples of {step}; {full} is taken as clipped",)
     for bits in _NOTICED:
@@ -166,6 +165,14 @@ def _fullest(path: str | Path, levels: NDArray[Any]) -> tuple[int, tuple[str, ..
                 f"{full} with bits = {bits}",
             )
     return 65535, ()
+
+
+def _different(levels: NDArray[Any]) -> int:
+    """How many different levels there are."""
+    there = np.zeros(65536, bool)
+    for row in levels:  # of the whole, the places as whole numbers would be four times as large
+        there[row] = True
+    return int(np.count_nonzero(there))
 
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
