@@ -113,7 +113,9 @@ def find_joints(
     most = function.max(0)
     known = np.append(crossings.switches.found, True)[side].all(0)
     others = there & (function != least) & (function != most)
-    meets = known & (least != most)
+    # Edges of faces share corners; three others that meet in one point do so by chance, and part when anything moves.
+    bordered = np.append(crossings.switches.border >= 0, True)[side].all(0)
+    meets = known & (least != most) & (bordered | ~others.any(0))
     bends = known & (least == most) & (there.sum(0) == 2)
     # One crossing of each of the two edges, or both of the one.
     columns = np.arange(len(keys))
