@@ -25,17 +25,7 @@ from diffrt.tracer.cells import SIDES, SMALLEST, Cells
 from diffrt.tracer.crossings import Rows, Sides, find_crossings, prepare
 from diffrt.tracer.flatness import FLAT, SMOOTH, Flatness
 from diffrt.tracer.joints import as_one_edge, find_joints, nothing_else, off_corners
-from diffrt.tracer.lattice import (
-    AROUND,
-    ASIDE,
-    BITS,
-    ROW,
-    Floats,
-    Integers,
-    key_of,
-    middles_of,
-    quarters_of,
-)
+from diffrt.tracer.lattice import AROUND, ASIDE, BITS, ROW, Floats, Integers, key_of, middles_of, quarters_of
 from diffrt.tracer.parts import Parts
 from diffrt.tracer.proof import proved_ids
 from diffrt.tracer.strips import cut_narrow, cut_wide
