@@ -1,6 +1,6 @@
 """From a scene to an image: tables, cells, crossings, regions, shading, film. The data goes one way only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from diffrt.image import Image, figure_html
 from diffrt.memory import require_memory
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
+from diffrt.tracer.bands import AT_ONCE, LARGE, bands_of, in_bands, shared
 from diffrt.tracer.blocks import divide
 from diffrt.tracer.cells import SMALLEST, Cells
 from diffrt.tracer.crossings import Crossings, differentiable, meetings
@@ -42,8 +43,10 @@ DOUBTED = 50.0
 BYTES_PER_PIXEL = 24
 BYTES_PER_CELL = {"exact": 90, "ignore": 40}
 BYTES_PER_DERIVATIVE = 30, 40  # of a pixel and of a cell, by one number
+KEPT_PER_CELL, KEPT_PER_DERIVATIVE = 8, 20
 """What an image takes at its peak: `scenes/tiny.toml` and `scenes/still_life.toml` at 512x512 and 1024x1024, with 1 and
-2 cells per pixel side. In reverse mode it is up to twice as much."""
+2 cells per pixel side. In reverse mode it is up to twice as much. Of a cell, and of the derivative of a pixel, in a band
+that is not being computed the last two are kept."""
 
 MovingEdges = Callable[[Tables, Cells, Engine], EdgePlaces]
 """Gives what `moving_edges` does."""
@@ -86,15 +89,17 @@ def require_memory_for(size: tuple[int, int], settings: Settings, derivatives: i
     size: width and height in pixels. derivatives: by how many numbers it is differentiated at a time, in forward mode.
     """
     width, height = size
-    cells = settings.cells**2
+    pixels, cells = width * height, width * height * settings.cells**2
     per_pixel, per_cell = BYTES_PER_DERIVATIVE
-    each = BYTES_PER_PIXEL + BYTES_PER_CELL[settings.edges] * cells + derivatives * (per_pixel + per_cell * cells)
-    what = f"an image of {width} x {height} pixels and {width * height * cells} cells"
+    at_once = min(cells, AT_ONCE * 2 * LARGE)
+    needed = pixels * BYTES_PER_PIXEL + at_once * BYTES_PER_CELL[settings.edges] + (cells - at_once) * KEPT_PER_CELL
+    needed += derivatives * (pixels * per_pixel + at_once * per_cell)
+    if at_once < cells:
+        needed += derivatives * pixels * KEPT_PER_DERIVATIVE
+    what = f"an image of {width} x {height} pixels and {cells} cells"
     if derivatives:
         what += f" and its derivatives by {derivatives} numbers"
-    require_memory(
-        width * height * each, what, f"fewer pixels{', cells or numbers' if derivatives else ' or cells'} take less"
-    )
+    require_memory(needed, what, f"fewer pixels{', cells or numbers' if derivatives else ' or cells'} take less")
 
 
 @dataclass(frozen=True)
@@ -245,6 +250,47 @@ class Topology:
         return total
 
 
+class Band:
+    """A window of an image, computed from tables of the same values again and again.
+
+    topology: what is seen in it, None where edges are ignored. report: on what went into it. Both are there once the
+    image has been computed.
+    """
+
+    topology: Topology
+    report: Report
+
+    def __init__(self, window: Window, settings: Settings, engine: Engine) -> None:
+        self.window, self.settings, self.engine = window, settings, engine
+
+    def image(self, tables: Tables) -> Any:
+        """The image (height, width, 3). tables: of the whole camera."""
+        tables, window, cells = self.window.seen(tables), self.window, self.settings.cells
+        with np.errstate(all="ignore"):
+            if self.settings.edges == "ignore":
+                image, samples = _by_points(tables, window.size, cells, self.engine)
+                self.report = Report(samples, engine=self.engine.name, edges="ignore")
+                return image
+            if not hasattr(self, "topology"):
+                self.topology = find_topology(tables.plain(), window, self.settings, self.engine)
+                self.report = self.topology.report(self.engine, window)
+            return by_regions(tables, self.topology, window.size, cells, self.engine)
+
+
+def joined_reports(reports: Sequence[Report], window: Window) -> Report:
+    """On a window, from those on its bands, from top to bottom."""
+    first = reports[0]
+    if len(reports) == 1:
+        return first
+    looks = [report.look for report in reports if report.look]
+    look = (lambda: np.concatenate([look() for look in looks])[window.inner[0]]) if looks else None
+    doubted = None if first.doubted is None else sum(report.doubted or 0.0 for report in reports)
+    samples, crossings, fixed = (
+        sum(getattr(report, name) for report in reports) for name in ("samples", "crossings", "without_derivative")
+    )
+    return replace(first, samples=samples, crossings=crossings, without_derivative=fixed, doubted=doubted, look=look)
+
+
 def _mixed(*parts: NDArray[Any]) -> NDArray[np.uint64]:
     """One hash of several integers (N,) (the finaliser of SplitMix64; Steele et al., 2014)."""
     total = np.zeros(parts[0].shape, np.uint64)
@@ -313,15 +359,14 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bo
     """A part of the image of a scene, the rows of (height, width, 3); else as `render`."""
     window = window_of(scene, part)
     require_memory_for(window.size, settings)
+    whole = [window] if bound or engine.name == "graph" else bands_of(window, settings.cells)
+    own, at_once = shared(engine, len(whole))
+    bands = [Band(each, settings, own) for each in whole]
     with np.errstate(all="ignore"):
-        tables = window.seen(build_tables(scene))
-        if settings.edges == "ignore":
-            image, report = _by_points(tables, window.size, settings.cells, engine)
-        else:
-            topology = find_topology(tables.plain(), window, settings, engine)
-            image = by_regions(tables, topology, window.size, settings.cells, engine)
-            report = topology.report(engine, window)
-    whole = image
+        tables = build_tables(scene)
+        image = bands[0].image(tables) if len(bands) == 1 else in_bands(tables, bands, window.size, at_once)
+    report = joined_reports([band.report for band in bands], window)
+    seen = image
     if window.has_margin:
         image = image[window.inner]
     if not isinstance(image, Var):
@@ -329,7 +374,7 @@ def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bo
     if bound:
         if isinstance(image, Var):
             raise InputError("bound: found a scene that holds Vars, needed: one of numbers; a bound has no derivative")
-        image.bound = bound_of(tables, topology, window, whole, settings, engine)
+        image.bound = bound_of(window.seen(tables), bands[0].topology, window, seen, settings, engine)
         report = replace(report, bound=bound_report(image.bound))
     image.report = replace(report, black=_why_black(scene, image))
     return image
@@ -480,12 +525,12 @@ def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], 
     return np.tile(columns, len(rows)), np.repeat(rows, len(columns))
 
 
-def _by_points(tables: Tables, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, Report]:
-    """The image from one point at the centre of each cell."""
+def _by_points(tables: Tables, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, int]:
+    """The image from one point at the centre of each cell, and the number of points."""
     width, height = size
     x, y = _middles(width, height, cells)
     view = Visibility(tables.plain(), engine)
     labels = view.signature_ids(x, y)
     lit = lighting(tables, view.signatures)
     shaded = shade(lit, labels, Samples(x, y, np.full(x.shape, 1.0 / cells**2)), engine)
-    return develop(shaded, [], height, width, cells), Report(len(x), engine=engine.name, edges="ignore")
+    return develop(shaded, [], height, width, cells), len(x)

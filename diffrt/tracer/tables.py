@@ -134,11 +134,26 @@ class Tables:
 
     def plain(self) -> "Tables":
         """The same without Vars, for what is not differentiated."""
-        parts = {name: _value(getattr(self, name)) for name in ("camera", "shapes", "materials", "emission", "lights")}
-        tiles = tuple(Tile(tile.kind, _value(tile.numbers)) for tile in self.tiles)
+        return self.mapped(_value)
+
+    def variables(self) -> list[Var]:
+        """The Vars, in order."""
+        found: list[Var] = []
+        self.mapped(lambda x: found.append(x) if isinstance(x, Var) else None)
+        return found
+
+    def holding(self, values: Iterable[Any]) -> "Tables":
+        """The same with other arrays or Vars in place of the Vars."""
+        given = iter(values)
+        return self.mapped(lambda x: next(given) if isinstance(x, Var) else x)
+
+    def mapped(self, change: Callable[[Any], Any]) -> "Tables":
+        """The same with what the function makes of each table, in order."""
+        parts = {name: change(getattr(self, name)) for name in ("camera", "shapes", "materials", "emission", "lights")}
+        tiles = tuple(Tile(tile.kind, change(tile.numbers)) for tile in self.tiles)
         blends = tuple(
             blend._replace(
-                texture=blend.texture.holding(**{name: _value(x) for name, x in vars(blend.texture).items()})
+                texture=blend.texture.holding(**{name: change(x) for name, x in vars(blend.texture).items()})
             )
             for blend in self.blends
         )

@@ -53,6 +53,18 @@ class Window:
         """Whether it is larger than the part."""
         return any(i != slice(0, n) for i, n in zip(self.inner, self.size[::-1], strict=True))
 
+    def rows(self, first: int, last: int) -> "Window":
+        """Some of its rows, from a border between blocks on."""
+        left, top, width, height = self.picture
+        return replace(
+            self,
+            top=self.top + first,
+            size=(self.size[0], last - first),
+            inner=(slice(0, last - first), self.inner[1]),
+            pixels=None if self.pixels is None else self.pixels[first:last],
+            picture=(left, top - first, width, height),
+        )
+
     def seen(self, tables: Tables) -> Tables:
         """The tables of a scene, whose camera is that of the window."""
         if (self.left, self.top, self.factor) == (0, 0, 1):
