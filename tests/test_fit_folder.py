@@ -248,11 +248,11 @@ def test_a_setting_beyond_what_can_be_computed_is_refused(key, value):
     ],
 )
 def test_sizes_without_end_are_refused_at_once(changes, words):
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(InputError) as fault:
         make_problem(**{"scene": SCENE, "target": TARGET, "free": ["lamp.position"], **changes})
     assert words in str(fault.value)
-    assert time.perf_counter() - begin < 5.0, "the work was refused, not done"
+    assert time.process_time() - begin < 10.0, "the work was refused, not done"
 
 
 @pytest.mark.filterwarnings("error")

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from fuzz.pace import pace
 from hypothesis import given as given_by
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -483,7 +484,8 @@ def test_heavy_derivations_end(case):
     began = time.process_time()
     found = parse_derivation({"inputs": inputs, "definitions": definitions, "partials": partials}).mark()
     assert {line.verdict for line in found.lines} == {verdict}
-    assert time.process_time() - began < 20.0
+    taken = time.process_time() - began
+    assert taken < 10.0 or taken < 20.0 * pace()
     assert verdict != "cannot tell" or "allowed" in str(found)
 
 

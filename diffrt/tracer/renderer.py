@@ -45,8 +45,8 @@ BYTES_PER_CELL = {"exact": 90, "ignore": 40}
 BYTES_PER_DERIVATIVE = 30, 40  # of a pixel and of a cell, by one number
 KEPT_PER_CELL, KEPT_PER_DERIVATIVE = 8, 20
 """What an image takes at its peak: `scenes/tiny.toml` and `scenes/still_life.toml` at 512x512 and 1024x1024, with 1 and
-2 cells per pixel side. In reverse mode it is up to twice as much. The last two are kept of a cell, and of a derivative of
-a pixel, while another band is computed."""
+2 cells per pixel side. In reverse mode it is up to twice as much. The last two are kept of a cell, and of a derivative
+of a pixel, while another band is computed."""
 
 MovingEdges = Callable[[Tables, Cells, Engine], EdgePlaces]
 """Gives what `moving_edges` does."""

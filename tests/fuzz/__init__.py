@@ -7,7 +7,8 @@ What is not a finding is an answer, or an InputError with short, printable lines
 
 - any other exception, a warning, or a word on standard output or standard error;
 - a line with control characters, one that is too long, or what a library says to programmers;
-- more than 12 s of processor time (a scene of new kinds is compiled for up to 9 s), or more than 1 GiB of memory;
+- more than 12 s of processor time of a usual machine (a scene of new kinds is compiled for up to 9 s), or more than
+  1 GiB of memory;
 - an image with values that are not finite;
 - code that the cache gives though its file was altered, or evaluations that a journal never held.
 
@@ -17,5 +18,6 @@ What is not a finding is an answer, or an InputError with short, printable lines
 | `pieces.py` | alters bytes; takes binary formats apart and joins them again, with their lengths and checksums right |
 | `corpus.py` | the files to begin with |
 | `formats.py` | for each format how to alter a file, and what a user would do with it |
+| `pace.py` | how slow this machine is |
 | `runner.py` | runs one input within limits and says what was wrong |
 """

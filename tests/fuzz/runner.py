@@ -17,8 +17,9 @@ from pathlib import Path
 from diffrt.errors import MOST_LETTERS, MOST_PROBLEMS, InputError
 
 from .formats import Wrong, formats
+from .pace import pace
 
-SECONDS, MEBIBYTES = 12.0, 1024.0  # a scene of new kinds is compiled for up to 9 s
+SECONDS, MEBIBYTES = 12.0, 1024.0  # a scene of new kinds is compiled for up to 9 s, of a usual machine
 INSIDES = re.compile(r"object at 0x|<class|codec|requires a buffer|values to unpack|bytes not processed|Errno")
 """Words that Python and libraries say to programmers; a user is told what is wrong with the file."""
 
@@ -93,7 +94,7 @@ def examine(action):
         spoken.seek(0)
         said = spoken.read(200)
     taken, memory = time.process_time() - began, _mebibytes("VmHWM") - before
-    if taken > SECONDS:
+    if taken > SECONDS and taken > SECONDS * pace():
         wrong = f"takes {taken:.1f} s; {wrong}"
     if memory > MEBIBYTES:
         wrong = f"takes {memory:.0f} MiB; {wrong}"
@@ -138,7 +139,8 @@ def _limited():
     old, most = signal.signal(signal.SIGPROF, stop), resource.getrlimit(resource.RLIMIT_AS)
     if _STATUS.exists():
         resource.setrlimit(resource.RLIMIT_AS, (int(_mebibytes("VmSize") * 2**20) + ADDRESSES, most[1]))
-    signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS, 0.5)  # again and again, in case that somebody holds it up
+    # Again and again, in case that somebody holds it up.
+    signal.setitimer(signal.ITIMER_PROF, 5 * SECONDS, 0.5)
     try:
         yield
     finally:
