@@ -10,6 +10,7 @@ from diffrt.compiler import Engine
 from diffrt.compiler.forms import forms
 from diffrt.errors import InputError
 from diffrt.scene import Scene, parse_scene
+from diffrt.tracer import blocks as dividing
 from diffrt.tracer import jacobian, render
 from diffrt.tracer.differences import compare
 from diffrt.tracer.parts import Parts
@@ -89,7 +90,7 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
     between the two edges of a strip, (5, n)."""
     found: list[tuple[np.ndarray, ...]] = []
     seen_by: list[Visibility] = []
-    whole, mixed, join = Parts.add_whole, Parts.add_mixed, Parts.cells
+    whole, mixed, place = Parts.add_whole, Parts.add_mixed, dividing.place_samples
 
     def corners(keys: np.ndarray, labels: np.ndarray, level: int) -> None:
         side = 0.5**level
@@ -113,13 +114,14 @@ def proved_cells(scene: Scene, monkeypatch: pytest.MonkeyPatch, **how: float) ->
             known[4] = rest
         mixed(self, keys, labels, side, crossings, joints, rough, level, proof, between)
 
-    def cells(self, view, grid, size, count):
-        key = np.flatnonzero(grid >= 0)
-        corners((key // size[0] << 31) + key % size[0], np.tile(grid[key], (4, 1)), 0)
-        seen_by.append(view)
-        return join(self, view, grid, size, count)
+    def place_samples(flat, grid, *more):
+        row, column = np.nonzero(grid >= 0)
+        corners((row << 31) + column, np.tile(grid[row, column], (4, 1)), 0)
+        seen_by.append(flat.view)
+        return place(flat, grid, *more)
 
-    for name, spy in (("add_whole", add_whole), ("add_mixed", add_mixed), ("cells", cells)):
+    monkeypatch.setattr(dividing, "place_samples", place_samples)
+    for name, spy in (("add_whole", add_whole), ("add_mixed", add_mixed)):
         monkeypatch.setattr(Parts, name, spy)
     render(scene, cells=1, **how)
     return seen_by[0], [np.concatenate(columns, -1) for columns in zip(*found, strict=True)]

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from diffrt.tracer.cells import SIDES, SMALLEST, Cells
 from diffrt.tracer.crossings import Rows, Sides, find_crossings, prepare
-from diffrt.tracer.flatness import FLAT, SMOOTH, Flatness
+from diffrt.tracer.flatness import FLAT, Flatness
 from diffrt.tracer.joints import as_one_edge, find_joints, nothing_else, off_corners
-from diffrt.tracer.lattice import AROUND, ASIDE, BITS, ROW, Floats, Integers, key_of, middles_of, quarters_of
+from diffrt.tracer.lattice import AROUND, ASIDE, BITS, ROW, Integers, key_of, middles_of, quarters_of
 from diffrt.tracer.parts import Parts
 from diffrt.tracer.proof import proved_ids
+from diffrt.tracer.samples import place_samples
 from diffrt.tracer.strips import cut_narrow, cut_wide
 from diffrt.tracer.visibility import Labels, Visibility
 from diffrt.tracer.window import BLOCK, Window
@@ -46,10 +47,6 @@ HOPELESS = 3
 """How often a cell and its parents are halved though no part of them is proved. Along an edge, however thin, there are
 parts that are; where surfaces lie in one place, none ever is."""
 
-LOOKED_AT = 3
-"""Whether radiance is flat is asked of blocks of at most 2^LOOKED_AT cells on a side; of more, five points tell little.
-"""
-
 
 def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Cells:
     """The cells of what is seen through a window.
@@ -63,45 +60,29 @@ def divide(view: Visibility, window: Window, cells: int, tolerance: float) -> Ce
         wanted = window.pixels.repeat(cells, 0).repeat(cells, 1)
     flat, rows_ = Flatness(view, window, tolerance * FLAT), Rows(view)
     _prepare(rows_)
-    grid, rough, error = _blocks(view, flat, wanted, window, cells)
+    grid = _blocks(view, wanted, window, cells)
     keys = key_of(*np.divmod(np.flatnonzero((grid < 0) & wanted), columns))
     barren = np.zeros(len(keys), np.int64)
     last = min(max(ceil(-0.5 * log2(tolerance * cells * cells)), 0), SMALLEST)
-    if last == 0:
-        rough, error = rough[:0], error[:0]
-    rough_keys, rough_labels = key_of(*np.divmod(rough, columns)), grid.ravel()[rough]
-    grid.ravel()[rough] = -1
     parts = Parts()
     for level in range(last + 1):
         # Few cells are left before the last level; they are as soon halved once more.
         if keys.size and not 0 < level == last - 1:
             left = _cut(rows_, flat, parts, keys, barren >= HOPELESS, level, cells, last - level, tolerance * STRAIGHT)
             keys, barren = keys[left], barren[left]
-        if level == last:
-            keys = quarters_of(keys)
-            if keys.size:
-                _cut(rows_, flat, parts, keys, np.zeros(len(keys), bool), last + 1, cells, -1, tolerance * STRAIGHT)
+        if not keys.size:
             break
-        side = 0.5 / (cells << level)
-        nearly = (error <= SMOOTH) | (level + 1 == last)
-        parts.add_whole(quarters_of(rough_keys[nearly]), rough_labels[nearly].repeat(4), level + 1)
-        children, labels = quarters_of(rough_keys[~nearly]), rough_labels[~nearly].repeat(4)
-        if keys.size:
-            keys, barren = quarters_of(keys), barren.repeat(4)
-            if level + 1 < last - 1:
-                found = proved_ids(view, *middles_of(keys, side), side)
-                none = (found < 0).reshape(-1, 4).all(1).repeat(4)
-                children, labels = np.append(children, keys[found >= 0]), np.append(labels, found[found >= 0])
-                keys, barren = keys[found < 0], np.where(none, barren + 1, 0)[found < 0]
-        if level + 1 == last:
-            parts.add_whole(children, labels, last)
-            rough_keys = rough_keys[:0]
-            continue
-        error = flat.errors(labels, *middles_of(children, side), side, side)
-        go_on = error > 1.0
-        parts.add_whole(children[~go_on], labels[~go_on], level + 1)
-        rough_keys, rough_labels, error = children[go_on], labels[go_on], error[go_on]
-    return parts.cells(view, grid.ravel(), size, cells)
+        keys, barren = quarters_of(keys), barren.repeat(4)
+        if level == last:
+            _cut(rows_, flat, parts, keys, np.zeros(len(keys), bool), last + 1, cells, -1, tolerance * STRAIGHT)
+        elif level + 1 < last - 1:
+            side = 0.5 / (cells << level)
+            found = proved_ids(view, *middles_of(keys, side), side)
+            parts.add_whole(keys[found >= 0], found[found >= 0], level + 1)
+            none = (found < 0).reshape(-1, 4).all(1).repeat(4)
+            keys, barren = keys[found < 0], np.where(none, barren + 1, 0)[found < 0]
+    samples = place_samples(flat, grid, parts.whole, cells, last)
+    return parts.cells(view, grid.ravel(), samples, size, cells)
 
 
 def _prepare(rows: Rows) -> None:
@@ -186,11 +167,10 @@ def all_alike(view: Visibility, labels: Labels, keys: Integers, size: float) -> 
 
 
 def _blocks(
-    view: Visibility, flat: Flatness, wanted: NDArray[np.bool_], window: Window, cells: int
-) -> tuple[Labels, Integers, Floats]:
+    view: Visibility, wanted: NDArray[np.bool_], window: Window, cells: int
+) -> Labels:
     """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
-    wanted; the places of the proved ones that are not flat, and how far they are from it, in parts of what is allowed.
-    """
+    wanted."""
     rows, columns = wanted.shape
     top = min(max(ceil(log2(max(window.picture[2:]) * cells / 4)), 0), LARGEST)
     # Which blocks hold cells that are wanted, from small to large.
@@ -199,8 +179,7 @@ def _blocks(
         last = needed[-1]
         needed.append(last[::2, ::2] | last[1::2, ::2] | last[::2, 1::2] | last[1::2, 1::2])
     grid = np.full(needed[0].shape, -1, np.int32)
-    keys, rough, labels = key_of(*needed[top].nonzero()), np.zeros(0, np.int64), np.zeros(0, np.int32)
-    error: Floats = np.zeros(0)
+    keys = key_of(*needed[top].nonzero())
     for level in range(top, -1, -1):
         side = (1 << level) / cells
         found = proved_ids(view, *middles_of(keys, side), side)
@@ -208,16 +187,8 @@ def _blocks(
         row, column = keys[proved] >> BITS, keys[proved] & (ROW - 1)
         parts = grid.reshape(needed[level].shape[0], 1 << level, needed[level].shape[1], 1 << level)
         parts[row, :, column] = found[proved, None, None]
-        # Whether these are flat too is asked once they are small.
-        rough, labels = np.append(rough, keys[proved]), np.append(labels, found[proved])
-        if level <= LOOKED_AT:
-            error = flat.errors(labels, *middles_of(rough, side), side, 1.0 / cells)
-            uneven = error > 1.0
-            rough, labels, error = rough[uneven], labels[uneven], error[uneven]
         keys = keys[~proved]
         if level:
-            keys, rough = quarters_of(keys), quarters_of(rough)
+            keys = quarters_of(keys)
             keys = keys[needed[level - 1][keys >> BITS, keys & (ROW - 1)]]
-            there = needed[level - 1][rough >> BITS, rough & (ROW - 1)]
-            rough, labels = rough[there], labels.repeat(4)[there]
-    return np.where(wanted, grid[:rows, :columns], -1), (rough >> BITS) * columns + (rough & (ROW - 1)), error
+    return np.where(wanted, grid[:rows, :columns], -1)

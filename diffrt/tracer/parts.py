@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from diffrt.tracer.cells import LEVELS, Cells, Doubt
 from diffrt.tracer.crossings import Crossings, joined
 from diffrt.tracer.joints import Joints
-from diffrt.tracer.lattice import BITS, ROW, Integers, parents_of
+from diffrt.tracer.lattice import BITS, ROW, Integers
+from diffrt.tracer.samples import Sampled
 from diffrt.tracer.visibility import Labels, Visibility
 
 ASKEW = 0.5 / 3.0**0.5 * 2.0 - 0.5
@@ -26,7 +27,7 @@ class Parts:
     """The cells found so far that are smaller than those of the grid, or cut."""
 
     def __init__(self) -> None:
-        self.whole: list[tuple[Integers, Labels, NDArray[np.bool_], int]] = []
+        self.whole: dict[int, list[tuple[Integers, Labels]]] = {}
         self.mixed: list[tuple[Integers, Labels, Integers, Labels, int]] = []
         self.crossings: list[Crossings] = []
         self.joints: list[Joints] = []
@@ -36,7 +37,7 @@ class Parts:
 
     def add_whole(self, keys: Integers, labels: Labels, level: int, proof: Proof | None = None) -> None:
         """proof: asks whether nothing else is seen in them, None where that is proved."""
-        self.whole.append((keys, labels, in_fours(keys, labels) & (level > 0), level))
+        self.whole.setdefault(level, []).append((keys, labels))
         if proof is not None:
             self.doubts.append((keys, level, proof))
 
@@ -57,8 +58,10 @@ class Parts:
         self.joints.append(replace(joints, pair=numbers[joints.pair]))
         self.rough.append(rough)
 
-    def cells(self, view: Visibility, grid: Labels, size: tuple[int, int], cells: int) -> Cells:
-        """All together."""
+    def cells(
+        self, view: Visibility, grid: Labels, samples: list[Sampled], size: tuple[int, int], cells: int
+    ) -> Cells:
+        """All together. samples: what has become of the whole ones."""
 
         def column(values: list[Any], dtype: Any, *shape: int) -> Any:
             return np.concatenate([np.zeros((*shape, 0), dtype), *values], -1)
@@ -78,11 +81,11 @@ class Parts:
             row, column = ((each >> level) // cells for each in (keys >> BITS, keys & (ROW - 1)))
             return row * size[0] + column
 
-        x, y, side, pixel, name = places([(keys, level) for keys, *_, level in self.whole])
+        x, y, side, pixel, name = places([(keys, level) for keys, *_, level in samples])
         mixed = places([(keys, level) for keys, *_, level in self.mixed])
-        together = column([each for *_, each, _ in self.whole], bool)
+        together = column([each for *_, each, _ in samples], bool)
         # Whether a quarter is the right one, the lower one of four, is the last digit of its column and row.
-        keys = column([keys for keys, *_ in self.whole], np.int64)
+        keys = column([keys for keys, *_ in samples], np.int64)
         away = np.where(together, ASKEW, 0.0) * side
         aside = (((keys >> k & 1) * 2 - 1) * away for k in (0, BITS))
         sample_x, sample_y = (c + 0.5 * side + shift for c, shift in zip((x, y), aside, strict=True))
@@ -95,7 +98,7 @@ class Parts:
         loose, bent, chord, bends, meeting, pair, meeting_x, meeting_y = self._joined(view)
         return Cells(
             grid, x + 0.5 * side, y + 0.5 * side, sample_x, sample_y, side,
-            column([labels for _, labels, *_ in self.whole], np.int32),
+            column([labels for _, labels, *_ in samples], np.int32),
             pixel, name, mixed[0], mixed[1], column([labels for _, labels, *_ in self.mixed], np.int32, 4),
             mixed[2], mixed[3], mixed[4],
             column([side for *_, side, _, _ in self.mixed], np.int64, 4), joined(view, self.crossings), cells,
@@ -119,15 +122,3 @@ class Parts:
         return (loose, bent, pair[:, bent], bends, meeting, pair[:, meeting], column("x")[meeting],
                 column("y")[meeting])  # fmt: skip
 
-
-def in_fours(keys: Integers, labels: Labels) -> NDArray[np.bool_]:
-    """Which cells of a level are the quarters of one cell, all four with one label, one after the other. They share
-    their samples, however they were found: an image must not jump where a proof is of the whole cell first, and then
-    of each quarter."""
-    parents = parents_of(keys, 1)
-    alike = (parents[:-3] == parents[3:]) & (labels[:-3] == labels[3:])
-    alike &= (labels[:-3] == labels[1:-2]) & (labels[:-3] == labels[2:-1])
-    found = np.zeros(len(keys), bool)
-    for k in range(4):
-        found[k:][: len(alike)] |= alike
-    return found
