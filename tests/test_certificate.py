@@ -74,9 +74,11 @@ def ratio(image: Image, error: np.ndarray) -> np.ndarray:
     return image.bound[known] / error[known]
 
 
-@pytest.mark.parametrize("name", ["still_life", "tiny"])
-def test_no_error_is_larger_than_its_bound(name):
-    image, error, above = compared(shipped(name, 16, 12))
+@pytest.mark.parametrize(("name", "width", "height"), [("still_life", 16, 12), ("tiny", 12, 9)])
+def test_no_error_is_larger_than_its_bound(name, width, height):
+    """In the tiny scene errors are those of smooth pixels, and fall to a tenth of this at twice the width, where the
+    bound is 160 times as large."""
+    image, error, above = compared(shipped(name, width, height))
     assert (above <= 0.0).all()
     assert np.median(ratio(image, error)) < 50.0
 

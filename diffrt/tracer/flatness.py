@@ -11,8 +11,12 @@ from diffrt.tracer.window import Window
 FLAT = 0.0625
 """What taking one sample of a cell may be wrong by, in tolerances of the mean radiance."""
 
-SAVED, SMOOTH = 32.0, 8.0
+SAVED, SMOOTH = 64.0, 8.0
 """How many times as large an error is of one sample of a region, and of a cell without an edge, as of several."""
+
+COARSE = 0.125
+"""The error, in parts of what is allowed, from which on a region has several samples. Few cells have an edge, so that
+costs little; and next to a limb the error changes fast as the scene moves, and with it the number of samples."""
 
 PROBES = 16
 """The mean radiance is that of so many by so many points."""
@@ -54,7 +58,7 @@ class Flatness:
         which, cell = np.nonzero(first)
         error = np.zeros(labels.shape)
         error[which, cell] = self.errors(labels[which, cell], x[cell], y[cell], side, side)
-        enough, rough = np.array(~(error > SAVED).any(0)), ~(error <= 1.0)
+        enough, rough = np.array(~(error > SAVED).any(0)), ~(error <= COARSE)
         for k in range(1, 4):  # a region is known by its first corner
             rough[k] |= ((labels[:k] == labels[k]) & rough[:k]).any(0)
         return rough, enough
