@@ -55,7 +55,8 @@ class Op:
     methods of the text (`Lanes` and `Text` of diffrt/compiler/lanes.py); without it numpy runs the kernel. It is a
     function on doubles, called wherever the op is used; `inline` ones are written in place, in the kernel's precision.
     boolean: whether the result is true or false. takes_booleans: whether inputs may be; elsewhere they count as 1 and
-    0. commutes: whether two inputs may change places.
+    0. commutes: whether two inputs may change places. trial: for an op from outside, whose code is not trusted, numbers
+    for each input, (N,), at which it has to be what `forward` is.
 
     On paper: symbol in diagrams, else the name; form in texts, as "{} + {}", else name(inputs); latex, as
     r"\\frac{{{}}}{{{}}}", else the form. about: what it is, in a line. backward: what the reverse sweep does with a
@@ -90,6 +91,7 @@ class Op:
     textbook: tuple[Rule | float | None, ...] = ()
     symbolic: Callable[..., Any] | None = None
     spelled: Rule | None = None
+    trial: tuple[Array, ...] = ()
 
     def __copy__(self) -> Op:
         return self
