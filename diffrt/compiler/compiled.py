@@ -176,10 +176,8 @@ def _check_code(op: Op) -> None:
     near jumps, at a tenth of the places where that has a number."""
     recorder, segments = Recorder(), one_segment(len(op.trial[0]))
     nodes = [abstract(recorder, SAMPLE, i, ())[0] for i in range(len(op.trial))]
-    made, options = (
-        Recording(recorder, [np.array([recorder.make(op.name, *nodes)], object)]),
-        options_for(Engine(), False, 0),
-    )
+    made = Recording(recorder, [np.array([recorder.make(op.name, *nodes)], object)])
+    options = options_for(Engine(), False, 0)
     _, memory, padded = _inputs((SAMPLE,) * len(nodes), op.trial, segments, options, float)
     found, counts, blocks = np.empty(padded), np.ones(1, np.int64), segments.blocks
     given = np.array(memory.addresses, np.uint64), np.array([address_of(found)], np.uint64), np.empty(1), blocks, counts
