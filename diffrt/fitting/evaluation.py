@@ -25,8 +25,7 @@ from diffrt.fitting.variables import Variables
 from diffrt.fitting.view import View
 from diffrt.tracer.renderer import Settings as Sampling
 from diffrt.tracer.renderer import require_memory_for
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 STRIP = 1 << 23
 """Numbers of [J r] that are held at a time: 64 MiB."""

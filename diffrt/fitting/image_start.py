@@ -19,8 +19,7 @@ from diffrt.fitting.variables import Free, Variables
 from diffrt.fitting.view import View
 from diffrt.kinds import REFLECT
 from diffrt.scene import Scene
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 KEEPS_DISTANCE = 0.01
 """How many pixels an outline must be off by to change a distance by a factor of e that nothing else tells."""

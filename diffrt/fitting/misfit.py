@@ -9,11 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.fitting.scatter import Scatter, sums_around
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 LARGE, SMOOTH = 1.5, 6.0
 """Residuals are of the model if they are so many times the noise, and smooth over so many pixels: what a camera or a

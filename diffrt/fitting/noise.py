@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 CLASSES = 8
 """Into so many classes of brightness pixels are sorted."""

@@ -26,8 +26,7 @@ from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import build_tables
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 LARGEST_SIDE = 480
 """Pixels of the shorter side of an image in which edges are looked for; larger images are made smaller."""

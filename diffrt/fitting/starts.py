@@ -16,14 +16,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.journal import Journal
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.search import Found, Search, Step, coarse_loss
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 PATIENCE = 0.2
 """Seconds between two questions whether to stop."""

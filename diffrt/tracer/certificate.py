@@ -38,6 +38,7 @@ from diffrt.tracer.switching import Place, Segment, switching
 from diffrt.tracer.tables import Blend, Columns, Tables
 from diffrt.tracer.texturing import EMISSION, Blended, Point, places
 from diffrt.tracer.visibility import Labels, Signatures, Visibility
+from diffrt.types import Array
 
 HALVINGS = 4
 """How often a block is quartered at most."""
@@ -66,7 +67,6 @@ NAMES_OF_KINDS = frozenset({"face", "event", "ending", "light_kind", "kind"})
 _SIGNS = np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
 """The signs of two switching functions."""
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
@@ -78,17 +78,17 @@ class Blocks(Columns):
     to two edges that go through, -1 for none, (2, N). ends: two points of each, in pixels, (8, N).
     """
 
-    x: Floats
-    y: Floats
-    half: Floats
+    x: Array
+    y: Array
+    half: Array
     pixel: Integers
     edges: Integers
-    ends: Floats
+    ends: Array
 
 
 def enclose(
     view: Visibility, cells: Cells, size: tuple[int, int], enough: float, only: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
+) -> tuple[Array, Array]:
     """Between what the pixels of an exact image are, (height, width, 3) twice; infinite where nothing can be said.
 
     cells: of the image, whose crossings say what edges there may be. size: width and height in pixels. enough: what may
@@ -148,7 +148,7 @@ def _of_cells(cells: Cells, size: tuple[int, int]) -> Blocks:
     )  # fmt: skip
 
 
-def _edges(cells: Cells) -> tuple[Integers, Floats]:
+def _edges(cells: Cells) -> tuple[Integers, Array]:
     """Crossings of two edges of each mixed cell whose switching functions are known, -1 for none, (2, m); and of each
     edge two points, x and y in pixels, nan where only one is known, (8, m)."""
     crossings, count = cells.crossings, len(cells.mixed_size)
@@ -181,7 +181,7 @@ def _quarters(blocks: Blocks) -> Blocks:
     )  # fmt: skip
 
 
-def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most") -> tuple[Floats, Floats]:
+def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most") -> tuple[Array, Array]:
     """Between what the mean radiance over blocks is, (3, N) twice."""
     count = len(blocks.x)
     functions = _edge_forms(view, crossings, blocks)
@@ -221,13 +221,13 @@ def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most"
     return np.maximum(low, 0.0), np.minimum(high, np.where(np.isfinite(high), most.anywhere[:, None], np.inf))
 
 
-def _sign(function: Floats) -> Floats:
+def _sign(function: Array) -> Array:
     """The sign of forms (4, N), 0 where it is not known."""
     reach = np.abs(function[1:]).sum(0) * (1.0 + SLACK)
     return np.where(function[0] > reach, 1.0, np.where(-function[0] > reach, -1.0, 0.0))
 
 
-def cut(function: Floats, plus: Floats, minus: Floats) -> tuple[Floats, Floats]:
+def cut(function: Array, plus: Array, minus: Array) -> tuple[Array, Array]:
     """Between what the mean is over blocks of the one form where a function is positive, and of the other elsewhere.
 
     function: (4, N). plus, minus: (3, 4, N). Returns (3, N) twice.
@@ -248,7 +248,7 @@ def cut(function: Floats, plus: Floats, minus: Floats) -> tuple[Floats, Floats]:
     return mean - error - more * fall - less * rise, mean + error + more * rise + less * fall
 
 
-def half_plane(c: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+def half_plane(c: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
     """Of the part of the square [-1, 1]^2 where c + a u + b v > 0: its area, and the integrals of u and v over it, in
     parts of the area of the square, (N,) each.
 
@@ -273,7 +273,7 @@ def half_plane(c: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]
     return whole / 4.0, mu / 4.0, mv / 4.0
 
 
-def _labels(view: Visibility, blocks: Blocks, functions: Floats, signs: Floats) -> Labels:
+def _labels(view: Visibility, blocks: Blocks, functions: Array, signs: Array) -> Labels:
     """The labels of the signatures that blocks are proved to have where their edges have these signs, (2, N), -1 where
     nothing is proved.
 
@@ -299,7 +299,7 @@ def _labels(view: Visibility, blocks: Blocks, functions: Floats, signs: Floats) 
     return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half, tuple(edges))
 
 
-def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Floats:
+def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Array:
     """The switching functions of the edges of blocks as forms over them, (2, 4, N); 1 where there is none."""
     found = np.zeros((2, PARTS, len(blocks.x)))
     found[:, 0] = 1.0
@@ -316,7 +316,7 @@ def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Float
     return found
 
 
-def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") -> Floats:
+def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") -> Array:
     """The radiance of signatures as forms over blocks, (3, 4, N)."""
     zero = np.zeros(len(labels))
     found = np.zeros((3, PARTS, len(labels)))
@@ -419,7 +419,7 @@ def _blend(
     return shaped[0], shaped[1]
 
 
-def _texture(each: Blend, uv: Floats, around: tuple[bool, bool]) -> Floats:
+def _texture(each: Blend, uv: Array, around: tuple[bool, bool]) -> Array:
     """The values of a texture as forms, (4, places, N), for the forms of u and v, (2, 4, N): from the value in the
     middle they go with slopes between the least and the largest."""
     size = (len(each.places), uv.shape[-1])
@@ -440,7 +440,7 @@ def _texture(each: Blend, uv: Floats, around: tuple[bool, bool]) -> Floats:
     return np.where(better, found, box)
 
 
-def _box(low: Floats, high: Floats) -> Floats:
+def _box(low: Array, high: Array) -> Array:
     """Numbers between two others as forms, (4, ...)."""
     middle, half = 0.5 * low + 0.5 * high, (0.5 * high - 0.5 * low) * (1.0 + SLACK) + SLACK * np.abs(high)
     known, zero = np.isfinite(middle) & np.isfinite(half), np.zeros(np.shape(middle))
@@ -514,7 +514,7 @@ class Most:
         self.anywhere = np.max(ends, 0) + self.emission.max(1, initial=0.0) * kinds.bounces
         self.anywhere = np.where(np.isfinite(self.anywhere), self.anywhere, np.inf)
 
-    def _sent(self, face: Integers, piece: Integers, lit: NDArray[np.bool_] | None) -> Floats:
+    def _sent(self, face: Integers, piece: Integers, lit: NDArray[np.bool_] | None) -> Array:
         """What pieces send of the lights that reach them, all if lit is None, (3, N)."""
         total = np.zeros((3, len(face)))
         for light, kind in enumerate(self.tables.kinds.lights):
@@ -524,7 +524,7 @@ class Most:
             total += added if kind.everywhere or lit is None else np.where(lit[light], added, 0.0)
         return total * (1.0 + SLACK)
 
-    def of(self, signatures: Signatures) -> Floats:
+    def of(self, signatures: Signatures) -> Array:
         """That of paths with these signatures, (3, K); what mirrors take away is not counted."""
         tables, faces = self.tables, signatures.face.astype(np.int64)
         kind, column = tables.ends(faces, signatures.piece)
@@ -573,7 +573,7 @@ def _put_range(table: Any, tables: Tables, each: Blend) -> None:
         table[list(each.places), piece] = entries
 
 
-def _upper(x: Any) -> Floats:
+def _upper(x: Any) -> Array:
     """The largest that numbers and forms can be, of forms (..., N) in place of (..., 1)."""
     x = np.asarray(x)
     if not holds_forms(x):
