@@ -34,9 +34,9 @@ from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import Crossings, crossing_row, functions_of
 from diffrt.tracer.proof import LEVEL, STRIP, Edge, proved_ids
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
-from diffrt.tracer.switching import Place, Segment, switching
+from diffrt.tracer.switching import Place, Point, Segment, switching
 from diffrt.tracer.tables import Blend, Columns, Tables
-from diffrt.tracer.texturing import EMISSION, Blended, Point, places
+from diffrt.tracer.texturing import Blended, heights_of, places, textures_on
 from diffrt.tracer.visibility import Labels, Signatures, Visibility
 from diffrt.types import Array
 
@@ -392,31 +392,19 @@ def _blend(
 ) -> tuple[Blended, Blended]:
     """What textures give, as `texturing.blend`: which numbers of K paths, (places, K), and these numbers as forms."""
     kinds, face = tables.kinds, signatures.face.astype(np.int64)
-    ends, mirrors = kinds.textured
-    count = len(face) - 1 if mirrors else 0
-    glowing = len(face) if any(each.emits for each in tables.blends) else 0
-    heights = [len(ends), *[len(mirrors)] * count, *[len(EMISSION)] * glowing]
+    count, heights = heights_of(tables, len(face))
     masks = [np.zeros((height, face.shape[1])) for height in heights]
     given = [np.zeros((PARTS, height, len(which))) for height in heights]
     surfaces = tuple(_lanes(hit, which) for hit in path.surfaces)
     zero = np.zeros(len(which))
     uv = np.array(parts_of(places(kinds, tables.camera[..., None], surfaces, Point(x, y)), zero))
     uv = uv.reshape(len(face), 2, PARTS, -1)
-    for each in tables.blends:
-        for number in np.flatnonzero(tables.shape_of == each.shape):
-            around = kinds.faces[tables.face_kind[number]].goes_around
-            for bounce in range(count if each.mirrors and not each.emits else len(face)):
-                met = face[bounce] == number
-                mine = np.flatnonzero(met[which])
-                into, among = (1 + bounce, mirrors) if each.mirrors else (0, ends)
-                if each.emits:
-                    into, among = 1 + count + bounce, EMISSION
-                slots = [among.index(place) for place in each.places]
-                masks[into][slots] += met
-                given[into][:, np.array(slots)[:, None], mine] = _texture(each, uv[bounce][..., mine], around)
+    for each, bounce, met, part, slots, around in textures_on(tables, face, count):
+        masks[part][slots] += met
+        mine = np.flatnonzero(met[which])
+        given[part][:, np.array(slots)[:, None], mine] = _texture(each, uv[bounce][..., mine], around)
     values = [forms(np.moveaxis(parts, 0, 1).reshape(-1, len(which))).reshape(-1, 1) for parts in given]
-    shaped = [Blended(own[0], tuple(own[1 : 1 + count]), tuple(own[1 + count :])) for own in (masks, values)]
-    return shaped[0], shaped[1]
+    return Blended.of(masks, count), Blended.of(values, count)
 
 
 def _texture(each: Blend, uv: Array, around: tuple[bool, bool]) -> Array:
