@@ -263,7 +263,7 @@ class _Page:
             same = (entries == entries[0]).all()
             found["local"] = _scaled(tidy(entries[0], 4)) if same else f"diag {tidy(entries, 4)}"
             if formula is not None:
-                found["formula"] = _scaled(formula) if _is_number(formula) else f"diag({formula})"
+                found["formula"] = _scaled(formula) if re.fullmatch(r"-?[\d.e+-]+", formula) else f"diag({formula})"
         else:
             found["local"] = tidy(local, 4)
             if formula is not None:
@@ -339,10 +339,6 @@ def _width(text: str) -> float:
 def _scaled(number: str) -> str:
     """A multiple of the identity."""
     return {"1": "I", "-1": "-I"}.get(number, f"{number} I")
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?[\d.e+-]+", text) is not None
 
 
 def _json_number(value: float) -> float | str:

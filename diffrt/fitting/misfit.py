@@ -21,7 +21,8 @@ LARGE_BESIDE_GIVEN, SMOOTH_BESIDE_GIVEN = 1.3, 2.0
 """The same, where the noise is not read off the residuals but was given."""
 
 EXACT = 1e-8
-"""Residuals that are a smaller part of the image are what the search and rounding leave of none."""
+"""Residuals that are a smaller part of the image are what the search and rounding leave of none: it has come from the
+fit's own image, and no finer one explains it better."""
 
 WIDE = 1.2
 """Errors that are so many times those of independent residuals are worth a word."""

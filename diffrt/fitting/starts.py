@@ -85,7 +85,8 @@ def search_many(
                         except InputError as fault:  # a start without influence, say; others may lead on
                             faults.append(fault)
                         if told:
-                            told(len(chosen) - len(waiting), len(chosen), _least(journal))
+                            least = min((ended["loss"] for ended in journal.ended.values()), default=np.inf)
+                            told(len(chosen) - len(waiting), len(chosen), least)
                     asked = bool(stop and stop())
                 for future in waiting:
                     future.cancel()
@@ -115,10 +116,6 @@ def _refined(problem: Problem, start: Array) -> dict[str, Any]:
     steps = [{**vars(step), "values": step.values.tolist()} for step in found.steps]
     return {"u": found.u.tolist(), "loss": found.loss, "converged": found.converged, "message": found.message,
             "steps": steps, "scale": found.scale}  # fmt: skip
-
-
-def _least(journal: Journal) -> float:
-    return min((found["loss"] for found in journal.ended.values()), default=np.inf)
 
 
 @contextmanager

@@ -316,7 +316,8 @@ def _reach(known: Sequence[Look], space: Space, number: int, way: int) -> Look |
         slope = np.nan_to_num(_slope(look, space, number))
         return -way * float(look.margins[number]), -way * slope
 
-    ranked = sorted((k for k in known if number < len(k.margins)), key=lambda k: _size(k.margins[number]))
+    there = [look for look in known if number < len(look.margins)]
+    ranked = sorted(there, key=lambda look: np.nan_to_num(abs(look.margins[number]), nan=np.inf, posinf=np.inf))
     starts = [space.flat(look.point) for look in ranked[:3]]
     try:
         for start in starts:
@@ -369,7 +370,3 @@ def _beside(below: Look, above: Look, space: Space, number: int) -> list[Look]:
                     break
             step *= 4.0
     return found
-
-
-def _size(margin: float) -> float:
-    return float(abs(margin)) if np.isfinite(margin) else np.inf

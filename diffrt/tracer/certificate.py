@@ -340,12 +340,7 @@ def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") ->
         kinds, Scenery(tables.camera[..., None], lights), _lanes(path, which), Samples(x, y, 1.0, textures)
     )
     found[..., some] = np.array(parts_of(value, zero)).reshape(3, PARTS, -1)
-    # What is not known, or less well than what the materials can send at most.
-    box = 0.5 * most.of(signatures[used])[:, which]
-    parts = found[..., some]
-    loose = ~np.isfinite(parts).all(1) | (np.abs(parts[:, 1:]).sum(1) > box)
-    zeros = np.zeros(box.shape)
-    found[..., some] = np.where(loose[:, None], np.stack([box, zeros, zeros, box], 1), parts)
+    found[..., some] = _at_most(found[..., some], most.of(signatures[used])[:, which])
     return found
 
 
@@ -377,14 +372,17 @@ def _limited(values: Any, most: Any) -> Any:
     if not holds_forms(values):
         return values
     zero = np.zeros(np.broadcast_shapes(np.shape(most)[-1:], (length_of(values),)))
-    parts = np.array(parts_of(values, zero)).reshape(*np.shape(values)[:-1], PARTS, -1)
-    half = np.where(np.isfinite(most), 0.5 * np.asarray(most), np.inf)
-    half = np.broadcast_to(half, np.shape(parts[..., 0, :]))
+    found = _at_most(np.array(parts_of(values, zero)).reshape(*np.shape(values)[:-1], PARTS, -1), most)
+    return forms(found.reshape(-1, found.shape[-1])).reshape(np.shape(values))
+
+
+def _at_most(parts: Array, most: Any) -> Array:
+    """Forms (k, 4, N) of numbers that are between 0 and others, (k, N); where they say less than that, it is said."""
+    half = np.broadcast_to(np.where(np.isfinite(most), 0.5 * np.asarray(most), np.inf), parts[..., 0, :].shape)
     loose = ~np.isfinite(parts).all(-2) | (np.abs(parts[..., 1:, :]).sum(-2) > half)
     nothing = np.zeros(half.shape)
     box = np.stack([np.where(np.isfinite(half), half, 0.0), nothing, nothing, half], -2)
-    found = np.where(loose[..., None, :], box, parts)
-    return forms(found.reshape(-1, found.shape[-1])).reshape(np.shape(values))
+    return np.where(loose[..., None, :], box, parts)
 
 
 def _blend(
