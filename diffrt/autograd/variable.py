@@ -596,7 +596,9 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
     if tracked and _recording.get():
         out.tracked = True
         out.op = op
-        out.inputs = _frozen_constants(inputs, values) if constants else inputs
+        out.inputs = inputs
+        if constants:  # arrays of which the graph keeps frozen ones
+            out.inputs = tuple(x if type(x) is Var else frozen(v) for x, v in zip(inputs, values, strict=True))
         if settings:
             out.settings = frozen(settings)
     else:
@@ -673,11 +675,6 @@ def _constant(x: Any) -> Any:
     if isinstance(x, np.bool_):
         return bool(x)
     return as_value(x)
-
-
-def _frozen_constants(inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
-    """The inputs as the graph keeps them: Vars as they are, constant arrays frozen."""
-    return tuple(x if type(x) is Var else frozen(value) for x, value in zip(inputs, values, strict=True))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from diffrt.tracer.crossings import Crossings, crossing_row, functions_of
 from diffrt.tracer.proof import LEVEL, STRIP, Edge, proved_ids
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import Place, Point, Segment, switching
-from diffrt.tracer.tables import Blend, Columns, Tables
+from diffrt.tracer.tables import Blend, Columns, Integers, Tables
 from diffrt.tracer.texturing import Blended, heights_of, places, textures_on
 from diffrt.tracer.visibility import Labels, Signatures, Visibility
 from diffrt.types import Array
@@ -66,8 +66,6 @@ NAMES_OF_KINDS = frozenset({"face", "event", "ending", "light_kind", "kind"})
 
 _SIGNS = np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
 """The signs of two switching functions."""
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import greater, less, logical_or, where
-from diffrt.tracer.tables import Tables
+from diffrt.tracer.tables import Integers, Tables
 from diffrt.types import Array
 
 FEW = 16
@@ -34,8 +34,6 @@ SLACK = 1e-9
 
 TINY = 1e-300
 """And by how much, at least: no face lies in a side of its box."""
-
-Integers = NDArray[np.int64]
 
 
 def find_tree(tables: Tables) -> tuple[Integers, Integers, Array]:
