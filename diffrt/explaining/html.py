@@ -171,11 +171,7 @@ class _Page:
         for way in WAYS:
             members = [inside for _, inside in groups]
             placed = lay_out(sizes, ends, way, members) if self.graphviz else in_layers(sizes, ends, way)
-            layouts[way] = {
-                "size": [round(v) for v in placed.size],
-                "centers": {name: [round(v, 1) for v in center] for name, center in placed.centers.items()},
-                "arrows": [[round(v) for point in arrow for v in point] for arrow in placed.arrows],
-            }
+            layouts[way] = placed.rounded()
         boxes = [{"name": scope[-1], "members": members} for scope, members in groups]
         return {"nodes": names, "edges": edges, "layouts": layouts, "boxes": boxes}
 
