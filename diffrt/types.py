@@ -1,7 +1,8 @@
 """Types that say shapes: what the functions that users call take, and what they give.
 
+    Array       floats, of any shape
     Scalar      one number, ()
-    Vec3        a point or a direction, (3,)
+    Vec3        a point or a direction, (3,); some of its numbers may be Vars
     Colour      red, green and blue, (3,), or one number for gray
     Numbers     one, or as many as something else has, (n,)
     Names       of parameters: one, or several; a pattern such as "ball.*" stands for all that it matches
@@ -20,13 +21,13 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var
 from diffrt.image import Image
 
-Vector: TypeAlias = NDArray[np.float64]
-Numbers: TypeAlias = float | Sequence[float] | Vector
+Array: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = float | Sequence[float] | Array
 Scalar: TypeAlias = float | Var
-Vec3: TypeAlias = Sequence[float] | Vector | Var
-Colour: TypeAlias = float | Vec3
+Vec3: TypeAlias = Sequence[float | Var] | NDArray[np.floating | np.integer] | Var
+Colour: TypeAlias = Scalar | Vec3
 Names: TypeAlias = str | Iterable[str]
-Pixels: TypeAlias = Vector
+Pixels: TypeAlias = Array
 
 EngineName: TypeAlias = Literal["llvm", "numpy", "graph"]
 FloatName: TypeAlias = Literal["float64", "float32"]

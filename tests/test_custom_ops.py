@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -242,7 +243,24 @@ BAD = [
     ("bad", np.exp, (lambda out, x: np.cbrt(out),), {}, "partial 1 cannot be differentiated again"),
     ("bad", np.exp, (lambda x: x,), {}, "op bad: partial 1 fails on shapes"),
     ("bad", np.exp, (one,), {"scalar": math.sin}, "op bad: scalar gives"),
-    ("bad", np.exp, (one,), {"form": "{} to {}"}, "op bad: form '{} to {}' has to have one {} for each of 1 inputs"),
+    ("bad", np.exp, (one,), {}, "op bad: partial 1 gives 1 for 0.309669, where the slope of forward is 1.36297"),
+    ("bad", np.abs, (1.0,), {}, "op bad: partial 1 gives 1 for -32.2755, where the slope of forward is -1"),
+    ("bad", np.sin, (lambda out, x: 1.001 * autograd.cos(x),), {}, "where the slope of forward is 0.952434"),
+    (
+        "bad",
+        np.hypot,
+        (lambda out, x, y: x / out,) * 2,
+        {},
+        "op bad: partial 2 gives 0.00970157 for 0.309669, -31.918,",
+    ),
+    ("bad", np.round, (1.0,), {}, "where the slope of forward is 0"),
+    (
+        "bad",
+        np.exp,
+        (lambda out, x: out,),
+        {"form": "{} to {}"},
+        "op bad: form '{} to {}' has to have one {} for each of 1 inputs",
+    ),
 ]
 
 
@@ -252,6 +270,64 @@ def test_a_row_that_is_wrong_is_refused_in_a_line_when_it_is_added(name, forward
         autograd.op(name, forward, partials, **columns)
     assert told in str(fault.value) and "\n" not in str(fault.value)
     assert "bad" not in TABLE and "bad" not in FUNCTIONS
+
+
+RIGHT = {
+    "a ramp": (lambda x: np.maximum(x, 0.0), (lambda out, x: autograd.where(x > 0.0, 1.0, 0.0),)),
+    "kinks at ordinary numbers": (lambda x: np.clip(x, 0.2, 1.0), (lambda out, x: (x > 0.2) & (x < 1.0),)),
+    "a jump at each whole number": (lambda x: x - np.floor(x), (1.0,)),
+    "jumps everywhere": (
+        lambda x: np.modf(np.sin(x) * 43758.5453)[0], (lambda out, x: 43758.5453 * autograd.cos(x),)
+    ),
+    "a wave shorter than a step": (lambda x: np.sin(1e3 * x), (lambda out, x: 1e3 * autograd.cos(1e3 * x),)),
+    "lost digits": (lambda x: 1e12 + np.sin(x), (lambda out, x: autograd.cos(x),)),
+    "single precision": (lambda x: np.sin(np.float32(x)), (lambda out, x: autograd.cos(x),)),
+    "numbers in a part only": (np.arctanh, (lambda out, x: 1.0 / (1.0 - x * x),)),
+    "an overflow": (lambda x: np.exp(np.exp(x)), (lambda out, x: out * autograd.exp(x),)),
+    "steps without a derivative": (np.floor, (None,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_op_is_not_refused_for_kinks_jumps_or_lost_digits(name):
+    with np.errstate(all="ignore"):
+        autograd.op("right", *RIGHT[name], scalar=RIGHT[name][0])
+
+
+@pytest.mark.parametrize("name", [n for n, row in TABLE.items() if row.code and not row.takes_booleans])
+def test_each_op_of_the_package_passes_what_is_asked_of_others(name):
+    row = TABLE[name]
+    partials = row.partials or (None,) * (len(signature(row.code).parameters) - 1)
+    own = autograd.op("own", row.forward, partials, code=row.code, inline=row.inline)
+    given = [np.linspace(0.2, 0.9, 9) for _ in partials]
+    found = kernel(applied, own, None, None, given, LLVM)
+    np.testing.assert_allclose(found, row.forward(*given), rtol=1e-12)
+
+
+def applied(op, uniforms, rows, samples):
+    return op(*samples) * 1.0
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (
+            lambda t, x: t.op("exp", x * x),
+            "op coded: its code gives 1.10064 for 0.309669, where forward gives 0.908559",
+        ),
+        (lambda t, x: t.choose(x < 0.0, 0.0, t.op("exp", -x * x)), "its code gives 0 for -3.03196, where forward"),
+        (lambda t, x: t.op("exp", 2.0 * t.op("log", t.op("exp", -x * x / 2.0) * 1.001)), "its code gives 0.910377"),
+        (lambda t, x: t.op("exp", -x * t.op("sqrt", x) * t.op("sqrt", x)), "its code gives nan for"),
+    ],
+    ids=range(4),
+)
+def test_code_that_computes_another_function_is_refused_when_it_is_first_compiled(code, told):
+    op = autograd.op("coded", lambda x: np.exp(-x * x), (lambda out, x: -2.0 * x * out,), code=code)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="op coded") as fault:
+            kernel(formula, op, 1.0, None, np.ones(5), LLVM)
+        assert told in str(fault.value) and "\n" not in str(fault.value)
+    assert kernel(formula, op, 1.0, None, np.ones(5), REFERENCE)[0] == math.exp(-1.0)
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 
 from .operations import Function, elementwise
-from .variable import TABLE, Rule, Var, as_value
+from .variable import TABLE, Array, Rule, Var, as_value
 
 _TAKEN = ("constant", "input", "carried", "result", "kernel", "choose")
 """Names of what programs and graphs are made of besides ops."""
 
 _ORDINARY = (-30.0, -2.5, -0.7, -0.2, 0.2, 0.3, 0.6, 1.0, 1.4, 2.5, 30.0)
 """Numbers of which a rule has to know some."""
+
+_STEPS = (1e-4, 1e-2, 1e-6)
+"""Of differences, as shares of max(|x|, 1): the next one counts where a partial is not what one of them gives."""
 
 
 def op(name: str, forward: Rule, partials: Sequence[Rule | float | None], **columns: Any) -> Function:
@@ -39,14 +42,16 @@ def op(name: str, forward: Rule, partials: Sequence[Rule | float | None], **colu
     from `forward`.
 
     Raises ValueError, a line, for a name that is taken, a wrong number of partials, or rules that give another shape,
-    no number for any ordinary one, or what cannot be differentiated again; and for a `spelled` or a `textbook` that is
-    not the same as `forward` and the partials.
+    no number for any ordinary one, or what cannot be differentiated again; for partials that are not the slopes of
+    `forward`, and for a `spelled` or a `textbook` that is not the same as `forward` and the partials. The first kernel
+    that is compiled with the op raises it for `code` that computes another function than `forward`.
     """
     _check_name(name)
     if callable(partials) or not callable(forward):
         raise ValueError(f"op {name}: forward is a function, and partials are a tuple with one for each input")
     partials = [_partial(name, p) for p in partials]
     given = _trial(len(partials))
+    places = () if columns.get("takes_booleans") else _places(len(partials))  # what is for booleans is not for these
     with np.errstate(all="ignore"):
         value = _forward_value(name, forward, given)
         for what, rule, kind in (("forward", forward, np.float64), ("scalar", columns.get("scalar"), float)):
@@ -55,10 +60,13 @@ def op(name: str, forward: Rule, partials: Sequence[Rule | float | None], **colu
         for i, partial in enumerate(partials):
             if callable(partial):
                 _check_partial(f"op {name}: partial {i + 1}", partial, value, given)
+            if places and partial is not None:
+                _check_slope(f"op {name}: partial {i + 1}", forward, partial, places, i)
         _check_symbols(name, partials, columns, value, given)
     for column in ("form", "latex"):
         _check_form(f"op {name}: {column}", columns.get(column, ""), len(partials))
     columns = {"boolean": value.dtype == bool, "scalar": lambda *x: np.asarray(forward(*x)).item(), **columns}
+    columns["trial"] = places
     partials = [_on_floats(p) if callable(p) else p for p in partials]
     return elementwise(name, forward, partials, module=sys._getframe(1).f_globals.get("__name__", ""), **columns)
 
@@ -98,6 +106,12 @@ def _trial(count: int) -> list[Any]:
     for array in arrays:
         array.flags.writeable = False
     return arrays
+
+
+def _places(count: int) -> tuple[Array, ...]:
+    """Numbers like those for each input, (60,), but none at which anybody would put a kink or a jump."""
+    rng = np.random.default_rng(1)
+    return tuple([rng.choice(_ORDINARY, 60) * rng.uniform(0.8, 1.25, 60) for _ in range(count)])
 
 
 def _forward_value(name: str, forward: Rule, given: list[Any]) -> Any:
@@ -142,6 +156,33 @@ def _check_partial(what: str, partial: Rule, value: Any, given: list[Any]) -> No
     except Exception as fault:
         raise ValueError(f"{what} cannot be differentiated again, it must be composed of functions of "
                          f"diffrt.autograd: {_line(fault)}") from None  # fmt: skip
+
+
+def _check_slope(what: str, forward: Rule, partial: Rule | float, places: Sequence[Array], i: int) -> None:
+    """A partial has to be the slope of `forward` by input i, except near jumps and kinks, at a tenth of the places.
+
+    With central differences d(h) = (f(x + h) - f(x - h)) / 2h the slope is (4 d(h / 2) - d(h)) / 3. Near a kink, and
+    where digits are lost, the two differ: a third of that is the error.
+    """
+
+    def difference(h: Array) -> Any:
+        ends = [[*places[:i], places[i] + s, *places[i + 1 :]] for s in (h, -h)]
+        above, below = (np.asarray(_run(what, forward, end), float) for end in ends)
+        return (above - below) / (ends[0][i] - ends[1][i])
+
+    value = np.asarray(forward(*places))
+    told = np.broadcast_to(_run(what, partial, [value, *places]) if callable(partial) else partial, value.shape)
+    wrong = known = np.isfinite(value) & np.isfinite(told)
+    for step in _STEPS:
+        h = step * np.maximum(np.abs(places[i]), 1.0)
+        wide, narrow = difference(h), difference(0.5 * h)
+        slope = (4.0 * narrow - wide) / 3.0
+        unsure = 4.0 * np.abs(narrow - wide) + 10.0 * np.spacing(np.abs(1.0 * value)) / h
+        wrong = wrong & (np.abs(slope - told) > unsure + 1e-4 * np.abs(told) + 1e-8)
+        if wrong.sum() <= 0.1 * known.sum():
+            return
+    raise ValueError(f"{what} gives {told[wrong][0]:.6g} for {_numbers([x[wrong][0] for x in places])}, "
+                     f"where the slope of forward is {slope[wrong][0]:.6g}")  # fmt: skip
 
 
 def _check_symbols(name: str, partials: Sequence[Any], columns: dict[str, Any], value: Any, given: list[Any]) -> None:

@@ -20,7 +20,7 @@ from .operations import (
     where,
 )
 from .structure import Axis, along, concatenate, index, matmul, mean, reshape, stack, sum, transpose
-from .variable import Numeric, Var, as_value
+from .variable import Numeric, as_value, shape_of
 
 __all__ = [
     "batch_norm", "cross", "dot", "gelu", "log_softmax", "logsumexp", "norm", "normalize", "outer", "prod", "relu",
@@ -33,18 +33,18 @@ def dot(x: Numeric, y: Numeric) -> Any:
 
     Raises ValueError for more than two axes, where numpy's dot and matmul mean different things.
     """
-    dimensions = [len(_shape(x)), len(_shape(y))]
+    dimensions = [len(shape_of(x)), len(shape_of(y))]
     if 0 in dimensions:
         return multiply(x, y)
     if any(n > 2 for n in dimensions):
-        raise ValueError(f"dot takes at most two axes, given shapes {_shape(x)} and {_shape(y)}; use matmul")
+        raise ValueError(f"dot takes at most two axes, given shapes {shape_of(x)} and {shape_of(y)}; use matmul")
     return matmul(x, y)
 
 
 def cross(x: Numeric, y: Numeric, axis: int = -1) -> Any:
     """Cross product of vectors with their three components along `axis`."""
-    if _shape(x)[axis] != 3 or _shape(y)[axis] != 3:
-        raise ValueError(f"cross needs 3 components along axis {axis}, given {_shape(x)} and {_shape(y)}")
+    if shape_of(x)[axis] != 3 or shape_of(y)[axis] != 3:
+        raise ValueError(f"cross needs 3 components along axis {axis}, given {shape_of(x)} and {shape_of(y)}")
     (a, b, c), (u, v, w) = ([along(z, axis, i) for i in range(3)] for z in (x, y))
     return stack([b * w - c * v, c * u - a * w, a * v - b * u], axis)
 
@@ -61,9 +61,9 @@ def prod(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
     may be 0.
     """
     lines, shape = _lines(x, axis, keepdims)
-    if not _shape(lines)[-1]:
+    if not shape_of(lines)[-1]:
         return reshape(sum(lines, -1) + 1.0, shape)
-    while (n := _shape(lines)[-1]) > 1:
+    while (n := shape_of(lines)[-1]) > 1:
         pairs = multiply(index(lines, (..., slice(0, n - 1, 2))), index(lines, (..., slice(1, n, 2))))
         lines = concatenate([pairs, index(lines, (..., slice(n - 1, n)))], -1) if n % 2 else pairs
     return reshape(lines, shape)
@@ -95,7 +95,7 @@ def logsumexp(x: Numeric, axis: Axis = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exp(x) over `axis`, a number, a tuple, or None for all, without overflow or loss of
     digits; of entries that are all -inf, or of none, it is -inf."""
     lines, shape = _lines(x, axis, keepdims)
-    if not _shape(lines)[-1]:
+    if not shape_of(lines)[-1]:
         return reshape(sum(lines, -1) - math.inf, shape)
     top, _, _, rest = _below_the_largest(lines, -1)
     return reshape(top + log1p(rest), shape)
@@ -171,13 +171,8 @@ def gelu(x: Numeric) -> Any:
 
 def _lines(x: Numeric, axis: Axis, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
     """x with the axes to reduce in one last axis, and the shape of the result."""
-    shape = _shape(x)
+    shape = shape_of(x)
     along = range(len(shape)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, len(shape))
     others = [i for i in range(len(shape)) if i not in along]
     lines = reshape(transpose(x, [*others, *along]), (*(shape[i] for i in others), math.prod(shape[i] for i in along)))
     return lines, tuple(1 if i in along else n for i, n in enumerate(shape) if keepdims or i not in along)
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    value: Any = x.value if isinstance(x, Var) else as_value(x)
-    return () if type(value) is float else value.shape

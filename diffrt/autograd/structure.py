@@ -231,10 +231,6 @@ def is_basic(where: Any) -> bool:
     return all(p is None or p is Ellipsis or isinstance(p, int | np.integer | slice) for p in parts)
 
 
-def _index(x: Any, index: Any) -> Any:
-    return np.asarray(x)[index]
-
-
 def _place(x: Any, index: Any, shape: tuple[int, ...]) -> Array:
     """The transpose of indexing: x at the places of `index` in an array of zeros, repeated places added up."""
     out = np.zeros(shape, np.result_type(x))
@@ -345,7 +341,7 @@ for _row in (
        backward="takes it apart"),
     Op("concatenate", lambda *parts, axis: np.concatenate(parts, axis), vjp=_concatenate_vjp,
        jvp=_joined_jvp(concatenate), backward="takes it apart"),
-    Op("index", _index, "[]",
+    Op("index", lambda x, index: np.asarray(x)[index], "[]",
        vjp=(lambda g, out, x, index: apply(TABLE["place"], (g,), {"index": index, "shape": shape_of(x)}),),
        jvp=(lambda t, out, x, index: apply(TABLE["index"], (t,), {"index": index}),),
        form="{}[{index}]", latex="{}[{index}]", backward="puts it in its place"),

@@ -55,7 +55,8 @@ class Op:
     methods of the text (`Lanes` and `Text` of diffrt/compiler/lanes.py); without it numpy runs the kernel. It is a
     function on doubles, called wherever the op is used; `inline` ones are written in place, in the kernel's precision.
     boolean: whether the result is true or false. takes_booleans: whether inputs may be; elsewhere they count as 1 and
-    0. commutes: whether two inputs may change places.
+    0. commutes: whether two inputs may change places. trial: for an op from outside, whose code is not trusted, numbers
+    for each input, (N,), at which it has to be what `forward` is.
 
     On paper: symbol in diagrams, else the name; form in texts, as "{} + {}", else name(inputs); latex, as
     r"\\frac{{{}}}{{{}}}", else the form. about: what it is, in a line. backward: what the reverse sweep does with a
@@ -90,6 +91,7 @@ class Op:
     textbook: tuple[Rule | float | None, ...] = ()
     symbolic: Callable[..., Any] | None = None
     spelled: Rule | None = None
+    trial: tuple[Array, ...] = ()
 
     def __copy__(self) -> Op:
         return self
@@ -594,7 +596,9 @@ def apply(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any] | None = Non
     if tracked and _recording.get():
         out.tracked = True
         out.op = op
-        out.inputs = _frozen_constants(inputs, values) if constants else inputs
+        out.inputs = inputs
+        if constants:  # arrays of which the graph keeps frozen ones
+            out.inputs = tuple(x if type(x) is Var else frozen(v) for x, v in zip(inputs, values, strict=True))
         if settings:
             out.settings = frozen(settings)
     else:
@@ -671,11 +675,6 @@ def _constant(x: Any) -> Any:
     if isinstance(x, np.bool_):
         return bool(x)
     return as_value(x)
-
-
-def _frozen_constants(inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
-    """The inputs as the graph keeps them: Vars as they are, constant arrays frozen."""
-    return tuple(x if type(x) is Var else frozen(value) for x, value in zip(inputs, values, strict=True))
 
 
 @contextmanager

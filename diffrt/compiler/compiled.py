@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import not_equal
-from diffrt.autograd.variable import recording
+from diffrt.autograd.variable import Op, recording
 from diffrt.compiler import code_cache, native
 from diffrt.compiler.batched import BatchedFunction, Search
 from diffrt.compiler.engine import Engine
@@ -34,7 +34,7 @@ from diffrt.compiler.program import (
     abstract,
     as_nodes,
 )
-from diffrt.compiler.segments import Segments, split
+from diffrt.compiler.segments import Segments, one_segment, split
 from diffrt.compiler.structures import Skeleton, address_of
 from diffrt.waiting import compiled_for
 
@@ -137,7 +137,10 @@ class Program:
             self.code = native.Native(code)
         else:
             with _compiling():
-                made = made or Recording.of(function, specs)
+                if made is None:
+                    made = Recording.of(function, specs)
+                    for op in made.recorder.on_trial():
+                        _check_code(op)
                 self.shapes = [np.shape(r)[:-1] for r in made.results]
                 self._compiled = _llvm().submit(self._finish, made.text(kinds, options), key)
             if not options.exact and made.recorder.uses("chain"):
@@ -165,6 +168,29 @@ class Program:
         made, self._made = self._made, None
         options = replace(self.options, exact=True)
         return Program(self._function, self._specs, self._kinds, options, made).code
+
+
+@cache
+def _check_code(op: Op) -> None:
+    """Compile an op from outside alone and run it. Raises ValueError if that is not what its `forward` computes, except
+    near jumps, at a tenth of the places where that has a number."""
+    recorder, segments = Recorder(), one_segment(len(op.trial[0]))
+    nodes = [abstract(recorder, SAMPLE, i, ())[0] for i in range(len(op.trial))]
+    made = Recording(recorder, [np.array([recorder.make(op.name, *nodes)], object)])
+    options = options_for(Engine(), False, 0)
+    _, memory, padded = _inputs((SAMPLE,) * len(nodes), op.trial, segments, options, float)
+    found, counts, blocks = np.empty(padded), np.ones(1, np.int64), segments.blocks
+    given = np.array(memory.addresses, np.uint64), np.array([address_of(found)], np.uint64), np.empty(1), blocks, counts
+    code = native.Native(native.compiled(made.text(None, options), 0))
+    code.call(*map(address_of, given), 0, len(blocks), padded)
+    with np.errstate(all="ignore"):
+        expected = np.asarray(op.forward(*op.trial), float)
+    known, found = np.isfinite(expected), found[: segments.taken]
+    wrong = known & ~np.isclose(found, expected, rtol=1e-6, atol=1e-12)
+    if wrong.sum() > 0.1 * known.sum():
+        place = ", ".join(f"{x[wrong][0]:g}" for x in op.trial)
+        raise ValueError(f"op {op.name}: its code gives {found[wrong][0]:.6g} for {place}, where forward gives "
+                         f"{expected[wrong][0]:.6g}")  # fmt: skip
 
 
 @contextmanager

@@ -210,6 +210,10 @@ class Recorder:
         """Whether there is a node of an op."""
         return any(node.op == op for node in self._made[op].values())
 
+    def on_trial(self) -> list[Op]:
+        """The ops from outside of which there are nodes."""
+        return [TABLE[name] for name, nodes in self._made.items() if nodes and TABLE[name].trial]
+
     def input(self, kind: str, place: int, component: int, scope: Scope | None = None) -> Node:
         """A component of an input of the kernel; scope: of the loop over a table's rows."""
         home = {UNIFORM: self.call, ROW: self.run, SAMPLE: self.sample}.get(kind, scope)

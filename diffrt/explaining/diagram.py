@@ -43,7 +43,7 @@ def dot_of(graph: Graph, marked: Sequence[Node] = ()) -> str:
             lines.append(f"{indent}{_id(node)} [{_attributes(node, graph, marked)}]")
         for number, inner in enumerate(s for s in scopes if len(s) == len(scope) + 1 and s[: len(scope)] == scope):
             name = "_".join(str(scopes.index(inner[: k + 1])) for k in range(len(inner)))
-            lines.append(f"{indent}subgraph cluster_{name}_{number} {{ label={_quoted(shortened(inner[-1]))}")
+            lines.append(f'{indent}subgraph cluster_{name}_{number} {{ label="{_escaped(shortened(inner[-1]))}"')
             write(inner, indent + "  ")
             lines.append(f"{indent}}}")
 
@@ -117,7 +117,3 @@ def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
 def _escaped(text: str) -> str:
     # Graphviz reads "&lt;" as "<", and would end at a NUL.
     return printable(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _quoted(text: str) -> str:
-    return f'"{_escaped(text)}"'

@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError, listed, printable, shown
 from diffrt.explaining.diagram import dot_of, picture, svg_of
@@ -24,7 +23,7 @@ from diffrt.files import expect_suffix, write_whole
 from diffrt.scene import Scene
 from diffrt.scene.parameters import is_pattern, matching
 from diffrt.scene.scene import expect_scene
-from diffrt.types import Channel, Edges
+from diffrt.types import Array, Channel, Edges
 
 MOST_PATHS = 1000
 
@@ -63,7 +62,7 @@ class Explanation:
         return float(np.asarray(self.whole.output.value))
 
     @property
-    def derivative(self) -> float | NDArray[np.float64]:
+    def derivative(self) -> float | Array:
         """Of the pixel by the parameter: a number, or (3,) for a vector."""
         found = self.paths.derivative.ravel()
         return float(found[0]) if found.size == 1 else found

@@ -10,6 +10,7 @@ A text goes with its strength: what binds less strongly than its surroundings is
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,11 +48,7 @@ class Text(NamedTuple):
 ONE, ZERO, MORE = Text("1"), Text("0"), Text("…")
 
 
-def _name(node: Node) -> str:
-    return node.name
-
-
-def formula_of(node: Node, single: bool = False, called: Callable[[Node], str] = _name) -> str:
+def formula_of(node: Node, single: bool = False, called: Callable[[Node], str] = attrgetter("name")) -> str:
     """How a node was made, in the names of the named steps before it; empty for a leaf.
 
     single: whether in the names of its op's own inputs instead, named or not. called: what a node is called.
@@ -85,7 +82,7 @@ def partial_of(edge: Edge) -> str | None:
         found = _ways(edge.between, target, edge.source)
         if found is None:
             return None
-        ways, names = found, _names(target)
+        ways, names = found, {n.var.serial: Text(n.name) for n in _before(target) if n.var is not None}
         if target.given:
             names = {**names, target.var.serial: Text(target.name)}
     if len(ways) == 1 and all(node.op in ("sum", *MOVES) for node, _ in ways[0]):
@@ -112,10 +109,6 @@ def _shortest(at_depth: Callable[[int], Text]) -> str | None:
     with np.errstate(all="ignore"):
         text = at_depth(DEEPEST).text
     return text if len(text) <= LONGEST and MORE.text not in text else None
-
-
-def _names(node: Node) -> dict[int, Text]:
-    return {n.var.serial: Text(n.name) for n in _before(node) if n.var is not None}
 
 
 def _before(node: Node) -> list[Node]:

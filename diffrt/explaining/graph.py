@@ -14,14 +14,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, push_forward, reachable
 from diffrt.autograd.naming import Scope
 from diffrt.autograd.variable import Var, apply, value_of
 from diffrt.explaining.wording import by, operation, shortened, tidy
-
-Matrix = NDArray[np.float64]
+from diffrt.types import Array
 
 
 class Drawn:
@@ -138,7 +136,7 @@ class Edge(Reading):
         return replace(chain([self]), part=True)
 
     @cached_property
-    def local(self) -> Matrix:
+    def local(self) -> Array:
         """The local derivative: entries of the target by entries of the source, both in C order."""
         if self.between is None:
             return local_derivative(self.target, self.position)
@@ -157,7 +155,7 @@ class Graph(Reading):
     output: Node
     edges: list[Edge] = field(default_factory=list)
     part: bool = False
-    _steps: dict[int, dict[int, Matrix]] = field(default_factory=dict)
+    _steps: dict[int, dict[int, Array]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         inputs = [shortened(n.name) for n in self.inputs]
@@ -225,7 +223,7 @@ class Graph(Reading):
         return into, out_of
 
     def jacobian(self, target: Node, stops: Container[int], without: Callable[[Edge], bool] | None = None) -> dict[
-        int, Matrix
+        int, Array
     ]:  # fmt: skip
         """The derivative of a node by those among `stops` (numbers) that it reaches without passing another one.
 
@@ -250,7 +248,7 @@ class Graph(Reading):
                         heapq.heappush(pending, (-edge.source.number, edge.source))
         return found
 
-    def locals_of(self, target: Node) -> dict[int, Matrix]:
+    def locals_of(self, target: Node) -> dict[int, Array]:
         """The derivative of a named node by the named nodes just before it, by their numbers."""
         if target.number not in self._steps:
             self._steps[target.number] = self.jacobian(target, self._stops)
@@ -375,7 +373,7 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
     return Graph(nodes, made[output.serial], edges)
 
 
-def local_derivative(node: Node, position: int) -> Matrix:
+def local_derivative(node: Node, position: int) -> Array:
     """The derivative of a node's entries by those of one of its inputs, by the rule of its op alone."""
     var = node.var
     assert var is not None and var.op is not None
@@ -391,7 +389,7 @@ def local_derivative(node: Node, position: int) -> Matrix:
     return as_rows(tangents.get(again.serial) or [None] * columns, again.shape).T
 
 
-def as_rows(parts: Sequence[Any], shape: tuple[int, ...]) -> Matrix:
+def as_rows(parts: Sequence[Any], shape: tuple[int, ...]) -> Array:
     """Adjoints or tangents of one shape, a row for each in C order; None is zero."""
     rows = [np.broadcast_to(0.0 if part is None else part, shape).ravel() for part in parts]
     return np.array(rows, float).reshape(len(rows), int(np.prod(shape)))
@@ -406,16 +404,16 @@ def unit_entry(x: Var, k: int) -> Any:
     return e.reshape(x.shape)
 
 
-def is_diagonal(matrix: Matrix) -> bool:
+def is_diagonal(matrix: Array) -> bool:
     """Whether each of several entries depends on its own one only."""
     rows, columns = matrix.shape
     return rows == columns > 1 and not matrix[~np.eye(rows, dtype=bool)].any()
 
 
-def times(a: Matrix, b: Matrix) -> Matrix:
+def times(a: Array, b: Array) -> Array:
     """The product of two matrices, where zero wins over inf and nan, as in the sweeps of the core."""
     with np.errstate(all="ignore"):
-        product: Matrix = a @ b
+        product: Array = a @ b
         if np.isnan(product).any():
             terms = a[:, :, None] * b[None]
             product = np.where((a[:, :, None] == 0.0) | (b[None] == 0.0), 0.0, terms).sum(1)

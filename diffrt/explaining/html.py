@@ -171,11 +171,7 @@ class _Page:
         for way in WAYS:
             members = [inside for _, inside in groups]
             placed = lay_out(sizes, ends, way, members) if self.graphviz else in_layers(sizes, ends, way)
-            layouts[way] = {
-                "size": [round(v) for v in placed.size],
-                "centers": {name: [round(v, 1) for v in center] for name, center in placed.centers.items()},
-                "arrows": [[round(v) for point in arrow for v in point] for arrow in placed.arrows],
-            }
+            layouts[way] = placed.rounded()
         boxes = [{"name": scope[-1], "members": members} for scope, members in groups]
         return {"nodes": names, "edges": edges, "layouts": layouts, "boxes": boxes}
 
@@ -263,7 +259,7 @@ class _Page:
             same = (entries == entries[0]).all()
             found["local"] = _scaled(tidy(entries[0], 4)) if same else f"diag {tidy(entries, 4)}"
             if formula is not None:
-                found["formula"] = _scaled(formula) if _is_number(formula) else f"diag({formula})"
+                found["formula"] = _scaled(formula) if re.fullmatch(r"-?[\d.e+-]+", formula) else f"diag({formula})"
         else:
             found["local"] = tidy(local, 4)
             if formula is not None:
@@ -339,10 +335,6 @@ def _width(text: str) -> float:
 def _scaled(number: str) -> str:
     """A multiple of the identity."""
     return {"1": "I", "-1": "-I"}.get(number, f"{number} I")
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?[\d.e+-]+", text) is not None
 
 
 def _json_number(value: float) -> float | str:

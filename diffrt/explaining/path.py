@@ -13,8 +13,9 @@ from itertools import count, islice
 import numpy as np
 
 from diffrt.autograd import Var
-from diffrt.explaining.graph import Drawn, Edge, Graph, Matrix, Node, chain, graph_of, times
+from diffrt.explaining.graph import Drawn, Edge, Graph, Node, chain, graph_of, times
 from diffrt.explaining.wording import counted, shortened, tidy
+from diffrt.types import Array
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,7 +27,7 @@ class Path(Drawn):
     """
 
     edges: tuple[Edge, ...]
-    product: Matrix
+    product: Array
 
     def __repr__(self) -> str:
         names = [shortened(n.name) for n in self.nodes]
@@ -64,7 +65,7 @@ class Paths(Drawn):
 
     total: int
     listed: list[Path]
-    derivative: Matrix
+    derivative: Array
     complete: bool
     nothing: int = 0
 
@@ -82,7 +83,7 @@ class Paths(Drawn):
         return chain(edges) if edges else None
 
     @property
-    def rest(self) -> Matrix:
+    def rest(self) -> Array:
         """What the listed paths leave out of the derivative."""
         return self.derivative - sum((p.product for p in self.listed), np.zeros(self.derivative.shape))
 
@@ -111,9 +112,9 @@ def all_paths(graph: Graph, source: Node, entry: int | None = None, effort: int 
     """
     reach, counts = _reach(graph, source, entry), _counting(source, entry)
     serial = count()
-    pending: list[tuple[float, int, tuple[Edge, ...], Matrix, Node, bool]] = []
+    pending: list[tuple[float, int, tuple[Edge, ...], Array, Node, bool]] = []
 
-    def push(edges: tuple[Edge, ...], product: Matrix, node: Node) -> None:
+    def push(edges: tuple[Edge, ...], product: Array, node: Node) -> None:
         if node is source:
             done = _column(product, entry)
             heapq.heappush(pending, (-_norm(done), -next(serial), edges, done, node, True))
@@ -168,7 +169,7 @@ def paths(output: Var | Graph, input: Var | Node | str, entry: int | None = None
     return find_paths(graph, graph.find(input), entry, most)
 
 
-def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> tuple[Matrix, Matrix]:
+def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> tuple[Array, Array]:
     """The derivative of the output by a node in two parts: with all edges of the image held still, and what moving
     them adds."""
     whole = graph.jacobian(graph.output, {source.number})
@@ -205,12 +206,12 @@ def _reach(graph: Graph, source: Node, entry: int | None) -> dict[int, float]:
     return reach
 
 
-def _column(matrix: Matrix, entry: int | None) -> Matrix:
+def _column(matrix: Array, entry: int | None) -> Array:
     """One column of a matrix; all of it if none is meant."""
     return matrix if entry is None else matrix[:, [entry]]
 
 
-def _norm(matrix: Matrix) -> float:
+def _norm(matrix: Array) -> float:
     """The spectral norm, which for products is at most the product; infinite where an entry is not finite."""
     if not np.isfinite(matrix).all():
         return np.inf

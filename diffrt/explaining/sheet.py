@@ -145,10 +145,6 @@ class _Plan:
         """Of what belongs to some nodes: it is dimmed if others are lit, and none of these."""
         return 1.0 if self.on is None or any(map(self.is_lit, nodes)) else DIM
 
-    def object_of(self, node: Node) -> str:
-        """The object that a shared input belongs to."""
-        return node.name.partition(".")[0]
-
     def fill(self, block: _Block) -> None:
         """Place what is in a block."""
         number = {n.number for n in block.nodes}
@@ -158,7 +154,7 @@ class _Plan:
                 if source.number in number:
                     block.edges.append((f"n{source.number}", f"n{node.number}"))
                 elif source.number not in self.home:
-                    tag = self.object_of(source)
+                    tag = source.name.partition(".")[0]
                     if tag not in block.tags:
                         block.tags.append(tag)
                     if (tag, f"n{node.number}") not in block.edges:

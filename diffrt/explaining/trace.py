@@ -34,9 +34,9 @@ from diffrt.tracer.crossings import (
 from diffrt.tracer.regions import EdgePlaces, chords, find_regions
 from diffrt.tracer.renderer import Settings, Topology, find_topology, places_of
 from diffrt.tracer.shading import LightPath, Samples, lighting, shade
-from diffrt.tracer.switching import Segment
+from diffrt.tracer.switching import Point, Segment
 from diffrt.tracer.tables import Tables, build_tables
-from diffrt.tracer.texturing import Point, places
+from diffrt.tracer.texturing import places
 from diffrt.tracer.visibility import Signatures, Visibility, alike
 from diffrt.tracer.window import Part, window_of
 from diffrt.types import Channel, Edges

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 INSIDE = 1e-3
 """How far v stays from where u does not move."""

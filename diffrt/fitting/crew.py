@@ -29,8 +29,7 @@ from diffrt.fitting.settings import Settings
 from diffrt.fitting.triangle import Fold
 from diffrt.fitting.variables import Variables
 from diffrt.fitting.view import View
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 AHEAD = 2
 """Tasks that a worker is given at a time, so that it need not wait for the next one."""

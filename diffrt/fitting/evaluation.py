@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import pushforward, sum, value_and_grad
+from diffrt.fitting.misfit import EXACT
 from diffrt.fitting.residual import Bend, Sight, robustify
 from diffrt.fitting.scatter import HELD, Field, sums_of_blocks
 from diffrt.fitting.spread import sizes_of
@@ -25,8 +26,7 @@ from diffrt.fitting.variables import Variables
 from diffrt.fitting.view import View
 from diffrt.tracer.renderer import Settings as Sampling
 from diffrt.tracer.renderer import require_memory_for
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 STRIP = 1 << 23
 """Numbers of [J r] that are held at a time: 64 MiB."""
@@ -34,11 +34,6 @@ STRIP = 1 << 23
 
 HELD_TOGETHER = 1 << 23
 """Numbers of the Jacobians of all views that are held at a time, at the end of a fit."""
-
-
-EXACT = 1e-8
-"""Residuals that are a smaller part of the target are what the search and rounding leave of none: it has come from the
-fit's own image, and no finer one explains it better."""
 
 
 @dataclass(frozen=True)

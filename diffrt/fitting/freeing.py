@@ -6,15 +6,13 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError, did_you_mean, shown
 from diffrt.fitting.variables import LARGEST, Free
 from diffrt.fitting.view import View
 from diffrt.scene import Scene
 from diffrt.scene.parameters import is_pattern, matching
-
-Vector = NDArray[np.float64]
+from diffrt.types import Array
 
 REACH = 0.25
 """How far a step may move a point, in distances from the camera to its target: the images of points are told by their
@@ -44,7 +42,7 @@ class Known:
     path: str
     components: Sequence[str]
     shape: tuple[int, ...]
-    now: Vector
+    now: Array
     minimum: float
     maximum: float
     is_direction: bool = False
@@ -236,7 +234,7 @@ def _matters(path: str) -> bool:
     return path.rpartition(".")[2] not in (*_GAINS, *_OF_CAMERA)
 
 
-def _numbers(value: Any) -> Vector | None:
+def _numbers(value: Any) -> Array | None:
     """An array of numbers that are infinite, or not over LARGEST; None if it is anything else."""
     try:
         array = np.asarray(value)

@@ -19,8 +19,7 @@ from diffrt.fitting.variables import Free, Variables
 from diffrt.fitting.view import View
 from diffrt.kinds import REFLECT
 from diffrt.scene import Scene
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 KEEPS_DISTANCE = 0.01
 """How many pixels an outline must be off by to change a distance by a factor of e that nothing else tells."""
@@ -97,7 +96,8 @@ class _Search:
                 self.found[owner, f"{name}.center"] = placed[:3]
                 self.found[owner, f"{name}.radius"] = placed[3:]
                 circle = f"({own[0].x:.1f}, {own[0].y:.1f}), radius {own[0].radius:.1f} pixels"
-                self.lines.append(f"{_of(owner)}{name} is the circle at {circle}")
+                whose = f"{owner}: " if owner else ""
+                self.lines.append(f"{whose}{name} is the circle at {circle}")
 
     def find_lights(self) -> None:
         """The directions of lights, or their places, by the ball that they shine on."""
@@ -331,12 +331,5 @@ def _told(name: str, by: str, ways: Sequence[tuple[str, Array]]) -> str:
     owner, way = ways[0]
     where = f" in {owner}" if owner else ""
     more = f", and so on in {len(ways)} views" if len(ways) > 1 else ""
-    return f"{name} is towards {_words(way)}{where}{more}, by {by}"
-
-
-def _words(way: Array) -> str:
-    return f"({', '.join(f'{c:.2f}' for c in way / np.linalg.norm(way))})"
-
-
-def _of(owner: str) -> str:
-    return f"{owner}: " if owner else ""
+    towards = ", ".join(f"{c:.2f}" for c in way / np.linalg.norm(way))
+    return f"{name} is towards ({towards}){where}{more}, by {by}"

@@ -18,15 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt import __version__
 from diffrt.errors import InputError
 from diffrt.files import MIB, make_folder, read_bytes, write_whole
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.triangle import Layout
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 NAME = "state.npz"
 

@@ -9,11 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.fitting.scatter import Scatter, sums_around
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 LARGE, SMOOTH = 1.5, 6.0
 """Residuals are of the model if they are so many times the noise, and smooth over so many pixels: what a camera or a
@@ -23,7 +21,8 @@ LARGE_BESIDE_GIVEN, SMOOTH_BESIDE_GIVEN = 1.3, 2.0
 """The same, where the noise is not read off the residuals but was given."""
 
 EXACT = 1e-8
-"""Residuals that are a smaller part of the image are what the search and rounding leave of none."""
+"""Residuals that are a smaller part of the image are what the search and rounding leave of none: it has come from the
+fit's own image, and no finer one explains it better."""
 
 WIDE = 1.2
 """Errors that are so many times those of independent residuals are worth a word."""

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from diffrt.fitting.spread import NORMAL
+from diffrt.types import Array
 
 CLASSES = 8
 """Into so many classes of brightness pixels are sorted."""
@@ -23,9 +23,6 @@ ENOUGH = 30
 
 MOST = 1 << 22
 """Of more pixel values only every second row is looked at, or every third, and so on."""
-
-NORMAL = 0.6745
-"""The median size of a normal number, in standard deviations."""
 
 
 @dataclass(frozen=True)

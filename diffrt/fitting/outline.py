@@ -26,8 +26,7 @@ from diffrt.fitting.view import View
 from diffrt.image import srgb_encode
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import build_tables
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 LARGEST_SIDE = 480
 """Pixels of the shorter side of an image in which edges are looked for; larger images are made smaller."""
@@ -59,8 +58,7 @@ class Outline:
 
     x, y, radius: about where it is in the image, in pixels. origin, axis: the ray through the ball's middle, (3,) each,
     the axis of length 1. size: the ball's radius over its distance; for parallel rays its radius. parallel: whether
-    they are. pixel: the size of a pixel there, in radians; for parallel rays in scene units. covered: the share of the
-    circumference that has edges.
+    they are. pixel: the size of a pixel there, in radians; for parallel rays in scene units.
     """
 
     x: float
@@ -71,7 +69,6 @@ class Outline:
     size: float
     parallel: bool
     pixel: float
-    covered: float
 
 
 def find_outlines(views: Sequence[View], most: int) -> list[Outline]:
@@ -91,12 +88,8 @@ def find_outlines(views: Sequence[View], most: int) -> list[Outline]:
     along = ahead - behind
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-300)
     normal = np.stack([along[:, 1], -along[:, 0]], 1)
-    found = []
-    for circle, covered in _circles(q, normal, weight, of, plane, most):
-        outline = plane.outline(*circle, covered)
-        if outline is not None:
-            found.append(outline)
-    return found
+    outlines = (plane.outline(*circle) for circle in _circles(q, normal, weight, of, plane, most))
+    return [outline for outline in outlines if outline is not None]
 
 
 @dataclass(frozen=True)
@@ -155,7 +148,7 @@ class Plane:
             place = place + (q - self.at(*place.T))
         return place
 
-    def outline(self, x: float, y: float, radius: float, covered: float) -> Outline | None:
+    def outline(self, x: float, y: float, radius: float) -> Outline | None:
         """The outline that is a circle of the plane; None if no ball has it."""
         turn = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
         rim = np.array([x, y]) + radius * np.stack([np.cos(turn), np.sin(turn)], 1)
@@ -166,14 +159,14 @@ class Plane:
         inside = float(middle[0]), float(middle[1]), float(np.hypot(*(shown - middle).T).mean())
         if self.parallel:
             origin = self.origin + self.unit * (np.array([x, y]) @ self.axes[:2])
-            return Outline(*inside, origin, self.axes[2], radius * self.unit, True, self.unit, covered)
+            return Outline(*inside, origin, self.axes[2], radius * self.unit, True, self.unit)
         # d . m = 1 on the cone, m being its axis over the cosine of its angle.
         m = np.linalg.lstsq(self.direction(rim), np.ones(len(rim)), rcond=None)[0]
         cosine = 1.0 / np.linalg.norm(m)
         if not cosine < 1.0:
             return None
         sine = float(np.sqrt(1.0 - cosine * cosine))
-        return Outline(*inside, self.origin, m * cosine, sine, False, self.unit, covered)
+        return Outline(*inside, self.origin, m * cosine, sine, False, self.unit)
 
 
 def _edges(view: View) -> tuple[Array, ...]:
@@ -222,10 +215,8 @@ def _edges_of(values: Array, inside: NDArray[np.bool_], weight: float) -> tuple[
     return x[top], y[top], a[top], d[top], weight * np.sqrt(s[top] / size[within].max())
 
 
-def _circles(
-    q: Array, normal: Array, weight: Array, of: NDArray[np.intp], plane: Plane, most: int
-) -> list[tuple[Circle, float]]:
-    """Circles (x, y, radius) through edges, the best first, each with the share that is covered.
+def _circles(q: Array, normal: Array, weight: Array, of: NDArray[np.intp], plane: Plane, most: int) -> list[Circle]:
+    """Circles (x, y, radius) through edges, the best first.
 
     q, normal: (N, 2). weight: (N,). of: the number of the photograph of each, (N,). most: how many.
     """
@@ -233,7 +224,7 @@ def _circles(
     lowest, highest = corners.min(0), corners.max(0)
     side = float((highest - lowest).max())
     grain = max(side / 400.0, 1.0)
-    tried: list[tuple[float, Circle, float]] = []
+    tried: list[tuple[float, Circle]] = []
     for middle in _middles(q, normal, weight, lowest, highest, grain):
         for radius in _radii(q, normal, weight, middle, side):
             fitted = _refined(q, normal, weight, np.array([*middle, radius]))
@@ -246,12 +237,12 @@ def _circles(
             if (strength > 0.0).mean() >= LEAST_COVERED:
                 x, y, size = fitted.tolist()
                 covered = float((strength[shown] > 0.0).mean())
-                tried.append((float(strength.mean()) * size * np.sqrt(covered), (x, y, size), covered))
-    chosen: list[tuple[Circle, float]] = []
-    for _, circle, covered in sorted(tried, reverse=True):
-        same = (np.abs(np.subtract(circle, other)).max() < 0.2 * max(circle[2], other[2]) for other, _ in chosen)
+                tried.append((float(strength.mean()) * size * np.sqrt(covered), (x, y, size)))
+    chosen: list[Circle] = []
+    for _, circle in sorted(tried, reverse=True):
+        same = (np.abs(np.subtract(circle, other)).max() < 0.2 * max(circle[2], other[2]) for other in chosen)
         if not any(same):
-            chosen.append((circle, covered))
+            chosen.append(circle)
     return chosen[:most]
 
 

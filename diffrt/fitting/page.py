@@ -96,7 +96,8 @@ def _correlations(result: Result) -> str:
     head = "".join(f'<td class="c">{i + 1}</td>' for i in range(len(result.components)))
     rows = []
     for i, (name, row) in enumerate(zip(result.components, result.correlation, strict=True)):
-        cells = "".join(f'<td class="c" style="background:{_shade(c)}">{_short(c)}</td>' for c in row)
+        told = ((_shade(c), "" if np.isnan(c) else f"{c:.2f}") for c in row)
+        cells = "".join(f'<td class="c" style="background:{shade}">{text}</td>' for shade, text in told)
         rows.append(f"<tr><td>{i + 1} {escape(name)}</td>{cells}</tr>")
     return f'<div class="scroll"><table><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
 
@@ -106,10 +107,6 @@ def _shade(correlation: float) -> str:
         return "#eee"
     fade = round(255 - 155 * min(abs(correlation), 1.0))
     return f"rgb(255,{fade},{fade})" if correlation > 0.0 else f"rgb({fade},{fade},255)"
-
-
-def _short(correlation: float) -> str:
-    return "" if np.isnan(correlation) else f"{correlation:.2f}"
 
 
 def _settings(result: Result) -> str:

@@ -4,7 +4,6 @@ import io
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.level import Level
@@ -15,6 +14,7 @@ from diffrt.fitting.search import Step
 from diffrt.fitting.view import View
 from diffrt.image import Image, diverging, srgb_levels
 from diffrt.tracer.renderer import TOLERANCE
+from diffrt.types import Array
 
 FRAMES = 10
 """Pictures of an animation at most."""
@@ -27,8 +27,6 @@ WIDE = 400
 
 MOST_SHOWN = 16
 """Views that are shown in pictures at most."""
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from diffrt.photograph import Photograph
 from diffrt.scene import Scene
 from diffrt.scene.scene import each_of, expect_scene
 
-_DEVELOPED = ("exposure", "white_balance", "vignetting", "response")
-_VIEW_KEYS = ("target", "camera", "lights", "values", "mask", *_DEVELOPED)
+DEVELOPED = ("exposure", "white_balance", "vignetting", "response")
+_VIEW_KEYS = ("target", "camera", "lights", "values", "mask", *DEVELOPED)
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
@@ -258,7 +258,7 @@ def _view(name: Any, scene: Scene, given: Any, known: Mapping[str, Any]) -> View
         raise InputError(f"{where}target: found {found[1]} x {found[0]} pixels, {needed}{hint}")
     if not (np.abs(photograph.image) <= BRIGHTEST).all():
         raise InputError(f"{where}target: holds values over {BRIGHTEST:g}, the most that can be squared and added up")
-    for key in _DEVELOPED:
+    for key in DEVELOPED:
         if not isinstance(given.get(key, False), bool | np.bool_):
             raise InputError(f"{where}{key}: found {shown(given[key])}, allowed: true or false")
     mask = given.get("mask")

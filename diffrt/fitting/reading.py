@@ -57,15 +57,14 @@ from typing import Any
 
 from diffrt.errors import MOST_PROBLEMS, InputError, did_you_mean, shown
 from diffrt.files import read_toml
-from diffrt.fitting.problem import MOST_VIEWS, Problem, make_problem, named_views
+from diffrt.fitting.problem import DEVELOPED, MOST_VIEWS, Problem, make_problem, named_views
 from diffrt.fitting.settings import SETTINGS
 from diffrt.fitting.tables import known_values
 from diffrt.photograph import BITS, ENCODINGS, Photograph, read_mask, read_photograph
 from diffrt.scene import Scene, load_scene
 from diffrt.scene.checking import check_camera
 
-_DEVELOPED = ("exposure", "white_balance", "vignetting", "response")
-_SHOT = ("target", "encoding", "bits", "mask", "fov", *_DEVELOPED)
+_SHOT = ("target", "encoding", "bits", "mask", "fov", *DEVELOPED)
 _KEYS = ("scene", "free", "each", "values", "ties", "views", *_SHOT, *SETTINGS)
 _VIEW_KEYS = (*_SHOT, "camera", "lights", "values")
 
@@ -202,7 +201,7 @@ def _shot(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A photograph with its mask, and what of it is free."""
     target: Photograph = read_photograph(folder / table["target"], table.get("encoding"), bits=table.get("bits"))
     mask = read_mask(folder / table["mask"]) if "mask" in table else None
-    return {"target": target, "mask": mask, **{key: table.get(key, False) for key in _DEVELOPED}}
+    return {"target": target, "mask": mask, **{key: table.get(key, False) for key in DEVELOPED}}
 
 
 def _view(name: str, view: Mapping[str, Any], folder: Path, scene: Scene) -> dict[str, Any]:
@@ -225,7 +224,7 @@ def _shot_problems(where: str, table: Mapping[str, Any]) -> list[str]:
         problems.append(f"{where}bits: {_found(table, 'bits')}; allowed: a whole number from {BITS[0]} to {BITS[-1]}")
     if table.get("fov", "exif") != "exif":
         problems.append(f'{where}fov: {_found(table, "fov")}; allowed: "exif"; degrees belong into the camera')
-    for key in _DEVELOPED:
+    for key in DEVELOPED:
         if not isinstance(table.get(key, False), bool):
             problems.append(f"{where}{key}: {_found(table, key)}; allowed: true or false")
     return problems

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd import pushforward
 from diffrt.fitting.bias import biases
@@ -26,8 +25,7 @@ from diffrt.fitting.uncertainty import Trust, Uncertainty, uncertainty
 from diffrt.fitting.uncertainty_by_view import uncertainty_by_view
 from diffrt.fitting.variables import by_name
 from diffrt.scene import Scene
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 
 @dataclass(frozen=True, repr=False)

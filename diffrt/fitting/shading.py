@@ -25,8 +25,8 @@ from diffrt.fitting.view import View
 from diffrt.kinds import REFLECT, Material
 from diffrt.tracer.camera import rays
 from diffrt.tracer.tables import build_tables
+from diffrt.types import Array
 
-Array = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 RIM = 0.05

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 NORMAL = 0.6745
 """The median size of a normal number, in standard deviations."""

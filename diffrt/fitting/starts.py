@@ -16,14 +16,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.journal import Journal
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.search import Found, Search, Step, coarse_loss
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 PATIENCE = 0.2
 """Seconds between two questions whether to stop."""
@@ -87,7 +85,8 @@ def search_many(
                         except InputError as fault:  # a start without influence, say; others may lead on
                             faults.append(fault)
                         if told:
-                            told(len(chosen) - len(waiting), len(chosen), _least(journal))
+                            least = min((ended["loss"] for ended in journal.ended.values()), default=np.inf)
+                            told(len(chosen) - len(waiting), len(chosen), least)
                     asked = bool(stop and stop())
                 for future in waiting:
                     future.cancel()
@@ -117,10 +116,6 @@ def _refined(problem: Problem, start: Array) -> dict[str, Any]:
     steps = [{**vars(step), "values": step.values.tolist()} for step in found.steps]
     return {"u": found.u.tolist(), "loss": found.loss, "converged": found.converged, "message": found.message,
             "steps": steps, "scale": found.scale}  # fmt: skip
-
-
-def _least(journal: Journal) -> float:
-    return min((found["loss"] for found in journal.ended.values()), default=np.inf)
 
 
 @contextmanager

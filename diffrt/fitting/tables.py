@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError, listed, shown
 from diffrt.files import read_bytes, read_text
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 _LARGEST = 1 << 22
 """Bytes of a table."""

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from diffrt.fitting.spread import NO_SIZES, Sizes, spread_of_all
 from diffrt.fitting.variables import Variables
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 NOTHING = 1e-13
 """A column of J that is shorter than this part of the longest is what rounding leaves of zero."""

@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.fitting.triangle import FLAT, Triangle
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 LEAST = FLAT**2
 """Damping that no region asks for: along what the image does not determine no step is made. Where the column of a

@@ -28,8 +28,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, exp, jacobian
 from diffrt.errors import InputError
 from diffrt.scene.scene import shaped
-
-Vector = NDArray[np.float64]
+from diffrt.types import Array
 
 LARGEST = 1e12
 """The largest number that a fit gives, takes as a start or as a bound: as much as a scene may hold."""
@@ -48,9 +47,9 @@ class Free:
     name: str
     components: Sequence[str]
     kind: str
-    start: Vector
-    lower: Vector
-    upper: Vector
+    start: Array
+    lower: Array
+    upper: Array
     followers: tuple[str, ...] = ()
     reach: float = np.inf
     shape: tuple[int, ...] = ()
@@ -66,7 +65,7 @@ class Free:
         """What each coordinate is called: the number that it moves, or the direction."""
         return (self.name,) * 2 if self.kind == "direction" else self.components
 
-    def coordinates(self, values: Vector) -> Vector:
+    def coordinates(self, values: Array) -> Array:
         """The coordinates (size,) of values (n,), the inverse of `values`."""
         if self.kind == "positive":
             return np.log(values)
@@ -91,11 +90,11 @@ class Free:
         return u
 
     @cached_property
-    def _axes(self) -> tuple[Vector, Vector, Vector]:
+    def _axes(self) -> tuple[Array, Array, Array]:
         return _axes(self.start)
 
     @property
-    def bounds(self) -> tuple[Vector, Vector]:
+    def bounds(self) -> tuple[Array, Array]:
         """Of the coordinates, (size,) each."""
         if self.kind == "positive":
             with np.errstate(divide="ignore"):
@@ -122,18 +121,18 @@ class Variables:
         return tuple(label for f in self.free for label in f.labels)
 
     @property
-    def bounds(self) -> tuple[Vector, Vector]:
+    def bounds(self) -> tuple[Array, Array]:
         """Of the coordinates, (k,) each."""
         lower, upper = zip(*(f.bounds for f in self.free), strict=True)
         return np.concatenate(lower), np.concatenate(upper)
 
     @property
-    def reach(self) -> Vector:
+    def reach(self) -> Array:
         """How far one step may move each coordinate, (k,)."""
         return np.concatenate([np.full(f.size, f.reach) for f in self.free])
 
     @property
-    def start(self) -> Vector:
+    def start(self) -> Array:
         """The coordinates to start from, (k,)."""
         return np.concatenate([f.coordinates(f.start) for f in self.free])
 
@@ -163,12 +162,12 @@ class Variables:
             found.setdefault(f.view, []).append(f)
         return {view: tuple(parts) for view, parts in found.items()}
 
-    def coordinates(self, numbers: Vector) -> Vector:
+    def coordinates(self, numbers: Array) -> Array:
         """The coordinates (k,) of numbers (n,)."""
         parts = np.split(numbers, np.cumsum([len(f.components) for f in self.free])[:-1])
         return np.concatenate([f.coordinates(part) for f, part in zip(self.free, parts, strict=True)])
 
-    def numbers(self, u: Vector) -> Vector:
+    def numbers(self, u: Array) -> Array:
         """The values (n,) of coordinates (k,)."""
         return np.concatenate([np.ravel(f.values(part)) for f, part in self._parts(u)])
 
@@ -181,7 +180,7 @@ class Variables:
             values |= dict.fromkeys((f.name, *f.followers), value)
         return values
 
-    def slopes(self, u: Vector) -> Vector:
+    def slopes(self, u: Array) -> Array:
         """The derivatives of the values by the coordinates, (n, k)."""
         found = np.zeros((len(self.components), len(u)))
         row = column = 0
@@ -196,12 +195,12 @@ class Variables:
         return [(f, u[end - f.size : end]) for f, end in zip(self.free, ends, strict=True)]
 
 
-def by_name(variables: Variables, values: Vector) -> Mapping[str, float]:
+def by_name(variables: Variables, values: Array) -> Mapping[str, float]:
     """Numbers (n,) by the paths of their components."""
     return dict(zip(variables.components, values.tolist(), strict=True))
 
 
-def _axes(direction: Vector) -> tuple[Vector, Vector, Vector]:
+def _axes(direction: Array) -> tuple[Array, Array, Array]:
     """The unit vector of a direction, and two that are perpendicular to it and to each other."""
     d0 = direction / np.linalg.norm(direction)
     e1 = np.cross(d0, np.eye(3)[np.argmin(np.abs(d0))])

@@ -36,7 +36,8 @@ from diffrt.kinds.shapes.sphere import Sphere
 from diffrt.kinds.shapes.triangle import Triangle
 from diffrt.kinds.textures.bitmap import Bitmap
 from diffrt.kinds.textures.checkerboard import Checkerboard
-from diffrt.kinds.values import Colour, Scalar, Value, Vec3
+from diffrt.kinds.values import Value
+from diffrt.types import Colour, Scalar, Vec3
 
 GROUPS: dict[str, dict[str, Any]] = {
     name: {kind.type: kind for kind in kinds}

@@ -4,23 +4,14 @@ A kind keeps a value as it was given, but frozen. What a scene file could hold i
 the rules of the fields look at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd import Var
 from diffrt.kinds.texels import Texels
-
-Scalar: TypeAlias = float | Var
-"""One number, ()."""
-
-Vec3: TypeAlias = Sequence[float | Var] | NDArray[np.floating | np.integer] | Var
-"""Three numbers x, y, z of a point or a direction, (3,); some of them may be Vars."""
-
-Colour: TypeAlias = Scalar | Vec3
-"""Three numbers r, g, b, (3,), or one for gray, ()."""
+from diffrt.types import Colour, Scalar, Vec3
 
 Value: TypeAlias = Scalar | Vec3 | Colour
 

@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 
 from diffrt.autograd import index, max, min, reshape, subtract
@@ -25,8 +24,7 @@ from diffrt.autograd.variable import Comparison, Var, value_of
 from diffrt.explaining.wording import bracketed, phrase
 from diffrt.marking.quantities import Quantities, rounding_of, split
 from diffrt.marking.work import MOST_OF_A_SEARCH, Overworked, at_most, cost, spend
-
-Vector = NDArray[np.float64]
+from diffrt.types import Array
 
 _SEARCHES = 24
 """So many margins of one sign are searched at most."""
@@ -51,11 +49,11 @@ class Fork:
     serial: int
 
     @cached_property
-    def margins(self) -> Vector:
+    def margins(self) -> Array:
         """The differences, flat."""
         left, right = value_of(self.left), value_of(self.right)
         if self.op in ("max", "min"):
-            flat: Vector = np.ravel(left)
+            flat: Array = np.ravel(left)
             ranked = np.argsort(-flat if self.op == "max" else flat)
             others = np.full(flat.shape, flat[ranked[0]])
             others[ranked[0]] = flat[ranked[1]]
@@ -119,7 +117,7 @@ class Look:
         return [(f, k) for f in self.forks for k in range(len(f.margins))]
 
     @cached_property
-    def margins(self) -> Vector:
+    def margins(self) -> Array:
         """Of all forks, flat."""
         return np.concatenate([f.margins for f in self.forks]) if self.forks else np.zeros(0)
 
@@ -150,16 +148,16 @@ class Space:
     bounds: Mapping[str, tuple[tuple[int, ...], float, float]]
     look: Callable[[Mapping[str, Any]], Look | None]
 
-    def flat(self, point: Mapping[str, Any]) -> Vector:
+    def flat(self, point: Mapping[str, Any]) -> Array:
         """The entries of all inputs."""
         return np.concatenate([np.ravel(point[n]) for n in self.bounds])
 
-    def at(self, entries: Vector) -> Look | None:
+    def at(self, entries: Array) -> Look | None:
         """What is at the point with these entries."""
         return self.look(split(entries, {name: shape for name, (shape, _, _) in self.bounds.items()}))
 
     @cached_property
-    def limits(self) -> tuple[Vector, Vector]:
+    def limits(self) -> tuple[Array, Array]:
         """Least and largest value of each entry."""
         low = [np.full(int(np.prod(s)), a) for s, a, _ in self.bounds.values()]
         high = [np.full(int(np.prod(s)), b) for s, _, b in self.bounds.values()]
@@ -269,7 +267,7 @@ def _rare_sides(looks: Sequence[Look], space: Space, rng: np.random.Generator) -
     return [look for look in found if look is not None]
 
 
-def _slope(look: Look, space: Space, number: int) -> Vector:
+def _slope(look: Look, space: Space, number: int) -> Array:
     """The derivative of a margin by the entries of all inputs."""
     fork, entry = look.places[number]
     margin = fork.margin(entry)
@@ -308,7 +306,7 @@ def _reach(known: Sequence[Look], space: Space, number: int, way: int) -> Look |
     class Reached(Exception):
         """Ends the search."""
 
-    def loss(entries: Vector) -> tuple[float, Vector]:
+    def loss(entries: Array) -> tuple[float, Array]:
         look = space.at(np.clip(entries, low, high))
         if look is None or number >= len(look.margins) or not np.isfinite(look.margins[number]):
             return 1e300, np.zeros(len(entries))
@@ -318,7 +316,8 @@ def _reach(known: Sequence[Look], space: Space, number: int, way: int) -> Look |
         slope = np.nan_to_num(_slope(look, space, number))
         return -way * float(look.margins[number]), -way * slope
 
-    ranked = sorted((k for k in known if number < len(k.margins)), key=lambda k: _size(k.margins[number]))
+    there = [look for look in known if number < len(look.margins)]
+    ranked = sorted(there, key=lambda look: np.nan_to_num(abs(look.margins[number]), nan=np.inf, posinf=np.inf))
     starts = [space.flat(look.point) for look in ranked[:3]]
     try:
         for start in starts:
@@ -371,7 +370,3 @@ def _beside(below: Look, above: Look, space: Space, number: int) -> list[Look]:
                     break
             step *= 4.0
     return found
-
-
-def _size(margin: float) -> float:
-    return float(abs(margin)) if np.isfinite(margin) else np.inf

@@ -55,7 +55,8 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities, layout: str =
         raise InputError(f"{where}: needed: {needed}")
     parsed = formula if callable(formula) else Formula(formula, where)
     if all(s.startswith("d") for s in sides) and kind != "path":  # dy / dx
-        sides = [s if _known(s, q) else s[1:].strip() for s in sides]
+        known = {spelled(n) for n in q.vars}
+        sides = [s if s.partition("[")[0].strip() in known else s[1:].strip() for s in sides]
     names = [_quantity(side, q, where) for side in sides]
     letters: dict[str, int] = {}
     for name, indices in names:
@@ -103,10 +104,6 @@ def _check_edge(q: Quantities, name: str, of: str, where: str) -> None:
     if of not in q.parents(name):
         there = ", ".join(f"{name} / {p}" for p in q.parents(name)) or f"none, as {name} is an input"
         raise InputError(f"{where}: there is no edge from {of} to {name}; the edges to {name}: {there}")
-
-
-def _known(side: str, q: Quantities) -> bool:
-    return side.partition("[")[0].strip() in {spelled(n) for n in q.vars}
 
 
 def _quantity(side: str, q: Quantities, where: str) -> tuple[str, tuple[Any, ...]]:

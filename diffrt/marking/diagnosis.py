@@ -20,7 +20,6 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.marking.claims import needed
@@ -34,8 +33,7 @@ from diffrt.marking.spelling import spelled
 from diffrt.marking.terms import links, terms
 from diffrt.marking.trials import Trial
 from diffrt.marking.work import Overworked, spend
-
-Numbers = NDArray[np.float64]
+from diffrt.types import Array
 
 TRANSPOSED = "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right"
 
@@ -117,17 +115,17 @@ class _Case:
     given: Given
 
     @cached_property
-    def size(self) -> Numbers:
+    def size(self) -> Array:
         """What is small beside this is nothing."""
         return np.abs(self.s.right) + np.abs(self.s.mine) + sum(np.abs(t) for t in self.terms.values())
 
     @cached_property
-    def named(self) -> dict[str, Numbers]:
+    def named(self) -> dict[str, Array]:
         """Numbers that may be a factor too much or missing, by formulas for them."""
         return _candidates(self.s)
 
     @cached_property
-    def terms(self) -> dict[str, Numbers]:
+    def terms(self) -> dict[str, Array]:
         """The terms of the right answer, each once."""
         s, claim = self.s, self.s.claim
         if claim.kind == "path":
@@ -136,7 +134,7 @@ class _Case:
             each = s.each(lambda q: terms(q, claim.name, claim.of, claim.kind == "partial"))
         except (Overworked, NotImplementedError):
             return {}
-        kept: dict[str, Numbers] = {}
+        kept: dict[str, Array] = {}
         for words in next(iter(each.values())):
             if all(words in t for t in each.values()):
                 term = s.picked({k: t[words] for k, t in each.items()})
@@ -234,7 +232,7 @@ class _Case:
                 yield Diagnosis("chain", f"the factor that is {words} is there once too often")
 
     @cached_property
-    def links(self) -> list[tuple[str, Numbers]]:
+    def links(self) -> list[tuple[str, Array]]:
         """The factors of chains that are not 1."""
         s, claim = self.s, self.s.claim
         each = s.each(lambda q: links(q, claim.name, claim.of, claim.kind == "partial"))
@@ -337,16 +335,16 @@ def _begun(found: Iterator[Diagnosis]) -> list[Diagnosis]:
     return []
 
 
-def _same(a: Numbers, b: Numbers) -> bool:
+def _same(a: Array, b: Array) -> bool:
     return same(a, b, np.abs(a).max(initial=0.0) * 0.1)
 
 
-def _ratio(a: Numbers, b: Numbers) -> float:
+def _ratio(a: Array, b: Array) -> float:
     k = int(np.argmax(np.abs(b)))
     return float(a[k] / b[k]) if b[k] else np.nan
 
 
-def _candidates(s: Samples) -> dict[str, Numbers]:
+def _candidates(s: Samples) -> dict[str, Array]:
     """Numbers that may be a factor too much or missing, by the formulas that give them: entries of the quantities, and
     sines and the like of what the left side is computed from."""
     first, claim = s.points[0], s.claim
@@ -354,7 +352,7 @@ def _candidates(s: Samples) -> dict[str, Numbers]:
     if isinstance(claim.formula, Formula):
         near += [n for n in first.vars if spelled(n) in claim.formula.names]
     names = [n for n in dict.fromkeys([*near, *first.vars]) if s.whole or first.vars[n].size <= 100][:8]
-    found: dict[str, Numbers] = {}
+    found: dict[str, Array] = {}
     for name in names:
         found.update({spelled(name) + text.removeprefix(name): v for text, v in s.values(name).items()})
     for name in names:

@@ -11,9 +11,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from diffrt.types import Array
 
 CLOSE = 1e-7
 """How near, relatively, a guess must come at every point."""
@@ -45,7 +44,7 @@ class Diagnosis:
 
 
 def factor_of(
-    yours: Numbers, right: Numbers, named: Mapping[str, Numbers], most: int = 3, scale: Any = 0.0
+    yours: Array, right: Array, named: Mapping[str, Array], most: int = 3, scale: Any = 0.0
 ) -> list[Diagnosis]:
     """Whether what was given is the right value times a constant or a product of powers of quantities.
 
@@ -66,7 +65,7 @@ def factor_of(
         return [Diagnosis("factor", f"yours = {formula}{words}", formula)]
     if used.sum() < 5:
         return []
-    logs: list[tuple[str, Numbers, Numbers]] = []
+    logs: list[tuple[str, Array, Array]] = []
     for name, values in named.items():
         v = values[used]
         if (v != 0.0).all() and np.isfinite(v).all() and not _steady(v):
@@ -112,7 +111,7 @@ def indexed(text: str, letters: Mapping[str, int]) -> str:
     return text
 
 
-def _steady(values: Numbers) -> bool:
+def _steady(values: Array) -> bool:
     return bool(np.abs(values - values[0]).max() <= CLOSE * np.abs(values[0]))
 
 
@@ -128,7 +127,7 @@ def number(x: float) -> str:
     return next(text for text in texts if abs(float(text) - x) <= EXACT * abs(x))
 
 
-def _monomial(names: Sequence[str], powers: Numbers, constant: float) -> str:
+def _monomial(names: Sequence[str], powers: Array, constant: float) -> str:
     over = [_power(n, p) for n, p in zip(names, powers, strict=True) if p > 0]
     under = [_power(n, -p) for n, p in zip(names, powers, strict=True) if p < 0]
     if abs(constant - 1.0) >= CLOSE:

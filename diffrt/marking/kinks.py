@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from diffrt.autograd.backward import reachable
@@ -18,8 +17,7 @@ from diffrt.autograd.variable import Var, value_of
 from diffrt.marking.branches import Fork
 from diffrt.marking.quantities import EPSILON, rounding_of
 from diffrt.marking.work import cost, spend
-
-Vector = NDArray[np.float64]
+from diffrt.types import Array
 
 _NEAR = 1e-5
 """How far from the kink its sides are looked at, relative to the numbers there."""
@@ -29,10 +27,10 @@ _NEAR = 1e-5
 class Sides:
     """The derivatives in the cells that meet at a point, one a row, and whether the function jumps there."""
 
-    derivatives: Vector
+    derivatives: Array
     jumps: bool
 
-    def mix_to(self, claimed: Vector) -> bool:
+    def mix_to(self, claimed: Array) -> bool:
         """Whether one mixture of the derivatives is what was claimed."""
         if not len(self.derivatives):
             return False
@@ -47,7 +45,7 @@ class Sides:
         return bool(rest <= 1e-6)
 
 
-def sides_of(near: Callable[[Vector], tuple[float, Vector] | None], at: Vector, seed: int = 0) -> Sides:
+def sides_of(near: Callable[[Array], tuple[float, Array] | None], at: Array, seed: int = 0) -> Sides:
     """The sides of a function at a point: its derivatives on short ways from there, extrapolated to it.
 
     near: from a point to the value and the derivatives, None where they are not defined.

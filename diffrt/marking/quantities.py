@@ -14,7 +14,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, reachable
 from diffrt.autograd.naming import Scope
@@ -22,8 +21,7 @@ from diffrt.autograd.structure import reshape
 from diffrt.autograd.variable import Var, value_of
 from diffrt.explaining.graph import as_rows, unit_entry
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
-
-Matrix = NDArray[np.float64]
+from diffrt.types import Array
 
 EPSILON = 2.0**-52
 
@@ -62,8 +60,8 @@ class Quantities:
         self.nodes = reachable(self.vars.values())
         self._recorded: tuple[Any, Mapping[int, Any]] | None = None
         self._origins: dict[str, set[str]] = {}
-        self._known: dict[str, dict[str, Matrix]] = {}
-        self._totals: dict[tuple[str, str], Matrix] = {}
+        self._known: dict[str, dict[str, Array]] = {}
+        self._totals: dict[tuple[str, str], Array] = {}
         self._names: dict[int, str] = {}
         for name, var in self.vars.items():
             self._names.setdefault(var.serial, name)
@@ -104,16 +102,16 @@ class Quantities:
             self._origins[name] = {n for n, v in self.vars.items() if v.serial in serials}
         return self._origins[name]
 
-    def local(self, name: str, parent: str) -> Matrix:
+    def local(self, name: str, parent: str) -> Array:
         """The local derivative, entries by entries, in C order."""
         return self._steps(name)[parent]
 
-    def _steps(self, name: str) -> dict[str, Matrix]:
+    def _steps(self, name: str) -> dict[str, Array]:
         if name not in self._known:
             self._known[name] = self._swept(self.vars[name], set(self._names) - {self.vars[name].serial})
         return self._known[name]
 
-    def _swept(self, var: Var, kept: set[int]) -> dict[str, Matrix]:
+    def _swept(self, var: Var, kept: set[int]) -> dict[str, Array]:
         largest = max((v.size for v in self.vars.values() if v.serial in kept), default=0)
         if var.size * largest > MOST_SLOPES:
             raise Overworked(f"a derivative of {var.size} by {largest} entries is too large; "
@@ -128,7 +126,7 @@ class Quantities:
         shapes = {v.serial: v.shape for v in self.vars.values()}
         return {self._names[serial]: as_rows(parts, shapes[serial]) for serial, parts in rows.items()}
 
-    def total(self, name: str, of: str) -> Matrix:
+    def total(self, name: str, of: str) -> Array:
         """The derivative of a quantity by one before it, along all paths."""
         if (name, of) not in self._totals:
             found = self._swept(self.vars[name], {self.vars[of].serial})

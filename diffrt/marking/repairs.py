@@ -28,8 +28,7 @@ from diffrt.marking.formula import FUNCTIONS, Formula
 from diffrt.marking.quantities import plain
 from diffrt.marking.samples import Samples
 from diffrt.marking.trials import Trial
-
-Numbers = NDArray[np.float64]
+from diffrt.types import Array
 
 Given = Callable[[Trial], Mapping[str, Any]]
 """From a trial to the values of the names in its formula."""
@@ -58,7 +57,7 @@ def constant_repairs(written: "Written") -> Iterator[Diagnosis]:
                 yield Diagnosis("part", text)
 
 
-def repairs(written: "Written", named: Mapping[str, Numbers]) -> Iterator[Diagnosis]:
+def repairs(written: "Written", named: Mapping[str, Array]) -> Iterator[Diagnosis]:
     """What else may be changed in one part of a formula, the likeliest first.
 
     named: numbers that may have been forgotten, by formulas for them.
@@ -107,7 +106,7 @@ def _constant(said: str, c: float) -> str:
     return ""
 
 
-def _forgotten(difference: Numbers, named: Mapping[str, Numbers]) -> Iterator[str]:
+def _forgotten(difference: Array, named: Mapping[str, Array]) -> Iterator[str]:
     """Constants and quantities that a difference is."""
     first = float(difference[0])
     if np.abs(difference - first).max() <= CLOSE * abs(first) and abs(2.0 * first - round(2.0 * first)) < CLOSE:
@@ -191,7 +190,7 @@ class Written:
         return [(t, np.array(k)) for t, k in found.values()]
 
     @cached_property
-    def multiples(self) -> dict[Any, Numbers | None]:
+    def multiples(self) -> dict[Any, Array | None]:
         """The parts of the formula, outer ones first, and by what each would have to be multiplied."""
         return {node: self.multiple(node) for node in self.formula.parts()[1:_MOST_PARTS]}
 
@@ -204,17 +203,17 @@ class Written:
     def environments(self) -> dict[int, Mapping[str, Any]]:
         return {id(t): self.given(t) for t, _ in self.groups}
 
-    def run(self, tree: Any, trial: Trial, more: Mapping[str, float]) -> Numbers | None:
+    def run(self, tree: Any, trial: Trial, more: Mapping[str, float]) -> Array | None:
         """The formula with another tree at a trial, rows by columns; None where that cannot be."""
         values = {**self.environments[id(trial)], **more}
         try:
             found = self.formula.with_tree(tree)(values, trial.claim.letters)
-            value: Numbers = fitted(plain(getattr(found, "value", found)), trial.right, trial.look.q, trial.claim)[0]
+            value: Array = fitted(plain(getattr(found, "value", found)), trial.right, trial.look.q, trial.claim)[0]
             return value
         except (InputError, TypeError, ValueError):
             return None
 
-    def along(self, tree: Any, groups: Any, more: Mapping[str, float]) -> Numbers | None:
+    def along(self, tree: Any, groups: Any, more: Mapping[str, float]) -> Array | None:
         """The same at the samples of some trials."""
         found = []
         for trial, samples in groups:
@@ -224,10 +223,10 @@ class Written:
             found.append(value[self.s.rows[samples], self.s.columns[samples]])
         return np.concatenate(found)
 
-    def at(self, values: Numbers, groups: Any) -> Numbers:
+    def at(self, values: Array, groups: Any) -> Array:
         return np.concatenate([values[samples] for _, samples in groups])
 
-    def multiple(self, node: ast.AST) -> Numbers | None:
+    def multiple(self, node: ast.AST) -> Array | None:
         """By what a part would have to be multiplied at each of a few samples; None if that cannot be told."""
         tree = _replaced(self.formula.tree, node, _times(_C, node))
         values = [self.along(tree, self.few, {_C: c}) for c in (1.0, 2.0, 3.0)]
@@ -245,7 +244,7 @@ class Written:
                 return np.asarray(1.0 + (whole - one) / step)
         return None
 
-    def values(self, node: ast.AST) -> Numbers | None:
+    def values(self, node: ast.AST) -> Array | None:
         """The part itself at a few samples, if it is a number there, or one for each entry."""
         found = []
         for trial, samples in self.few:

@@ -15,8 +15,7 @@ from diffrt.marking.claims import LETTERS, Claim
 from diffrt.marking.factors import CLOSE
 from diffrt.marking.quantities import Quantities, components
 from diffrt.marking.trials import Trial, matters
-
-Numbers = NDArray[np.float64]
+from diffrt.types import Array
 
 MOST = 1_500
 """Samples of a line, about; with more entries there are fewer points."""
@@ -41,12 +40,12 @@ class Samples:
         return self.trials[0].claim
 
     @cached_property
-    def mine(self) -> Numbers:
+    def mine(self) -> Array:
         """What the line says."""
         return np.array([t.mine[i, j] for t, i, j in zip(self.trials, self.rows, self.columns, strict=True)])
 
     @cached_property
-    def right(self) -> Numbers:
+    def right(self) -> Array:
         """What is right."""
         return np.array([t.right[i, j] for t, i, j in zip(self.trials, self.rows, self.columns, strict=True)])
 
@@ -97,7 +96,7 @@ class Samples:
         there = np.flatnonzero(chosen)
         return Samples([self.trials[int(k)] for k in there], self.rows[there], self.columns[there], self.complete)
 
-    def picked(self, matrices: Mapping[int, NDArray[np.float64]]) -> Numbers:
+    def picked(self, matrices: Mapping[int, Array]) -> Array:
         """The entries of the samples, from an array for each of their points, by id, entries by entries."""
         found = [matrices[id(q)][i, j] for q, i, j in zip(self.points, self.entries, self.places, strict=True)]
         return np.array(found)
@@ -114,13 +113,13 @@ class Samples:
         found += [self.places] if size == q.vars[claim.of].size else []
         return [*found, *(v for x, v in self.letters.items() if self._sizes[x] == size)]
 
-    def values(self, name: str) -> dict[str, Numbers]:
+    def values(self, name: str) -> dict[str, Array]:
         """A quantity at each sample, by formulas for it: its entries, also by letters."""
         first, letters = self.points[0], self.letters
         shape = first.shape(name)
         flat = self.each(lambda q: np.ravel(q.value(name)))
 
-        def at(places: Any) -> Numbers:
+        def at(places: Any) -> Array:
             return np.array([flat[id(q)][k] for q, k in zip(self.points, places, strict=True)])
 
         zero = np.zeros(len(self.points), int)

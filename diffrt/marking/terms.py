@@ -15,7 +15,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.autograd.backward import pull_back, push_forward
 from diffrt.autograd.variable import Var, value_of
@@ -24,8 +23,7 @@ from diffrt.explaining.wording import phrase
 from diffrt.marking.formula import ENTRYWISE
 from diffrt.marking.quantities import Quantities, components
 from diffrt.marking.work import MOST_SLOPES, Overworked, cost, spend
-
-Matrix = NDArray[np.float64]
+from diffrt.types import Array
 
 MOST_TERMS = 120
 """Of one answer; with more, those through single entries are left out."""
@@ -34,7 +32,7 @@ _MOST_ENTRIES = 12
 """Of a quantity whose entries are terms of their own."""
 
 
-def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
+def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Array]:
     """The terms of a derivative at one point, entries by entries, by what the ways go through, in words.
 
     local: of the partial, with all other quantities held still.
@@ -56,8 +54,8 @@ def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
         for n in nodes
         if n is not source and n.serial in tangents and any(n.serial in r for r in rows)
     }
-    quantities: list[tuple[str, Matrix]] = []
-    operations: list[tuple[str, Matrix]] = []
+    quantities: list[tuple[str, Array]] = []
+    operations: list[tuple[str, Array]] = []
     places = []
     for node in nodes:
         if node.serial not in ways or _is_inside(node, q):
@@ -70,7 +68,7 @@ def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
         for k in moving if len(moving) > 1 and not _is_call(node, q) else ():
             places.append((_place(node, k, names), after @ _once(node, k, tangents).T))
     single = [] if local else _entries(q, name, of, nodes, ways)
-    found: dict[str, Matrix] = {}
+    found: dict[str, Array] = {}
     for words, term in [*quantities, *places, *operations, *single][:MOST_TERMS]:
         while words in found:
             words += " again"
@@ -78,7 +76,7 @@ def terms(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
     return found
 
 
-def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Matrix]:
+def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Array]:
     """The factors of chains at one point: the derivatives, entry by entry, of functions between two quantities by what
     they are taken of, in words."""
     nodes, names = _between(q, name, of, local)
@@ -138,7 +136,7 @@ def _words(node: Var, names: Any) -> str:
     return phrase(node, names).replace(" ^ ", "^")
 
 
-def _entries(q: Quantities, name: str, of: str, nodes: Sequence[Var], ways: Any) -> list[tuple[str, Matrix]]:
+def _entries(q: Quantities, name: str, of: str, nodes: Sequence[Var], ways: Any) -> list[tuple[str, Array]]:
     """The terms through single entries of quantities, and through two of them in succession."""
     found = []
     names = {v.serial: n for n, v in q.vars.items()}
@@ -159,7 +157,7 @@ def _entries(q: Quantities, name: str, of: str, nodes: Sequence[Var], ways: Any)
     return found
 
 
-def _once(node: Var, position: int, tangents: Any) -> Matrix:
+def _once(node: Var, position: int, tangents: Any) -> Array:
     """The tangents of a node if only one of its inputs moves, a row each."""
     moving = node.inputs[position]
     alias, copy = Var(moving.value), Var(node.value)

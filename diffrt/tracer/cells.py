@@ -6,12 +6,12 @@ directions (`blocks.py`), or *mixed*, with an edge in it: then it is cut (`regio
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.tracer.crossings import Crossings
+from diffrt.tracer.lattice import Floats, Integers
 from diffrt.tracer.visibility import Labels
 
 SMALLEST = 8
@@ -20,8 +20,6 @@ SMALLEST = 8
 LEVELS = SMALLEST + 2
 """Below the smallest are the quarters of those in which it is not known where edges meet."""
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.floating[Any]]
 
 CORNERS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 """x and y of a cell's corners, in sides, clockwise from top left."""

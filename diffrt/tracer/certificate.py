@@ -34,10 +34,11 @@ from diffrt.tracer.cells import Cells
 from diffrt.tracer.crossings import Crossings, crossing_row, functions_of
 from diffrt.tracer.proof import LEVEL, STRIP, Edge, proved_ids
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
-from diffrt.tracer.switching import Place, Segment, switching
-from diffrt.tracer.tables import Blend, Columns, Tables
-from diffrt.tracer.texturing import EMISSION, Blended, Point, places
+from diffrt.tracer.switching import Place, Point, Segment, switching
+from diffrt.tracer.tables import Blend, Columns, Integers, Tables
+from diffrt.tracer.texturing import Blended, heights_of, places, textures_on
 from diffrt.tracer.visibility import Labels, Signatures, Visibility
+from diffrt.types import Array
 
 HALVINGS = 4
 """How often a block is quartered at most."""
@@ -66,9 +67,6 @@ NAMES_OF_KINDS = frozenset({"face", "event", "ending", "light_kind", "kind"})
 _SIGNS = np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
 """The signs of two switching functions."""
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Blocks(Columns):
@@ -78,17 +76,17 @@ class Blocks(Columns):
     to two edges that go through, -1 for none, (2, N). ends: two points of each, in pixels, (8, N).
     """
 
-    x: Floats
-    y: Floats
-    half: Floats
+    x: Array
+    y: Array
+    half: Array
     pixel: Integers
     edges: Integers
-    ends: Floats
+    ends: Array
 
 
 def enclose(
     view: Visibility, cells: Cells, size: tuple[int, int], enough: float, only: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
+) -> tuple[Array, Array]:
     """Between what the pixels of an exact image are, (height, width, 3) twice; infinite where nothing can be said.
 
     cells: of the image, whose crossings say what edges there may be. size: width and height in pixels. enough: what may
@@ -148,7 +146,7 @@ def _of_cells(cells: Cells, size: tuple[int, int]) -> Blocks:
     )  # fmt: skip
 
 
-def _edges(cells: Cells) -> tuple[Integers, Floats]:
+def _edges(cells: Cells) -> tuple[Integers, Array]:
     """Crossings of two edges of each mixed cell whose switching functions are known, -1 for none, (2, m); and of each
     edge two points, x and y in pixels, nan where only one is known, (8, m)."""
     crossings, count = cells.crossings, len(cells.mixed_size)
@@ -181,7 +179,7 @@ def _quarters(blocks: Blocks) -> Blocks:
     )  # fmt: skip
 
 
-def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most") -> tuple[Floats, Floats]:
+def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most") -> tuple[Array, Array]:
     """Between what the mean radiance over blocks is, (3, N) twice."""
     count = len(blocks.x)
     functions = _edge_forms(view, crossings, blocks)
@@ -221,13 +219,13 @@ def _ranges(view: Visibility, crossings: Crossings, blocks: Blocks, most: "Most"
     return np.maximum(low, 0.0), np.minimum(high, np.where(np.isfinite(high), most.anywhere[:, None], np.inf))
 
 
-def _sign(function: Floats) -> Floats:
+def _sign(function: Array) -> Array:
     """The sign of forms (4, N), 0 where it is not known."""
     reach = np.abs(function[1:]).sum(0) * (1.0 + SLACK)
     return np.where(function[0] > reach, 1.0, np.where(-function[0] > reach, -1.0, 0.0))
 
 
-def cut(function: Floats, plus: Floats, minus: Floats) -> tuple[Floats, Floats]:
+def cut(function: Array, plus: Array, minus: Array) -> tuple[Array, Array]:
     """Between what the mean is over blocks of the one form where a function is positive, and of the other elsewhere.
 
     function: (4, N). plus, minus: (3, 4, N). Returns (3, N) twice.
@@ -248,7 +246,7 @@ def cut(function: Floats, plus: Floats, minus: Floats) -> tuple[Floats, Floats]:
     return mean - error - more * fall - less * rise, mean + error + more * rise + less * fall
 
 
-def half_plane(c: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+def half_plane(c: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
     """Of the part of the square [-1, 1]^2 where c + a u + b v > 0: its area, and the integrals of u and v over it, in
     parts of the area of the square, (N,) each.
 
@@ -273,7 +271,7 @@ def half_plane(c: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]
     return whole / 4.0, mu / 4.0, mv / 4.0
 
 
-def _labels(view: Visibility, blocks: Blocks, functions: Floats, signs: Floats) -> Labels:
+def _labels(view: Visibility, blocks: Blocks, functions: Array, signs: Array) -> Labels:
     """The labels of the signatures that blocks are proved to have where their edges have these signs, (2, N), -1 where
     nothing is proved.
 
@@ -299,7 +297,7 @@ def _labels(view: Visibility, blocks: Blocks, functions: Floats, signs: Floats) 
     return proved_ids(view, blocks.x, blocks.y, 2.0 * blocks.half, tuple(edges))
 
 
-def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Floats:
+def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Array:
     """The switching functions of the edges of blocks as forms over them, (2, 4, N); 1 where there is none."""
     found = np.zeros((2, PARTS, len(blocks.x)))
     found[:, 0] = 1.0
@@ -316,7 +314,7 @@ def _edge_forms(view: Visibility, crossings: Crossings, blocks: Blocks) -> Float
     return found
 
 
-def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") -> Floats:
+def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") -> Array:
     """The radiance of signatures as forms over blocks, (3, 4, N)."""
     zero = np.zeros(len(labels))
     found = np.zeros((3, PARTS, len(labels)))
@@ -340,12 +338,7 @@ def _radiance(view: Visibility, blocks: Blocks, labels: Labels, most: "Most") ->
         kinds, Scenery(tables.camera[..., None], lights), _lanes(path, which), Samples(x, y, 1.0, textures)
     )
     found[..., some] = np.array(parts_of(value, zero)).reshape(3, PARTS, -1)
-    # What is not known, or less well than what the materials can send at most.
-    box = 0.5 * most.of(signatures[used])[:, which]
-    parts = found[..., some]
-    loose = ~np.isfinite(parts).all(1) | (np.abs(parts[:, 1:]).sum(1) > box)
-    zeros = np.zeros(box.shape)
-    found[..., some] = np.where(loose[:, None], np.stack([box, zeros, zeros, box], 1), parts)
+    found[..., some] = _at_most(found[..., some], most.of(signatures[used])[:, which])
     return found
 
 
@@ -377,14 +370,17 @@ def _limited(values: Any, most: Any) -> Any:
     if not holds_forms(values):
         return values
     zero = np.zeros(np.broadcast_shapes(np.shape(most)[-1:], (length_of(values),)))
-    parts = np.array(parts_of(values, zero)).reshape(*np.shape(values)[:-1], PARTS, -1)
-    half = np.where(np.isfinite(most), 0.5 * np.asarray(most), np.inf)
-    half = np.broadcast_to(half, np.shape(parts[..., 0, :]))
+    found = _at_most(np.array(parts_of(values, zero)).reshape(*np.shape(values)[:-1], PARTS, -1), most)
+    return forms(found.reshape(-1, found.shape[-1])).reshape(np.shape(values))
+
+
+def _at_most(parts: Array, most: Any) -> Array:
+    """Forms (k, 4, N) of numbers that are between 0 and others, (k, N); where they say less than that, it is said."""
+    half = np.broadcast_to(np.where(np.isfinite(most), 0.5 * np.asarray(most), np.inf), parts[..., 0, :].shape)
     loose = ~np.isfinite(parts).all(-2) | (np.abs(parts[..., 1:, :]).sum(-2) > half)
     nothing = np.zeros(half.shape)
     box = np.stack([np.where(np.isfinite(half), half, 0.0), nothing, nothing, half], -2)
-    found = np.where(loose[..., None, :], box, parts)
-    return forms(found.reshape(-1, found.shape[-1])).reshape(np.shape(values))
+    return np.where(loose[..., None, :], box, parts)
 
 
 def _blend(
@@ -392,34 +388,22 @@ def _blend(
 ) -> tuple[Blended, Blended]:
     """What textures give, as `texturing.blend`: which numbers of K paths, (places, K), and these numbers as forms."""
     kinds, face = tables.kinds, signatures.face.astype(np.int64)
-    ends, mirrors = kinds.textured
-    count = len(face) - 1 if mirrors else 0
-    glowing = len(face) if any(each.emits for each in tables.blends) else 0
-    heights = [len(ends), *[len(mirrors)] * count, *[len(EMISSION)] * glowing]
+    count, heights = heights_of(tables, len(face))
     masks = [np.zeros((height, face.shape[1])) for height in heights]
     given = [np.zeros((PARTS, height, len(which))) for height in heights]
     surfaces = tuple(_lanes(hit, which) for hit in path.surfaces)
     zero = np.zeros(len(which))
     uv = np.array(parts_of(places(kinds, tables.camera[..., None], surfaces, Point(x, y)), zero))
     uv = uv.reshape(len(face), 2, PARTS, -1)
-    for each in tables.blends:
-        for number in np.flatnonzero(tables.shape_of == each.shape):
-            around = kinds.faces[tables.face_kind[number]].goes_around
-            for bounce in range(count if each.mirrors and not each.emits else len(face)):
-                met = face[bounce] == number
-                mine = np.flatnonzero(met[which])
-                into, among = (1 + bounce, mirrors) if each.mirrors else (0, ends)
-                if each.emits:
-                    into, among = 1 + count + bounce, EMISSION
-                slots = [among.index(place) for place in each.places]
-                masks[into][slots] += met
-                given[into][:, np.array(slots)[:, None], mine] = _texture(each, uv[bounce][..., mine], around)
+    for each, bounce, met, part, slots, around in textures_on(tables, face, count):
+        masks[part][slots] += met
+        mine = np.flatnonzero(met[which])
+        given[part][:, np.array(slots)[:, None], mine] = _texture(each, uv[bounce][..., mine], around)
     values = [forms(np.moveaxis(parts, 0, 1).reshape(-1, len(which))).reshape(-1, 1) for parts in given]
-    shaped = [Blended(own[0], tuple(own[1 : 1 + count]), tuple(own[1 + count :])) for own in (masks, values)]
-    return shaped[0], shaped[1]
+    return Blended.of(masks, count), Blended.of(values, count)
 
 
-def _texture(each: Blend, uv: Floats, around: tuple[bool, bool]) -> Floats:
+def _texture(each: Blend, uv: Array, around: tuple[bool, bool]) -> Array:
     """The values of a texture as forms, (4, places, N), for the forms of u and v, (2, 4, N): from the value in the
     middle they go with slopes between the least and the largest."""
     size = (len(each.places), uv.shape[-1])
@@ -440,7 +424,7 @@ def _texture(each: Blend, uv: Floats, around: tuple[bool, bool]) -> Floats:
     return np.where(better, found, box)
 
 
-def _box(low: Floats, high: Floats) -> Floats:
+def _box(low: Array, high: Array) -> Array:
     """Numbers between two others as forms, (4, ...)."""
     middle, half = 0.5 * low + 0.5 * high, (0.5 * high - 0.5 * low) * (1.0 + SLACK) + SLACK * np.abs(high)
     known, zero = np.isfinite(middle) & np.isfinite(half), np.zeros(np.shape(middle))
@@ -514,7 +498,7 @@ class Most:
         self.anywhere = np.max(ends, 0) + self.emission.max(1, initial=0.0) * kinds.bounces
         self.anywhere = np.where(np.isfinite(self.anywhere), self.anywhere, np.inf)
 
-    def _sent(self, face: Integers, piece: Integers, lit: NDArray[np.bool_] | None) -> Floats:
+    def _sent(self, face: Integers, piece: Integers, lit: NDArray[np.bool_] | None) -> Array:
         """What pieces send of the lights that reach them, all if lit is None, (3, N)."""
         total = np.zeros((3, len(face)))
         for light, kind in enumerate(self.tables.kinds.lights):
@@ -524,7 +508,7 @@ class Most:
             total += added if kind.everywhere or lit is None else np.where(lit[light], added, 0.0)
         return total * (1.0 + SLACK)
 
-    def of(self, signatures: Signatures) -> Floats:
+    def of(self, signatures: Signatures) -> Array:
         """That of paths with these signatures, (3, K); what mirrors take away is not counted."""
         tables, faces = self.tables, signatures.face.astype(np.int64)
         kind, column = tables.ends(faces, signatures.piece)
@@ -573,7 +557,7 @@ def _put_range(table: Any, tables: Tables, each: Blend) -> None:
         table[list(each.places), piece] = entries
 
 
-def _upper(x: Any) -> Floats:
+def _upper(x: Any) -> Array:
     """The largest that numbers and forms can be, of forms (..., N) in place of (..., 1)."""
     x = np.asarray(x)
     if not holds_forms(x):

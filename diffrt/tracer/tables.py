@@ -203,7 +203,7 @@ class Tables:
     @property
     def behind(self) -> int:
         """The column of `materials` and `emission` for what is no surface."""
-        return _count(self.materials) - 1
+        return (len(self.materials) if isinstance(self.materials, Each) else self.materials.shape[-1]) - 1
 
 
 def columns(table: Any, which: Integers) -> Any:
@@ -219,11 +219,6 @@ def column(table: Any, which: int) -> Any:
 def side_by_side(tables: Sequence[Any]) -> Any:
     """The columns of several tables."""
     return Each(chain(*tables)) if isinstance(tables[0], Each) else concatenate(tables, -1)
-
-
-def _count(table: Any) -> int:
-    """The number of columns."""
-    return len(table) if isinstance(table, Each) else table.shape[-1]
 
 
 Leaf = Callable[[str], Any]

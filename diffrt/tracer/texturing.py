@@ -6,6 +6,7 @@ reaches the formulas of materials as numbers of each sample. A texture with an e
 known by the signature.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from diffrt.autograd import add_at, index, named, reshape, scope, stack, take
 from diffrt.compiler import Engine, Segments, choose, kernel
 from diffrt.kinds import Shape
 from diffrt.tracer.camera import rays
+from diffrt.tracer.switching import Point
 from diffrt.tracer.tables import Blend, Hit, Kinds, Tables
 from diffrt.tracer.visibility import Signatures, coordinates
 from diffrt.tracer.walk import steps
@@ -29,16 +31,40 @@ class Blended(NamedTuple):
     mirrors: tuple[Any, ...]
     emissions: tuple[Any, ...]
 
+    @classmethod
+    def of(cls, parts: Sequence[Any], mirrors: int) -> "Blended":
+        """From the part of the last surface, those of so many mirrors, and the emissions."""
+        return cls(parts[0], tuple(parts[1 : 1 + mirrors]), tuple(parts[1 + mirrors :]))
+
 
 EMISSION = (0, 1, 2)
 """The places of an emission."""
 
 
-class Point(NamedTuple):
-    """Image coordinates."""
+def heights_of(tables: Tables, bounces: int) -> tuple[int, list[int]]:
+    """Of how many mirrors of light paths with so many surfaces textures give numbers, and how many numbers each part of
+    a `Blended` has."""
+    ends, mirrors = tables.kinds.textured
+    count = bounces - 1 if mirrors else 0
+    glowing = bounces if any(each.emits for each in tables.blends) else 0
+    return count, [len(ends), *[len(mirrors)] * count, *[len(EMISSION)] * glowing]
 
-    x: Any
-    y: Any
+
+def textures_on(tables: Tables, face: NDArray[np.int64], mirrors: int) -> Iterator[Any]:
+    """Each texture on each surface of K light paths: the texture; the number of the surface; which paths meet the
+    texture there, (K,); the part of a `Blended` that has its numbers, and their rows in that; whether it goes around.
+
+    face: the faces that the paths meet, (bounces, K). mirrors: as `heights_of` has it.
+    """
+    ends, reflecting = tables.kinds.textured
+    for each in tables.blends:
+        for number in np.flatnonzero(tables.shape_of == each.shape):
+            around = tables.kinds.faces[tables.face_kind[number]].goes_around
+            for bounce in range(mirrors if each.mirrors and not each.emits else len(face)):
+                part, among = (1 + bounce, reflecting) if each.mirrors else (0, ends)
+                if each.emits:
+                    part, among = 1 + mirrors + bounce, EMISSION
+                yield each, bounce, face[bounce] == number, part, [among.index(p) for p in each.places], around
 
 
 def blend(
@@ -52,35 +78,24 @@ def blend(
     (places, K); and these numbers of each sample, (places, N).
     """
     kinds, face, size = tables.kinds, signatures.face.astype(np.int64), len(rows)
-    ends, mirrors = kinds.textured
-    count = len(face) - 1 if mirrors else 0
-    glowing = len(face) if any(each.emits for each in tables.blends) else 0
-    heights = [len(ends), *[len(mirrors)] * count, *[len(EMISSION)] * glowing]
+    count, heights = heights_of(tables, len(face))
     masks = [np.zeros((height, face.shape[1])) for height in heights]
     values: list[Any] = [np.zeros(height * size) for height in heights]
     shape = np.where(face < 0, -1, tables.shape_of[np.maximum(face, 0)])
-    textured = np.isin(shape, [each.shape for each in tables.blends]).any(0)
-    segments = Segments(np.append(np.where(textured, np.arange(face.shape[1]), -1), -1)[rows], face.shape[1])
-    if not (segments.rows >= 0).any():
-        return _parts(masks, count), _shaped(values, heights, count, size)
-    uv = kernel(places, kinds, tables.camera, surfaces, Point(x, y), engine, segments)
-    for each in tables.blends:
-        for number in np.flatnonzero(tables.shape_of == each.shape):
-            around = kinds.faces[tables.face_kind[number]].goes_around
-            for bounce in range(count if each.mirrors and not each.emits else len(face)):
-                met = face[bounce] == number
-                mine = np.flatnonzero(np.append(met, False)[rows])
-                into, among = (1 + bounce, mirrors) if each.mirrors else (0, ends)
-                if each.emits:
-                    into, among = 1 + count + bounce, EMISSION
-                slots = [among.index(place) for place in each.places]
-                masks[into][slots] += met
-                if mine.size:
-                    u, v = (take(index(uv, 2 * bounce + axis), mine) for axis in (0, 1))
-                    given = value_of(each, u, v, around)
-                    at = np.concatenate([slot * size + mine for slot in slots])
-                    values[into] = add_at(values[into], at, reshape(given, (-1,)))
-    return _parts(masks, count), _shaped(values, heights, count, size)
+    some = np.isin(shape, [each.shape for each in tables.blends]).any(0)
+    segments = Segments(np.append(np.where(some, np.arange(face.shape[1]), -1), -1)[rows], face.shape[1])
+    if (segments.rows >= 0).any():
+        uv = kernel(places, kinds, tables.camera, surfaces, Point(x, y), engine, segments)
+        for each, bounce, met, part, slots, around in textures_on(tables, face, count):
+            masks[part][slots] += met
+            mine = np.flatnonzero(np.append(met, False)[rows])
+            if mine.size:
+                u, v = (take(index(uv, 2 * bounce + axis), mine) for axis in (0, 1))
+                given = value_of(each, u, v, around)
+                at = np.concatenate([slot * size + mine for slot in slots])
+                values[part] = add_at(values[part], at, reshape(given, (-1,)))
+    shaped = [reshape(value, (height, size)) for value, height in zip(values, heights, strict=True)]
+    return Blended.of(masks, count), Blended.of(shaped, count)
 
 
 def value_of(each: Blend, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
@@ -88,15 +103,6 @@ def value_of(each: Blend, u: Any, v: Any, around: tuple[bool, bool]) -> Any:
     with scope("texture"):
         value = named(each.texture.value(u, v, around), "texture")
         return reshape(value, (len(each.places), -1))
-
-
-def _shaped(values: list[Any], heights: list[int], count: int, size: int) -> Blended:
-    return _parts([reshape(value, (height, size)) for value, height in zip(values, heights, strict=True)], count)
-
-
-def _parts(values: list[Any], count: int) -> Blended:
-    """Of the last surface, of so many mirrors, and the emissions."""
-    return Blended(values[0], tuple(values[1 : 1 + count]), tuple(values[1 + count :]))
 
 
 def places(kinds: Kinds, camera: Any, path: tuple[Hit, ...], point: Point) -> Any:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import greater, less, logical_or, where
-from diffrt.tracer.tables import Tables
+from diffrt.tracer.tables import Integers, Tables
+from diffrt.types import Array
 
 FEW = 16
 """So many faces are looked at one by one."""
@@ -34,11 +35,8 @@ SLACK = 1e-9
 TINY = 1e-300
 """And by how much, at least: no face lies in a side of its box."""
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
-
-def find_tree(tables: Tables) -> tuple[Integers, Integers, Floats]:
+def find_tree(tables: Tables) -> tuple[Integers, Integers, Array]:
     """The rows of the search.
 
     tables: plain. Returns the number of the face of each row, -1 for a box; the row to go on with if it is passed over;
@@ -56,7 +54,7 @@ def find_tree(tables: Tables) -> tuple[Integers, Integers, Floats]:
     return _rows(endless, members, levels)
 
 
-def _rows(endless: Integers, members: Integers, levels: Sequence["_Level"]) -> tuple[Integers, Integers, Floats]:
+def _rows(endless: Integers, members: Integers, levels: Sequence["_Level"]) -> tuple[Integers, Integers, Array]:
     """What `find_tree` returns, from the faces without a box and those in the order of the tree."""
     # How many rows the boxes take, from the smallest ones up, then where they start, from the largest one down.
     sizes: list[Integers] = []
@@ -89,11 +87,11 @@ class _Level:
 
     start: Integers
     count: Integers
-    boxes: Floats
+    boxes: Array
     halved: NDArray[np.bool_]
 
 
-def _divided(members: Integers, low: Floats, high: Floats, eye: Floats) -> tuple[Integers, list[_Level]]:
+def _divided(members: Integers, low: Array, high: Array, eye: Array) -> tuple[Integers, list[_Level]]:
     """Some faces in the order of the tree, and the boxes around them, level by level.
 
     low, high: the boxes of all faces (3, N). eye: where the rays of the camera come from (3, 1).
@@ -115,7 +113,7 @@ def _divided(members: Integers, low: Floats, high: Floats, eye: Floats) -> tuple
         count = np.stack([near, count - near], 1).ravel()
 
 
-def _halves(faces: Integers, count: Integers, low: Floats, high: Floats, eye: Floats) -> tuple[Integers, Integers]:
+def _halves(faces: Integers, count: Integers, low: Array, high: Array, eye: Array) -> tuple[Integers, Integers]:
     """The faces of boxes, one box after the other, those of the nearer half first, and how many these are.
 
     faces: one box after the other. count: the number of each box. The rest is as for `_divided`.
@@ -165,14 +163,14 @@ def _places_of_first(count: Integers) -> Integers:
     return found
 
 
-def _surface(low: Floats, high: Floats) -> Floats:
+def _surface(low: Array, high: Array) -> Array:
     """Half the surface of boxes."""
     x, y, z = np.maximum(high - low, 0.0)
-    half: Floats = x * y + y * z + z * x
+    half: Array = x * y + y * z + z * x
     return half
 
 
-def face_boxes(tables: Tables) -> tuple[Floats, Floats]:
+def face_boxes(tables: Tables) -> tuple[Array, Array]:
     """The boxes of faces, a little larger than they are: least and largest coordinates (3, N), infinite without end."""
     low, high = np.full((2, 3, len(tables.face_kind)), np.inf)
     low = -low

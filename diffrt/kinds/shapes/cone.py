@@ -35,7 +35,7 @@ from diffrt.kinds.shapes.disk import Disk, bounds
 from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
 from diffrt.kinds.shapes.wall import Wall
-from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
+from diffrt.kinds.vectors import cross, dot, length, normalize
 
 LEAST = 1e-100
 """The least divisor of a root; it keeps x finite along a line of the wall."""
@@ -55,9 +55,6 @@ class Outside(Pointed, Wall):
 
     def ends(self) -> tuple[Any, Any]:
         return self.base, self.apex
-
-    def reach(self, o: Any) -> Any:
-        return magnitude(o) + magnitude(self.base) + magnitude(self.apex) + self.radius
 
     def meet(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
         axis, v = self.base - self.apex, o - self.apex

@@ -29,7 +29,7 @@ from diffrt.kinds.shapes.disk import Disk, bounds
 from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
 from diffrt.kinds.shapes.wall import Wall
-from diffrt.kinds.vectors import cross, dot, length, magnitude, normalize
+from diffrt.kinds.vectors import cross, dot, length, normalize
 
 STEEPEST = 1e-200
 """The least |d'|^2; it keeps t finite along the axis."""
@@ -49,9 +49,6 @@ class Outside(Round, Wall):
 
     def ends(self) -> tuple[Any, Any]:
         return self.bottom, self.top
-
-    def reach(self, o: Any) -> Any:
-        return magnitude(o) + magnitude(self.bottom) + magnitude(self.top) + self.radius
 
     def meet(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
         axis, v = self.top - self.bottom, o - self.bottom

@@ -5,29 +5,16 @@ from typing import Any
 from diffrt.kinds.kind import Shape
 
 
+def _of_same(formula: str) -> Any:
+    """A formula that is the one of `same`."""
+    return lambda self, *given: getattr(self.same(), formula)(*given)
+
+
 class Part(Shape):
     """A face with the formulas of another shape, which `same` makes from the fields of the whole."""
 
     def same(self) -> Shape:
         raise NotImplementedError
 
-    def side(self, o: Any) -> Any:
-        return self.same().side(o)
-
-    def reach(self, o: Any) -> Any:
-        return self.same().reach(o)
-
-    def intersect(self, o: Any, d: Any, side: Any) -> tuple[Any, Any]:
-        return self.same().intersect(o, d, side)
-
-    def margins(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
-        return self.same().margins(o, d, side)
-
-    def normal_at(self, p: Any, side: Any) -> Any:
-        return self.same().normal_at(p, side)
-
-    def uv(self, p: Any, side: Any) -> tuple[Any, Any]:
-        return self.same().uv(p, side)
-
-    def box(self) -> tuple[Any, Any] | None:
-        return self.same().box()
+    side, reach, intersect, margins = map(_of_same, ("side", "reach", "intersect", "margins"))
+    normal_at, uv, box = map(_of_same, ("normal_at", "uv", "box"))

@@ -15,7 +15,7 @@ from typing import Any
 from diffrt.autograd import arctan2, greater, minimum, where
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.plane import axes_of
-from diffrt.kinds.vectors import dot, length, normalize
+from diffrt.kinds.vectors import dot, length, magnitude, normalize
 
 
 class Wall(Shape):
@@ -24,6 +24,7 @@ class Wall(Shape):
     back = 1
     convex = True
     goes_around = (True, False)
+    radius: Any
 
     def ends(self) -> tuple[Any, Any]:
         """The points of the axis where v is 0 and where it is 1, (3, N) each."""
@@ -32,6 +33,10 @@ class Wall(Shape):
     def meet(self, o: Any, d: Any, side: Any) -> tuple[Any, ...]:
         """The distance t, s^2, and numbers that are positive on the near side of each end, (N,)."""
         raise NotImplementedError
+
+    def reach(self, o: Any) -> Any:
+        start, end = self.ends()
+        return magnitude(o) + magnitude(start) + magnitude(end) + self.radius
 
     def side(self, o: Any) -> Any:
         return 0.0 * o[0] + float(self.back)
