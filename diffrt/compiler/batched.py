@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import broadcast_to, pushforward, sum, vjp
-from diffrt.autograd.variable import Var
+from diffrt.autograd.variable import shape_of
 from diffrt.compiler.structures import Skeleton, put_together, take_apart
 
 Function = Callable[[Sequence[Any]], list[Any]]
@@ -53,8 +53,8 @@ class Formula:
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         found = self.function(self.setting, *put_together(self.arguments, inputs))
-        size = _shape(inputs[-1])[-1]
-        return [found if _shape(found)[-1] == size else broadcast_to(found, (*_shape(found)[:-1], size))]
+        size = shape_of(inputs[-1])[-1]
+        return [found if shape_of(found)[-1] == size else broadcast_to(found, (*shape_of(found)[:-1], size))]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class _Tangent:
         parts: list[Any] = []
         for number in range(self.results):
             if not self.moving:
-                parts += [np.zeros(_shape(self.function(given)[number]))] * self.columns
+                parts += [np.zeros(shape_of(self.function(given)[number]))] * self.columns
                 continue
 
             def result(*values: Any, number: int = number) -> Any:
@@ -126,12 +126,8 @@ def _with(given: Sequence[Any], places: Sequence[int], values: Sequence[Any]) ->
 
 
 def _seed(seed: Any, value: Any) -> Any:
-    return seed if _shape(seed) == _shape(value) else broadcast_to(seed, _shape(value))
+    return seed if shape_of(seed) == shape_of(value) else broadcast_to(seed, shape_of(value))
 
 
 def _one(value: Any) -> Any:
-    return np.ones(_shape(value)) if _shape(value) else 1.0
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
+    return np.ones(shape_of(value)) if shape_of(value) else 1.0

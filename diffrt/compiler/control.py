@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import Op, add_at, broadcast_to, concatenate, index, pushforward, reshape, take, vjp
-from diffrt.autograd.variable import Var, apply, is_recording
+from diffrt.autograd.variable import Var, apply, is_recording, shape_of
 from diffrt.compiler.forms import forms, holds_forms, lanes, length_of, parts_of, places_of
 from diffrt.compiler.program import Choice, Loop, Node, Recorder, Scope, TableInput, as_nodes, recorder_of
 from diffrt.compiler.structures import put_together
@@ -95,11 +95,11 @@ def choose(kind: Any, branches: Sequence[Body], arguments: Sequence[Any]) -> lis
     found: list[Any] = []
     for number in np.unique(numbers):
         members = np.flatnonzero(numbers == number)
-        own = [take(x, members, -1) if _shape(x) and _shape(x)[-1] == size else x for x in arguments]
+        own = [take(x, members, -1) if shape_of(x) and shape_of(x)[-1] == size else x for x in arguments]
         for i, result in enumerate(branches[number](*own)):
-            part = broadcast_to(result, (*_shape(result)[:-1], len(members)))
+            part = broadcast_to(result, (*shape_of(result)[:-1], len(members)))
             if i == len(found):
-                found.append(np.zeros((*_shape(result)[:-1], size), getattr(_plain(result), "dtype", float)))
+                found.append(np.zeros((*shape_of(result)[:-1], size), getattr(_plain(result), "dtype", float)))
             found[i] = _put(found[i], members, part)
     return found
 
@@ -164,7 +164,7 @@ def _recorded_choice(recorder: Recorder, kind: Any, branches: Sequence[Body], ar
         places = [i for i, ts in enumerate(tangents) if ts is not None]
         count = len(tangents[places[0]])
         derived = [_tangent(branch, places, count) for branch in branches]
-        given = [np.zeros(_shape(inputs[i])) if t is None else t for i in places for t in tangents[i]]
+        given = [np.zeros(shape_of(inputs[i])) if t is None else t for i in places for t in tangents[i]]
         return choose(kind, derived, [*inputs, *given])
 
     packed = apply(Op("choose", forward, "choose", vjp=vjp_rule, jvp=jvp_rule), tuple(arguments))
@@ -182,7 +182,7 @@ def _kept_for(branch: Body, places: Sequence[int], pullbacks: list[Any], shapes:
     def run(*given: Any) -> list[Any]:
         def column(*values: Any) -> Any:
             results = branch(*_with(given, places, values))
-            shapes[:] = [_shape(r) for r in results]
+            shapes[:] = [shape_of(r) for r in results]
             return _column(results) if results else np.zeros((0, 1))
 
         value, pullback = vjp(column, *(given[i] for i in places))
@@ -291,10 +291,6 @@ def _record_choice(recorder: Recorder, kind: Any, branches: Sequence[Body], argu
 
 def _plain(x: Any) -> Any:
     return x.value if isinstance(x, Var) else x
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
 
 
 def _kept(mask: Any, new: Any, old: Any) -> Any:

@@ -13,10 +13,9 @@ class EngineMissing(UserWarning):
     """The compiler cannot be loaded, or cannot compile an op of the user's own, so that numpy runs the kernels."""
 
 
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Engine:
     """
 
     name: str = "llvm"
-    threads: int = field(default_factory=_processors)
+    threads: int = field(default_factory=processors)
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
@@ -76,7 +75,7 @@ def describe() -> str:
     cpu, _, width = host()
     version = ".".join(map(str, binding.llvm_version_info[:2]))
     return (
-        f"engine llvm: LLVM {version}, {cpu}, {width} doubles per vector, {_processors()} threads\n"
+        f"engine llvm: LLVM {version}, {cpu}, {width} doubles per vector, {processors()} threads\n"
         f"{code_cache.describe()}"
     )
 
@@ -86,7 +85,7 @@ def choose_engine(name: str | None = None, threads: int | None = None, dtype: st
 
     Raises InputError for another name, and for "llvm" where it cannot be loaded.
     """
-    engine = Engine("llvm" if name is None else name, _processors() if threads is None else threads, dtype)
+    engine = Engine("llvm" if name is None else name, processors() if threads is None else threads, dtype)
     reason = missing() if engine.name == "llvm" else None
     if reason is None:
         return engine

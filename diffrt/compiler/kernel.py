@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import Op, concatenate, index, reshape
-from diffrt.autograd.variable import Var, apply
+from diffrt.autograd.variable import Var, apply, shape_of
 from diffrt.compiler import compiled, reference, unfolded
 from diffrt.compiler.batched import BatchedFunction, Formula, Search
 from diffrt.compiler.engine import Engine, EngineMissing
@@ -51,7 +51,7 @@ def kernel(
     """
     skeleton, inputs = take_apart((uniforms, rows, samples))
     kinds = _kinds(skeleton)
-    segments = segments or one_segment(_shape(inputs[-1])[-1])
+    segments = segments or one_segment(shape_of(inputs[-1])[-1])
     if engine.name == "graph":
         return unfolded.run(function, setting, uniforms, rows, samples, segments)
     batched = BatchedFunction(Formula(function, setting, skeleton), kinds, (SAMPLE,))
@@ -79,7 +79,7 @@ def search(
     """
     skeleton, inputs = take_apart((uniforms, rows, samples, tables))
     kinds = _kinds(skeleton)
-    size = next(_shape(x)[-1] for k, x in zip(kinds, inputs, strict=True) if k == SAMPLE)
+    size = next(shape_of(x)[-1] for k, x in zip(kinds, inputs, strict=True) if k == SAMPLE)
     segments = segments or one_segment(size)
     formula = Search(function, setting, skeleton)
     if engine.name == "llvm":
@@ -88,7 +88,7 @@ def search(
         except NoMachineCode as fault:
             _tell(fault.op)
     if not size:  # numpy must see a sample to know the shapes of the results
-        inputs = [x if np.size(x) or kind not in (ROW, SAMPLE) else np.zeros((*_shape(x)[:-1], 1))
+        inputs = [x if np.size(x) or kind not in (ROW, SAMPLE) else np.zeros((*shape_of(x)[:-1], 1))
                   for kind, x in zip(kinds, inputs, strict=True)]  # fmt: skip
         return [found[..., :0] for found in reference.search(formula, kinds, inputs, one_segment(1))]
     return reference.search(formula, kinds, inputs, segments)
@@ -141,13 +141,13 @@ def _forward(*inputs: Any, batched: BatchedFunction, shapes: Any, **settings: An
 
 
 def _shapes(out: Any, shapes: Any) -> list[tuple[int, ...]]:
-    return [_shape(out)] if shapes is None or len(shapes) == 1 else list(shapes)
+    return [shape_of(out)] if shapes is None or len(shapes) == 1 else list(shapes)
 
 
 def _vjp(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool], batched: BatchedFunction, shapes: Any,
          **settings: Any) -> list[Any]:  # fmt: skip
     seeds = _unpacked(g, _shapes(out, shapes))
-    kept = [_shape(x) for x, w in zip(inputs, wanted, strict=True) if w]
+    kept = [shape_of(x) for x, w in zip(inputs, wanted, strict=True) if w]
     parts = iter(_derived(batched.adjoint(tuple(wanted)), [*inputs, *seeds], kept, settings))
     return [next(parts) if w else None for w in wanted]
 
@@ -164,7 +164,7 @@ def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], batched: Batc
         some = used[start : start + size]
         given = []
         for i in moving:
-            zero = np.zeros(_shape(inputs[i]))
+            zero = np.zeros(shape_of(inputs[i]))
             given += [zero if tangents[i][k] is None else tangents[i][k] for k in some]
             given += [zero] * (size - len(some))
         kept = [s for s in results for _ in range(size)]
@@ -173,10 +173,6 @@ def _jvp(tangents: Sequence[Any], out: Any, inputs: Sequence[Any], batched: Batc
             own = [reshape(p, (-1,)) for p in parts[j::size]] if len(results) > 1 else parts[j::size]
             columns[k] = concatenate(own) if len(own) > 1 else own[0]
     return columns
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
 
 
 _KERNEL = Op("kernel", _forward, "kernel", vjp=_vjp, jvp=_jvp)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import broadcast_to, concatenate, index, take
-from diffrt.autograd.variable import Var
+from diffrt.autograd.variable import shape_of
 from diffrt.compiler.segments import Segments
 from diffrt.compiler.structures import mapped, row_of
 
@@ -26,16 +26,16 @@ def run(function: Callable[..., Any], setting: Any, uniforms: Any, rows: Any, sa
         own = samples if len(mine) == size else mapped(_taken(mine), samples)
         of_row = row_of(rows, row, _taken([row]) if segments.count > 1 else _kept)
         found = function(setting, of_uniforms, of_row, own)
-        shape = (*_shape(found)[:-1], len(mine))
-        parts.append(found if _shape(found) == shape else broadcast_to(found, shape))
+        shape = (*shape_of(found)[:-1], len(mine))
+        parts.append(found if shape_of(found) == shape else broadcast_to(found, shape))
         members.append(mine)
     if len(parts) == 1 and len(members[0]) == size:
         return parts[0]
-    parts.append(np.zeros((*_shape(parts[0])[:-1], 1)))  # of those that are left out
+    parts.append(np.zeros((*shape_of(parts[0])[:-1], 1)))  # of those that are left out
     places = np.full(size, -1)
     places[np.concatenate(members)] = np.arange(sum(map(len, members)))
     whole = concatenate(parts, -1)
-    return take(whole, np.where(places < 0, _shape(whole)[-1] - 1, places), -1)
+    return take(whole, np.where(places < 0, shape_of(whole)[-1] - 1, places), -1)
 
 
 def _taken(which: Any) -> Callable[[Any], Any]:
@@ -44,7 +44,3 @@ def _taken(which: Any) -> Callable[[Any], Any]:
 
 def _kept(x: Any) -> Any:
     return x
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)

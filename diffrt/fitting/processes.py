@@ -16,6 +16,7 @@ from concurrent.futures import Executor, Future
 from threading import Thread
 from typing import Any, BinaryIO
 
+from diffrt.compiler.engine import processors
 from diffrt.errors import InputError
 from diffrt.fitting.freed_memory import keep_freed_memory
 
@@ -114,11 +115,6 @@ class Processes(Executor):
             slot.shutdown(False, cancel_futures=cancel_futures)
         for slot in self.slots if wait else ():
             slot.shutdown(True, cancel_futures=cancel_futures)
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work() -> None:

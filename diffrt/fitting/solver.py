@@ -8,12 +8,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from diffrt.compiler.engine import processors
 from diffrt.files import locked
 from diffrt.fitting.crew import Crew, can_travel
 from diffrt.fitting.journal import NAME, Journal, open_journal
 from diffrt.fitting.outputs import write_result
 from diffrt.fitting.problem import Problem
-from diffrt.fitting.processes import Processes, processors
+from diffrt.fitting.processes import Processes
 from diffrt.fitting.result import Result
 from diffrt.fitting.search import Progress, Search
 from diffrt.fitting.starts import Told, search_many

@@ -166,9 +166,7 @@ def all_alike(view: Visibility, labels: Labels, keys: Integers, size: float) -> 
     return same
 
 
-def _blocks(
-    view: Visibility, wanted: NDArray[np.bool_], window: Window, cells: int
-) -> Labels:
+def _blocks(view: Visibility, wanted: NDArray[np.bool_], window: Window, cells: int) -> Labels:
     """The labels of the cells of the grid (rows, columns) that are proved, -1 for the others and for those that are not
     wanted."""
     rows, columns = wanted.shape

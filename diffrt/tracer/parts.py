@@ -58,9 +58,7 @@ class Parts:
         self.joints.append(replace(joints, pair=numbers[joints.pair]))
         self.rough.append(rough)
 
-    def cells(
-        self, view: Visibility, grid: Labels, samples: list[Sampled], size: tuple[int, int], cells: int
-    ) -> Cells:
+    def cells(self, view: Visibility, grid: Labels, samples: list[Sampled], size: tuple[int, int], cells: int) -> Cells:
         """All together. samples: what has become of the whole ones."""
 
         def column(values: list[Any], dtype: Any, *shape: int) -> Any:
@@ -121,4 +119,3 @@ class Parts:
         bends = joined(view, [joints.bend for joints in self.joints])[bent]
         return (loose, bent, pair[:, bent], bends, meeting, pair[:, meeting], column("x")[meeting],
                 column("y")[meeting])  # fmt: skip
-
