@@ -35,6 +35,13 @@ TRIES = 10
 """Dampings that are tried for one step at most."""
 
 
+INNER = 40
+"""Steps on the loss of loose rows, none of which needs an image, at most."""
+
+INNER_LOSS = 1e-4
+"""They end where one gains so small a part of what all have."""
+
+
 @dataclass(frozen=True)
 class Tolerances:
     """Where a search ends: if a good step lowers the loss by a smaller part than `loss`, if a step is shorter than
@@ -88,9 +95,10 @@ def least_squares(
         if evaluations >= limit:
             return End(u, False, f"ended after {limit} evaluations")
         step, damping = _step(here, scale, radius, damping, held, (lower - u, upper - u))
+        step = _settled_step(here, step, scale, radius, held, (lower - u, upper - u))
         length = float(np.linalg.norm(scale * step))
         there = np.clip(u + step, lower, upper)
-        promised = here.squares - here.after(step).squares
+        promised = here.expected(np.zeros_like(step))[1] - here.expected(step)[1]
         if not length > 0.0 or np.array_equal(there, u):
             return End(u, True, "a step is too short to change a number")
         if words := last(here, step) if last else None:
@@ -135,6 +143,31 @@ def _step(
             return step, damping
         fixed[over] = inside[over]
         held = held | over
+
+
+def _settled_step(
+    here: Triangle, step: Array, scale: Array, radius: float, held: NDArray[np.bool_], room: tuple[Array, Array]
+) -> Array:
+    """The step (k,) in the region and in the room at which the loss is least, if that of some rows is no parabola.
+    step: the one at which it would be if it were."""
+    if not here.loose:
+        return step
+    at, first = np.zeros_like(step), here.expected(np.zeros_like(step))[1]
+    cost = first
+    for _ in range(INNER):
+        found = here.expected(step)[1]
+        if found >= cost:
+            there, _ = here.expected(at, above=True)
+            step, _ = _step(there.after(-at), scale, radius, 0.0, held, room)
+            found = here.expected(step)[1]
+        gained = cost - found
+        if gained > 0.0:
+            at, cost = step, found
+        if gained <= INNER_LOSS * (first - cost):
+            break
+        there, _ = here.expected(at)
+        step, _ = _step(there.after(-at), scale, radius, 0.0, held, room)
+    return at
 
 
 def _free_step(here: Triangle, scale: Array, radius: float, damping: float) -> tuple[Array, float]:
