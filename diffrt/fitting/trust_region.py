@@ -10,7 +10,7 @@ is a triangle, perhaps an arrow (`triangle.py`), so nothing is ever as large as 
 views.
 
 A coordinate at a bound is held there as long as the slope would lead it out. Where a step would go over a bound, it
-goes to it, and the step of the other coordinates is computed again, given that.
+goes to the first that it meets, and the step of the other coordinates is computed again, given that.
 """
 
 from collections.abc import Callable
@@ -132,17 +132,21 @@ def _step(
     here: Triangle, scale: Array, radius: float, damping: float, held: NDArray[np.bool_], room: tuple[Array, Array]
 ) -> tuple[Array, float]:
     """A step (k,) in the region and in the room, and its damping."""
-    fixed = np.zeros(len(scale))
+    at, fixed, (lower, upper) = np.zeros(len(scale)), np.zeros(len(scale)), room
     while True:
         left = np.sqrt(max(radius**2 - float(((scale * fixed) ** 2).sum()), (1e-3 * radius) ** 2))
         step, damping = _free_step(here.after(fixed).without(held), np.where(held, 1.0, scale), left, damping)
         step = np.where(held, fixed, step)
-        inside = np.clip(step, *room)
-        over = (inside != step) & ~held
+        over = ((step < lower) | (step > upper)) & ~held
         if not over.any():
             return step, damping
-        fixed[over] = inside[over]
-        held = held | over
+        # Of several the one that is met first is held: at the bounds of all of them the loss may be higher.
+        bound = np.where(step > at, upper, lower)
+        share = np.divide(bound - at, step - at, out=np.full(len(at), np.inf), where=over)
+        first = share <= share.min()
+        at = np.where(first, bound, at + share.min() * (step - at))
+        fixed = np.where(first, bound, fixed)
+        held = held | first
 
 
 def _settled_step(
@@ -167,7 +171,7 @@ def _settled_step(
             break
         there, _ = here.expected(at)
         step, _ = _step(there.after(-at), scale, radius, 0.0, held, room)
-    return at
+    return at if at.any() else step
 
 
 def _free_step(here: Triangle, scale: Array, radius: float, damping: float) -> tuple[Array, float]:
