@@ -81,7 +81,7 @@ class Part:
             count += int((off == part.rows[:, -1]).sum())
             cost += part.cost()
             cost_before += replace(part, scale=bend.before).cost()
-            moving = part.rows[:, :-1].any(1)
+            moving = np.any(part.rows[:, :-1], axis=1)
             kept, others = kept.joined(part.chosen(moving)).split(KEPT * size)
             still = np.zeros((1, size + 1))
             still[0, -1] = np.linalg.norm(part.chosen(~moving).bent()[:, -1])

@@ -79,9 +79,7 @@ class Loose:
 
     def joined(self, other: "Loose") -> "Loose":
         """With the rows of another one below."""
-        return replace(
-            self, rows=np.concatenate([self.rows, other.rows]), side=np.concatenate([self.side, other.side])
-        )
+        return replace(self, rows=np.concatenate([self.rows, other.rows]), side=np.concatenate([self.side, other.side]))
 
     @property
     def packed(self) -> Array:
@@ -96,7 +94,7 @@ class Loose:
         rows, side, rest = np.split(numbers[4:], [m * columns, m * (columns + 1)])
         return cls(view, rows.reshape(m, columns), side, loss, float(numbers[2]), float(numbers[3])), rest
 
-    def chosen(self, which: NDArray[Any]) -> "Loose":
+    def chosen(self, which: Any) -> "Loose":
         """Some of the rows, by their numbers or by a mask."""
         return replace(self, rows=self.rows[which], side=self.side[which])
 

@@ -150,7 +150,8 @@ class Triangle:
         *parts, last = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in layout.shapes]))
         *own, shared = (part.reshape(shape) for part, shape in zip(parts, layout.shapes, strict=True))
         count, cost, rescaled, spread, size, power, some = map(float, last[:7])
-        firm, rest, loose = cls(layout, tuple(own), shared, int(count), cost, rescaled, spread, int(size), power), last[7:], []
+        firm = cls(layout, tuple(own), shared, int(count), cost, rescaled, spread, int(size), power)
+        rest, loose = last[7:], []
         for view in views if some else ():
             one, rest = Loose.unpacked(view, loss, rest)
             loose.append(one)
@@ -172,7 +173,8 @@ class Triangle:
             return there, there.squares
         steps = [(one, step[self._columns(one.view)]) for one in self.loose]
         cost = there.squares + float(np.sum([one.cost(own) for one, own in steps]))
-        return there._with([(one.view, one.bent(own, above)) for one, own in steps]), cost
+        found = there._with([(one.view, one.bent(own, above)) for one, own in steps])
+        return found.without(self.lengths == 0.0), cost
 
     def _whole(self, loose: tuple[Loose, ...]) -> "Triangle":
         """With loose rows, and without columns that are zero but for rounding."""
