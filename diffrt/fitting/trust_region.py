@@ -9,6 +9,9 @@ for the damping a at which it ends on the border of the region, which Newton's m
 is a triangle, perhaps an arrow (`triangle.py`), so nothing is ever as large as the image, or quadratic in the number of
 views.
 
+Under a robust loss some rows of J are loose: their loss is no parabola over a step (`loose.py`). Then steps like that
+are repeated from where the last one leads, on that loss and with J as it is, until they gain next to nothing.
+
 A coordinate at a bound is held there as long as the slope would lead it out. Where a step would go over a bound, it
 goes to the first that it meets, and the step of the other coordinates is computed again, given that.
 """
