@@ -7,6 +7,7 @@ import pytest
 
 import diffrt
 from diffrt.fitting import make_problem, search, solve
+from diffrt.fitting.loose import Loose
 from diffrt.fitting.residual import CURVED, curvature, difference, robustify, slope
 from diffrt.fitting.spread import sizes_of, spread_of_all
 from diffrt.kinds import BlinnPhong, DirectionalLight, Lambert, Perspective, Sphere
@@ -55,6 +56,33 @@ def test_rows_have_the_second_derivative_of_the_loss(loss):
     second = (half[2] - 2.0 * half[1] + half[0]) / h**2
     floor = CURVED * t**2
     assert (q * t) ** 2 == pytest.approx(np.maximum(second, floor), rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["huber", "soft_l1"])
+def test_the_parabola_of_a_loose_row_touches_the_loss_and_is_above_it(loss):
+    """On both sides of a bound too, and far from it."""
+    scale, steps = 0.05, np.linspace(-1.0, 1.0, 801)
+    for d in (-0.4, -0.06, -0.01, 0.02, 0.07, 0.3):
+        for side in (-1.0, 0.0, 1.0):
+            row = Loose("", np.array([[1.0, d]]), np.array([side]), loss, scale, CURVED)
+            (slope_of, off), *_ = row.bent(above=True)
+            (newton_slope, newton_off), *_ = row.bent()
+            assert slope_of * off == pytest.approx(newton_slope * newton_off, abs=1e-12)
+            parabola = (slope_of * steps + off) ** 2 - off**2
+            rise = np.array([row.cost(np.array([step])) for step in steps]) - row.cost()
+            assert (parabola >= rise - 1e-12).all(), (d, side)
+
+
+def test_what_is_kept_of_the_loose_rows_is_of_the_largest_leverage_and_travels():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(30, 4)) * np.where(np.arange(30) % 7 == 0, 50.0, 1.0)[:, None]
+    whole = Loose("a", rows, rng.integers(-1, 2, 30).astype(float), "huber", 0.3, 0.1)
+    kept, others = whole.split(5)
+    assert np.array_equal(kept.rows, rows[::7]) and len(others.rows) == 25
+    assert kept.cost() + others.cost() == pytest.approx(whole.cost())
+    again, rest = Loose.unpacked("a", "huber", np.append(kept.packed, [7.0, 8.0]))
+    assert np.array_equal(again.rows, kept.rows) and np.array_equal(again.side, kept.side)
+    assert (again.scale, again.least, *rest) == (0.3, 0.1, 7.0, 8.0)
 
 
 def test_a_robust_fit_ends_soon_and_finds_its_own_scale():

@@ -35,8 +35,7 @@ from diffrt.fitting.scatter import Field, patches
 from diffrt.fitting.triangle import Layout, Triangle
 from diffrt.fitting.trust import gauss_newton, rows_of_all, triangle_of
 from diffrt.tracer.renderer import TOLERANCE
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 CLEAR = 2.5
 """How many times what noise explains a difference must be to count."""

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import pushforward, sum, value_and_grad
+from diffrt.fitting.loose import KEPT, Loose
 from diffrt.fitting.misfit import EXACT
-from diffrt.fitting.residual import Bend, Sight, robustify
+from diffrt.fitting.residual import Bend, Sight
 from diffrt.fitting.scatter import HELD, Field, sums_of_blocks
 from diffrt.fitting.spread import sizes_of
-from diffrt.fitting.triangle import Fold, Layout, Triangle, folded
+from diffrt.fitting.triangle import Fold, Layout, Triangle, folded, square
 from diffrt.fitting.variables import Variables
 from diffrt.fitting.view import View
 from diffrt.tracer.renderer import Settings as Sampling
@@ -49,30 +50,41 @@ class Part:
 
     def fold(self, u: Array, bend: Bend | None = None) -> Fold:
         """[J r] at u, folded. bend: how a robust loss is taken; as it is near the end if None."""
-        if bend is None or self.sight.settings.loss == "squared":
-            return self._fold(u)
-        return replace(self, sight=self.sight.scaled(bend.scale))._fold(u, bend)
-
-    def _fold(self, u: Array, bend: Bend | None = None) -> Fold:
+        if bend is not None and self.sight.settings.loss != "squared":
+            return self._fold_robust(u, bend)
         sight, size = self.sight, len(u)
-        found, count, cost, cost_before = np.zeros((0, size + 1)), 0, 0.0, 0.0
-        differences = []
+        found, count, cost = np.zeros((0, size + 1)), 0, 0.0
         for rows, block in self._rows(u):
             off = block[..., -1]
-            bent = sight.bent(block) if bend is None else sight.bent(block, bend.least)
-            if bend is not None:
-                differences.append(sight.differences(off))
-                cost_before += float(np.sum(robustify(sight.settings.loss, bend.before, differences[-1]) ** 2))
             counted = sight.counted(off, rows)
             count += int(counted.sum())
             cost += float(np.vdot(off, off))
-            found = folded(np.concatenate([found, _moving(bent[counted | (off != 0.0)])]))
-        full = np.zeros((size + 1, size + 1))
-        full[: len(found)] = found
-        made = Fold(sight.view.name, full, count, cost, size=sight.size, power=sight.power)
-        if bend is None:
-            return made
-        return replace(made, rescaled=cost_before - cost, sizes=sizes_of(np.concatenate(differences)))
+            found = folded(np.concatenate([found, _moving(sight.bent(block)[counted | (off != 0.0)])]))
+        return Fold(sight.view.name, square(found), count, cost, size=sight.size, power=sight.power)
+
+    def _fold_robust(self, u: Array, bend: Bend) -> Fold:
+        """Rows of the largest leverage are not folded."""
+        sight, size, view = self.sight, len(u), self.sight.view.name
+        found, count, cost, cost_before = np.zeros((0, size + 1)), 0, 0.0, 0.0
+        kept = Loose(view, found, np.zeros(0), sight.settings.loss, bend.scale, bend.least)
+        differences = []
+        for rows, block in self._rows(u, of=sight.difference):
+            used, side = sight.used[slice(*(rows or (None,)))] > 0.0, sight.sides(rows)
+            part = replace(kept, rows=block[used].reshape(-1, size + 1), side=side[used].ravel())
+            off = part.differences()
+            differences.append(off)
+            count += int((off == part.rows[:, -1]).sum())
+            cost += part.cost()
+            cost_before += replace(part, scale=bend.before).cost()
+            moving = np.any(part.rows[:, :-1], axis=1)
+            kept, others = kept.joined(part.chosen(moving)).split(KEPT * size)
+            still = np.zeros((1, size + 1))
+            still[0, -1] = np.linalg.norm(part.chosen(~moving).bent()[:, -1])
+            found = folded(np.concatenate([found, others.bent(), still]))
+        return Fold(
+            view, square(found), count, cost, cost_before - cost, sizes_of(np.concatenate(differences)), sight.size,
+            sight.power, kept,
+        )  # fmt: skip
 
     def field(self, u: Array, block: int, group: int) -> Field:
         """The field of the view at u. block: pixels a side that count by their sum, over that side: of independent
@@ -110,19 +122,22 @@ class Part:
         off = self._off(None, u)
         return sum(off * off)
 
-    def _rows(self, u: Array, multiple: int = 1) -> Iterator[tuple[tuple[int, int] | None, Array]]:
-        """[J r] strip by strip: the rows, all if None, and (height, width, 3, k + 1). multiple: of rows."""
+    def _rows(
+        self, u: Array, multiple: int = 1, of: Callable[..., Any] | None = None
+    ) -> Iterator[tuple[tuple[int, int] | None, Array]]:
+        """[J r] strip by strip: the rows, all if None, and (height, width, 3, k + 1). multiple: of rows. of: what to
+        take for r, the residual if None."""
         size = len(u)
         directions = [list(np.eye(size))]
         for rows in strips(self.sight, size, multiple):
             height, width = self.sight.target.shape[:2]
             first, last = rows or (0, height)
             require_memory_for((width, last - first), Sampling(self.sight.settings.cells), size)
-            off, columns = pushforward(partial(self._off, rows), [u], directions)
+            off, columns = pushforward(partial(self._off, rows, of=of), [u], directions)
             yield rows, np.stack([*columns, off], -1)
 
-    def _off(self, rows: tuple[int, int] | None, u: Any) -> Any:
-        return self.sight.off(self.variables.assign(u), rows)
+    def _off(self, rows: tuple[int, int] | None, u: Any, of: Callable[..., Any] | None = None) -> Any:
+        return (of or self.sight.off)(self.variables.assign(u), rows)
 
 
 @dataclass(frozen=True)

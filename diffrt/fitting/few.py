@@ -27,8 +27,7 @@ from diffrt.errors import InputError
 from diffrt.fitting.evaluation import Objective
 from diffrt.fitting.scatter import Field, sums_around, sums_of_blocks
 from diffrt.fitting.triangle import FLAT, Triangle
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 FEW = 10.0
 """So many pixels that tell a direction are looked at."""

@@ -13,7 +13,7 @@ import json
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,10 @@ class Journal:
         if self.path is None:
             return
         make_folder(self.path.parent)
-        columns = {name: np.array([getattr(e, name) for e in self.entries], float) for name in _COLUMNS}
+        # Answers with loose rows are longer than others, and say how long they are.
+        longest = max((len(e.answer) for e in self.entries), default=0)
+        rows = [replace(e, answer=np.pad(e.answer, (0, longest - len(e.answer)))) for e in self.entries]
+        columns = {name: np.array([getattr(e, name) for e in rows], float) for name in _COLUMNS}
         ended = {str(number): found for number, found in self.ended.items()}
         header = {"version": __version__, "fingerprint": self.fingerprint, "ended": ended}
         file = io.BytesIO()
@@ -128,7 +131,8 @@ def open_journal(problem: Problem, folder: str | Path | None, resume: bool) -> J
             Entry(int(level), u, answer, float(seconds))
             for level, u, answer, seconds in zip(*columns.values(), strict=True)
         ]
-        if any((e.u.shape, e.answer.shape) != _shapes(problem) for e in journal.entries):
+        size, least = _sizes(problem)
+        if any(e.u.shape != (size,) or e.answer.ndim != 1 or len(e.answer) < least for e in journal.entries):
             raise ValueError("of another problem")
     except Exception:  # numpy, zipfile and json name no common list
         raise InputError(f"{path}: damaged, or not the state of a fit; delete it and start again") from None
@@ -162,11 +166,11 @@ def _read(data: bytes) -> tuple[bytes, dict[str, Array]]:
     return found.pop("header").tobytes(), found
 
 
-def _shapes(problem: Problem) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of the coordinates and of the answer of an evaluation: a folded Jacobian, or a gradient and a loss."""
+def _sizes(problem: Problem) -> tuple[int, int]:
+    """Of the coordinates, and of the answer of an evaluation, at least: a folded Jacobian, or a gradient and a loss."""
     size = problem.variables.start.size
     folded = problem.settings.method == "least_squares"
-    return (size,), (Layout.of(problem.variables).count if folded else size + 1,)
+    return size, Layout.of(problem.variables).count if folded else size + 1
 
 
 def _digest(header: Mapping[str, Any], columns: Mapping[str, Array]) -> str:

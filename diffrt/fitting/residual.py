@@ -47,9 +47,7 @@ from diffrt.image import srgb_encode
 from diffrt.tracer.renderer import TOLERANCE, render_part
 from diffrt.tracer.renderer import Settings as Sampling
 from diffrt.tracer.window import Part
-
-Array = NDArray[np.float64]
-
+from diffrt.types import Array
 
 COARSE = 4.0 * TOLERANCE
 """What may be wrong in the cells of blurred levels, which only lead the way."""
@@ -108,11 +106,8 @@ class Sight:
 
     def off(self, values: Mapping[str, Any], rows: tuple[int, int] | None = None) -> Any:
         """The residual of some rows, all if None: (height, width, 3), an array or a Var. A blurred one has all."""
-        which = slice(*(rows or (None,)))
-        dark, bright, used = self.dark[which], self.bright[which], self.used[which]
-        off = self.image(values, rows, self.used > 0.0) - self.target[which]
-        plain = off.value if isinstance(off, Var) else off
-        kept = (dark & (plain <= 0.0)) | (bright & (plain >= 0.0))
+        used, off = self.used[slice(*(rows or (None,)))], self.difference(values, rows)
+        kept = self.sides(rows) * (off.value if isinstance(off, Var) else off) > 0.0
         if kept.any():
             off = where(kept, 0.0, off)
         off = robustify(self.settings.loss, self.scale, off)
@@ -120,16 +115,25 @@ class Sight:
             off = off * used[..., None]
         return off if self.blur is None else _blurred(off, self.blur)
 
+    def difference(self, values: Mapping[str, Any], rows: tuple[int, int] | None = None) -> Any:
+        """The image less the target, before anything is made of it."""
+        return self.image(values, rows, self.used > 0.0) - self.target[slice(*(rows or (None,)))]
+
+    def sides(self, rows: tuple[int, int] | None = None) -> Array:
+        """On which side of the target the image may be without being off: 1 above, -1 below, 0 on none."""
+        which = slice(*(rows or (None,)))
+        return self.bright[which].astype(float) - self.dark[which]
+
     @property
     def scale(self) -> float:
         """That of a robust loss."""
         return self.settings.scale or 1.0
 
-    def bent(self, rows: Array, least: float = CURVED) -> Array:
-        """Rows [J r], (..., k + 1), with the curvature of the loss, which J of a robust one lacks, or `least` of it."""
+    def bent(self, rows: Array) -> Array:
+        """Rows [J r], (..., k + 1), with the curvature of the loss, which J of a robust one lacks."""
         if self.settings.loss == "squared":
             return rows
-        q = curvature(self.settings.loss, self.scale, rows[..., -1:], least)
+        q = curvature(self.settings.loss, self.scale, rows[..., -1:])
         return np.concatenate([rows[..., :-1] * q, rows[..., -1:] / q], -1)
 
     def plain(self, rows: Array) -> Array:
@@ -147,10 +151,6 @@ class Sight:
     def finer(self) -> "Sight":
         """With an image of much smaller cells."""
         return replace(self, tolerance=FINER)
-
-    def scaled(self, scale: float) -> "Sight":
-        """With another scale of the loss."""
-        return replace(self, settings=replace(self.settings, scale=scale))
 
     @cached_property
     def power(self) -> float:

@@ -350,6 +350,7 @@ class Search:
         # A step that nobody has looked at must not have led out of what derivatives know.
         moving = self.moving if sure is not start else np.zeros_like(self.moving)
         layout, reach = self.objective.layout, self.problem.variables.reach
+        names = [view.name for view in self.problem.views]
 
         def triangle(u: Array) -> tuple[Triangle, bool]:
             """What is at u, and whether the step there is refused."""
@@ -362,7 +363,7 @@ class Search:
                 if scale is not None and self.scale is not None:
                     bend = Bend(scale, self.scale, CURVED if self._near else 1.0)
                 answer, seconds = self._answer(u, lambda: self._folded(u, bend).packed)
-                found = Triangle.unpacked(layout, answer)
+                found = Triangle.unpacked(layout, answer, self.problem.settings.loss, names)
                 refused = bool((moving & (self._influence(found) == 0.0)).any())
                 kept[key] = found, refused
                 better = (found.cost + found.rescaled) / found.size < self.best and not refused

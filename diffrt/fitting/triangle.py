@@ -13,7 +13,7 @@ linear in the number of views (Golub and Pereyra, 2003, for separable problems; 
 Squares Problems, 1996, section 6.3, for block angular ones).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffrt.fitting.loose import Loose
 from diffrt.fitting.spread import NO_SIZES, Sizes, spread_of_all
 from diffrt.fitting.variables import Variables
 from diffrt.types import Array
@@ -58,6 +59,11 @@ class Layout:
             groups.append((names, np.array([own[name] for name in names])))
         return cls(sum(f.size for f in variables.free), variables.places[""], tuple(groups))
 
+    @cached_property
+    def place(self) -> dict[str, tuple[int, int]]:
+        """Of each view with own coordinates: its group, and its number there."""
+        return {name: (g, v) for g, (names, _) in enumerate(self.groups) for v, name in enumerate(names)}
+
     @property
     def shapes(self) -> list[tuple[int, ...]]:
         """Of the rows of each group, and of the shared ones."""
@@ -67,7 +73,7 @@ class Layout:
     @property
     def count(self) -> int:
         """How many numbers a triangle is made of."""
-        return sum(int(np.prod(shape)) for shape in self.shapes) + 6
+        return sum(int(np.prod(shape)) for shape in self.shapes) + 7
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Fold:
     """What is left of [J r] of one view. folded: R, (k + s + 1, k + s + 1), own columns first. count: how many
     residuals say something. cost: the loss. rescaled: how much more a robust one would be with the scale that it had
     before. sizes: of the differences under it. size: how many pixel values are compared. power: what the sum of their
-    squares would be of a black image."""
+    squares would be of a black image. loose: rows of a robust loss that are not folded."""
 
     view: str
     folded: Array
@@ -85,6 +91,7 @@ class Fold:
     sizes: Sizes = NO_SIZES
     size: int = 0
     power: float = 0.0
+    loose: Loose | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,8 @@ class Triangle:
     coordinates, (s + 1, s + 1). count: how many residuals say something. cost: the loss, the sum of the squares of all
     residuals. rescaled: how much more a robust loss would be with the scale that it had before. spread: of the
     differences under it, the standard deviation that most of them suggest. size: how many pixel values are compared.
-    power: what the sum of their squares would be of a black image.
+    power: what the sum of their squares would be of a black image. firm: without the loose rows, if there are any;
+    loose: these.
     """
 
     layout: Layout
@@ -107,14 +115,16 @@ class Triangle:
     spread: float = 0.0
     size: int = 0
     power: float = 0.0
+    firm: "Triangle | None" = None
+    loose: tuple[Loose, ...] = ()
 
     @classmethod
     def joined(cls, layout: Layout, folds: Iterable[Fold]) -> "Triangle":
         """That of all views."""
-        place = {name: (g, v) for g, (names, _) in enumerate(layout.groups) for v, name in enumerate(names)}
+        place = layout.place
         *shapes, last = layout.shapes
         own, shared, rests, count, cost = tuple(map(np.zeros, shapes)), np.zeros((0, last[1])), [], 0, 0.0
-        rescaled, sizes, size, power = 0.0, [], 0, 0.0
+        rescaled, sizes, size, power, loose = 0.0, [], 0, 0.0, []
         for fold in folds:
             k = 0
             if fold.view in place:
@@ -126,26 +136,73 @@ class Triangle:
             rescaled += fold.rescaled
             sizes.append(fold.sizes)
             size, power = size + fold.size, power + fold.power
+            loose += [fold.loose] if fold.loose else []
             if sum(map(len, rests)) > ROWS:
                 shared, rests = folded(np.concatenate([shared, *rests])), []
-        shared = _square(folded(np.concatenate([shared, *rests])))
-        found = cls(layout, own, shared, count, cost, rescaled, spread_of_all(sizes), size, power)
-        nothing = found.lengths <= NOTHING * found.lengths.max(initial=0.0)
-        return found.without(nothing) if nothing.any() else found
+        shared = square(folded(np.concatenate([shared, *rests])))
+        firm = cls(layout, own, shared, count, cost, rescaled, spread_of_all(sizes), size, power)
+        return firm._whole(tuple(loose))
 
     @classmethod
-    def unpacked(cls, layout: Layout, numbers: Array) -> "Triangle":
-        """The inverse of `packed`."""
+    def unpacked(cls, layout: Layout, numbers: Array, loss: str = "squared", views: Sequence[str] = ()) -> "Triangle":
+        """The inverse of `packed`. loss, views: of the fit; robust ones have loose rows. More numbers may follow."""
         *parts, last = np.split(numbers, np.cumsum([int(np.prod(shape)) for shape in layout.shapes]))
         *own, shared = (part.reshape(shape) for part, shape in zip(parts, layout.shapes, strict=True))
-        count, cost, rescaled, spread, size, power = map(float, last)
-        return cls(layout, tuple(own), shared, int(count), cost, rescaled, spread, int(size), power)
+        count, cost, rescaled, spread, size, power, some = map(float, last[:7])
+        firm = cls(layout, tuple(own), shared, int(count), cost, rescaled, spread, int(size), power)
+        rest, loose = last[7:], []
+        for view in views if some else ():
+            one, rest = Loose.unpacked(view, loss, rest)
+            loose.append(one)
+        return firm._whole(tuple(loose))
 
     @property
     def packed(self) -> Array:
-        """All of it as numbers (layout.count,)."""
-        last = [self.count, self.cost, self.rescaled, self.spread, self.size, self.power]
-        return np.concatenate([*(rows.ravel() for rows in self.own), self.shared.ravel(), last])
+        """All of it as numbers (layout.count,), and more if there are loose rows."""
+        firm = self.firm or self
+        last = [self.count, self.cost, self.rescaled, self.spread, self.size, self.power, bool(self.loose)]
+        loose = [one.packed for one in self.loose]
+        return np.concatenate([*(rows.ravel() for rows in firm.own), firm.shared.ravel(), last, *loose])
+
+    def expected(self, step: Array, above: bool = False) -> tuple["Triangle", float]:
+        """What is to be expected after a step p (k,): the triangle, and the loss up to a constant. Of loose rows the
+        loss is what it will be there. above: whether their parabola is the one above it."""
+        there = (self.firm or self).after(step)
+        if not self.loose:
+            return there, there.squares
+        steps = [(one, step[self._columns(one.view)]) for one in self.loose]
+        cost = there.squares + float(np.sum([one.cost(own) for one, own in steps]))
+        found = there._with([(one.view, one.bent(own, above)) for one, own in steps])
+        return found.without(self.lengths == 0.0), cost
+
+    def _whole(self, loose: tuple[Loose, ...]) -> "Triangle":
+        """With loose rows, and without columns that are zero but for rounding."""
+        found = self
+        if loose:
+            found = replace(self._with([(one.view, one.bent()) for one in loose]), firm=self, loose=loose)
+        nothing = found.lengths <= NOTHING * found.lengths.max(initial=0.0)
+        return found.without(nothing) if nothing.any() else found
+
+    def _with(self, rows_of_views: Sequence[tuple[str, Array]]) -> "Triangle":
+        """With rows [J r] of views, by their own coordinates, then the shared ones."""
+        own, rests = [rows.copy() for rows in self.own], [self.shared]
+        place = self.layout.place
+        for view, rows in rows_of_views:
+            k = 0
+            if view in place:
+                g, v = place[view]
+                k = own[g].shape[1]
+                rows = square(folded(np.concatenate([own[g][v], rows])))
+                own[g][v] = rows[:k]
+            rests.append(rows[k:, k:])
+        return replace(self, own=tuple(own), shared=square(folded(np.concatenate(rests))))
+
+    def _columns(self, view: str) -> NDArray[np.intp]:
+        """Where the coordinates of a view are, its own, then the shared ones."""
+        if view not in self.layout.place:
+            return self.layout.shared
+        g, v = self.layout.place[view]
+        return np.append(self.layout.groups[g][1][v], self.layout.shared)
 
     @cached_property
     def jacobian(self) -> Array:
@@ -216,7 +273,7 @@ class Triangle:
         shared = self.shared
         below = np.zeros((len(self.layout.shared), shared.shape[1]))
         np.fill_diagonal(below, damping[self.layout.shared])
-        return Damped(self.layout, tuple(own), _square(folded(np.concatenate([*rests, below]))))
+        return Damped(self.layout, tuple(own), square(folded(np.concatenate([*rests, below]))))
 
     def _gathered(self, of: Callable[[Array, Array], Array]) -> Array:
         """For each coordinate the sum over the rows of a function of its column and of r, (k,)."""
@@ -297,8 +354,8 @@ def folded(rows: Array) -> Array:
     return found
 
 
-def _square(rows: Array) -> Array:
-    """With rows of zeros below."""
+def square(rows: Array) -> Array:
+    """A triangle of at most n rows, (m, n), with rows of zeros below."""
     full = np.zeros((rows.shape[1], rows.shape[1]))
     full[: len(rows)] = rows
     return full

@@ -9,8 +9,11 @@ for the damping a at which it ends on the border of the region, which Newton's m
 is a triangle, perhaps an arrow (`triangle.py`), so nothing is ever as large as the image, or quadratic in the number of
 views.
 
+Under a robust loss some rows of J are loose: their loss is no parabola over a step (`loose.py`). Then steps like that
+are repeated from where the last one leads, on that loss and with J as it is, until they gain next to nothing.
+
 A coordinate at a bound is held there as long as the slope would lead it out. Where a step would go over a bound, it
-goes to it, and the step of the other coordinates is computed again, given that.
+goes to the first that it meets, and the step of the other coordinates is computed again, given that.
 """
 
 from collections.abc import Callable
@@ -32,6 +35,13 @@ NEAR = 0.01
 
 TRIES = 10
 """Dampings that are tried for one step at most."""
+
+
+INNER = 40
+"""Steps on the loss of loose rows, none of which needs an image, at most."""
+
+INNER_LOSS = 1e-4
+"""They end where one gains so small a part of what all have."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +97,10 @@ def least_squares(
         if evaluations >= limit:
             return End(u, False, f"ended after {limit} evaluations")
         step, damping = _step(here, scale, radius, damping, held, (lower - u, upper - u))
+        step = _settled_step(here, step, scale, radius, held, (lower - u, upper - u))
         length = float(np.linalg.norm(scale * step))
         there = np.clip(u + step, lower, upper)
-        promised = here.squares - here.after(step).squares
+        promised = here.expected(np.zeros_like(step))[1] - here.expected(step)[1]
         if not length > 0.0 or np.array_equal(there, u):
             return End(u, True, "a step is too short to change a number")
         if words := last(here, step) if last else None:
@@ -123,17 +134,46 @@ def _step(
     here: Triangle, scale: Array, radius: float, damping: float, held: NDArray[np.bool_], room: tuple[Array, Array]
 ) -> tuple[Array, float]:
     """A step (k,) in the region and in the room, and its damping."""
-    fixed = np.zeros(len(scale))
+    at, fixed, (lower, upper) = np.zeros(len(scale)), np.zeros(len(scale)), room
     while True:
         left = np.sqrt(max(radius**2 - float(((scale * fixed) ** 2).sum()), (1e-3 * radius) ** 2))
         step, damping = _free_step(here.after(fixed).without(held), np.where(held, 1.0, scale), left, damping)
         step = np.where(held, fixed, step)
-        inside = np.clip(step, *room)
-        over = (inside != step) & ~held
+        over = ((step < lower) | (step > upper)) & ~held
         if not over.any():
             return step, damping
-        fixed[over] = inside[over]
-        held = held | over
+        # Of several the one that is met first is held: at the bounds of all of them the loss may be higher.
+        bound = np.where(step > at, upper, lower)
+        share = np.divide(bound - at, step - at, out=np.full(len(at), np.inf), where=over)
+        first = share <= share.min()
+        at = np.where(first, bound, at + share.min() * (step - at))
+        fixed = np.where(first, bound, fixed)
+        held = held | first
+
+
+def _settled_step(
+    here: Triangle, step: Array, scale: Array, radius: float, held: NDArray[np.bool_], room: tuple[Array, Array]
+) -> Array:
+    """The step (k,) in the region and in the room at which the loss is least, if that of some rows is no parabola.
+    step: the one at which it would be if it were."""
+    if not here.loose:
+        return step
+    at, first = np.zeros_like(step), here.expected(np.zeros_like(step))[1]
+    cost = first
+    for _ in range(INNER):
+        found = here.expected(step)[1]
+        if found >= cost:
+            there, _ = here.expected(at, above=True)
+            step, _ = _step(there.after(-at), scale, radius, 0.0, held, room)
+            found = here.expected(step)[1]
+        gained = cost - found
+        if gained > 0.0:
+            at, cost = step, found
+        if gained <= INNER_LOSS * (first - cost):
+            break
+        there, _ = here.expected(at)
+        step, _ = _step(there.after(-at), scale, radius, 0.0, held, room)
+    return at if at.any() else step
 
 
 def _free_step(here: Triangle, scale: Array, radius: float, damping: float) -> tuple[Array, float]:
