@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 AROUND = 5
 """Pixels a side of the neighbourhood in which the size of residuals is measured."""

@@ -20,7 +20,6 @@ from functools import partial
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffrt.errors import InputError
 from diffrt.fitting.bounds import Endless
@@ -36,8 +35,7 @@ from diffrt.fitting.residual import CURVED, Bend, sights, spread_of
 from diffrt.fitting.settings import BOUNDED, SCALES
 from diffrt.fitting.triangle import Triangle
 from diffrt.fitting.trust_region import LEAST, Tolerances, least_squares
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 FIRST = 1.0 / 0.03
 """How many times larger the change of the image by the first step may be than what the image is off by. It may be much

@@ -33,8 +33,7 @@ from numpy.typing import NDArray
 
 from diffrt.fitting.scatter import Field, squares_around
 from diffrt.fitting.triangle import FLAT, Fold, Layout, Triangle, folded
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 ROUNDS = 4
 """Of weights and steps. The weights follow from the residuals after the last step."""

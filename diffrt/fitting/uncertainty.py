@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from diffrt.fitting.bias import CLEAR, Bias
 from diffrt.fitting.scatter import Scatter
 from diffrt.fitting.triangle import FLAT
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 TOGETHER = 0.9
 """Correlations from here on are told."""

@@ -29,8 +29,7 @@ from diffrt.fitting.triangle import FLAT, Triangle
 from diffrt.fitting.trust import trusted
 from diffrt.fitting.uncertainty import Trust, Uncertainty, uncertainty
 from diffrt.fitting.variables import Variables
-
-Array = NDArray[np.float64]
+from diffrt.types import Array
 
 MOST_CORRELATED = 1024
 """Of more numbers no correlations are given."""
