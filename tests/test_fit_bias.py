@@ -50,7 +50,7 @@ def test_a_rim_that_is_brighter_all_around_is_in_the_error_of_the_radius():
 def test_an_image_that_is_no_mean_to_the_last_digit_is_in_the_error_of_the_radius():
     """The target is one of much smaller cells. An own image as the target is told from it."""
     fine = np.asarray(diffrt.render(SCENE, cells=4, tolerance=0.00025))
-    with_small, with_own = (found(target, noise=2e-4) for target in (fine, np.asarray(diffrt.render(SCENE))))
+    with_small, with_own = (found(target, noise=4e-5) for target in (fine, np.asarray(diffrt.render(SCENE))))
     score, off = scores(with_small)
     assert abs(off[2]) > 4.0 * with_own.stderr["ball.radius"]
     assert np.abs(score).max() < 2.5

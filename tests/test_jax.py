@@ -124,5 +124,5 @@ def test_a_wrong_number_is_refused_also_where_it_was_not_known_in_time():
         image(LAMP * jnp.nan, RADIUS)
     with pytest.raises(diffrt.InputError, match=told):
         jax.grad(loss)(LAMP * jnp.nan, RADIUS)
-    with pytest.raises(Exception, match=told + ".*$"):
+    with pytest.raises(Exception, match=told):  # JAX may add lines of its own
         jax.jit(image)(LAMP * jnp.nan, RADIUS).block_until_ready()

@@ -89,9 +89,13 @@ def misfit(
         expected += float(np.sum(variance[own]))
         count += int(own.sum())
     size = float(np.sqrt(squares / max(count, 1)))
-    ratio = float(np.sqrt(squares / expected)) if expected > 0.0 else (np.inf if squares > 0.0 else 1.0)
+    exact = EXACT * brightness
+    if expected > count * exact**2:
+        ratio = float(np.sqrt(squares / expected))
+    else:  # of noise below what a fit is exact to nobody knows how large it is
+        ratio = 1.0 if size <= exact else np.inf
     large, smooth = (LARGE_BESIDE_GIVEN, SMOOTH_BESIDE_GIVEN) if given else (LARGE, SMOOTH)
-    if size <= EXACT * brightness:
+    if size <= exact:
         return Misfit(size, ratio, scatter.length, scatter.patches, 1.0, True, True)
     unexplained = ratio >= large and scatter.length >= smooth and widened >= WIDE
     told = scatter.patches >= FEW * numbers
