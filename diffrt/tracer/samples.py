@@ -81,20 +81,21 @@ def _uneven(flat: Flatness, grid: Labels, cells: int) -> tuple[Integers, Floats]
     """The cells of the grid that are not flat, and how far they are from it, in parts of what is allowed. Blocks in
     which only one thing is seen are asked first."""
     rows, columns = grid.shape
-    level_of = [np.pad(grid, ((0, -rows % (1 << LOOKED_AT)), (0, -columns % (1 << LOOKED_AT))), constant_values=-1)]
+    # What is seen in blocks of 1, 2, 4 and 8 cells on a side, -1 where that is more than one thing.
+    seen = [np.pad(grid, ((0, -rows % (1 << LOOKED_AT)), (0, -columns % (1 << LOOKED_AT))), constant_values=-1)]
     for _ in range(LOOKED_AT):
-        last = level_of[-1]
+        last = seen[-1]
         one = last[::2, ::2]
         same = (one == last[1::2, ::2]) & (one == last[::2, 1::2]) & (one == last[1::2, 1::2])
-        level_of.append(np.where(same, one, -1))
-    known = np.zeros(level_of[-1].shape, bool)
+        seen.append(np.where(same, one, -1))
+    known = np.zeros(seen[-1].shape, bool)
     for level in range(LOOKED_AT, -1, -1):
         side = (1 << level) / cells
-        row, column = np.nonzero((level_of[level] >= 0) & ~known)
+        row, column = np.nonzero((seen[level] >= 0) & ~known)
         keys = key_of(row, column)
-        error = flat.errors(level_of[level][row, column], *middles_of(keys, side), side, 1.0 / cells)
+        error = flat.errors(seen[level][row, column], *middles_of(keys, side), side, 1.0 / cells)
         uneven = error > 1.0
-        known |= level_of[level] >= 0
+        known |= seen[level] >= 0
         known[row[uneven], column[uneven]] = False
         if level:
             known = known.repeat(2, 0).repeat(2, 1)
