@@ -32,7 +32,7 @@ def test_an_altered_file_is_read_or_refused_in_a_few_words(fuzzers, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_many_altered_files_are_read_or_refused_in_a_few_words(fuzzers, name):
-    assert found(fuzzers[name], {"scene": 60, "fit": 120, "derivation": 80}.get(name, 500)) == []
+    assert found(fuzzers[name], {"scene": 30, "fit": 60, "derivation": 40}.get(name, 300)) == []
 
 
 def test_some_altered_files_are_still_right_and_most_are_not(fuzzers):
