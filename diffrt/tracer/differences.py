@@ -160,7 +160,7 @@ def _rounding(scene: Scene, settings: Settings, base: _Rendered) -> float:
 
 
 def _derivative(scene: Scene, names: Sequence[str], settings: Settings) -> NDArray[np.float64]:
-    require_memory_for(scene.camera.size, settings, len(scene.components(names)) + COPIES)
+    require_memory_for(scene.camera.size, settings, len(scene.components(names)) + COPIES, in_one_piece=True)
     return np.asarray(jacobian(scene, names, **vars(settings)))
 
 

@@ -83,15 +83,18 @@ class Settings:
             raise InputError(*problems)
 
 
-def require_memory_for(size: tuple[int, int], settings: Settings, derivatives: int = 0) -> None:
+def require_memory_for(
+    size: tuple[int, int], settings: Settings, derivatives: int = 0, in_one_piece: bool = False
+) -> None:
     """Raises InputError if an image takes more memory than there is.
 
     size: width and height in pixels. derivatives: by how many numbers it is differentiated at a time, in forward mode.
+    in_one_piece: whether it is not computed in bands.
     """
     width, height = size
     pixels, cells = width * height, width * height * settings.cells**2
     per_pixel, per_cell = BYTES_PER_DERIVATIVE
-    at_once = min(cells, AT_ONCE * 2 * LARGE)
+    at_once = cells if in_one_piece else min(cells, AT_ONCE * 2 * LARGE)
     needed = pixels * BYTES_PER_PIXEL + at_once * BYTES_PER_CELL[settings.edges] + (cells - at_once) * KEPT_PER_CELL
     needed += derivatives * (pixels * per_pixel + at_once * per_cell)
     if at_once < cells:
@@ -358,8 +361,9 @@ def render(
 def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bound: bool = False) -> Rendered:
     """A part of the image of a scene, the rows of (height, width, 3); else as `render`."""
     window = window_of(scene, part)
-    require_memory_for(window.size, settings)
-    whole = [window] if bound or engine.name == "graph" else bands_of(window, settings.cells)
+    in_one_piece = bound or engine.name == "graph"
+    require_memory_for(window.size, settings, in_one_piece=in_one_piece)
+    whole = [window] if in_one_piece else bands_of(window, settings.cells)
     own, at_once = shared(engine, len(whole))
     bands = [Band(each, settings, own) for each in whole]
     with np.errstate(all="ignore"):
