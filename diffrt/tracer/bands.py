@@ -96,4 +96,7 @@ def _each(work: Callable[[int], Any], count: int, threads: int) -> list[Any]:
     with ThreadPoolExecutor(threads, "diffrt-bands") as pool:
         # Whether the graph is recorded is known to the context of a thread.
         waiting = [pool.submit(copy_context().run, work, number) for number in range(count)]
-        return [task.result() for task in waiting]
+        try:
+            return [task.result() for task in waiting]
+        finally:  # after an error or Ctrl-C the others need not begin
+            pool.shutdown(wait=False, cancel_futures=True)
