@@ -7,7 +7,7 @@ import pytest
 
 import diffrt
 from diffrt import DirectionalLight, Lambert, Perspective, Scene, Sphere
-from diffrt.fitting.scatter import Field
+from diffrt.fitting.scatter import Field, squares_around
 from diffrt.fitting.triangle import Layout
 from diffrt.fitting.trust import trusted
 from diffrt.fitting.uncertainty_by_view import _inverse
@@ -102,3 +102,10 @@ def test_numbers_at_a_bound_take_nothing_of_the_residuals_away():
     assert (found[1] == 0.0).all() and (found[:, 1] == 0.0).all()
     rest = matrix[np.ix_([0, 2], [0, 2])]
     assert found[np.ix_([0, 2], [0, 2])] == pytest.approx(np.linalg.inv(rest.T @ rest))
+
+
+def test_no_mean_of_squares_is_below_zero_beside_a_large_one():
+    """As in fits without noise, whose residuals are rounding of very different sizes; weights have roots."""
+    residual = 1e-16 * np.random.default_rng(0).normal(size=(40, 60, 3))
+    residual[:, 10] = 1e-4
+    assert squares_around(residual, np.ones_like(residual)).min() >= 0.0

@@ -443,7 +443,9 @@ def sums_of_blocks(values: Array, side: int) -> Array:
 
 def squares_around(residual: Array, counted: Array) -> Array:
     """The mean square of residuals around each pixel, (height, width). residual, counted: (height, width, 3)."""
-    return sums_around((residual**2).sum(-1), AROUND) / np.maximum(sums_around(counted.sum(-1), AROUND), 1e-9)
+    # Sums go along with the pixels, so what is left of one after a large square may be less than nothing.
+    squares = np.maximum(sums_around((residual**2).sum(-1), AROUND), 0.0)
+    return squares / np.maximum(sums_around(counted.sum(-1), AROUND), 1e-9)
 
 
 def sums_around(values: Array, side: int) -> Array:
