@@ -88,3 +88,12 @@ def test_a_crop_of_which_some_pixels_are_asked_for(scene, in_small_bands):
         call(lambda: render_part(view, part, Settings(), choose_engine())) for call in (lambda f: f(), in_small_bands)
     )
     assert np.asarray(banded)[asked] == pytest.approx(np.asarray(image)[asked], rel=1e-11, abs=1e-14)
+
+
+@pytest.mark.parametrize("edges", ["exact", "ignore"])
+def test_single_precision_stays_single(scene, in_small_bands, edges):
+    image, banded = (
+        call(lambda: diffrt.render(scene, dtype="float32", edges=edges)) for call in (lambda f: f(), in_small_bands)
+    )
+    assert banded.dtype == image.dtype == np.float32
+    assert np.asarray(banded) == pytest.approx(np.asarray(image), abs=2e-4)

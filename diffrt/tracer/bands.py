@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 from itertools import pairwise
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,13 +61,18 @@ def in_bands(tables: Tables, bands: Sequence[Painter], size: tuple[int, int], th
         return lambda *values: band.image(tables.holding(values))
 
     def forward(*values: Any) -> Any:
-        image = np.empty((size[1], size[0], 3))
+        whole: list[Any] = []  # there once a band says of which precision it is
+        first = Lock()
 
         def paint(number: int) -> None:
-            image[rows[number]] = image_of(bands[number])(*values)
+            part = image_of(bands[number])(*values)
+            with first:
+                if not whole:
+                    whole.append(np.empty((size[1], size[0], 3), part.dtype))
+            whole[0][rows[number]] = part
 
         _each(paint, len(bands), threads)
-        return image
+        return whole[0]
 
     def backward(g: Any, out: Any, inputs: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
         numbers = [i for i, w in enumerate(wanted) if w]
