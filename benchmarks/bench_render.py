@@ -8,9 +8,12 @@ albedo of the balls, the floor's albedo, the light's position. The loss is the s
   of a point light's shadow. It differentiates the balls through to_world, the albedos, and the light's intensity.
 - JAX (jit, float64): the formula that diffrt has for one point, 4 points per pixel, edges ignored.
 
-Beside each time stands how far the image is from a converged one, diffrt with 16 cells per pixel (64x64 images).
+Up to 256x256 also *time to equal error*: how long Mitsuba takes until its image is as near the converged one (diffrt,
+4x4 cells per pixel) as diffrt's at its defaults. `misses` prints what derivatives of the image by single numbers miss:
+those of Mitsuba with 256 samples per pixel, twice, with the integrator that misses less (`direct_projective` samples
+silhouettes, but has no derivative by a light's place).
 
-    python benchmarks/bench_render.py [compare | kernel | balls | memory | profile] [--sizes 64 256 1024]
+    python benchmarks/bench_render.py [compare | misses | kernel | balls | memory | profile] [--sizes 64 256 1024]
 
 Needs the extra `bench` for the peers; without them only diffrt is measured.
 """
@@ -27,12 +30,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from peers import INTEGRATORS, Mitsuba, jax_run, mitsuba
+from three_balls import names_of, scene_of
 
 import diffrt
 from diffrt import autograd
 from diffrt.compiler import Engine
-from diffrt.kinds import Lambert, Perspective, Plane, PointLight, Sphere
-from diffrt.scene import Scene
 from diffrt.tracer.renderer import Settings, _middles, by_regions, find_topology
 from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.tables import build_tables
@@ -40,26 +43,8 @@ from diffrt.tracer.visibility import Visibility
 from diffrt.tracer.window import Part, window_of
 
 RUNS = 9
-BALLS = (([-1.1, 0.7, 0.0], 0.7, [0.8, 0.2, 0.2]), ([0.5, 0.5, 0.8], 0.5, [0.2, 0.7, 0.3]),
-         ([1.2, 0.9, -0.8], 0.9, [0.2, 0.3, 0.8]))  # fmt: skip
-FLOOR, LAMP, INTENSITY = [0.6, 0.6, 0.6], [2.0, 4.0, 3.0], 24.0
-POSITION, TARGET, FOV = [0.0, 2.0, 6.0], [0.0, 0.7, 0.0], 45.0
-
-
-def scene_of(size: int, balls: Any = BALLS) -> Scene:
-    """The scene as diffrt has it."""
-    shapes = {f"ball{i}": Sphere(center, radius, Lambert(albedo)) for i, (center, radius, albedo) in enumerate(balls)}
-    return Scene(
-        camera=Perspective(POSITION, TARGET, fov=FOV, width=size, height=size),
-        shapes={"floor": Plane(point=(0, 0, 0), normal=(0, 1, 0), material=Lambert(FLOOR)), **shapes},
-        lights={"lamp": PointLight(LAMP, INTENSITY)},
-    )
-
-
-def names_of(balls: int = 3) -> list[str]:
-    """The parameters that are differentiated, 27 numbers with three balls."""
-    return [*(f"ball{i}.{p}" for i in range(balls) for p in ("center", "radius", "material.albedo")),
-            "floor.material.albedo", "lamp.position"]  # fmt: skip
+SHARE = 6.0
+"""Mitsuba's samples are multiplied by four until the next image would take more than so many seconds."""
 
 
 def median(run: Callable[[], Any], runs: int = RUNS) -> float:
@@ -81,130 +66,9 @@ def gradient(scene: Any, names: list[str], weights: Any, **how: Any) -> Any:
     return image.value, v.grad
 
 
-# The peers.
-def mitsuba_run(size: int, samples: int) -> tuple[Callable[[], Any], Callable[[], Any]] | None:
-    """Functions that render, and that render and differentiate."""
-    try:
-        import drjit as dr
-        import mitsuba as mi
-
-        mi.set_variant("llvm_ad_rgb")
-    except Exception as fault:
-        print(f"  Mitsuba 3 is not measured: {fault}")
-        return None
-
-    def matte(albedo: Any) -> Any:
-        return {"type": "diffuse", "reflectance": {"type": "rgb", "value": albedo}}
-
-    t = mi.ScalarTransform4f
-    described = {
-        "type": "scene",
-        "integrator": {"type": "direct"},
-        "sensor": {"type": "perspective", "fov": FOV, "fov_axis": "y",
-                   "to_world": t().look_at(POSITION, TARGET, [0, 1, 0]),
-                   "film": {"type": "hdrfilm", "width": size, "height": size, "rfilter": {"type": "box"},
-                            "pixel_format": "rgb"},
-                   "sampler": {"type": "independent", "sample_count": samples}},
-        "floor": {"type": "rectangle", "to_world": t().rotate([1, 0, 0], -90).scale(1e4), "bsdf": matte(FLOOR)},
-        "lamp": {"type": "point", "position": LAMP, "intensity": {"type": "rgb", "value": [INTENSITY] * 3}},
-    }  # fmt: skip
-    for i, (center, radius, albedo) in enumerate(BALLS):
-        described[f"ball{i}"] = {
-            "type": "sphere",
-            "to_world": t().translate(center).scale(radius),
-            "bsdf": matte(albedo),
-        }
-    scene = mi.load_dict(described)
-    params = mi.traverse(scene)
-    wanted = [k for k, _ in params if k.endswith(("reflectance.value", "intensity.value"))
-              or (k.startswith("ball") and k.endswith("to_world"))]  # fmt: skip
-    weights = mi.TensorXf(np.random.default_rng(0).random((size, size, 3)).astype(np.float32))
-
-    def forward() -> Any:
-        image = mi.render(scene, spp=samples)
-        dr.eval(image)
-        dr.sync_thread()
-        return np.array(image, float)
-
-    def both() -> Any:
-        for key in wanted:
-            dr.enable_grad(params[key])
-        params.update()
-        image = mi.render(scene, params, spp=samples)
-        dr.backward(dr.sum(image * weights))
-        found = [dr.grad(params[key]) for key in wanted]
-        dr.eval(found)
-        dr.sync_thread()
-        return found
-
-    return forward, both
-
-
-def jax_run(size: int, samples: int) -> Callable[[], Any] | None:
-    """A function that evaluates the loss and its gradient."""
-    try:
-        import jax
-        import jax.numpy as jnp
-    except ImportError as fault:
-        print(f"  JAX is not measured: {fault}")
-        return None
-    jax.config.update("jax_enable_x64", True)
-    per_side = int(samples**0.5)
-    from diffrt.tracer.camera import camera_vectors
-
-    o0, _, _, d0, dx, dy = np.asarray(camera_vectors(scene_of(size))).T
-    x, y = _middles(size, size, per_side)
-    d = d0[:, None] + x * dx[:, None] + y * dy[:, None]
-    d = jnp.asarray(d / np.linalg.norm(d, axis=0))
-    o = jnp.asarray(o0[:, None])
-    weights = np.random.default_rng(0).random((size, size, 3)).repeat(per_side, 0).repeat(per_side, 1)
-    w = jnp.asarray(weights.reshape(-1, 3).T / samples)
-
-    def dot(a: Any, b: Any) -> Any:
-        return (a * b).sum(0)
-
-    def sphere(c: Any, r: Any, o: Any, d: Any) -> Any:
-        v = c - o
-        b = dot(v, d)
-        q = v - b * d
-        h = r * r - dot(q, q)
-        return b - jnp.sqrt(jnp.where(h > 0, h, 1.0)), h > 0
-
-    def loss(v: Any) -> Any:
-        balls = [(v[7 * i : 7 * i + 3, None], v[7 * i + 3], v[7 * i + 4 : 7 * i + 7, None]) for i in range(3)]
-        floor, lamp = v[21:24, None], v[24:27, None]
-        t, hit = jnp.where(d[1] < 0, -o[1] / d[1], jnp.inf), jnp.zeros(d.shape[1], int)
-        for i, (c, r, _) in enumerate(balls):
-            ti, inside = sphere(c, r, o, d)
-            closer = inside & (ti > 0) & (ti < t)
-            t, hit = jnp.where(closer, ti, t), jnp.where(closer, i + 1, hit)
-        met = jnp.isfinite(t)
-        p = o + jnp.where(met, t, 1.0) * d
-        n = jnp.array([0.0, 1.0, 0.0])[:, None] + 0.0 * p
-        albedo = floor + 0.0 * p
-        for i, (c, r, a) in enumerate(balls):
-            n, albedo = jnp.where(hit == i + 1, (p - c) / r, n), jnp.where(hit == i + 1, a, albedo)
-        v_light = lamp - p
-        square = dot(v_light, v_light)
-        distance = jnp.sqrt(square)
-        to_light = v_light / distance
-        lit = met
-        for i, (c, r, _) in enumerate(balls):
-            ti, inside = sphere(c, r, p, to_light)
-            lit = lit & ~(inside & (ti > 1e-9) & (ti < distance) & (hit != i + 1))
-        cosine = jnp.where(lit, jnp.maximum(dot(n, to_light), 0.0), 0.0)
-        return (albedo / jnp.pi * INTENSITY / square * cosine * w).sum()
-
-    both = jax.jit(jax.value_and_grad(loss))
-    scene = scene_of(size)
-    at = jnp.asarray(scene.pack(names_of()))
-    return lambda: jax.block_until_ready(both(at))
-
-
 def compare(sizes: list[int]) -> None:
     """diffrt, Mitsuba and JAX."""
     names = names_of()
-    reference = np.asarray(diffrt.render(scene_of(64), cells=16))
     for size in sizes:
         samples = 1 if size <= 64 else 4
         scene = scene_of(size)
@@ -219,20 +83,18 @@ def compare(sizes: list[int]) -> None:
               f"  diffrt, exact edges: image {1e3 * render:.1f} ms, with gradient {1e3 * both:.1f} ms "
               f"(first time {1e3 * first:.0f} ms; "
               f"one thread {1e3 * one:.1f} ms, {one / both:.2f} times)")  # fmt: skip
-        if size == 64:
-            print(f"    image error {np.linalg.norm(image - reference) / np.linalg.norm(reference):.2%}")
-        peer = mitsuba_run(size, samples)
+        peer = mitsuba(size)
         if peer:
             start = time.perf_counter()
-            found = peer[0]()
-            peer[1]()
+            peer.image(samples)
+            peer.both(samples)
             first = time.perf_counter() - start
-            forward, all_ = median(peer[0]), median(peer[1])
+            forward, all_ = (median(lambda run=run, n=samples: run(n)) for run in (peer.image, peer.both))
             print(f"  Mitsuba 3, {samples} spp: image {1e3 * forward:.1f} ms, with gradient {1e3 * all_:.1f} ms "
                   f"(first time {1e3 * first:.0f} ms): "
-                  f"diffrt is {forward / render:.1f} and {all_ / both:.1f} times faster")  # fmt: skip
-            if size == 64:
-                print(f"    image error {np.linalg.norm(found - reference) / np.linalg.norm(reference):.2%}")
+                  f"diffrt is {forward / render:.2g} and {all_ / both:.2g} times as fast")  # fmt: skip
+            if size <= 256:
+                equal_error(peer, image, np.asarray(diffrt.render(scene, cells=4, tolerance=1e-4)), render)
         jaxed = jax_run(size, 4)
         if jaxed:
             start = time.perf_counter()
@@ -241,7 +103,50 @@ def compare(sizes: list[int]) -> None:
             took = median(jaxed, 7)
             print(f"  JAX, 4 samples, no edges: value and gradient {1e3 * took:.1f} ms "
                   f"(first time {1e3 * first:.0f} ms): "
-                  f"diffrt is {took / both:.1f} times faster")  # fmt: skip
+                  f"diffrt is {took / both:.2g} times as fast")  # fmt: skip
+
+
+def equal_error(peer: Mitsuba, image: Any, converged: Any, seconds: float) -> None:
+    """How long Mitsuba takes until its image is as near the converged one as that of diffrt, which took `seconds`."""
+    off = [np.linalg.norm(image - converged) / np.linalg.norm(converged)]
+    samples, took = 1, 0.0
+    while 4.0 * took < SHARE:
+        peer.image(samples, 1)
+        start = time.perf_counter()
+        found = peer.image(samples, 2)
+        took = time.perf_counter() - start
+        off.append(np.linalg.norm(found - converged) / np.linalg.norm(converged))
+        if off[-1] <= off[0]:
+            break
+        samples *= 4
+    reached = "" if off[-1] <= off[0] else "more than "
+    print(f"    image error of diffrt {off[0]:.2%}, of Mitsuba {off[1]:.1%} with one sample, {off[-1]:.2%} after "
+          f"{took:.2f} s: equal error takes {reached}{took / seconds:.2g} times as long as diffrt")  # fmt: skip
+
+
+def misses(sizes: list[int]) -> None:
+    """What the derivatives of images miss: diffrt's at its defaults, and the better one of Mitsuba's two."""
+    seen = [f"ball{i}.{p}" for i in (0, 1) for p in ("center.x", "center.y", "radius", "material.albedo.g")]
+    seen += ["floor.material.albedo.g", "lamp.position.x", "lamp.position.y"]
+    for size in sizes:
+        scene, peer = scene_of(size), mitsuba(size)
+        components = list(scene.components(names_of()))
+        fine = np.asarray(diffrt.jacobian(scene, names_of(), cells=2, tolerance=1e-4))
+        own = np.asarray(diffrt.jacobian(scene, names_of()))
+        print(f"\n{size} x {size}: L2 over the image, in parts of the derivative\n"
+              f"  {'derivative by':<26} {'diffrt':>8} {'Mitsuba 3':>10}  the noise of it")  # fmt: skip
+        for component in seen:
+            k = components.index(component)
+            scale = np.linalg.norm(fine[..., k])
+            told = f"  {component:<26} {np.linalg.norm(own[..., k] - fine[..., k]) / scale:>8.2%}"
+            tried = []
+            for integrator in INTEGRATORS if peer else ():
+                pair = [peer.derivative(component, integrator, 256, seed) for seed in (1, 2)]
+                if pair[0] is not None:
+                    off = np.linalg.norm(0.5 * (pair[0] + pair[1]) - fine[..., k]) / scale
+                    noise = np.linalg.norm(pair[0] - pair[1]) / 2.0**0.5 / scale
+                    tried.append((off, f"{off:>10.1%}  {noise:.1%}, {integrator}"))
+            print(told, min(tried)[1] if tried else "")
 
 
 def kernel(sizes: list[int]) -> None:
@@ -347,11 +252,18 @@ def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", nargs="?", default="compare", choices=["compare", "kernel", "balls", "memory", "profile"]
+        "what", nargs="?", default="compare", choices=["compare", "misses", "kernel", "balls", "memory", "profile"]
     )
     parser.add_argument("--sizes", type=int, nargs="+")
     given = parser.parse_args()
-    default = {"compare": [64, 256, 1024], "kernel": [1024], "balls": [512], "memory": [1024, 4096], "profile": [1024]}
+    default = {
+        "compare": [64, 256, 1024],
+        "misses": [64],
+        "kernel": [1024],
+        "balls": [512],
+        "memory": [1024, 4096],
+        "profile": [1024],
+    }
     warnings.simplefilter("ignore")
     globals()[given.what](given.sizes or default[given.what])
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
