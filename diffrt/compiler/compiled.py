@@ -35,7 +35,7 @@ from diffrt.compiler.program import (
     as_nodes,
 )
 from diffrt.compiler.segments import Segments, one_segment, split
-from diffrt.compiler.structures import Skeleton, address_of
+from diffrt.compiler.structures import Skeleton, Table, address_of
 from diffrt.waiting import compiled_for
 
 ALONE = 1e-3
@@ -64,6 +64,12 @@ class Spec:
 
 
 _spec = cache(Spec)
+
+
+@cache
+def _specs(kind: str, shapes: tuple[tuple[int, ...], ...], booleans: tuple[bool, ...]) -> list[Spec]:
+    """Those of the columns of a table, as inputs of their own."""
+    return [_spec(kind, shape, boolean) for shape, boolean in zip(shapes, booleans, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +301,7 @@ def search(function: Search, kinds: Sequence[str], inputs: Sequence[Any], segmen
     options = options_for(engine, False, well)
     specs, memory, padded = _inputs(kinds, inputs, segments, options, np.float64)
     counts = [segments.count]
-    counts += [x.columns[1][0].shape[-1] for kind, x in zip(kinds, inputs, strict=True) if kind == TABLE_FIELD]
+    counts += [x.columns[1][0].shape[-1] for x in inputs[len(inputs) - kinds.count(TABLE_FIELD) :]]
     made = program(function, specs, None, options)
     results = [np.empty((*shape, padded)) for shape in made.shapes]
     if not segments.taken:  # somebody wants the program, for later
@@ -318,9 +324,15 @@ def _inputs(
     specs: list[Spec] = []
     arrays: list[Any] = []
     addresses: list[int] = []
-    for kind, x in zip(kinds, inputs, strict=True):
-        if kind == TABLE_FIELD:
-            specs.append(_spec(kind, (), False, x.shapes, x.columns[0]))
+    place = 0
+    for x in inputs:
+        kind, place = kinds[place], place + 1
+        if isinstance(x, Table):
+            if kind == TABLE_FIELD:
+                specs.append(_spec(kind, (), False, x.shapes, x.columns[0]))
+            else:
+                specs += _specs(kind, x.shapes, x.booleans)
+                place += len(x.shapes) - 1
             arrays.append(x)
             addresses += x.addresses
             continue

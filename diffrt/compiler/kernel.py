@@ -20,7 +20,7 @@ from diffrt.compiler.batched import BatchedFunction, Formula, Search
 from diffrt.compiler.engine import Engine, EngineMissing
 from diffrt.compiler.program import ROW, SAMPLE, TABLE_FIELD, UNIFORM, NoMachineCode
 from diffrt.compiler.segments import Segments, one_segment
-from diffrt.compiler.structures import Skeleton, take_apart
+from diffrt.compiler.structures import Skeleton, Table, taken_apart
 
 SHORT = 400_000
 """Characters of the text of a search that is compiled well: that takes up to a fifth of a second more."""
@@ -43,20 +43,23 @@ def kernel(
 
     function: called as function(setting, uniforms, rows, samples) with structures of uniforms (..., 1) and rows and
     samples (..., n); it returns (..., n) or (..., 1). setting: hashable; what the function depends on besides numbers.
-    uniforms: a structure of arrays or Vars (...). rows: of (..., K). samples: of (..., N).
+    uniforms: a structure of arrays or Vars (...). rows: of (..., K), or a Table of it for many calls. samples: of (...,
+    N).
     segments: the row of each sample; None if there are no rows. shading: whether the engine's dtype counts, and
     rounding may differ from numpy's in the last place.
     Returns (..., N), 0 for samples that are left out; a Var if an input is one: of one op, or of
     all those of the function if the engine is "graph".
     """
-    skeleton, inputs = take_apart((uniforms, rows, samples))
+    skeleton, inputs = taken_apart(uniforms, rows, samples)
     kinds = _kinds(skeleton)
     segments = segments or one_segment(shape_of(inputs[-1])[-1])
     if engine.name == "graph":
         return unfolded.run(function, setting, uniforms, rows, samples, segments)
     batched = BatchedFunction(Formula(function, setting, skeleton), kinds, (SAMPLE,))
-    settings = {"segments": segments, "engine": engine, "shading": shading}
-    return apply(_KERNEL, tuple(inputs), {"batched": batched, "shapes": None, **settings})
+    if not any(isinstance(x, Var) for x in inputs):
+        return _run(batched, inputs, segments, engine, shading)[0]
+    settings = {"batched": batched, "shapes": None, "segments": segments, "engine": engine, "shading": shading}
+    return apply(_KERNEL, tuple(_opened(kinds, inputs)), settings)
 
 
 def search(
@@ -77,21 +80,31 @@ def search(
     well: how many characters its code may have to be compiled well. Returns a list of the arrays of the results, (...,
     N) each.
     """
-    skeleton, inputs = take_apart((uniforms, rows, samples, tables))
+    skeleton, inputs = taken_apart(uniforms, rows, samples, tables)
     kinds = _kinds(skeleton)
-    size = next(shape_of(x)[-1] for k, x in zip(kinds, inputs, strict=True) if k == SAMPLE)
-    segments = segments or one_segment(size)
+    segments = segments or one_segment(shape_of(inputs[len(inputs) - kinds.count(TABLE_FIELD) - 1])[-1])
+    size = len(segments.rows)
     formula = Search(function, setting, skeleton)
     if engine.name == "llvm":
         try:
             return compiled.search(formula, kinds, inputs, segments, engine, well)
         except NoMachineCode as fault:
             _tell(fault.op)
+    inputs = _opened(kinds, inputs)
     if not size:  # numpy must see a sample to know the shapes of the results
         inputs = [x if np.size(x) or kind not in (ROW, SAMPLE) else np.zeros((*shape_of(x)[:-1], 1))
                   for kind, x in zip(kinds, inputs, strict=True)]  # fmt: skip
         return [found[..., :0] for found in reference.search(formula, kinds, inputs, one_segment(1))]
     return reference.search(formula, kinds, inputs, segments)
+
+
+def _opened(kinds: Sequence[str], inputs: Sequence[Any]) -> list[Any]:
+    """The inputs, with the columns of a Table in place of it where it stands for rows."""
+    found: list[Any] = []
+    for x in inputs:
+        rows = isinstance(x, Table) and kinds[len(found)] == ROW
+        found += x.parts[1] if rows else [x]
+    return found
 
 
 @cache
@@ -106,10 +119,12 @@ def _run(batched: BatchedFunction, inputs: Sequence[Any], segments: Segments, en
     """The results of a batched function on plain inputs."""
     if engine.name == "llvm":
         try:
+            if engine.dtype != "float64":
+                inputs = _opened(batched.inputs, inputs)
             return compiled.run(batched, inputs, segments, engine, shading)
         except NoMachineCode as fault:
             _tell(fault.op)
-    return reference.run(batched, inputs, segments)
+    return reference.run(batched, _opened(batched.inputs, inputs), segments)
 
 
 @cache

@@ -6,8 +6,10 @@ in it is an array, a Var or a Table. Its *skeleton* is what is left when the arr
 
 from collections.abc import Callable, Iterator, Sequence
 from ctypes import addressof, c_char
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from itertools import accumulate
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,23 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table whose rows a `scan` goes through, as one entry of a structure. fields: a structure of arrays (..., K)."""
+    """A table whose rows a `scan` goes through, as one entry of a structure; or, in place of the structure of a
+    kernel's rows, such as many calls take: they are taken apart, and looked for in memory, only once.
+
+    fields: a structure of arrays (..., K).
+    """
 
     fields: Any
 
     @cached_property
+    def parts(self) -> tuple["Skeleton", list[Any]]:
+        """The skeleton of the fields, and the arrays."""
+        return take_apart(self.fields)
+
+    @cached_property
     def columns(self) -> tuple["Skeleton", list[Any]]:
-        """The skeleton of the fields, and the arrays, contiguous."""
-        skeleton, arrays = take_apart(self.fields)
+        """The same, of numbers that follow each other in memory."""
+        skeleton, arrays = self.parts
         return skeleton, [np.ascontiguousarray(x, np.float64) for x in arrays]
 
     @cached_property
@@ -31,9 +42,74 @@ class Table:
         return tuple(x.shape[:-1] for x in self.columns[1])
 
     @cached_property
+    def booleans(self) -> tuple[bool, ...]:
+        """Which of the columns hold booleans."""
+        return tuple(x.dtype.char == "?" for x in self.parts[1])
+
+    @cached_property
     def addresses(self) -> list[int]:
         """Where the columns are in memory."""
         return [address_of(x) for x in self.columns[1]]
+
+
+@dataclass(frozen=True, eq=False)
+class Packed(Table):
+    """A Table of one matrix (M, K), in which the columns follow each other: it is looked for in memory, and not they.
+
+    fields: the matrix. skeleton: of their structure. shapes: of the columns, without the axis of the rows.
+    """
+
+    skeleton: "Skeleton"
+    shapes: tuple[tuple[int, ...], ...]
+
+    @staticmethod
+    def of(structure: Any) -> "Packed":
+        """The rows of a structure of arrays (..., K)."""
+        skeleton, arrays = take_apart(structure)
+        shapes = tuple([x.shape[:-1] for x in arrays])
+        flat = [x.reshape(prod(shape), x.shape[-1]) for x, shape in zip(arrays, shapes, strict=True)]
+        return Packed(np.concatenate(flat, dtype=np.float64), skeleton, shapes)
+
+    def take(self, which: Any) -> "Packed":
+        """Some of the rows."""
+        return replace(self, fields=self.fields.take(which, 1))
+
+    def beside(self, other: "Packed") -> "Packed":
+        """Pairs of rows: of these and of as many others."""
+        matrix, skeletons = np.concatenate([self.fields, other.fields]), (self.skeleton, other.skeleton)
+        return Packed(matrix, _skeleton(tuple, (), skeletons), self.shapes + other.shapes)
+
+    def first(self, skeleton: "Skeleton") -> "Packed":
+        """The rows of the first part of the structure, whose skeleton is given."""
+        shapes = self.shapes[: skeleton.size]
+        return Packed(self.fields[: _starts(shapes)[-1]], skeleton, shapes)
+
+    @cached_property
+    def parts(self) -> tuple["Skeleton", list[Any]]:
+        """The skeleton of the structure, and the arrays."""
+        starts = _starts(self.shapes)
+        columns = [
+            self.fields[start : start + prod(shape)].reshape(*shape, self.fields.shape[1])
+            for start, shape in zip(starts[:-1], self.shapes, strict=True)
+        ]
+        return self.skeleton, columns
+
+    @property
+    def booleans(self) -> tuple[bool, ...]:
+        """Which of the columns hold booleans: none."""
+        return (False,) * len(self.shapes)
+
+    @cached_property
+    def addresses(self) -> list[int]:
+        """Where the columns are in memory."""
+        begin, row = address_of(self.fields), self.fields.strides[0]
+        return [begin + row * start for start in _starts(self.shapes)[:-1]]
+
+
+@cache
+def _starts(shapes: tuple[tuple[int, ...], ...]) -> list[int]:
+    """Where columns of these shapes begin in one matrix, and the last one ends."""
+    return [0, *accumulate(map(prod, shapes))]
 
 
 class Each(tuple[Any, ...]):
@@ -94,6 +170,19 @@ def _taken(structure: Any, arrays: list[Any]) -> Skeleton:
         return _skeleton(dict, tuple(structure), tuple([_taken(part, arrays) for part in structure.values()]))
     arrays.append(structure)
     return _ARRAY
+
+
+def taken_apart(uniforms: Any, rows: Any, *others: Any) -> tuple[Skeleton, list[Any]]:
+    """The skeleton of a tuple of structures, and their arrays in order. rows may be a Table: then the skeleton is that
+    of its fields, and the Table stands among the arrays for all of its columns."""
+    arrays: list[Any] = []
+    parts = [_taken(uniforms, arrays)]
+    if isinstance(rows, Table):
+        arrays.append(rows)
+        parts.append(rows.parts[0])
+    else:
+        parts.append(_taken(rows, arrays))
+    return _skeleton(tuple, (), (*parts, *(_taken(other, arrays) for other in others))), arrays
 
 
 def mapped(change: Callable[[Any], Any], structure: Any) -> Any:

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from diffrt.autograd import Var, detach, root, stack
 from diffrt.autograd.backward import reachable
 from diffrt.compiler import Engine, Segments, kernel, search
-from diffrt.compiler.structures import put_together, take_apart
+from diffrt.compiler.structures import Packed, put_together, take_apart
 from diffrt.tracer.switching import (
     NEAR,
     BlockerSetting,
@@ -51,7 +51,7 @@ from diffrt.tracer.switching import (
     solve,
     switching,
 )
-from diffrt.tracer.tables import Columns, Tables, Tile, columns, side_by_side, some_of
+from diffrt.tracer.tables import Columns, Tables, Tile, columns, side_by_side
 from diffrt.tracer.visibility import BORDER, DISTANCE, INSIDE, START, TILE, Labels, Signatures, Visibility, alike
 
 Floats = NDArray[np.floating[Any]]
@@ -149,7 +149,7 @@ class Rows:
     def __init__(self, view: Visibility) -> None:
         self.view = view
         self._number: dict[tuple[int, ...], int] = {}
-        self._skeleton, self._fields = take_apart(None)
+        self._known: Packed | None = None
 
     def numbers(self, path: Labels, switches: Switches) -> Integers:
         """The numbers of the rows of crossings, (N,). path: the labels of the signatures that hold the paths."""
@@ -157,25 +157,24 @@ class Rows:
         first, which = alike(*names)
         keys = list(zip(*(column[first].tolist() for column in names), strict=True))
         fresh = first[np.array([key not in self._number for key in keys], bool)]
-        if fresh.size or not self._fields:
-            skeleton, fields = take_apart(
-                crossing_row(self.view.tables, self.view.signatures[path[fresh]], switches[fresh])
-            )
-            known = self._fields or [field[..., :0] for field in fields]
-            self._skeleton = skeleton
-            self._fields = [np.concatenate(pair, -1) for pair in zip(known, fields, strict=True)]
+        if fresh.size or self._known is None:
+            known = Packed.of(crossing_row(self.view.tables, self.view.signatures[path[fresh]], switches[fresh]))
+            if self._known is not None:
+                known = replace(known, fields=np.append(self._known.fields, known.fields, 1))
+            self._known = known
         found = np.array([self._number.setdefault(key, len(self._number)) for key in keys], np.int64)
         return found[which]
 
-    def row(self, which: Integers | slice = slice(None)) -> CrossingRow:
-        """Some of the rows that there are."""
-        found: CrossingRow = put_together(self._skeleton, [some_of(field, which) for field in self._fields])
-        return found
-
-    def group(self, path: Labels, switches: Switches) -> _Group:
-        """Crossings by row."""
+    def group(self, path: Labels, switches: Switches) -> tuple[Packed, Segments]:
+        """All rows that there are, and which of them each crossing takes."""
         numbers = self.numbers(path, switches)
-        return _Group(self.row(), Segments(numbers, len(self._number)))
+        assert self._known is not None
+        return self._known, Segments(numbers, len(self._number))
+
+    def pairs(self, one: Integers, two: Integers) -> Packed:
+        """Rows of two of the rows that there are, by their numbers."""
+        assert self._known is not None
+        return self._known.take(one).beside(self._known.take(two))
 
 
 def prepare(rows: Rows) -> None:
@@ -402,9 +401,10 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
     """Faces that rays may meet; face: -1 for none."""
     kind, shape = tables.face(face)
     starts = (face >= 0) & (face == start)
-    again = [np.isin(start_side, f.meets_itself) for f in tables.kinds.faces]
-    meets = ~starts | np.array([*again, np.full(len(face), True)])[kind.astype(int), np.arange(len(face))]
-    back = np.array([*(f.back for f in tables.kinds.faces), 0])[kind.astype(int)]
+    faces, number = tables.kinds.faces, kind.astype(int)
+    again = np.array([*([one in f.meets_itself for one in (-1.0, 1.0)] for f in faces), [True, True]])
+    meets = ~starts | again[number, (start_side > 0.0).astype(int)]
+    back = np.array([*(f.back for f in faces), 0])[number]
     meets &= (back == 0) | (face + back != start)
     return Met(kind, shape, side, starts.astype(float), meets.astype(float), border.astype(float))
 
@@ -412,10 +412,10 @@ def _met(tables: Tables, face: Integers, side: Floats, start: Integers, start_si
 def _roots(rows: Rows, pieces: _Pieces, switches: Switches) -> tuple[Floats, NDArray[np.bool_], Switches]:
     """Roots of switching functions in pieces, whether there are any, and the functions with their sides."""
     view, tables = rows.view, rows.view.tables
-    group = rows.group(pieces.before, switches)
+    row, segments = rows.group(pieces.before, switches)
     piece = Piece(pieces.low, pieces.high, pieces.segments.segment)
     roots, changes, *side, steady, border = search(
-        solve, tables.kinds, tables.camera, group.row, piece, None, view.engine, group.segments
+        solve, tables.kinds, tables.camera, row, piece, None, view.engine, segments
     )
     found = replace(switches, side=np.array(side), border=border.astype(np.int64), steady=steady > 0.5)
     return roots, changes > 0.5, found
@@ -438,11 +438,11 @@ def _blockers(rows: Rows, pieces: _Pieces, light: Integers) -> list[Integers]:
         none == 0,
     )
     view, tables = rows.view, rows.view.tables
-    group = rows.group(pieces.before[asked], plain)
+    row, segments = rows.group(pieces.before[asked], plain)
     some = pieces[asked]
     found[:, asked] = search(
-        blockers, BlockerSetting(tables.kinds, view.setting), tables.camera, group.row.ray,
-        Piece(some.low, some.high, some.segments.segment), view.scene, view.engine, group.segments,
+        blockers, BlockerSetting(tables.kinds, view.setting), tables.camera, row.first(row.skeleton.parts[0]),
+        Piece(some.low, some.high, some.segments.segment), view.scene, view.engine, segments,
     )  # fmt: skip
     return list(found)
 
@@ -488,7 +488,7 @@ def find_meetings(
     view = rows.view
     one, two = (rows.numbers(each.path, each.switches) for each in (first, second))
     some, which = alike(one, two)
-    pair = rows.row(one[some]), rows.row(two[some])
+    pair = rows.pairs(one[some], two[some])
     x, y, *inverse, step, same = search(
         meet, view.tables.kinds, view.tables.camera, pair, Point(x, y), None, view.engine, Segments(which, len(some))
     )

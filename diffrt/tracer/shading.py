@@ -7,13 +7,16 @@ kernel; which kinds it meets are numbers in that row. What textures without edge
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.autograd import broadcast_to, greater, maximum, named, scope, stack, where
+from diffrt.autograd.variable import Var
 from diffrt.compiler import Engine, Segments, choose, kernel
+from diffrt.compiler.structures import Each, Table, take_apart
 from diffrt.kinds import Background, Material
 from diffrt.kinds.vectors import dot
 from diffrt.tracer.camera import rays
@@ -66,6 +69,12 @@ class Lighting:
     path: LightPath
     scenery: Scenery
 
+    @cached_property
+    def held(self) -> Any:
+        """The light paths as a Table, if their numbers are plain."""
+        plain = not any(isinstance(x, Var | Each) for x in take_apart(self.path)[1])
+        return Table(self.path) if plain else self.path
+
 
 def lighting(tables: Tables, signatures: Signatures) -> Lighting:
     """What `shade` needs to know of a scene, and of all its signatures."""
@@ -85,10 +94,10 @@ def shade(lit: Lighting, labels: Labels, samples: Samples, engine: Engine) -> An
     count = len(lit.signatures.ended)
     if not count:
         return np.zeros((3, len(labels)))
-    rows, path, tables = lit.row[labels], lit.path, lit.tables
+    rows, path, tables = lit.row[labels], lit.held, lit.tables
     if tables.blends:
-        textured, values = blend(tables, lit.signatures, path.surfaces, samples.x, samples.y, rows, engine)
-        path, samples = path._replace(textured=textured), samples._replace(textures=values)
+        textured, values = blend(tables, lit.signatures, lit.path.surfaces, samples.x, samples.y, rows, engine)
+        path, samples = lit.path._replace(textured=textured), samples._replace(textures=values)
     segments = Segments(rows, count)
     return kernel(weighted_radiance, tables.kinds, lit.scenery, path, samples, engine, segments, shading=True)
 

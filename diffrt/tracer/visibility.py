@@ -11,7 +11,9 @@ sphere it is the far root that counts, which is another point.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from itertools import accumulate
+from math import inf, prod
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -230,14 +232,16 @@ def alike(*columns: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     rows = np.array(columns, np.int64)
     lowest = rows.min(1, initial=0)
     sizes = (rows.max(1, initial=0) - lowest + 1).tolist()
-    key, most = rows[0] - lowest[0], sizes[0]
-    for row, low, size in zip(rows[1:], lowest[1:], sizes[1:], strict=True):
-        if size == 1:
-            continue
-        if most * size >= 2**62:  # number the groups anew before the key overflows
-            key = np.unique(key, return_inverse=True)[1].ravel()
-            most = int(key.max(initial=0)) + 1
-        key, most = key * size + (row - low), most * size
+    rows -= lowest[:, None]
+    if prod(sizes) < 2**62:
+        key = np.einsum("i,ij", [*accumulate(sizes[:0:-1], mul, initial=1)][::-1], rows)
+    else:
+        key, most = rows[0], sizes[0]
+        for row, size in zip(rows[1:], sizes[1:], strict=True):
+            if most * size >= 2**62:  # number the groups anew before the key overflows
+                key = np.unique(key, return_inverse=True)[1].ravel()
+                most = int(key.max(initial=0)) + 1
+            key, most = key * size + row, most * size
     # As np.unique does it, without its checks.
     order = key.argsort(kind="stable")
     ordered = key[order]
