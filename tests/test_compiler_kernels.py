@@ -9,7 +9,7 @@ import pytest
 from diffrt import autograd
 from diffrt.autograd import Op, exp, greater, hessian, maximum, sqrt, variable, where
 from diffrt.autograd.backward import reachable
-from diffrt.autograd.variable import apply
+from diffrt.autograd.variable import apply, value_of
 from diffrt.compiler import (
     GRAPH,
     REFERENCE,
@@ -26,6 +26,7 @@ from diffrt.compiler import (
     search,
 )
 from diffrt.compiler import engine as engine_module
+from diffrt.compiler.structures import Packed
 from diffrt.errors import InputError
 
 LLVM = Engine("llvm", 2)
@@ -86,6 +87,50 @@ def test_both_engines_agree(name):
     for e, f in zip(expected, found, strict=True):
         assert f.shape == e.shape
         assert np.abs(f - e).max(initial=0.0) <= 1e-13 * max(np.abs(e).max(initial=0.0), 1e-300) * 100
+
+
+def lit_formula(setting, a, row, point):
+    return where(row.kind, a * point.x, row.numbers[1] - row.numbers[0] * point.y)
+
+
+@np.errstate(invalid="ignore")
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("engine", [LLVM, Engine("llvm", 1, "float32"), REFERENCE, GRAPH], ids=str)
+def test_rows_that_are_held_in_a_table_are_those_of_the_structure(engine, packed):
+    """Also beside a Var, where the table is opened; booleans stay what they are."""
+    a, numbers, x, y = inputs(700)
+    lit = np.array([True, False, True, True, False])
+    row = Row(greater(KINDS, 0.5) if packed else lit, numbers)
+    segments = Segments(np.random.default_rng(2).integers(-1, 5, 700), 5)
+    held: Any = Table(row)
+    function: Any = lit_formula
+    if packed:
+        row, function = Row(KINDS, numbers), formula
+        held = Packed.of(row)
+        held = held.take(np.arange(4)).join(held.take(np.array([4])))
+    for given in (a, variable(a)):
+        one, two = (kernel(function, 2.0, given, rows, Point(x, y), engine, segments, True) for rows in (row, held))
+        np.testing.assert_array_equal(value_of(one), value_of(two))
+        assert np.abs(value_of(one)).max() > 0.5
+
+
+def test_a_search_takes_packed_rows_pairs_of_them_and_their_first_part():
+    _, numbers, x, y = inputs(50)
+    held, segments = Packed.of(Row(KINDS, numbers)), Segments(np.arange(50) % 5, 5)
+
+    def first(setting, uniforms, row, point, tables):
+        return row * point.x
+
+    def pairs(setting, uniforms, row, point, tables):
+        one, two = row
+        return one.numbers[0] * point.x + two.numbers[1] * point.y
+
+    back = np.arange(5)[::-1]
+    for engine in (LLVM, REFERENCE):
+        (found,) = search(first, None, None, held.first(held.skeleton.parts[0]), Point(x, y), None, engine, segments)
+        np.testing.assert_array_equal(found, KINDS[segments.rows] * x)
+        (found,) = search(pairs, None, None, held.beside(held.take(back)), Point(x, y), None, engine, segments)
+        np.testing.assert_allclose(found, numbers[0][segments.rows] * x + numbers[1][back][segments.rows] * y)
 
 
 @np.errstate(invalid="ignore")

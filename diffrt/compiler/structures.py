@@ -74,6 +74,10 @@ class Packed(Table):
         """Some of the rows."""
         return replace(self, fields=self.fields.take(which, 1))
 
+    def join(self, other: "Packed") -> "Packed":
+        """These rows, and others after them."""
+        return replace(self, fields=np.append(self.fields, other.fields, 1))
+
     def beside(self, other: "Packed") -> "Packed":
         """Pairs of rows: of these and of as many others."""
         matrix, skeletons = np.concatenate([self.fields, other.fields]), (self.skeleton, other.skeleton)

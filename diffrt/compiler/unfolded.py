@@ -12,12 +12,12 @@ import numpy as np
 from diffrt.autograd import broadcast_to, concatenate, index, take
 from diffrt.autograd.variable import shape_of
 from diffrt.compiler.segments import Segments
-from diffrt.compiler.structures import Table, mapped, row_of
+from diffrt.compiler.structures import Table, mapped, put_together, row_of
 
 
 def run(function: Callable[..., Any], setting: Any, uniforms: Any, rows: Any, samples: Any, segments: Segments) -> Any:
     """What a kernel returns, (..., N). The arguments are as for `kernel`."""
-    rows = rows.fields if isinstance(rows, Table) else rows
+    rows = put_together(*rows.parts) if isinstance(rows, Table) else rows
     of_uniforms = row_of(uniforms, 0, lambda x: index(x, (..., None)))
     size = len(segments.rows)
     used = np.unique(segments.rows[segments.rows >= 0])

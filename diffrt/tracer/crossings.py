@@ -159,9 +159,7 @@ class Rows:
         fresh = first[np.array([key not in self._number for key in keys], bool)]
         if fresh.size or self._known is None:
             known = Packed.of(crossing_row(self.view.tables, self.view.signatures[path[fresh]], switches[fresh]))
-            if self._known is not None:
-                known = replace(known, fields=np.append(self._known.fields, known.fields, 1))
-            self._known = known
+            self._known = known if self._known is None else self._known.join(known)
         found = np.array([self._number.setdefault(key, len(self._number)) for key in keys], np.int64)
         return found[which]
 
