@@ -286,6 +286,12 @@ const Marker = (() => {
     return Array.from(E.subtract(fork.left, fork.right).data);
   }
 
+  /** The fork of a margin, and its entry there. */
+  function forkAt(forks, number) {
+    const places = forks.flatMap((fork) => count(fork.margins.length).map((entry) => [fork, entry]));
+    return places[number];
+  }
+
   function marginOf(fork, entry) {
     if (fork.op === "max" || fork.op === "min") {
       const n = size(fork.left.shape), others = count(n).filter((k) => k !== entry);
@@ -511,7 +517,7 @@ const Marker = (() => {
       const low = (p) => /^-*\d+$/.test(p);
       if (open >= 0) {
         const rest = side.slice(open + 1).trimEnd(), parts = rest.replace(/\]$/, "").split(",").map((p) => p.trim());
-        if (!rest.endsWith("]") || !parts.every((p) => low(p) || (LETTERS.includes(p) && (p.length > 0 || true)))) {
+        if (!rest.endsWith("]") || !parts.every((p) => low(p) || LETTERS.includes(p))) {
           throw new Unreadable(`${where}: ${side}: needed: an index such as [0] or one of the letters ${LETTERS}`);
         }
         indices = parts.map((p) => (low(p) ? Number(p) : p));
@@ -585,7 +591,7 @@ const Marker = (() => {
         return { rows: 1, columns: 1, data: [value], floor: () => floor + edges.length * 2 ** -52 * Math.abs(value) };
       }
       const w = this.whole(claim.kind, claim.name, claim.of, look);
-      const is = claim.entry === null ? count(w.rows) : [claim.entry], js = claim.place === null ? count(w.columns) : [claim.place];
+      const [is, js] = indicesOf(claim, w);
       return { rows: is.length, columns: js.length, data: is.flatMap((i) => js.map((j) => w.at(i, j))), floor: (i, j) => w.floor(is[i], js[j]) };
     }
 
@@ -702,9 +708,8 @@ const Marker = (() => {
 
     /** Why the program does not trust its own value; empty if numbers confirm it. */
     doubt(claim) {
-      const doubts = this.truth(claim.kind, claim.name, claim.of).doubts ?? {}, t = this.truth(claim.kind, claim.name, claim.of);
-      const is = claim.entry === null ? count(t.rows) : [claim.entry], js = claim.place === null ? count(t.columns) : [claim.place];
-      return is.flatMap((i) => js.map((j) => `${i},${j}`)).slice(0, 16).map((k) => doubts[k]).find(Boolean) ?? "";
+      const t = this.truth(claim.kind, claim.name, claim.of);
+      return product(indicesOf(claim, t)).slice(0, 16).map((at) => t.doubts?.[at]).find(Boolean) ?? "";
     }
 
     /** Whether what was said of an entry is one mixture of the derivatives around a kink. said: [of, place, value]. */
@@ -871,15 +876,19 @@ const Marker = (() => {
       }
       const y = leaf(Float64Array.of(a), [], name), leaves = names.map((n) => [n, leaf(given.get(n).data, given.get(n).shape, n)]);
       const slopes = adjoints(gap(y, leaves), 0), by = slopes.get(y)?.[0] ?? 0;
-      const found = E.add(number(a), number(0));
       return { ...leaf(Float64Array.of(a), [], ""), op: "root", inputs: names.map((n) => given.get(n)), tracked: names.some((n) => given.get(n).tracked), name: "",
-        back: (g) => leaves.map(([, x]) => { const s = slopes.get(x); return s ? s.map((v) => (-g[0] * v) / by) : null; }), terms: found.data };
+        back: (g) => leaves.map(([, x]) => { const s = slopes.get(x); return s ? s.map((v) => (-g[0] * v) / by) : null; }), terms: [a] };
     };
   }
 
   function squeezed(x) {
     const shape = x.shape.filter((n) => n !== 1);
     return shape.length === x.shape.length ? x : Arrays.reshape(x, shape);
+  }
+
+  /** The rows and the columns of a derivative that a claim is about. */
+  function indicesOf(claim, { rows, columns }) {
+    return [claim.entry === null ? count(rows) : [claim.entry], claim.place === null ? count(columns) : [claim.place]];
   }
 
   function edgesOf(claim) {
@@ -951,13 +960,7 @@ const Marker = (() => {
     }
 
     words(own, at, side) {
-      if (!own) return this.look.forks.words[at]?.[side + 1] ?? "";
-      let k = at;
-      for (const fork of this.forks) {
-        if (k < fork.margins.length) return wordsOf(fork, k, side);
-        k -= fork.margins.length;
-      }
-      return "";
+      return own ? wordsOf(...forkAt(this.forks, at), side) : this.look.forks.words[at]?.[side + 1] ?? "";
     }
   }
 
@@ -1031,8 +1034,8 @@ const Marker = (() => {
       return () => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return state / 2 ** 32; };
     }
 
-    function found(looks, wider, settled, bounds, look, most) {
-      const at = (point) => look(point), known = looks.map((k) => k), news = [], others = wider.filter(Boolean);
+    function found(known, wider, settled, bounds, at, most) {
+      const news = [], others = wider.filter(Boolean);
       search([...known, ...others], news, settled, bounds, at);
       const corners = rare([...known, ...news, ...others], bounds, at);
       const cells = new Set([...known, ...news].map(cell)), more = [];
@@ -1061,15 +1064,6 @@ const Marker = (() => {
           news.push(...next(below, above, at, n));
         }
       }
-    }
-
-    function slope(k, bounds, n) {
-      let at = n;
-      for (const fork of k.forks) {
-        if (at < fork.margins.length) return [fork, at];
-        at -= fork.margins.length;
-      }
-      return null;
     }
 
     // A descent along coordinates, with steps that shrink, and the corners of the box.
@@ -1135,8 +1129,7 @@ const Marker = (() => {
           const t = border + way * step, m = margin(t);
           if (m === null) break;
           if (m * way > 0) {
-            const [fork, entry] = slope(looks.get(t), null, n);
-            if (Math.abs(m) > 1e4 * rounding(marginOf(fork, entry))) { found.push(looks.get(t)); break; }
+            if (Math.abs(m) > 1e4 * rounding(marginOf(...forkAt(looks.get(t).forks, n)))) { found.push(looks.get(t)); break; }
           }
         }
       }
@@ -1177,5 +1170,5 @@ const Marker = (() => {
     return { found };
   })();
 
-  return { Derivation, Overworked, Beyond, components, edgesOf, leastSquares, numbers, phrase, product, tidy, wordsOf, signs, NONE };
+  return { Derivation, TRANSPOSED, TRANSPOSED_MATRIX, components, leastSquares, numbers, product, signs, tidy, wordsOf };
 })();
