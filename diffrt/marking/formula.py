@@ -37,16 +37,7 @@ DEEPEST = 200
 
 def _pairwise(both: Callable[..., Any], along: Callable[..., Any]) -> Callable[..., Any]:
     """max and min: of several numbers, or of the entries of one array."""
-
-    def apply(*given: Any) -> Any:
-        if len(given) == 1:
-            return along(given[0])
-        found = given[0]
-        for other in given[1:]:
-            found = both(found, other)
-        return found
-
-    return apply
+    return lambda *given: reduce(both, given) if len(given) > 1 else along(*given)
 
 
 def _of_vector(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -448,14 +439,8 @@ def _choice(node: Any) -> tuple[ast.AST, ast.AST, ast.AST] | None:
     """The condition of a choice, and what is chosen if it holds and if not."""
     if isinstance(node, ast.IfExp):
         return node.test, node.body, node.orelse
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "where"
-        and len(node.args) == 3
-    ):
-        return node.args[0], node.args[1], node.args[2]
-    return None
+    is_where = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "where"
+    return (node.args[0], node.args[1], node.args[2]) if is_where and len(node.args) == 3 else None
 
 
 OTHER_NAMES = {"tg": "tan", "arctg": "arctan", "sgn": "sign", "sigma": "sigmoid", "lg": "log(x) / log(10)",
