@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -53,10 +53,6 @@ class GroupEntry:
         if self.name in names:
             return self
         return replace(self, kinds=tuple(kind for kind in self.kinds if kind.type in names))
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return asdict(self)
 
 
 _PLACES = {
