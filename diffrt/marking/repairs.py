@@ -38,6 +38,8 @@ _MOST_PARTS = 60
 _PARTNERS = [("sin", "cos"), ("sinh", "cosh"), ("arcsin", "arccos"), ("max", "min"), ("relu", "abs"), ("sum", "mean"),
              ("log", "exp"), ("norm", "sum"), ("tan", "tanh"), ("tan", "sin"), ("tan", "cos")]  # fmt: skip
 
+_TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+
 _C = "_multiple"
 
 
@@ -133,18 +135,13 @@ def _slips(node: Any, s: Samples, running: Sequence[str]) -> Iterator[ast.AST]:
         yield ast.BinOp(node, ast.Mult(), ast.BinOp(one, ast.Sub(), node))
         yield ast.BinOp(one, ast.Sub(), square)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        for pair in _PARTNERS:
-            for a, b in (pair, pair[::-1]):
-                if node.func.id == a and b in FUNCTIONS:
-                    yield ast.Call(ast.Name(b), node.args, [])
+        partners = [b for pair in _PARTNERS for a, b in (pair, pair[::-1]) if a == node.func.id and b in FUNCTIONS]
+        yield from (ast.Call(ast.Name(partner), node.args, []) for partner in partners)
     elif isinstance(node, ast.Constant):
         yield ast.Constant(node.value + 1)  # type: ignore[operator]
         yield ast.Constant(node.value - 1)  # type: ignore[operator]
     elif isinstance(node, ast.Compare):
-        for one_way, back in ((ast.Lt, ast.Gt), (ast.LtE, ast.GtE), (ast.Eq, ast.NotEq)):
-            for old, other in ((one_way, back), (back, one_way)):
-                if isinstance(node.ops[0], old):
-                    yield ast.Compare(node.left, [other()], node.comparators)
+        yield ast.Compare(node.left, [_TURNED[type(node.ops[0])]()], node.comparators)
     elif isinstance(node, ast.Subscript):
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if len(parts) == 2:

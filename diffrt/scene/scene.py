@@ -190,8 +190,6 @@ class Scene:
     def __repr__(self) -> str:
         lines = []
         for name, part in self.parts.items():
-            if part is None:
-                continue
             if isinstance(part, Mapping):
                 entries = "".join(f"\n        {each!r}: {thing!r}," for each, thing in part.items())
                 lines.append(f"    {name}={{{entries}\n    }},\n" if entries else f"    {name}={{}},\n")

@@ -33,6 +33,11 @@ const Marker = (() => {
   const COMPARE = { "<": E.less, "<=": E.less_equal, ">": E.greater, ">=": E.greater_equal, "==": E.equal, "!=": E.not_equal };
   const LOGICAL = { and: E.logical_and, or: E.logical_or };
   const own = (x, key) => Object.hasOwn(x, key);
+  /** What stands before the last of some marks, and what behind it. */
+  function parted(text, mark) {
+    const at = text.lastIndexOf(mark);
+    return [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+  }
 
   function operation(node) {
     switch (node.t) {
@@ -163,10 +168,8 @@ const Marker = (() => {
       const sizes = new Set();
       for (const part of walk(node.parts[node.parts.length - 1])) {
         if (part.t === "name" && !this.given.has(part.name)) {
-          const cut = part.name.lastIndexOf("_"), base = part.name.slice(0, Math.max(cut, 0));
-          if (cut > 0 && this.given.has(base)) {
-            this.given.get(base).shape.forEach((n, a) => { if (part.name[cut + 1 + a] === letter) sizes.add(n); });
-          }
+          const [base, low] = parted(part.name, "_");
+          this.given.get(base)?.shape.forEach((n, a) => { if (low[a] === letter) sizes.add(n); });
         }
         if (part.t === "index" && part.x.t !== "index") {
           part.parts.forEach((index, axis) => {
@@ -217,8 +220,8 @@ const Marker = (() => {
     lookUp(name, letters) {
       const given = this.given;
       if (given.has(name)) return given.get(name);
-      const dotted = name.lastIndexOf("."), whole = name.slice(0, Math.max(dotted, 0)), axis = "xyz".indexOf(name.slice(dotted + 1));
-      if (given.has(whole) && axis >= 0 && name.length - dotted === 2) {
+      const [whole, component] = parted(name, "."), axis = ["x", "y", "z"].indexOf(component);
+      if (given.has(whole) && axis >= 0) {
         const shape = given.get(whole).shape;
         if (!shape.length || axis >= shape[0]) throw new Unreadable(`${this.at}: ${name} does not fit the shape ${shapeText(shape)}`);
         const inner = size(shape.slice(1));
@@ -226,9 +229,8 @@ const Marker = (() => {
       }
       if (own(letters, name)) return number(letters[name]);
       if (own(Reader.tables.constants, name)) return number(Reader.tables.constants[name]);
-      const cut = name.lastIndexOf("_"), base = name.slice(0, Math.max(cut, 0)), low = name.slice(cut + 1);
-      const digits = /^\d+$/.test(low);
-      if (cut >= 0 && low && (digits || [...low].every((c) => own(letters, c)))) {
+      const [base, low] = parted(name, "_"), digits = /^\d+$/.test(low);
+      if (name.includes("_") && low && (digits || [...low].every((c) => own(letters, c)))) {
         const parts = (digits ? [low] : [...low]).map((p) => (/^\d+$/.test(p) ? { t: "number", value: Number(p), whole: true, text: p } : { t: "name", name: p }));
         if (given.has(base)) {
           return this.entry({ t: "index", x: { t: "name", name: base }, parts, tuple: true }, given.get(base), letters);
@@ -524,15 +526,13 @@ const Marker = (() => {
       }
       const known = (n) => own(this.shapes, n);
       name = this.byUnderscore[name] ?? name;
-      const cut = name.lastIndexOf("_"), base = name.slice(0, Math.max(cut, 0)), subscript = name.slice(cut + 1);
-      const digits = /^\d+$/.test(subscript);
+      const [base, subscript] = parted(name, "_"), digits = /^\d+$/.test(subscript);
       if (!known(name) && known(base) && !indices.length && subscript && (digits || [...subscript].every((c) => LETTERS.includes(c)))) {
         [name, indices] = [base, digits ? [Number(subscript)] : [...subscript]];
       }
-      const dot = name.lastIndexOf(".");
-      if (!known(name) && ["x", "y", "z"].includes(name.slice(dot + 1)) && !indices.length) {
-        const whole = name.slice(0, Math.max(dot, 0));
-        [name, indices] = [this.byUnderscore[whole] ?? whole, ["xyz".indexOf(name.slice(dot + 1))]];
+      const [whole, axis] = parted(name, ".");
+      if (!known(name) && ["x", "y", "z"].includes(axis) && !indices.length) {
+        [name, indices] = [this.byUnderscore[whole] ?? whole, ["xyz".indexOf(axis)]];
       }
       if (!known(name)) throw new Unreadable(`${where}: there is no quantity ${name}; there are ${Object.keys(this.byUnderscore).join(", ")}`);
       if (indices.length && indices.length !== this.shapes[name].length) {
@@ -568,7 +568,7 @@ const Marker = (() => {
     abbreviations(claim) {
       const used = new Set(claim.formula.names), found = [];
       for (const [name, formula] of [...this.short].reverse()) {
-        if (used.has(name) || [...used].some((n) => n.slice(0, Math.max(n.lastIndexOf("."), 0)) === name)) {
+        if (used.has(name) || [...used].some((n) => parted(n, ".")[0] === name)) {
           formula.names.forEach((n) => used.add(n));
           found.push([name, formula]);
         }
@@ -769,19 +769,16 @@ const Marker = (() => {
       };
       const known = trials.map((t) => ({ point: this.pointOf(t.look), forks: t.forks, margins: t.margins }));
       const wider = this.wider.map((w) => look(w.point));
-      return Borders.found(known, wider, settled, this.bounds(), look, POINTS).map((k) => this.trial(claim, k.there, k.known));
+      return Borders.found(known, wider, settled, this.bounds, look, POINTS).map((k) => this.trial(claim, k.there, k.known));
     }
 
-    bounds() {
-      const low = [], high = [];
-      for (const [name, a, b] of this.data.inputs) {
-        for (let k = 0; k < size(this.shapes[name]); k++) { low.push(a); high.push(b); }
-      }
-      return { low, high };
+    get bounds() {
+      const each = this.data.inputs.flatMap(([name, low, high]) => count(size(this.shapes[name])).map(() => [low, high]));
+      return { low: each.map(([low]) => low), high: each.map(([, high]) => high) };
     }
 
     points(flat) {
-      const n = this.bounds().low.length;
+      const n = this.bounds.low.length;
       return count(n ? flat.length / n : 0).map((k) => Array.from(flat.slice(k * n, (k + 1) * n)));
     }
 
