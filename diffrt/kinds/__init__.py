@@ -107,13 +107,8 @@ def texture_for(texture: Any, kind: Any, field: str) -> type[Texture]:
             whole = f.rule.per_texel
             own_rule = replace(f.rule, **per_texel, own=named) if whole else rule
             own[name] = Field(f.words, own_rule, f.check if whole else named.check)
-    about = {
-        "__module__": texture.__module__,
-        "__qualname__": texture.__qualname__,
-        "__doc__": texture.__doc__,
-        "made_from": (texture, kind, field),
-    }
-    return type(texture.__name__, (texture,), {**about, **own})
+    about = {name: getattr(texture, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(texture.__name__, (texture,), {**about, "made_from": (texture, kind, field), **own})
 
 
 __all__ = [

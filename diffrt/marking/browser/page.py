@@ -193,8 +193,8 @@ class _Sheet:
                 if claim is not None and self.q.vars[claim.name].size * self.q.vars[claim.of].size > MOST_ANSWERED:
                     continue
                 guesses = [line["formula"]] if line["formula"] else []
-                text = symbols.get((claim.name, claim.of)) if claim is not None and line["kind"] == "partial" else None
-                guesses += self._guesses(text, claim) if text else []
+                if claim is not None and line["kind"] == "partial" and (text := symbols.get((claim.name, claim.of))):
+                    guesses += self._guesses(text, claim)
                 if claim is not None and line["kind"] == "path":
                     factors = [symbols.get((n, of)) for (of, _), (n, _) in pairwise(claim.steps)]
                     if all(factors):

@@ -83,19 +83,19 @@ const Reader = (() => {
   function tokens(text) {
     const found = [];
     for (const match of text.matchAll(TOKEN)) {
-      const piece = match[0], groups = match.groups;
-      if (groups.other !== undefined) {
+      const piece = match[0];
+      let [kind] = Object.entries(match.groups).find(([, text]) => text !== undefined);
+      if (kind === "other") {
         const printable = !/[\p{C}\p{Z}]/u.test(piece);
         const what = printable ? piece : `the character U+${piece.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
         throw new Fault(`${what} is not allowed in a formula; ${tables.hints[piece] ?? "leave it out"}`);
       }
-      if (groups.space !== undefined) {
+      if (kind === "space") {
         // x^2 y is a product, e^2x is not clear.
         const n = found.length;
         if (n > 1 && found[n - 1][0] === "number" && ["^", "**"].includes(found[n - 2][1])) found.push(["pause", ""]);
         continue;
       }
-      let kind = groups.number !== undefined ? "number" : groups.name !== undefined ? "name" : "sign";
       if (kind === "name" && tables.keywords.includes(piece)) {
         if (!tables.words.includes(piece) && piece !== "lambda") throw new Fault(`${piece} is not allowed in a formula`);
         kind = tables.words.includes(piece) ? "word" : "name";
