@@ -574,8 +574,7 @@ function showTerm() {
   el("term").replaceChildren(make("p", {class: "product"}, symbols), make("p", {class: "product formula"}, "= " + joined(formulas.map(bracket).join(" · "))),
     make("p", {class: "product number"}, "= " + (last ? tidy(path.value) : brief(path.rows[chosen.factors]) + " · …")), table);
   const nodes = [chosen.to, ...edges.map(e => data.edges[e].from)];
-  const everything = new Set([...names(path)]);
-  light(nodes, edges, everything);
+  light(nodes, edges, new Set(names(path)));
   follow(names(path), true);
 }
 

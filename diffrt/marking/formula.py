@@ -294,9 +294,7 @@ class Formula:
             if named and named <= letters.keys() - given.keys():
                 chosen = choice[1] if self._value(choice[0], given, letters) else choice[2]
                 return self._value(chosen, given, letters)
-            values = [self._value(child, given, letters) for child in choice]
-        else:
-            values = [self._value(child, given, letters) for child in _operands(node)]
+        values = [self._value(child, given, letters) for child in choice or _operands(node)]
         what, function = _operation(node)
         if what == "Pow" and len(shape_of(values[0])) > 1 and _is_literal(node.right, -1):
             base = self.said(node.left)
@@ -338,10 +336,12 @@ class Formula:
         if letter in letters:
             raise InputError(f"{self.where}: {self._said(node)}: {letter} is an index already; take another letter")
         first, last = self._range(node, letter, given, letters)
-        _bounded(last - first + 1)
-        parts = [self._value(arguments[-1], given, {**letters, letter: k}) for k in range(first, last + 1)]
         try:
+            _bounded(last - first + 1)
+            parts = [self._value(arguments[-1], given, {**letters, letter: k}) for k in range(first, last + 1)]
             return _OVER[name](ag.stack(parts), 0)
+        except InputError:
+            raise
         except (TypeError, ValueError) as fault:
             raise InputError(f"{self.where}: {self._said(node)}: {fault}") from None
 

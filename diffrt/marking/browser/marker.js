@@ -100,15 +100,14 @@ const Marker = (() => {
         return this.value({ t: "bool", op: "and", parts }, letters);
       }
       const choice = choiceOf(node);
-      let values;
       if (choice !== null) {
         // Where indices decide, only what is chosen need be there: where(i < 2, x[i + 1], 0).
         const named = [...walk(choice[0])].filter((n) => n.t === "name" && !Reader.isFunction(n.name)).map((n) => n.name);
         if (named.length && named.every((n) => own(letters, n) && !this.given.has(n))) {
           return this.value(this.value(choice[0], letters).data[0] ? choice[1] : choice[2], letters);
         }
-        values = choice.map((c) => this.value(c, letters));
-      } else values = operands(node).map((c) => this.value(c, letters));
+      }
+      const values = (choice ?? operands(node)).map((c) => this.value(c, letters));
       const [what, f] = operation(node);
       if (what === "**" && values[0].shape.length > 1 && isMinusOne(node.b)) {
         const base = said(node.a);
@@ -149,13 +148,7 @@ const Marker = (() => {
       if (own(letters, letter)) throw this.fault(node, `${letter} is an index already; take another letter`);
       const [first, last] = this.range(node, letter, letters);
       try {
-        bounded(last - first + 1);
-      } catch (fault) {
-        throw new Unreadable(fault.message);
-      }
-      const found = [];
-      for (let k = first; k <= last; k++) found.push(this.value(parts[parts.length - 1], { ...letters, [letter]: k }));
-      try {
+        const found = count(bounded(last - first + 1)).map((k) => this.value(parts[parts.length - 1], { ...letters, [letter]: first + k }));
         return Arrays.OVER[name](stack(found), 0);
       } catch (fault) {
         if (!(fault instanceof Misfit)) throw fault;
@@ -353,9 +346,8 @@ const Marker = (() => {
   /** The smallest distance, squared root, from a point to what non-negative factors of columns can reach (Lawson and
       Hanson, 1974). columns: as rows of a list. */
   function nnlsRest(columns, target) {
-    const n = columns.length, m = target.length, x = new Array(n).fill(0), passive = new Set();
+    const n = columns.length, x = new Array(n).fill(0), passive = new Set();
     const rest = () => target.map((t, i) => t - columns.reduce((s, c, j) => s + c[i] * x[j], 0));
-    const solve = (set) => leastSquares([...set].map((j) => columns[j]), target);
     for (let round = 0; round < 3 * n + 10; round++) {
       const r = rest(), gain = columns.map((c) => c.reduce((s, v, i) => s + v * r[i], 0));
       let best = -1;
@@ -363,7 +355,7 @@ const Marker = (() => {
       if (best < 0) break;
       passive.add(best);
       for (let inner = 0; inner < 3 * n + 10; inner++) {
-        const set = [...passive], s = solve(passive);
+        const set = [...passive], s = leastSquares(set.map((j) => columns[j]), target);
         if (s.every((v) => v > 1e-14)) {
           x.fill(0);
           set.forEach((j, k) => { x[j] = s[k]; });
@@ -375,7 +367,7 @@ const Marker = (() => {
         if (!passive.size) break;
       }
     }
-    return Math.hypot(...rest(), 0 * m);
+    return Math.hypot(...rest());
   }
 
   /** The factors of some columns that come nearest to a target, by orthogonal columns; 0 for a dependent one. */
