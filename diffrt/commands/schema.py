@@ -1,6 +1,7 @@
 """`diffrt schema`: what may stand in a scene file."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -19,8 +20,6 @@ def schema(
 
     Examples: `diffrt schema`, `diffrt schema sphere point`
     """
-    from dataclasses import asdict
-
     from diffrt.scene.reference import reference, reference_text
 
     groups = reference()

@@ -73,9 +73,8 @@ class Paths(Drawn):
         lines = [repr(path) for path in self.listed[:20]]
         more = len(self.listed) - len(lines)
         end = [f"and {more} more listed"] if more else []
-        return "\n".join(
-            [f"<Paths: {len(self.listed)} of {counted(self.total)}, sum {tidy(self.derivative)}>", *lines, *end]
-        )
+        told = f"<Paths: {len(self.listed)} of {counted(self.total)}, sum {tidy(self.derivative)}>"
+        return "\n".join([told, *lines, *end])
 
     def drawn(self) -> Graph | None:
         """All that are listed, in one diagram."""

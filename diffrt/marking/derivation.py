@@ -304,8 +304,7 @@ class Derivation:
         """What is right at a point: rows by columns, of the entries that are asked for."""
         if claim.kind == "path":
             return np.array([[np.prod([float(q.local(n, of)[i, j]) for of, j, n, i in _edges(claim)])]])
-        whole = q.local(claim.name, claim.of) if claim.kind == "partial" else q.total(claim.name, claim.of)
-        found: NDArray[np.float64] = cut(whole, claim)
+        found: NDArray[np.float64] = cut(q.derivative(claim.name, claim.of, claim.kind == "partial"), claim)
         return found
 
     def _rounding(self, claim: Claim, q: Quantities, i: int, j: int) -> float:
@@ -448,8 +447,7 @@ class Derivation:
                 with np.errstate(all="ignore"):
                     value = define(claim.name, {**{n: v.value for n, v in q.vars.items()}, **leaves})
                 found = Quantities({**leaves, claim.name: value if isinstance(value, Var) else variable(value)})
-            slopes = found.local if local and define is None else found.total
-            whole = {n: slopes(claim.name, n) for n, _ in wanted}
+            whole = {n: found.derivative(claim.name, n, local and define is None) for n, _ in wanted}
             value = float(np.ravel(found.vars[claim.name].value)[entry])
             return value, np.array([whole[n][entry, p] for n, p in wanted])
 

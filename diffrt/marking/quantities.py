@@ -130,6 +130,10 @@ class Quantities:
             self._totals[name, of] = found.get(of, np.zeros((self.vars[name].size, self.vars[of].size)))
         return self._totals[name, of]
 
+    def derivative(self, name: str, of: str, local: bool) -> Array:
+        """One of the two."""
+        return self.local(name, of) if local else self.total(name, of)
+
     def rounding(self, name: str, entry: int, of: str, place: int, local: bool) -> float:
         """How far rounding may put an entry of a derivative off: the sum over the steps of its computation of what one
         unit in the last place of each would change (Linnainmaa, 1976). That computation is a graph too."""

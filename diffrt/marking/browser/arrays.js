@@ -58,6 +58,12 @@ const Arrays = (() => {
     });
   }
 
+  /** The shape of some arrays entry by entry, where in each an entry of it comes from, and what these are. */
+  function together(inputs) {
+    const shape = inputs.map((x) => x.shape).reduce(broadcast), at = inputs.map((x) => places(x.shape, shape));
+    return { shape, at, entries: (k) => inputs.map((x, i) => x.data[at[i][k]]) };
+  }
+
   const chain = (g, p) => (g === 0 || p === 0 ? 0 : g * p);
 
   /** An op that takes entry with entry. partials: for each input a function of the result and the inputs, or null. */
@@ -70,14 +76,11 @@ const Arrays = (() => {
     };
     return (...inputs) => {
       if (inputs.every((x) => x.shape.length === 0)) return ofNumbers(...inputs);
-      const shape = inputs.map((x) => x.shape).reduce(broadcast), count = size(shape);
-      const at = inputs.map((x) => places(x.shape, shape)), data = new Float64Array(count);
-      const entries = (k) => inputs.map((x, i) => x.data[at[i][k]]);
-      for (let k = 0; k < count; k++) data[k] = f(...entries(k));
+      const { shape, at, entries } = together(inputs), data = Float64Array.from(count(size(shape)), (k) => f(...entries(k)));
       return result(name, data, shape, inputs, (g) => inputs.map((x, i) => {
         if (!x.tracked || partials[i] === null) return null;
         const found = new Float64Array(size(x.shape));
-        for (let k = 0; k < count; k++) found[at[i][k]] += chain(g[k], partials[i](data[k], ...entries(k)));
+        for (let k = 0; k < data.length; k++) found[at[i][k]] += chain(g[k], partials[i](data[k], ...entries(k)));
         return found;
       }));
     };
@@ -86,9 +89,7 @@ const Arrays = (() => {
   /** An op that looks at values: its results are plain. */
   function looking(name, f, boolean = true) {
     return (...inputs) => {
-      const shape = inputs.map((x) => x.shape).reduce(broadcast), count = size(shape);
-      const at = inputs.map((x) => places(x.shape, shape)), data = new Float64Array(count);
-      for (let k = 0; k < count; k++) data[k] = Number(f(...inputs.map((x, i) => x.data[at[i][k]])));
+      const { shape, entries } = together(inputs), data = Float64Array.from(count(size(shape)), (k) => Number(f(...entries(k))));
       if (comparisons && inputs.some((x) => x.variable)) comparisons.push({ op: name, inputs, serial: ++serial });
       return { ...plain(data, shape), boolean };
     };

@@ -369,7 +369,7 @@ class _Exercise:
 
     def _truth(self, kind: str, name: str, of: str) -> dict[str, Any]:
         local = kind == "partial"
-        each = [k.q.local(name, of) if local else k.q.total(name, of) for k in self.looks]
+        each = [k.q.derivative(name, of, local) for k in self.looks]
         rows, columns = each[0].shape
         told: dict[str, Any] = {"rows": rows, "columns": columns, "values": encoded(each)}
         told["floors"] = encoded(self._floors(name, of, local, each), self.exact)
@@ -397,9 +397,7 @@ class _Exercise:
             exact = {int(p): look.q.rounding(name, int(p) // columns, of, int(p) % columns, local) for p in places}
             largest = max(exact.values())
             found.append([exact.get(p, largest) for p in range(rows * columns)])
-            relative = max(
-                relative, largest / (np.abs(look.q.local(name, of) if local else look.q.total(name, of)).max() or 1.0)
-            )
+            relative = max(relative, largest / (np.abs(look.q.derivative(name, of, local)).max() or 1.0))
         if len(looks) == len(self.looks):
             return found
         return [np.full(rows * columns, relative * np.abs(values).max()) for values in each]

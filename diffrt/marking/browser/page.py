@@ -214,9 +214,8 @@ class _Sheet:
             lettered = plain
             for name in self.names:
                 if len(self.q.shape(name)) == 1:
-                    lettered = re.sub(
-                        rf"(?<![\w.]){re.escape(spelled(name))}(?![\w.\[])", f"{spelled(name)}[{index}]", lettered
-                    )
+                    alone = rf"(?<![\w.]){re.escape(spelled(name))}(?![\w.\[])"
+                    lettered = re.sub(alone, f"{spelled(name)}[{index}]", lettered)
             found.append(lettered)
             if len(letters) == 2:
                 found.append(f"delta({letters[0]}, {letters[1]}) * ({lettered})")
