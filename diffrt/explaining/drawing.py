@@ -281,12 +281,11 @@ def figure_of(
     # The words stand below a graph that is wide, and beside one that is tall.
     tall = bool(title or below) and size[1] > 1.2 * size[0]
     column = min(max(1.4 * size[1] - size[0], 300.0), 640.0) if tall else size[0]
-    words = [(line, 19.0 if tall else 17.0, INK, True) for line in wrapped(title, 19.0, column)] if title else []
-    y = above = 6.0
-    for line, letters, colour, bold in words:
+    words, letters = wrapped(title, 19.0, column) if title else [], 19.0 if tall else 17.0
+    y, left = 6.0, margin
+    for line in words:
         y += letters + 7.0
-        canvas.text(margin, y, line, letters, colour, bold)
-    left = margin
+        canvas.text(margin, y, line, letters, bold=True)
     if tall:
         left, above = margin + column + 30.0, margin
         y = max(y + 10.0, size[1] / 3)
@@ -299,7 +298,7 @@ def figure_of(
             y += 23.0
             canvas.text(margin, y, line, 17.0, LIT if chosen else INK, bold)
             width = max(width, margin + text_width(line, 17.0, bold) + margin)
-    width = max(width, *(2 * margin + text_width(line, letters, True) for line, letters, *_ in words), 0.0)
+    width = max(width, *(2 * margin + text_width(line, letters, True) for line in words), 0.0)
     with canvas.group(at=(left, above)):
         told: list[tuple[Sequence[Point], list[str], bool]] = []
         for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
