@@ -3,8 +3,8 @@
 // find is not guessed at.
 
 const Hints = (() => {
-  const { count, rounding, size } = Arrays;
-  const { compare, python, said } = Reader;
+  const { count, size } = Arrays;
+  const { said } = Reader;
   const { TRANSPOSED, TRANSPOSED_MATRIX, components, leastSquares, numbers, product, signs, wordsOf } = Marker;
 
   const CLOSE = 1e-7, EXACT = 1e-8, MOST = 1500, FEW = 6, MOST_PARTS = 60;

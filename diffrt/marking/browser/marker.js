@@ -3,7 +3,7 @@
 
 const Marker = (() => {
   const { E, Misfit, adjoints, bounded, count, gather, leaf, number, reachable, rounding, shapeText, size, stack, transpose, watched, where } = Arrays;
-  const { Formula, Unreadable, OVER, compare, listed, meant, operands, plainLetters, python, said, shown, walk, written } = Reader;
+  const { Formula, Unreadable, OVER, compare, listed, meant, operands, plainLetters, said, shown, walk, written } = Reader;
 
   const TOLERANCE = 1e-8, SHARP = 1e-6, UNDERFLOW = 1e-290, NONE = 2, ENTRIES = 8, POINTS = 24;
   const LONGEST = 200, MOST_CLAIMS = 1000, MOST_OF_A_LINE = 2000000, SEARCHES = 24, BORDERS = 24, NEAR = 1e-7;

@@ -521,7 +521,7 @@ const Reader = (() => {
 
   const CLASSES = { slice: "Slice", call: "Call", attribute: "Attribute", number: "Constant", index: "Subscript",
     binary: "BinOp", unary: "UnaryOp", compare: "Compare", bool: "BoolOp", if: "IfExp", list: "List", tuple: "Tuple" };
-  const OVER = ["sum", "prod", "mean", "max", "min"];
+  const OVER = Object.keys(Arrays.OVER);
 
   function operands(node) {
     switch (node.t) {
@@ -644,6 +644,6 @@ const Reader = (() => {
     }
   }
 
-  return { Formula, Unreadable, OVER, compare, didYouMean, listed, meant, operands, plainLetters, printable, python, said, shown, walk, written,
-    isFunction, get tables() { return tables; }, set tables(given) { tables = given; } };
+  return { Formula, Unreadable, OVER, compare, isFunction, listed, meant, operands, plainLetters, printable, said, shown, walk, written,
+    get tables() { return tables; }, set tables(given) { tables = given; } };
 })();
