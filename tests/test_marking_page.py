@@ -172,6 +172,7 @@ FORMULAS = [
     ("partial", "a / w", "x[5]", "cannot be read"),
     ("partial", "a / w", "x'", "cannot be read"),
     ("partial", "a / w", "inv(x)", "cannot be read"),
+    ("partial", "a / w", "sum(k, 0, 20000, x[0])", "cannot be read"),
     ("partial", "L / w", "1", "cannot be read"),
     ("partial", "q / w", "1", "cannot be read"),
     ("partial", "y[i, j] / x", "1", "cannot be read"),

@@ -23,13 +23,18 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "plugin" / "bowl.py"
 
 
+def loaded(script):
+    name = f"plugin_{script.stem}"
+    spec = importlib.util.spec_from_file_location(name, script)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def bowl():
-    spec = importlib.util.spec_from_file_location("plugin_bowl", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["plugin_bowl"] = module
-    spec.loader.exec_module(module)
-    yield module
+    yield loaded(SCRIPT)
     kinds.SHAPES.pop("bowl")  # other tests look at what there is
 
 
@@ -253,6 +258,10 @@ class Dark(Light):
             broken(Chalk, at_most=lambda self: (self.albedo, 0.5 * self.albedo)),
             "at_most gives less than Broken.ambient",
         ),
+        (
+            broken(Chalk, brdf=lambda self, n, eye, light: self.albedo * (dot(n, eye) - 0.1)),
+            r"brdf gives -0\.\d+, needed: 0 or more",
+        ),
         (broken(Ramp, bounds=lambda self, u, v, around: (0.0, 0.0)), "bounds do not hold what Broken.value gives"),
         (broken(Ramp, slopes=lambda self, u, v, around: ((0.0, 0.0),) * 2), "slopes do not hold what Broken.value"),
         (broken(type="sphere"), "found 'sphere', which is the name of another kind"),
@@ -322,3 +331,19 @@ def test_every_kind_of_the_package_keeps_its_promises_and_what_rules_exclude_is_
         reach=lambda self, o: Good.reach(self, o) + autograd.sqrt(self.radius - self.hole),
     )  # fmt: skip
     assert of_formulas(ring) == []
+
+
+@pytest.mark.slow
+def test_kinds_keep_their_promises_on_whatever_numbers_are_drawn():
+    before = {name: dict(group) for name, group in GROUPS.items()}
+    try:
+        for script in SCRIPT.parent.glob("*.py"):
+            loaded(script)
+        every = [kind for group in GROUPS.values() for kind in group.values()]
+    finally:
+        for name, group in GROUPS.items():
+            group.clear()
+            group.update(before[name])
+    assert len(every) > sum(map(len, before.values()))
+    told = {(kind.type, seed): of_formulas(kind, seed) for kind in every for seed in range(40)}
+    assert {key: lines for key, lines in told.items() if lines} == {}

@@ -1,6 +1,7 @@
 """`diffrt schema`: what may stand in a scene file."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -28,4 +29,4 @@ def schema(
         if unknown:
             raise InputError(*(f"no kind '{name}'; {did_you_mean(name, known)}" for name in unknown))
         groups = tuple(found for group in groups if (found := group.only(names)).kinds)
-    say(json.dumps([g.as_json() for g in groups], indent=2, default=str) if as_json else reference_text(groups))
+    say(json.dumps(list(map(asdict, groups)), indent=2, default=str) if as_json else reference_text(groups))

@@ -90,7 +90,7 @@ class Cases:
                 break
         if not finite:
             raise NoFormula("the gradient is not finite here, nor around here, so no formula can be compared with it")
-        found = [_Found(writer, mine, writer.case(mine)) for writer, mine in zip(written, met, strict=True) if mine]
+        found = [writer.found(mine) for writer, mine in zip(written, met, strict=True) if mine]
         if not found:
             raise NoFormula("the computation is on a border between two branches here, and no point around it is not")
         if len(found) < len(written):
@@ -113,11 +113,17 @@ class Cases:
 
 @dataclass(frozen=True)
 class _Found:
-    """A case that was confirmed, with its points."""
+    """A case that was confirmed, with its points, and its conditions by what is compared in them."""
 
     writer: "_Writer"
     points: list[Point]
     case: Case
+    conditions: Mapping[tuple[int, int], tuple[str, str]]
+
+    @property
+    def signs(self) -> dict[tuple[int, int], int]:
+        """Of the differences that are compared."""
+        return {key: self.writer.signs[key] for key in self.conditions}
 
     def is_right_for(self, other: "_Found") -> bool:
         """Whether its formula is the gradient in another case too."""
@@ -126,32 +132,17 @@ class _Found:
 
 def _merged(found: list[_Found]) -> list[_Found]:
     """Two cases become one that differ in one condition, and in which one formula is right."""
-    conditions = [dict(zip(one.writer.used, one.case.conditions, strict=False)) for one in found]
-    signs = [{key: one.writer.signs[key] for key in one.writer.used} for one in found]
-    again = True
-    while again:
-        again = False
-        for i, j in itertools.permutations(range(len(found)), 2):
-            if signs[i].keys() != signs[j].keys():
-                continue
-            different = [key for key in signs[i] if signs[i][key] != signs[j][key]]
-            if len(different) != 1 or not (shorter := min(found[i], found[j], key=lambda one: len(one.case.text))):
-                continue
-            other = found[j] if shorter is found[i] else found[i]
-            if not shorter.is_right_for(other):
-                continue
-            kept = {key: told for key, told in conditions[i].items() if key != different[0]}
-            case = replace(shorter.case, conditions=tuple(kept.values()), holds=_either(shorter.case, other.case))
-            one = _Found(shorter.writer, shorter.points + other.points, case)
-            rest = [k for k in range(len(found)) if k not in (i, j)]
-            place = min(i, j)
-            rest.insert(place, -1)
-            fewer = {key: sign for key, sign in signs[i].items() if key != different[0]}
-            signs = [fewer if k < 0 else signs[k] for k in rest]
-            conditions = [kept if k < 0 else conditions[k] for k in rest]
-            found = [one if k < 0 else found[k] for k in rest]
-            again = True
-            break
+    for (i, one), (j, other) in itertools.permutations(enumerate(found), 2):
+        different = [key for key, sign in one.signs.items() if sign != other.signs.get(key)]
+        if one.conditions.keys() != other.conditions.keys() or len(different) != 1:
+            continue
+        shorter, longer = sorted((one, other), key=lambda each: len(each.case.text))
+        if shorter.is_right_for(longer):
+            kept = {key: told for key, told in one.conditions.items() if key != different[0]}
+            case = replace(shorter.case, conditions=tuple(kept.values()), holds=_either(shorter.case, longer.case))
+            both = _Found(shorter.writer, shorter.points + longer.points, case, kept)
+            rest, place = [each for each in found if each not in (one, other)], min(i, j)
+            return _merged([*rest[:place], both, *rest[place:]])
     return found
 
 
@@ -378,7 +369,7 @@ class _Writer:
                 return False
         return all(found[s.number] is truth for s, truth in self.cases.asked.values())
 
-    def case(self, points: Sequence[Point]) -> Case:
+    def found(self, points: list[Point]) -> _Found:
         """The case, confirmed at points. Raises NoFormula where it does not agree with the gradient."""
         for neat in (True, False):
             if not neat:
@@ -408,11 +399,13 @@ class _Writer:
                 raise ValueError(f"no number is called {unknown[0]!r} here; there are {', '.join(by_name)}")
             return {by_name[name]: float(value) for name, value in values.items()}
 
-        return Case(
-            tuple(self._conditions()), *self._both(best), tuple(steps), where, len(points),
+        conditions = self._conditions()
+        case = Case(
+            tuple(conditions), *self._both(best), tuple(steps), where, len(points),
             lambda values: compute(numbers(values)),
             lambda values: self.holds(numbers(values)),
         )  # fmt: skip
+        return _Found(self, points, case, dict(zip(self.used, conditions, strict=False)))
 
     def _conditions(self) -> list[tuple[str, str]]:
         """In words of what is given where that is short, else of the named steps. A border belongs to one side if only

@@ -176,7 +176,7 @@ def of_function(function: Callable[..., Any], at: Mapping[str, Any] | None) -> C
         return _slope(fresh[-1], fresh[places[_serial(node)]], place)
 
     try:
-        record, _, out = traced(function, at)
+        record, out = traced(function, at)
         twins = reachable([out])
         if [v.op for v in twins] != [v.op for v in nodes]:
             raise TypeError("it is another computation on symbols")

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from diffrt.errors import InputError, printable
 from diffrt.explaining.formulas import formula_of
 from diffrt.explaining.graph import Graph, Node
-from diffrt.explaining.path import is_crossing
+from diffrt.explaining.path import kind_of
 from diffrt.explaining.wording import derivative, shortened, tidy
 from diffrt.quiet import quiet
 
 LARGEST = 300
 """A graph with more nodes is folded."""
+
+_FILLS = {"constant": "#eeeeee", "marked": "#ffd9a0", "output": "#bfe3bf", "crossing": "#f6c6c6", "leaf": "#cfe2f7",
+          "step": "white"}  # fmt: skip
 
 
 def folded(graph: Graph, most: int = LARGEST) -> Graph:
@@ -99,17 +102,8 @@ def _attributes(node: Node, graph: Graph, marked: Sequence[Node]) -> str:
         lines.append(tidy(node.value, 3))
     if node.adjoint is not None and not graph.part:
         lines.append(f"{derivative(graph.output.name, node.name)} = {tidy(node.adjoint, 3)}")
-    color = "white"
-    if node.constant:
-        color = "#eeeeee"
-    elif node in marked:
-        color = "#ffd9a0"
-    elif node is graph.output:
-        color = "#bfe3bf"
-    elif is_crossing(node):
-        color = "#f6c6c6"
-    elif node.leaf:
-        color = "#cfe2f7"
+    kind = "output" if node is graph.output else kind_of(node, graph)
+    color = _FILLS["marked" if node in marked and not node.constant else kind]
     label = "\\n".join(_escaped(line) for line in lines)
     return f'label="{label}", fillcolor="{color}", id="{_id(node)}"'
 

@@ -42,18 +42,8 @@ _WIDTHS = (
     "999667667722722667611778722278500667556833722778667778722667611722667944667667611278278278469556"
     "333556556500556556278556556222222500222833556556556556333500278556500722500500500334260334584"
 )
-
-
-WIDTHS = {chr(32 + k): int(_WIDTHS[3 * k : 3 * k + 3]) / 1000.0 for k in range(95)} | {
-    "·": 0.28,
-    "∂": 0.5,
-    "Σ": 0.62,
-    "…": 1.0,
-    "→": 1.0,
-    "−": 0.584,
-    "×": 0.584,
-    "²": 0.34,
-}
+WIDTHS = {chr(32 + k): int(_WIDTHS[3 * k : 3 * k + 3]) / 1000.0 for k in range(95)}
+WIDTHS |= {"·": 0.28, "∂": 0.5, "Σ": 0.62, "…": 1.0, "→": 1.0, "−": 0.584, "×": 0.584, "²": 0.34}
 """Of characters, in ems."""
 
 
@@ -125,17 +115,13 @@ class Canvas:
 
     def line(self, points: Sequence[Point], colour: str, width: float) -> None:
         """Straight from point to point."""
-        told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        self.parts.append(f'<polyline points="{told}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
+        self.parts.append(f'<polyline points="{_told(points)}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
 
     def curve(self, points: Sequence[Point], colour: str, width: float, dashed: bool) -> None:
         """Along the control points of cubic Bezier curves, 1 + 3 k of them."""
-        told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points[1:])
+        told = f"M{_told(points[:1])} C{_told(points[1:])}"
         dash = ' stroke-dasharray="4 3"' if dashed else ""
-        self.parts.append(
-            f'<path d="M{points[0][0]:.1f},{points[0][1]:.1f} C{told}" fill="none" stroke="{colour}" '
-            f'stroke-width="{width}"{dash}/>'
-        )
+        self.parts.append(f'<path d="{told}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>')
 
     def head(self, tip: Point, before: Point, colour: str, size: float = 8.0) -> None:
         """The head of an arrow that comes from `before`."""
@@ -143,8 +129,7 @@ class Canvas:
         length = hypot(dx, dy) or 1.0
         dx, dy = dx / length * size, dy / length * size
         corners = [tip, (tip[0] - dx - dy / 2, tip[1] - dy + dx / 2), (tip[0] - dx + dy / 2, tip[1] - dy - dx / 2)]
-        told = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-        self.parts.append(f'<polygon points="{told}" fill="{colour}"/>')
+        self.parts.append(f'<polygon points="{_told(corners)}" fill="{colour}"/>')
 
     def dot(self, at: Point, colour: str) -> None:
         """Where a line branches."""
@@ -180,6 +165,10 @@ class Canvas:
         back = f'<rect width="{w:.1f}" height="{h:.1f}" fill="{PAPER}"/>'
         smallest = self.smallest if self.smallest < float("inf") else 0.0
         return Figure("\n".join([head, back, *self.parts, "</svg>"]), (w, h), smallest, caption)
+
+
+def _told(points: Sequence[Point]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 @dataclass(frozen=True)
@@ -292,12 +281,11 @@ def figure_of(
     # The words stand below a graph that is wide, and beside one that is tall.
     tall = bool(title or below) and size[1] > 1.2 * size[0]
     column = min(max(1.4 * size[1] - size[0], 300.0), 640.0) if tall else size[0]
-    words = [(line, 19.0 if tall else 17.0, INK, True) for line in wrapped(title, 19.0, column)] if title else []
-    y = above = 6.0
-    for line, letters, colour, bold in words:
+    words, letters = wrapped(title, 19.0, column) if title else [], 19.0 if tall else 17.0
+    y, left = 6.0, margin
+    for line in words:
         y += letters + 7.0
-        canvas.text(margin, y, line, letters, colour, bold)
-    left = margin
+        canvas.text(margin, y, line, letters, bold=True)
     if tall:
         left, above = margin + column + 30.0, margin
         y = max(y + 10.0, size[1] / 3)
@@ -310,7 +298,7 @@ def figure_of(
             y += 23.0
             canvas.text(margin, y, line, 17.0, LIT if chosen else INK, bold)
             width = max(width, margin + text_width(line, 17.0, bold) + margin)
-    width = max(width, *(2 * margin + text_width(line, letters, True) for line, letters, *_ in words), 0.0)
+    width = max(width, *(2 * margin + text_width(line, letters, True) for line in words), 0.0)
     with canvas.group(at=(left, above)):
         told: list[tuple[Sequence[Point], list[str], bool]] = []
         for (edge, _, _), points in sorted(zip(drawn, arrows, strict=True), key=lambda each: _key(each[0][0]) in keys):
@@ -429,7 +417,5 @@ def _on_curve(points: Sequence[Point], at: float) -> Point:
     t = at - k
     a, b, c, d = points[3 * k : 3 * k + 4]
     weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-    return (
-        sum(w * p[0] for w, p in zip(weights, (a, b, c, d), strict=True)),
-        sum(w * p[1] for w, p in zip(weights, (a, b, c, d), strict=True)),
-    )
+    x, y = (sum(w * z for w, z in zip(weights, each, strict=True)) for each in zip(a, b, c, d, strict=True))
+    return x, y

@@ -349,11 +349,9 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
                 inputs.append(made[x.serial])
                 continue
             value = value_of(x)
-            if type(x) is Var and x.name:
-                text = x.name
-            else:
-                text = tidy(value) if np.size(value) == 1 else f"constant {by(np.shape(value))}"
-            constant = Node(0, None, value, text, type(x) is Var and bool(x.name), (), ())
+            name = type(x) is Var and x.name
+            text = name or (tidy(value) if np.size(value) == 1 else f"constant {by(np.shape(value))}")
+            constant = Node(0, None, value, text, bool(name), (), ())
             if constants:
                 constant.number = len(nodes) + 1
                 nodes.append(constant)
@@ -364,12 +362,7 @@ def graph_of(output: Var, scopes: Sequence[Scope] = (), constants: bool = True) 
         node.adjoint = adjoints.get(var.serial)
         made[var.serial] = node
         nodes.append(node)
-    edges = [
-        Edge(source, node, position)
-        for node in nodes
-        for position, source in enumerate(node.inputs)
-        if not source.constant
-    ]
+    edges = [Edge(source, node, k) for node in nodes for k, source in enumerate(node.inputs) if not source.constant]
     return Graph(nodes, made[output.serial], edges)
 
 

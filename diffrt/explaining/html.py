@@ -131,23 +131,16 @@ class _Page:
         within: the scopes around it, which are not drawn again.
         """
         home: dict[int, str] = {}
-        names: list[str] = []
         scopes: dict[str, tuple[str, ...]] = {}
         for run in self.runs(nodes):
-            if len(run) == 1:
-                name = f"{prefix}n{run[0].number}"
-                self.nodes[name] = self.node(graph, run[0], prefix)
-                scope = run[0].scope
-                scopes[name] = scope[len(within) :] if scope[: len(within)] == within and not run[0].leaf else ()
-            else:
-                name = f"{prefix}g{run[0].number}"
-                self.nodes[name] = self.group(graph, run, name)
-                scopes[name] = ()
-            names.append(name)
+            first, *others = run
+            name = f"{prefix}{'g' if others else 'n'}{first.number}"
+            self.nodes[name] = self.group(graph, run, name) if others else self.node(graph, first, prefix)
+            inside = not (others or first.leaf) and first.scope[: len(within)] == within
+            scopes[name] = first.scope[len(within) :] if inside else ()
             home.update({n.number: name for n in run})
-        edges: list[str] = []
+        ends: dict[str, tuple[str, str]] = {}  # of the edges, by name
         bundles: dict[tuple[str, str], int] = {}
-        ends: list[tuple[str, str]] = []
         for node in nodes:
             for edge in _edges_to(graph, node):
                 a, b = home.get(edge.source.number), home[node.number]
@@ -156,24 +149,21 @@ class _Page:
                 if self.nodes[a]["kind"] == "group" or self.nodes[b]["kind"] == "group":
                     bundles[a, b] = bundles.get((a, b), 0) + 1
                     continue
-                name = f"{prefix}e{edge.source.number}_{edge.target.number}_{edge.position + 1}"
+                name = f"{prefix}{_name(edge)}"
                 self.edges[name] = {"from": a, "to": b, **self.edge(edge, prefix)}
-                edges.append(name)
-                ends.append((a, b))
+                ends[name] = a, b
         for (a, b), number in bundles.items():
             name = f"{prefix}b{a}_{b}"
             self.edges[name] = {"from": a, "to": b, "bundle": number}
-            edges.append(name)
-            ends.append((a, b))
-        sizes = {name: (self.nodes[name]["w"], self.nodes[name]["h"]) for name in names}
-        groups = _groups(scopes)
-        layouts = {}
+            ends[name] = a, b
+        sizes = {name: (self.nodes[name]["w"], self.nodes[name]["h"]) for name in scopes}
+        groups, pairs, layouts = _groups(scopes), list(ends.values()), {}
         for way in WAYS:
             members = [inside for _, inside in groups]
-            placed = lay_out(sizes, ends, way, members) if self.graphviz else in_layers(sizes, ends, way)
+            placed = lay_out(sizes, pairs, way, members) if self.graphviz else in_layers(sizes, pairs, way)
             layouts[way] = placed.rounded()
         boxes = [{"name": scope[-1], "members": members} for scope, members in groups]
-        return {"nodes": names, "edges": edges, "layouts": layouts, "boxes": boxes}
+        return {"nodes": list(scopes), "edges": list(ends), "layouts": layouts, "boxes": boxes}
 
     def runs(self, nodes: Sequence[Node]) -> Iterable[Sequence[Node]]:
         """Boxes: each node its own, or, if they are many, runs of them in the order of computation.
@@ -198,22 +188,19 @@ class _Page:
         told = ", ".join(f"{number:,} {op}" for op, number in ops.most_common(4))
         if len(ops) > 4:
             told += ", ..."
-        found: dict[str, Any] = {
-            "name": f"{first} … {last}",
-            "kind": "group",
-            "formula": told,
-            "value": f"{len(run):,} steps",
-        }
-        found["box"] = [found["name"], found["formula"], found["value"]]
-        found.update(_size(found["box"]))
-        if self.levels > 0 and (len(run) > MOST or self.detailed >= len(run)):
-            self.levels -= 1
-            if len(run) <= MOST:
-                self.detailed -= len(run)
-            found["inside"] = self.level(graph, run, f"{name}.")
-        else:
-            found["counted"] = True
-        return found
+        lines = [f"{first} … {last}", told, f"{len(run):,} steps"]
+        about = dict(zip(("name", "formula", "value"), lines, strict=True))
+        return {**about, "kind": "group", "box": lines, **_size(lines), **self.inside(graph, run, name, levels=1)}
+
+    def inside(
+        self, graph: Graph, nodes: Sequence[Node], name: str, within: tuple[str, ...] = (), levels: int = 0
+    ) -> dict[str, Any]:
+        """What a box unfolds to, as long as there is room for it on the page; else that it is only counted."""
+        if self.levels < levels or self.detailed < len(nodes) <= MOST:
+            return {"counted": True}
+        self.levels -= levels
+        self.detailed -= len(nodes) if len(nodes) <= MOST else 0
+        return {"inside": self.level(graph, nodes, f"{name}.", within)}
 
     def node(self, graph: Graph, node: Node, prefix: str) -> dict[str, Any]:
         """What is told of a node."""
@@ -236,19 +223,15 @@ class _Page:
         found.update(_size(found["box"]))
         if not prefix and self.whole is not None and composite:
             inner = _inside(self.whole, node)
-            size = len(inner.nodes) if inner is not None else 0
-            if inner is not None and (self.detailed >= size or size > MOST):
-                self.detailed -= size if size <= MOST else 0
-                found["inside"] = self.level(inner, inner.nodes, f"n{node.number}.", node.scope)
-            elif inner is not None:
-                found["counted"] = True
+            if inner is not None:
+                found.update(self.inside(inner, inner.nodes, f"n{node.number}", node.scope))
         return found
 
     def edge(self, edge: Edge, prefix: str) -> dict[str, Any]:
         """What is told of an edge: its local derivative, as formula and as number."""
-        found: dict[str, Any] = {"d": derivative(edge.target.name, edge.source.name)}
         if edge.source.constant:
             return {"constant": True}
+        found: dict[str, Any] = {"d": derivative(edge.target.name, edge.source.name)}
         rows, columns = edge.target.size, edge.source.size
         if rows * columns > LARGEST:
             return {**found, "local": f"{rows}x{columns}, too large to show"}
@@ -259,11 +242,11 @@ class _Page:
             same = (entries == entries[0]).all()
             found["local"] = _scaled(tidy(entries[0], 4)) if same else f"diag {tidy(entries, 4)}"
             if formula is not None:
-                found["formula"] = _scaled(formula) if re.fullmatch(r"-?[\d.e+-]+", formula) else f"diag({formula})"
+                formula = _scaled(formula) if re.fullmatch(r"-?[\d.e+-]+", formula) else f"diag({formula})"
         else:
             found["local"] = tidy(local, 4)
-            if formula is not None:
-                found["formula"] = formula
+        if formula is not None:
+            found["formula"] = formula
         if rows * columns > 1:
             found["shape"] = f"{rows} x {columns}: entries of {shortened(edge.target.name)} by those of "
             found["shape"] += shortened(edge.source.name)
@@ -277,10 +260,12 @@ class _Page:
         return found
 
     def gain(self, gain: Any) -> dict[str, Any]:
-        edge = gain.edge
-        name = f"e{edge.source.number}_{edge.target.number}_{edge.position + 1}"
-        return {"edge": name, "to": f"n{edge.source.number}", "part": part_words(gain.part),
+        return {"edge": _name(gain.edge), "to": f"n{gain.edge.source.number}", "part": part_words(gain.part),
                 "sum": part_words(gain.so_far), "first": gain.first}  # fmt: skip
+
+
+def _name(edge: Edge) -> str:
+    return f"e{edge.source.number}_{edge.target.number}_{edge.position + 1}"
 
 
 def _edges_to(graph: Graph, node: Node) -> list[Edge]:

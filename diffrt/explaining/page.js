@@ -151,7 +151,8 @@ function fitted([text, kind], width, most) {
   pencil.font = (kind === "name" ? "bold " : "") + "20px Helvetica, Arial, sans-serif";
   return {text, size: Math.min(most, 20 * width / pencil.measureText(text).width)};
 }
-const spoken = node => [node.name, node.formula && node.formula !== node.name ? "= " + node.formula : "", "= " + node.value,
+const made = node => node.formula && node.formula !== node.name ? " = " + node.formula : "";
+const spoken = node => [node.name, made(node).trim(), "= " + node.value,
   node.gradient ? node.d + " = " + node.gradient : ""].filter(Boolean).join(", ");
 
 function around(rects, margin) {
@@ -360,12 +361,8 @@ function forwardStep(order, count) {
   const seen = new Set(order.slice(0, state.place + 1));
   for (const e of into) seen.add(data.edges[e].from);
   light([id], into, seen);
-  const made = node.formula && node.formula !== node.name ? " = " + joined(node.formula) : "";
-  if (node.kind === "group") {
-    el("told").replaceChildren(make("p", {}, count, make("b", {}, node.name), ", " + node.value + ", folded: " + node.formula));
-    return follow([id, ...into.map(e => data.edges[e].from)]);
-  }
-  el("told").replaceChildren(make("p", {}, count, make("b", {}, node.name), make("span", {class: "formula"}, made), " = ", make("span", {class: "number"}, node.value)),
+  if (node.kind === "group") el("told").replaceChildren(make("p", {}, count, make("b", {}, node.name), ", " + node.value + ", folded: " + node.formula));
+  else el("told").replaceChildren(make("p", {}, count, make("b", {}, node.name), make("span", {class: "formula"}, joined(made(node))), " = ", make("span", {class: "number"}, node.value)),
     node.kind === "leaf" ? make("p", {}, "It is given.") : "", node.shape ? make("p", {}, node.shape) : "", node.why && node.why.startsWith("The value") ? make("p", {class: "why"}, node.why) : "");
   follow([id, ...into.map(e => data.edges[e].from)]);
 }
@@ -378,8 +375,7 @@ function backwardStep(steps, count) {
   if (now.begin) told.push(make("p", {}, count + "the gradient of " + node.name + " is 1, where the pass begins: " + node.d + " = " + node.gradient + "."));
   else if (now.plain) told.push(make("p", {}, count, make("b", {}, node.name), node.gradient ? ": " + node.d + " = " + node.gradient : ": steps that are folded; unfold them to see their gradients"));
   else {
-    const made = node.formula && node.formula !== node.name ? " = " + node.formula : "";
-    told.push(make("p", {}, count, make("b", {}, node.name), make("span", {class: "formula"}, made)), make("p", {}, "The rule: " + now.rule + "."));
+    told.push(make("p", {}, count, make("b", {}, node.name), make("span", {class: "formula"}, made(node))), make("p", {}, "The rule: " + now.rule + "."));
     told.push(make("p", {}, "It has ", make("span", {class: "gradient number"}, node.d + " = " + node.gradient)));
     for (const g of now.gains) {
       const edge = data.edges[g.edge], to = data.nodes[g.to];
@@ -465,29 +461,15 @@ function counts(e) {
 function unit(id, k) { const row = new Array(data.nodes[id].size || 1).fill(0); row[k] = 1; return row; }
 // The most promising beginning first: the norm of its product times the most that any way from there can have.
 function searchPaths(into, reach) {
-  const heap = [], length = row => Math.hypot(...row);
+  const pending = [], length = row => Math.hypot(...row);  // in ascending order of their bounds
   const push = item => {
-    heap.push(item);
-    for (let k = heap.length - 1; k && heap[(k - 1) >> 1].bound < heap[k].bound; k = (k - 1) >> 1)
-      [heap[k], heap[(k - 1) >> 1]] = [heap[(k - 1) >> 1], heap[k]];
-  };
-  const pop = () => {
-    const top = heap[0], last = heap.pop();
-    if (heap.length) {
-      heap[0] = last;
-      for (let k = 0; ;) {
-        let c = 2 * k + 1;
-        if (c >= heap.length) break;
-        if (c + 1 < heap.length && heap[c + 1].bound > heap[c].bound) c += 1;
-        if (heap[c].bound <= heap[k].bound) break;
-        [heap[k], heap[c]] = [heap[c], heap[k]]; k = c;
-      }
-    }
-    return top;
+    let low = 0, high = pending.length;
+    while (low < high) { const middle = (low + high) >> 1; if (pending[middle].bound <= item.bound) low = middle + 1; else high = middle; }
+    pending.splice(low, 0, item);
   };
   push({node: chosen.to, edges: [], rows: [unit(chosen.to, chosen.row)], bound: Infinity});
-  for (let effort = 0; heap.length && effort < EFFORT && chosen.list.length < LISTED; effort += 1) {
-    const item = pop();
+  for (let effort = 0; pending.length && effort < EFFORT && chosen.list.length < LISTED; effort += 1) {
+    const item = pending.pop();
     if (item.done) { chosen.list.push(item); continue; }
     if (item.node === chosen.from) {
       item.value = item.rows[item.rows.length - 1][chosen.column];
@@ -592,8 +574,7 @@ function showTerm() {
   el("term").replaceChildren(make("p", {class: "product"}, symbols), make("p", {class: "product formula"}, "= " + joined(formulas.map(bracket).join(" · "))),
     make("p", {class: "product number"}, "= " + (last ? tidy(path.value) : brief(path.rows[chosen.factors]) + " · …")), table);
   const nodes = [chosen.to, ...edges.map(e => data.edges[e].from)];
-  const everything = new Set([...names(path)]);
-  light(nodes, edges, everything);
+  light(nodes, edges, new Set(names(path)));
   follow(names(path), true);
 }
 

@@ -73,9 +73,8 @@ class Paths(Drawn):
         lines = [repr(path) for path in self.listed[:20]]
         more = len(self.listed) - len(lines)
         end = [f"and {more} more listed"] if more else []
-        return "\n".join(
-            [f"<Paths: {len(self.listed)} of {counted(self.total)}, sum {tidy(self.derivative)}>", *lines, *end]
-        )
+        told = f"<Paths: {len(self.listed)} of {counted(self.total)}, sum {tidy(self.derivative)}>"
+        return "\n".join([told, *lines, *end])
 
     def drawn(self) -> Graph | None:
         """All that are listed, in one diagram."""
@@ -88,13 +87,8 @@ class Paths(Drawn):
         return self.derivative - sum((p.product for p in self.listed), np.zeros(self.derivative.shape))
 
 
-def count_paths(graph: Graph, source: Node) -> int:
-    """The number of paths from a node to the output, however large."""
-    return _count(graph, source, lambda edge: True)
-
-
-def _count(graph: Graph, source: Node, counts: Callable[[Edge], bool]) -> int:
-    """The number of paths along edges that count."""
+def count_paths(graph: Graph, source: Node, counts: Callable[[Edge], bool] = lambda edge: True) -> int:
+    """The number of paths from a node to the output along edges that count, however large."""
     numbers = {graph.output.number: 1}
     for node in reversed(graph.nodes):
         if node is not graph.output:
@@ -143,10 +137,9 @@ def find_paths(graph: Graph, source: Node, entry: int | None = None, most: int =
     if graph.output.size == 1:
         gradient = np.array(graph.gradient(source), float).reshape(1, -1)
     else:
-        nothing = np.zeros((graph.output.size, source.size))
-        gradient = graph.jacobian(graph.output, {source.number}).get(source.number, nothing)
+        gradient = _derivative(graph, source)
     listed = list(islice(all_paths(graph, source, entry, effort), min(most, total)))
-    zero = total - _count(graph.restricted([source]), source, _counting(source, entry))
+    zero = total - count_paths(graph.restricted([source]), source, _counting(source, entry))
     return Paths(total, listed, _column(gradient, entry), len(listed) + zero == total, zero)
 
 
@@ -172,11 +165,15 @@ def paths(output: Var | Graph, input: Var | Node | str, entry: int | None = None
 def through_crossings(graph: Graph, source: Node, entry: int | None = None) -> tuple[Array, Array]:
     """The derivative of the output by a node in two parts: with all edges of the image held still, and what moving
     them adds."""
-    whole = graph.jacobian(graph.output, {source.number})
-    still = graph.jacobian(graph.output, {source.number}, lambda e: is_crossing(e.target))
-    nothing = np.zeros((graph.output.size, source.size))
-    a, b = (_column(part.get(source.number, nothing), entry) for part in (whole, still))
-    return b, a - b
+    whole = _column(_derivative(graph, source), entry)
+    still = _column(_derivative(graph, source, lambda e: is_crossing(e.target)), entry)
+    return still, whole - still
+
+
+def _derivative(graph: Graph, source: Node, without: Callable[[Edge], bool] | None = None) -> Array:
+    """Of the output by a node, entries by entries. without: edges that are left out."""
+    found = graph.jacobian(graph.output, {source.number}, without)
+    return found.get(source.number, np.zeros((graph.output.size, source.size)))
 
 
 def is_crossing(node: Node) -> bool:

@@ -41,10 +41,8 @@ def _cause(node: Node) -> str:
     for _ in range(FARTHEST):
         op = node.op
         zeros = [x for x in node.inputs if _zero(x.value) and (x.constant or not x.leaf)]
-        if op == "where":
-            taken = _where(node)
-            if taken is not None and node.inputs[1 + taken].constant:
-                return _not_taken(node)
+        if told := _not_taken(node):
+            return told
         if op in ("maximum", "minimum") and (constant := _constant_of(node)) is not None and _zero(constant.value):
             return _clamped(node)
         if op in ("where", "maximum", "minimum", "add", "subtract", "sum", "reshape", "broadcast_to", "index", "stack",
@@ -67,8 +65,8 @@ def _stopped(node: Node) -> str:
         one = pending.pop()
         seen += 1
         op = one.op
-        if op == "where" and (taken := _where(one)) is not None and one.inputs[1 + taken].constant:
-            return _not_taken(one)
+        if told := _not_taken(one):
+            return told
         bound = _constant_of(one) if op in ("maximum", "minimum") else None
         if bound is not None and np.all(np.asarray(one.value) == np.asarray(bound.value)):
             return _clamped(one)
@@ -80,13 +78,13 @@ def _stopped(node: Node) -> str:
     return ""
 
 
-def _where(node: Node) -> int | None:
-    """Which branch was taken, 0 or 1, if it is the same everywhere."""
-    condition = np.asarray(node.inputs[0].value)
-    return 0 if condition.all() else 1 if not condition.any() else None
-
-
 def _not_taken(node: Node) -> str:
+    """Why a choice gives a constant, the same everywhere; empty if it does not, or is no choice."""
+    if node.op != "where":
+        return ""
+    condition = np.asarray(node.inputs[0].value)
+    if condition.any() != condition.all() or not node.inputs[1 if condition.all() else 2].constant:
+        return ""
     if node.name.startswith("cosine"):
         return "the light is not seen from here, something stands between them, so this point lies in shadow"
     return "its condition is not met here"

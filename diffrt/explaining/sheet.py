@@ -155,12 +155,10 @@ class _Plan:
                     block.edges.append((f"n{source.number}", f"n{node.number}"))
                 elif source.number not in self.home:
                     tag = source.name.partition(".")[0]
-                    if tag not in block.tags:
-                        block.tags.append(tag)
+                    block.tags.append(tag)
                     if (tag, f"n{node.number}") not in block.edges:
                         block.edges.append((tag, f"n{node.number}"))
-            outside = {e.target.number for e in self.graph.edges_from(node)} - number
-            if outside or node is self.graph.output:
+            if {e.target.number for e in self.graph.edges_from(node)} - number or node is self.graph.output:
                 block.ends.append(node)
         sizes = {tag: (text_width(tag, BODY, True) + 14.0, TAG) for tag in self.objects if tag in block.tags}
         block.tags = list(sizes)
@@ -217,14 +215,16 @@ class _Plan:
         if title:
             canvas.text(margin, 38.0, title, 26.0, bold=True, room=width - 2 * margin)
         last = y - stretch_y
-        after_at = self.beside(margin + left, width, top, last, right, picture, canvas, margin)
-        self.cables(canvas, strips, trunk, after_at["left"])
+        at = self.beside(margin + left, width, top, last, right, margin)
+        if self.after and picture is not None:
+            canvas.put(picture, width - margin - right, top, right / picture.size[0])
+        self.cables(canvas, strips, trunk, at)
         if ends:
-            self.collect(canvas, {r: strips[r] + cable + high[r] + 13.0 for r in rows}, grid_end + 22.0, after_at)
+            self.collect(canvas, {r: strips[r] + cable + high[r] + 13.0 for r in rows}, grid_end + 22.0, at)
         for block in self.blocks.values():
             self.block(canvas, block, swatches.get(block.name))
         self.between(canvas)
-        self.shared(canvas, after_at)
+        self.shared(canvas, at)
         for k, line in enumerate(below):
             canvas.text(margin, height - 26.0 * (len(below) - 1 - k) - 14.0, line, 17.0, LIT if self.on else INK, True,
                         room=width - 2 * margin)  # fmt: skip
@@ -236,9 +236,8 @@ class _Plan:
         return [n for n in block.ends if any(e.target.number in after for e in self.graph.edges_from(n))]
 
     def beside(
-        self, left: float, width: float, top: float, bottom: float, right: float,
-        picture: Figure | None, canvas: Canvas, margin: float,
-    ) -> dict[str, dict[int, Point]]:  # fmt: skip
+        self, left: float, width: float, top: float, bottom: float, right: float, margin: float
+    ) -> dict[int, Point]:
         """Where the shared boxes stand: at the left the objects, one below the other, at the right what comes after."""
         gap = 10.0
         stacks = [sum(self.boxes[n.number].size[1] + gap for n in nodes) + 26.0 for nodes in self.objects.values()]
@@ -252,17 +251,12 @@ class _Plan:
                 at[node.number] = (margin + (left - margin) / 2, y + h / 2)
                 y += h + gap
             y += spare
-        after: dict[int, Point] = {}
-        if self.after:
-            heights = [self.boxes[n.number].size[1] + 30.0 for n in self.after]
-            y = (top + bottom - sum(heights)) / 2
-            for node, h in zip(self.after, heights, strict=True):
-                after[node.number] = (width - margin - right / 2, y + h / 2)
-                y += h
-            if picture is not None:
-                scale = right / picture.size[0]
-                canvas.put(picture, width - margin - right, top, scale)
-        return {"left": at, "right": after}
+        heights = [self.boxes[n.number].size[1] + 30.0 for n in self.after]
+        y = (top + bottom - sum(heights)) / 2
+        for node, h in zip(self.after, heights, strict=True):
+            at[node.number] = (width - margin - right / 2, y + h / 2)
+            y += h
+        return at
 
     def frame(self, name: str, at: Mapping[int, Point]) -> tuple[float, float, float, float]:
         """The frame around the boxes of an object: left, top, right, bottom."""
@@ -307,13 +301,11 @@ class _Plan:
                             canvas.line([(tx, y), (tx, ty - TAG / 2)], colour, 2.0)
                             canvas.dot((tx, y), colour)
 
-    def collect(
-        self, canvas: Canvas, heights: Mapping[int, float], trunk: float, at: Mapping[str, Mapping[int, Point]]
-    ) -> None:
+    def collect(self, canvas: Canvas, heights: Mapping[int, float], trunk: float, at: Mapping[int, Point]) -> None:
         """The wires from the ends of the blocks to what stands at the right."""
         first = self.after[0]
         with canvas.group(self.opacity(first)):
-            x, y = at["right"][first.number]
+            x, y = at[first.number]
             w, _ = self.boxes[first.number].size
             # All of the trunk, and that part of it into which lit wires lead.
             for lights in (True,) if self.on is None else (False, True):
@@ -327,9 +319,8 @@ class _Plan:
                     tx, ty = block.spot(f"n{node.number}")
                     low = heights[block.row]
                     with canvas.group(self.opacity(node)):
-                        canvas.line(
-                            [(tx, ty + self.boxes[node.number].size[1] / 2), (tx, low), (trunk, low)], ENDS, 2.4
-                        )
+                        start = ty + self.boxes[node.number].size[1] / 2
+                        canvas.line([(tx, start), (tx, low), (trunk, low)], ENDS, 2.4)
                         canvas.dot((tx, low), ENDS)
 
     def block(self, canvas: Canvas, block: _Block, swatch: str | None) -> None:
@@ -359,9 +350,8 @@ class _Plan:
     def between(self, canvas: Canvas) -> None:
         """Arrows from block to block."""
         for node in self.graph.nodes:
-            target = self.home.get(node.number)
-            for edge in self.graph.edges_to(node) if target else ():
-                source = self.home.get(edge.source.number)
+            for edge in self.graph.edges_to(node):
+                source, target = self.home.get(edge.source.number), self.home.get(node.number)
                 if source is None or target is None or source is target:
                     continue
                 (ax, ay), (bx, by) = source.spot(f"n{edge.source.number}"), target.spot(f"n{node.number}")
@@ -374,19 +364,19 @@ class _Plan:
                 with canvas.group(min(self.opacity(node), self.opacity(edge.source))):
                     arrow(canvas, [(ax, ay), (middle, ay), (middle, by), (bx, by)], ENDS, 2.4)
 
-    def shared(self, canvas: Canvas, at: Mapping[str, Mapping[int, Point]]) -> None:
+    def shared(self, canvas: Canvas, at: Mapping[int, Point]) -> None:
         """The boxes at the left and at the right."""
         for name, nodes in self.objects.items():
             with canvas.group(self.opacity(*nodes)):
-                x, y, right, bottom = self.frame(name, at["left"])
+                x, y, right, bottom = self.frame(name, at)
                 canvas.rect(x, y, right - x, bottom - y, "#ffffff", self.colours[name], rx=7, stroke_width=2)
                 canvas.text(x + 8.0, y + 16.0, name, HEADING + 1.0, self.colours[name], True)
                 for node in nodes:
-                    self.boxes[node.number].draw(canvas, *at["left"][node.number], lit=self.is_lit(node))
+                    self.boxes[node.number].draw(canvas, *at[node.number], lit=self.is_lit(node))
         for before, node in zip([None, *self.after], self.after, strict=False):
-            x, y = at["right"][node.number]
+            x, y = at[node.number]
             if before is not None:
-                top = at["right"][before.number][1] + self.boxes[before.number].size[1] / 2
+                top = at[before.number][1] + self.boxes[before.number].size[1] / 2
                 bottom = y - self.boxes[node.number].size[1] / 2
                 arrow(canvas, [(x, top), (x, top), (x, bottom), (x, bottom)], ENDS, 1.6)
             with canvas.group(self.opacity(node)):

@@ -274,14 +274,10 @@ def _plain(array: Any) -> Any:
     return array
 
 
-def traced(function: Callable[..., Any], at: Mapping[str, Any]) -> tuple[Record, dict[str, Any], Any]:
-    """A function of Vars, called by name on symbols. Returns the record, the arguments, and what came out, a Var.
+def traced(function: Callable[..., Any], at: Mapping[str, Any]) -> tuple[Record, Any]:
+    """A function of Vars, called by name on symbols. Returns the record, and what came out, a Var.
 
     Raises whatever the function raises on numbers without a value.
     """
     record = Record()
-    given = {}
-    for name, value in at.items():
-        array = np.asarray(value, float)
-        given[name] = Var(record.array(name, array), name)
-    return record, given, function(**given)
+    return record, function(**{name: Var(record.array(name, value), name) for name, value in at.items()})

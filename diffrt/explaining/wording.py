@@ -12,8 +12,6 @@ from diffrt.errors import printable
 if TYPE_CHECKING:
     from diffrt.explaining.graph import Node
 
-AXES = ("x", "y", "z")
-
 GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
           "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
           "τ": "tau", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta",
@@ -154,7 +152,7 @@ def entry_name(name: str, shape: Sequence[int], place: int) -> str:
     if not shape:
         return name
     if shape == [3] and "." in name:
-        return f"{name}.{AXES[place]}"
+        return f"{name}.{'xyz'[place]}"
     return f"{name}[{', '.join(map(str, np.unravel_index(place, shape)))}]"
 
 

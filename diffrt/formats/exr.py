@@ -124,23 +124,23 @@ def _checked(path: str | Path, data: bytes, most: int) -> list[_Channel]:
             raise Damaged("its header is wrong")
         attributes[data[place:name]] = data[start:end]
         place = end
-    left, top, right, bottom = struct.unpack("<4i", _needed(attributes, b"dataWindow"))
+    left, top, right, bottom = struct.unpack("<4i", attributes[b"dataWindow"])
     width, height = right - left + 1, bottom - top + 1
     check_size(path, height, width, most)
-    channels = list(_channels(_needed(attributes, b"channels")))
+    channels = list(_channels(attributes[b"channels"]))
     if height * width * sum(channel.size for channel in channels) > MAX_BYTES:
         raise InputError(f"{path}: is {width} x {height} pixels of {len(channels)} channels; {MAX_BYTES // MIB} MiB "
                          "of numbers are read; save R, G and B alone")  # fmt: skip
     if any(c.sampling != (1, 1) for c in channels):
         raise InputError(f"{path}: has channels of fewer pixels than the picture; save R, G and B in full")
-    (compression,) = _needed(attributes, b"compression")
+    (compression,) = attributes[b"compression"]
     if compression >= len(_LINES):
         raise InputError(f"{path}: has the compression number {compression}; {len(_LINES) - 1} (DWAB) is the last read")
     tiled = bool(version & _TILED)
     if attributes.get(b"type", _KINDS[tiled]) != _KINDS[tiled]:
         raise Damaged("its header is wrong")
     if tiled:
-        across, down, levels = struct.unpack("<IIB", _needed(attributes, b"tiles"))
+        across, down, levels = struct.unpack("<IIB", attributes[b"tiles"])
         if levels & 15:
             raise InputError(f"{path}: has several resolutions; an EXR of one picture is needed")
         if not 0 < across * down <= MAX_PIXELS or across * down * sum(c.size for c in channels) > MAX_BYTES:
@@ -176,9 +176,3 @@ def _channels(listed: bytes) -> Iterator[_Channel]:
             raise Damaged("its header is wrong")
         yield _Channel(listed[place:end].decode("latin-1"), _BYTES[kind], (across, down))
         place = end + 17
-
-
-def _needed(attributes: dict[bytes, bytes], name: bytes) -> bytes:
-    if name not in attributes:
-        raise Damaged("its header is wrong")
-    return attributes[name]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from diffrt.kinds import registry
+from diffrt.errors import InputError
 from diffrt.kinds.backgrounds.constant import ConstantBackground
 from diffrt.kinds.backgrounds.gradient import GradientBackground
 from diffrt.kinds.cameras.orthographic import Orthographic
@@ -25,7 +25,8 @@ from diffrt.kinds.materials.mirror import Mirror
 from diffrt.kinds.materials.rough_conductor import RoughConductor
 from diffrt.kinds.materials.rough_metal import RoughMetal
 from diffrt.kinds.materials.rough_plastic import RoughPlastic
-from diffrt.kinds.registry import AnyKind
+from diffrt.kinds.promises import of_formulas
+from diffrt.kinds.registry import AnyKind, of_class
 from diffrt.kinds.shapes.box import Box
 from diffrt.kinds.shapes.cone import Cone
 from diffrt.kinds.shapes.cylinder import Cylinder
@@ -68,11 +69,19 @@ def register(kind: AnyKind) -> AnyKind:
         class Cone(Shape):
             ...
 
-    kind: the class; `diffrt.kinds.kind` says what each kind of kind promises. Returns it.
+    kind: the class; `diffrt.kinds.kind` says what each kind of kind promises. Returns it, so that this may stand above
+    it with an @. The same class, made anew when its script runs again, takes the place of the old one.
     Raises InputError, one line for each thing that it lacks, for a name that is taken, and for formulas that fail or
     give other shapes or nan.
     """
-    return registry.register(GROUPS, kind)
+    if not (isinstance(kind, type) and issubclass(kind, Kind) and kind.group in GROUPS):
+        raise InputError(
+            f"register: found {kind!r}, needed: a class of Shape, Material, Texture, Light or Camera, or of Background"
+        )
+    if problems := list(of_class(GROUPS[kind.group], kind)) or of_formulas(kind):
+        raise InputError(*(f"{kind.__name__}: {problem}" for problem in problems))
+    GROUPS[kind.group][kind.type] = kind
+    return kind
 
 
 def kinds_in(kind: Any, name: str) -> dict[str, Any]:
@@ -98,13 +107,8 @@ def texture_for(texture: Any, kind: Any, field: str) -> type[Texture]:
             whole = f.rule.per_texel
             own_rule = replace(f.rule, **per_texel, own=named) if whole else rule
             own[name] = Field(f.words, own_rule, f.check if whole else named.check)
-    about = {
-        "__module__": texture.__module__,
-        "__qualname__": texture.__qualname__,
-        "__doc__": texture.__doc__,
-        "made_from": (texture, kind, field),
-    }
-    return type(texture.__name__, (texture,), {**about, **own})
+    about = {name: getattr(texture, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(texture.__name__, (texture,), {**about, "made_from": (texture, kind, field), **own})
 
 
 __all__ = [

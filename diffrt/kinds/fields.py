@@ -251,12 +251,12 @@ def offset(words: str) -> Any:
 def part_of_picture(words: str) -> Any:
     """A rectangle of pixels: x and y of its top left corner, width and height; () for the whole picture."""
     allowed = "four whole numbers [x, y, width, height], x and y from 0, width and height from 1 to 16384"
-    return Field(words, Rule(allowed), Annotated[Any, AfterValidator(_rectangle)], (), rare=True)
+    return Field(
+        words, Rule(allowed), Annotated[Any, BeforeValidator(_in_order), AfterValidator(_rectangle)], (), rare=True
+    )
 
 
 def _rectangle(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list | tuple):
-        raise ValueError("no sequence")
     if not value:
         return ()
     whole = len(value) == 4 and all(isinstance(n, int) and not isinstance(n, bool) for n in value)

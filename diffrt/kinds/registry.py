@@ -5,33 +5,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from diffrt.errors import InputError
 from diffrt.kinds.fields import Own
 from diffrt.kinds.kind import END, REFLECT, Background, Camera, Kind, Light, Material, Shape, Texture
-from diffrt.kinds.promises import of_formulas
 
 AnyKind = TypeVar("AnyKind", bound=type[Kind])
 
 
-def register(kinds: dict[str, dict[str, Any]], kind: AnyKind) -> AnyKind:
-    """Add a kind to those that there are, by group.
-
-    Returns the class, so that it may stand above it with an @. The same class, made anew when its script runs again,
-    takes the place of the old one. Raises InputError, one line for each thing that the class lacks.
-    """
-    if not (isinstance(kind, type) and issubclass(kind, Kind) and kind.group in kinds):
-        raise InputError(
-            f"register: found {kind!r}, needed: a class of Shape, Material, Texture, Light or Camera, or of Background"
-        )
-    problems = list(_of_class(kinds[kind.group], kind)) or of_formulas(kind)
-    if problems:
-        raise InputError(*(f"{kind.__name__}: {problem}" for problem in problems))
-    kinds[kind.group][kind.type] = kind
-    return kind
-
-
-def _of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
-    """What is wrong with the fields and the names of a kind."""
+def of_class(known: dict[str, Any], kind: type[Kind]) -> Iterator[str]:
+    """What is wrong with the fields and the names of a kind. known: those of its group that there are, by name."""
     if not (isinstance(kind.type, str) and kind.type.isidentifier()):
         yield f"type: found {kind.type!r}, needed: its name in scene files, of letters, digits and _"
     elif kind.type in known and not is_same(known[kind.type], kind):

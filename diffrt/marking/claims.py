@@ -83,20 +83,20 @@ def read_claims(kind: str, text: str, formula: Any, q: Quantities, layout: str =
                 f"{name}[{', '.join(str(at.get(i, i)) for i in indices)}]" if indices else name
                 for name, indices in names
             )
+        ends = [(name, place) for (name, _), place in zip(names, places, strict=True)]
         if kind == "path":
             steps = tuple((n, _one(n, k, q, where)) for (n, _), k in zip(names, places, strict=True))
             for (of, _), (name, _) in pairwise(steps):
                 _check_edge(q, name, of, where)
-            claims.append(
-                Claim(kind, told, steps[-1][0], steps[-1][1], steps[0][0], steps[0][1], parsed, at, steps, text, layout)
-            )
-            continue
-        (name, _), (of, _) = names
-        if kind == "partial":
-            _check_edge(q, name, of, where)
-        elif of not in q.above(name):
-            raise InputError(f"{where}: {name} does not depend on {of}; it depends on {', '.join(q.above(name))}")
-        claims.append(Claim(kind, told, name, places[0], of, places[1], parsed, at, (), text, layout))
+            last, first = ends[-1], ends[0]
+        else:
+            steps, (last, first) = (), ends
+            name, of = last[0], first[0]
+            if kind == "partial":
+                _check_edge(q, name, of, where)
+            elif of not in q.above(name):
+                raise InputError(f"{where}: {name} does not depend on {of}; it depends on {', '.join(q.above(name))}")
+        claims.append(Claim(kind, told, *last, *first, parsed, at, steps, text, layout))
     return claims
 
 

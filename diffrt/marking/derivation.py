@@ -160,9 +160,7 @@ class Derivation:
 
     def _plain(self, trial: Trial) -> Mapping[str, Any]:
         """The values of the names that a claim's formula may use."""
-        q = trial.look.q
-        given: dict[str, Any] = {spelled(n): q.value(n) for n in q.vars}
-        given |= {n: q.value(n) for n in q.vars}
+        given = _by_any_name({n: trial.look.q.value(n) for n in trial.look.q.vars})
         for name, formula in self._abbreviations(trial.claim):
             given[name] = formula(given, trial.claim.letters)
         return given
@@ -211,11 +209,14 @@ class Derivation:
         space = Space({n: (d.shape, *d.bounds) for n, d in domains.items()}, self._look_or_none)
         if self.draw:
             return Survey(given, [self._look(self.draw(rng)) for _ in range(POINTS // 2)], [], [], space)
+
+        def tried(look: Callable[[Mapping[str, Any]], Look | None]) -> list[Look]:
+            return [there for there in map(look, draw_points(domains, POINTS, rng)) if there is not None]
+
         again = any(d.low is None for d in self.inputs.values())
         found: list[Look] = []
         for _ in range(50):
-            tries = [self._look_or_none(p) if again else self._look(p) for p in draw_points(domains, POINTS, rng)]
-            found += [look for look in tries if look is not None]
+            found += tried(self._look_or_none if again else self._look)
             if len(found) >= POINTS:
                 break
         if not found:
@@ -225,8 +226,7 @@ class Derivation:
         if any(look.forks for look in found):
             with suppress(Overworked), at_most(MOST_OF_A_SEARCH, "the search"):
                 for _ in range(4):
-                    tries = [self._look_or_none(p) for p in draw_points(domains, POINTS, rng)]
-                    wider += [look for look in tries if look is not None]
+                    wider += tried(self._look_or_none)
         return Survey(given, drawn, wider, beside_borders(drawn, wider, space, rng, POINTS), space)
 
     def _beside(self, claim: Claim, trials: Sequence[Trial], survey: Survey) -> list[Trial]:
@@ -263,8 +263,7 @@ class Derivation:
     def _claimed(self, claim: Claim, look: Look) -> tuple[Any, Look]:
         """What the claim says at a point, a Var or a number, and a Look at its own forks."""
         q = look.q
-        given: dict[str, Any] = {spelled(n): v for n, v in q.values.items()}
-        given = {**given, **q.values}
+        given = _by_any_name(q.values)
         since = variable(0.0).serial
         with comparisons() as seen, np.errstate(all="ignore"):
             for name, formula in self._abbreviations(claim):
@@ -305,8 +304,7 @@ class Derivation:
         """What is right at a point: rows by columns, of the entries that are asked for."""
         if claim.kind == "path":
             return np.array([[np.prod([float(q.local(n, of)[i, j]) for of, j, n, i in _edges(claim)])]])
-        whole = q.local(claim.name, claim.of) if claim.kind == "partial" else q.total(claim.name, claim.of)
-        found: NDArray[np.float64] = cut(whole, claim)
+        found: NDArray[np.float64] = cut(q.derivative(claim.name, claim.of, claim.kind == "partial"), claim)
         return found
 
     def _rounding(self, claim: Claim, q: Quantities, i: int, j: int) -> float:
@@ -373,14 +371,12 @@ class Derivation:
         for i, j in list(np.ndindex(*right.shape))[:16]:
             entry, place = _at(claim.entry, i), _at(claim.place, j)
             domain = self.inputs.get(claim.of, Domain((), -np.inf, np.inf))
-            slopes = q.slopes(
-                claim.name, entry, claim.of, place, claim.kind == "partial", *domain.bounds, self._run(claim, q)
-            )
-            if slopes is None:
-                continue
-            low, high = slopes.around(1e-5, float(right[i, j]), 16.0 * self._rounding(claim, q, i, j))
-            if not low <= right[i, j] <= high:
-                return f"our own {tidy(right[i, j])} and numbers, {tidy(slopes.left)}, disagree"
+            local = claim.kind == "partial"
+            slopes = q.slopes(claim.name, entry, claim.of, place, local, *domain.bounds, self._run(claim, q))
+            if slopes is not None:
+                low, high = slopes.around(1e-5, float(right[i, j]), 16.0 * self._rounding(claim, q, i, j))
+                if not low <= right[i, j] <= high:
+                    return f"our own {tidy(right[i, j])} and numbers, {tidy(slopes.left)}, disagree"
         return ""
 
     def _run(self, claim: Claim, q: Quantities) -> Callable[[Any], Any] | None:
@@ -451,8 +447,7 @@ class Derivation:
                 with np.errstate(all="ignore"):
                     value = define(claim.name, {**{n: v.value for n, v in q.vars.items()}, **leaves})
                 found = Quantities({**leaves, claim.name: value if isinstance(value, Var) else variable(value)})
-            slopes = found.local if local and define is None else found.total
-            whole = {n: slopes(claim.name, n) for n, _ in wanted}
+            whole = {n: found.derivative(claim.name, n, local and define is None) for n, _ in wanted}
             value = float(np.ravel(found.vars[claim.name].value)[entry])
             return value, np.array([whole[n][entry, p] for n, p in wanted])
 
@@ -525,6 +520,11 @@ class Derivation:
         together = sum(m.effect for m in wrong if m.effect is not None)
         for mark in wrong:
             mark.share = None if mark.effect is None or not together else mark.effect / together
+
+
+def _by_any_name(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of quantities, also by their names as formulas have them."""
+    return {**{spelled(n): v for n, v in values.items()}, **values}
 
 
 def _at(fixed: int | None, k: int) -> int:

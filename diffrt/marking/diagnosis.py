@@ -67,7 +67,7 @@ def _whole(s: Samples) -> Iterator[Diagnosis]:
     if claim.kind == "path":
         return
     local = claim.kind == "partial"
-    own = s.each(lambda q: q.local(claim.name, claim.of) if local else q.total(claim.name, claim.of))
+    own = s.each(lambda q: q.derivative(claim.name, claim.of, local))
     if len({m.shape for m in own.values()}) > 1:
         return
     rows, columns = next(iter(own.values())).shape
@@ -157,9 +157,8 @@ class _Case:
         elif np.abs(s.right).max() <= 1e-13 * np.abs(s.mine).max():
             yield Diagnosis("case", "the right one is 0, yours is not")
         elif self.partly and s.points[0].vars[s.claim.name].size > 1 and (s.entries != s.places).all():
-            own = s.each(
-                lambda q: np.diag((q.local if s.claim.kind == "partial" else q.total)(s.claim.name, s.claim.of))
-            )
+            claim, local = s.claim, s.claim.kind == "partial"
+            own = s.each(lambda q: np.diag(q.derivative(claim.name, claim.of, local)))
             for index in (s.entries, s.places):
                 if max(index) < len(next(iter(own.values()))):
                     as_if = np.array([own[id(q)][k] for q, k in zip(s.points, index, strict=True)])

@@ -90,11 +90,7 @@ def factor_of(
             if not _steady(constant):
                 continue
             # Plain constants and few, short names first.
-            cost = (
-                float(np.abs(whole).sum())
-                + float((whole % 1.0 != 0.0).sum())
-                + sum(len(n) for n, _, _ in chosen) / 100.0
-            )
+            cost = float(np.abs(whole).sum() + (whole % 1.0 != 0.0).sum()) + sum(len(n) for n, _, _ in chosen) / 100.0
             cost += 0.0 if abs(abs(constant[0]) - 1.0) < CLOSE else 1.0
             text = _monomial([n for n, _, _ in chosen], whole, constant[0])
             if best is None or cost < best[0]:

@@ -37,16 +37,7 @@ DEEPEST = 200
 
 def _pairwise(both: Callable[..., Any], along: Callable[..., Any]) -> Callable[..., Any]:
     """max and min: of several numbers, or of the entries of one array."""
-
-    def apply(*given: Any) -> Any:
-        if len(given) == 1:
-            return along(given[0])
-        found = given[0]
-        for other in given[1:]:
-            found = both(found, other)
-        return found
-
-    return apply
+    return lambda *given: reduce(both, given) if len(given) > 1 else along(*given)
 
 
 def _of_vector(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -303,9 +294,7 @@ class Formula:
             if named and named <= letters.keys() - given.keys():
                 chosen = choice[1] if self._value(choice[0], given, letters) else choice[2]
                 return self._value(chosen, given, letters)
-            values = [self._value(child, given, letters) for child in choice]
-        else:
-            values = [self._value(child, given, letters) for child in _operands(node)]
+        values = [self._value(child, given, letters) for child in choice or _operands(node)]
         what, function = _operation(node)
         if what == "Pow" and len(shape_of(values[0])) > 1 and _is_literal(node.right, -1):
             base = self.said(node.left)
@@ -347,10 +336,12 @@ class Formula:
         if letter in letters:
             raise InputError(f"{self.where}: {self._said(node)}: {letter} is an index already; take another letter")
         first, last = self._range(node, letter, given, letters)
-        _bounded(last - first + 1)
-        parts = [self._value(arguments[-1], given, {**letters, letter: k}) for k in range(first, last + 1)]
         try:
+            _bounded(last - first + 1)
+            parts = [self._value(arguments[-1], given, {**letters, letter: k}) for k in range(first, last + 1)]
             return _OVER[name](ag.stack(parts), 0)
+        except InputError:
+            raise
         except (TypeError, ValueError) as fault:
             raise InputError(f"{self.where}: {self._said(node)}: {fault}") from None
 
@@ -448,14 +439,8 @@ def _choice(node: Any) -> tuple[ast.AST, ast.AST, ast.AST] | None:
     """The condition of a choice, and what is chosen if it holds and if not."""
     if isinstance(node, ast.IfExp):
         return node.test, node.body, node.orelse
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "where"
-        and len(node.args) == 3
-    ):
-        return node.args[0], node.args[1], node.args[2]
-    return None
+    is_where = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "where"
+    return (node.args[0], node.args[1], node.args[2]) if is_where and len(node.args) == 3 else None
 
 
 OTHER_NAMES = {"tg": "tan", "arctg": "arctan", "sgn": "sign", "sigma": "sigmoid", "lg": "log(x) / log(10)",

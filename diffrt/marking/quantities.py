@@ -78,10 +78,7 @@ class Quantities:
     @cached_property
     def values(self) -> dict[str, Any]:
         """All of them, Vars without axes of length one."""
-        return {
-            name: var if var.shape == self.shape(name) else reshape(var, self.shape(name))
-            for name, var in self.vars.items()
-        }
+        return {n: v if v.shape == self.shape(n) else reshape(v, self.shape(n)) for n, v in self.vars.items()}
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of the value."""
@@ -133,6 +130,10 @@ class Quantities:
             self._totals[name, of] = found.get(of, np.zeros((self.vars[name].size, self.vars[of].size)))
         return self._totals[name, of]
 
+    def derivative(self, name: str, of: str, local: bool) -> Array:
+        """One of the two."""
+        return self.local(name, of) if local else self.total(name, of)
+
     def rounding(self, name: str, entry: int, of: str, place: int, local: bool) -> float:
         """How far rounding may put an entry of a derivative off: the sum over the steps of its computation of what one
         unit in the last place of each would change (Linnainmaa, 1976). That computation is a graph too."""
@@ -168,17 +169,14 @@ class Quantities:
         """
         source = self.vars[of]
         spend(20.0 * self._sweep)  # a complex step, and eight differences to either side
-        try:
-            replay = self._replay(name, of, local)
-        except NotImplementedError:
-            replay = None
-        if run is None and replay is None:
+        replay = self._replay(name, of, local)
+        if (given := run or replay) is None:
             return None
         noise = rounding_of(self.vars[name], entry)
-        return slopes_of(run or replay, replay, np.array(source.value, float), place, entry, low, high, noise)
+        return slopes_of(given, replay, np.array(source.value, float), place, entry, low, high, noise)
 
-    def _replay(self, name: str, of: str, local: bool) -> Callable[[Any], Any]:
-        """The values of a quantity as a function of those of another one."""
+    def _replay(self, name: str, of: str, local: bool) -> Callable[[Any], Any] | None:
+        """The values of a quantity as a function of those of another one; None where an equation is solved between."""
         target, source = self.vars[name], self.vars[of]
         held = set(self._names) - {target.serial} if local else {source.serial}
         moving, order = {source.serial}, []
@@ -187,17 +185,14 @@ class Quantities:
                 continue
             if any(type(x) is Var and x.serial in moving for x in node.inputs):
                 if node.op.name == "root":
-                    raise NotImplementedError
+                    return None
                 moving.add(node.serial)
                 order.append(node)
 
         def run(value: Any) -> Any:
             values = {source.serial: value}
             for node in order:
-                given = [
-                    values.get(x.serial, x.value) if type(x) is Var else x
-                    for x in node.inputs
-                ]  # fmt: skip
+                given = [values.get(x.serial, x.value) if type(x) is Var else x for x in node.inputs]
                 assert node.op is not None
                 forward = (np.iscomplexobj(value) and node.op.complex_forward) or node.op.forward
                 values[node.serial] = forward(*given, **(node.settings or {}))
@@ -218,7 +213,7 @@ def all_above(name: str, parents: Callable[[str], Sequence[str]]) -> list[str]:
 
 
 def slopes_of(
-    run: Callable[[Any], Any] | None,
+    run: Callable[[Any], Any],
     replay: Callable[[Any], Any] | None,
     at: Any,
     place: int,
@@ -232,7 +227,6 @@ def slopes_of(
     run: what to take differences of. replay: what to take a complex step in, None for nothing. at: where. low, high,
     noise: as in `one_sided`.
     """
-    assert run is not None
     try:
         with np.errstate(all="ignore"):
             left, right = (one_sided(run, at, place, entry, way, low, high, noise) for way in (-1.0, 1.0))

@@ -188,10 +188,8 @@ _NAME = "a name is letters, digits and _, and not that of a function or constant
 
 
 def _plain_name(name: str) -> bool:
-    plain = name.isidentifier() and name.isascii() and len(name) <= 60
-    return (
-        plain and (not keyword.iskeyword(name) or name == "lambda") and name not in FUNCTIONS and name not in CONSTANTS
-    )
+    free = (not keyword.iskeyword(name) or name == "lambda") and name not in FUNCTIONS and name not in CONSTANTS
+    return free and _key(name) == name  # it needs no quotes
 
 
 def _key(name: str) -> str:

@@ -38,6 +38,8 @@ _MOST_PARTS = 60
 _PARTNERS = [("sin", "cos"), ("sinh", "cosh"), ("arcsin", "arccos"), ("max", "min"), ("relu", "abs"), ("sum", "mean"),
              ("log", "exp"), ("norm", "sum"), ("tan", "tanh"), ("tan", "sin"), ("tan", "cos")]  # fmt: skip
 
+_TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+
 _C = "_multiple"
 
 
@@ -66,28 +68,24 @@ def repairs(written: "Written", named: Mapping[str, Array]) -> Iterator[Diagnosi
     named = {text: written.at(values, written.few) for text, values in named.items()}
     for node in parts:
         for new in _slips(node, s, _running(formula)):
-            if written.right_with(node, new):
-                yield _instead(formula, node, new)
+            yield from written.confirmed(node, new)
     for node, c in written.multiples.items():
         if c is None:
             continue
         for d in factor_of(c, np.ones(len(c)), named, 1):
-            yield from written.confirmed(node, f"({formula.said(node)}) {d.formula.removeprefix('right ')}")
+            yield from written.read(node, f"({formula.said(node)}) {d.formula.removeprefix('right ')}")
         value = written.values(node)
         if value is not None:
             yield from (d for text in _forgotten(value * (c - 1.0), named)
-                        for d in written.confirmed(node, f"({formula.said(node)}) {text}"))  # fmt: skip
+                        for d in written.read(node, f"({formula.said(node)}) {text}"))  # fmt: skip
     matrices = [n for n, v in s.points[0].vars.items() if len(v.shape) == 2 and n.isidentifier()]
     for node in parts:
         for matrix in matrices if isinstance(node, ast.BinOp) else ():
             for left in (ast.Attribute(ast.Name(matrix), "T"), ast.Name(matrix)):
-                new = ast.BinOp(left, ast.MatMult(), node)
-                if written.right_with(node, new):
-                    yield _instead(formula, node, new)
+                yield from written.confirmed(node, ast.BinOp(left, ast.MatMult(), node))
         for name in s.points[0].vars if not isinstance(node, ast.Constant) else ():
-            for new in (ast.BinOp(node, op, ast.Name(name)) for op in (ast.Sub(), ast.Add(), ast.Mult(), ast.Div())):
-                if written.right_with(node, new):
-                    yield _instead(formula, node, new)
+            for op in (ast.Sub(), ast.Add(), ast.Mult(), ast.Div()):
+                yield from written.confirmed(node, ast.BinOp(node, op, ast.Name(name)))
 
 
 def _times(c: Any, node: Any) -> ast.AST:
@@ -133,18 +131,13 @@ def _slips(node: Any, s: Samples, running: Sequence[str]) -> Iterator[ast.AST]:
         yield ast.BinOp(node, ast.Mult(), ast.BinOp(one, ast.Sub(), node))
         yield ast.BinOp(one, ast.Sub(), square)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        for pair in _PARTNERS:
-            for a, b in (pair, pair[::-1]):
-                if node.func.id == a and b in FUNCTIONS:
-                    yield ast.Call(ast.Name(b), node.args, [])
+        partners = [b for pair in _PARTNERS for a, b in (pair, pair[::-1]) if a == node.func.id and b in FUNCTIONS]
+        yield from (ast.Call(ast.Name(partner), node.args, []) for partner in partners)
     elif isinstance(node, ast.Constant):
         yield ast.Constant(node.value + 1)  # type: ignore[operator]
         yield ast.Constant(node.value - 1)  # type: ignore[operator]
     elif isinstance(node, ast.Compare):
-        for one_way, back in ((ast.Lt, ast.Gt), (ast.LtE, ast.GtE), (ast.Eq, ast.NotEq)):
-            for old, other in ((one_way, back), (back, one_way)):
-                if isinstance(node.ops[0], old):
-                    yield ast.Compare(node.left, [other()], node.comparators)
+        yield ast.Compare(node.left, [_TURNED[type(node.ops[0])]()], node.comparators)
     elif isinstance(node, ast.Subscript):
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if len(parts) == 2:
@@ -167,10 +160,6 @@ def _slips(node: Any, s: Samples, running: Sequence[str]) -> Iterator[ast.AST]:
         if len(q.shape(node.id)) == 2:
             yield ast.Call(ast.Name("transpose"), [node], [])
         yield from (ast.Name(n) for n in q.vars if n != node.id and q.shape(n) == q.shape(node.id) and n.isidentifier())
-
-
-def _instead(formula: Formula, node: ast.AST, new: ast.AST) -> Diagnosis:
-    return Diagnosis("part", f"it is right with {formula.said(new)} in place of {formula.said(node)}")
 
 
 @dataclass(eq=False)
@@ -271,14 +260,18 @@ class Written:
                 return False
         return True
 
-    def confirmed(self, node: ast.AST, text: str) -> Iterator[Diagnosis]:
-        """That it is right with a text in place of a part, if that is so."""
+    def confirmed(self, node: ast.AST, new: ast.AST) -> Iterator[Diagnosis]:
+        """That it is right with another part in place of one, if that is so."""
+        if self.right_with(node, new):
+            yield Diagnosis("part", f"it is right with {self.formula.said(new)} in place of {self.formula.said(node)}")
+
+    def read(self, node: ast.AST, text: str) -> Iterator[Diagnosis]:
+        """The same, of a part as text."""
         try:
             new = Formula(text, "guess").tree
         except InputError:
             return
-        if self.right_with(node, new):
-            yield _instead(self.formula, node, new)
+        yield from self.confirmed(node, new)
 
 
 def _replaced(tree: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:

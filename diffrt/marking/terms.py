@@ -84,9 +84,8 @@ def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Array]:
     found = {}
     for node in nodes:
         moving = [x for x in node.inputs if type(x) is Var and x.serial in serials]
-        function = (
-            node.op is not None and node.op.partials is not None and (not node.op.form or node.op.name == "power")
-        )
+        op = node.op
+        function = op is not None and op.partials is not None and (not op.form or op.name == "power")
         if not function or len(moving) != 1 or _is_inside(node, q) or _is_call(node, q):
             continue
         if moving[0].shape == node.shape:
@@ -96,12 +95,8 @@ def links(q: Quantities, name: str, of: str, local: bool) -> dict[str, Array]:
             found[words] = _once(node, position, ones).ravel()
     for call, start, end in q.calls:
         steps = [n for n in nodes if start <= n.serial < end]
-        before = {
-            x.serial: x
-            for n in steps
-            for x in n.inputs
-            if type(x) is Var and x.serial in serials - {s.serial for s in steps}
-        }
+        earlier = serials - {s.serial for s in steps}
+        before = {x.serial: x for n in steps for x in n.inputs if type(x) is Var and x.serial in earlier}
         if call.partition("(")[0] in ENTRYWISE and len(before) == 1 and steps:
             (argument,) = before.values()
             tangents = push_forward([argument, *steps], {argument.serial: [np.ones(argument.shape)]}, False)

@@ -216,18 +216,16 @@ def _check_group(
 
 def _shared_names(data: Mapping[str, Any]) -> Problems:
     """Shapes, lights and the background share one space of names, since parameters are found by name alone."""
-    shapes, lights = data.get("shapes"), data.get("lights")
+    groups = {name: data[name] if isinstance(data.get(name), Mapping) else {} for name in ("shapes", "lights")}
     taken = [
         f'{group}.background: found the name "background", allowed: another name; this one means the background'
-        for group, tables in (("shapes", shapes), ("lights", lights))
-        if data.get("background") is not None and isinstance(tables, Mapping) and "background" in tables
+        for group, tables in groups.items()
+        if data.get("background") is not None and "background" in tables
     ]
-    if not (isinstance(shapes, Mapping) and isinstance(lights, Mapping)):
-        return taken
     return taken + [
         f"{_join('lights', name)}: found the name of a shape, allowed: a name that no shape has"
-        for name in lights
-        if name in shapes
+        for name in groups["lights"]
+        if name in groups["shapes"]
     ]
 
 

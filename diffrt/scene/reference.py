@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -54,10 +54,6 @@ class GroupEntry:
             return self
         return replace(self, kinds=tuple(kind for kind in self.kinds if kind.type in names))
 
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return asdict(self)
-
 
 _PLACES = {
     "cameras": f"the table [camera], whose type is {next(iter(GROUPS['cameras']))} if none is given",
@@ -72,17 +68,10 @@ _PLACES = {
 
 def reference() -> tuple[GroupEntry, ...]:
     """What may stand in a scene file: the top of the file, then every group of kinds."""
-    top = [
-        _entry(name, Document.model_fields[name], "")
-        for name in Document.model_fields
-        if name not in ("camera", "background", *GROUPS)
-    ]
+    tables = ("camera", "background", *GROUPS)
+    top = [_entry(name, info, "") for name, info in Document.model_fields.items() if name not in tables]
     file = GroupEntry("file", "at the top of the file, before any table", (KindEntry("", "A scene.", tuple(top)),))
-    order = [*(name for name in _PLACES if name in GROUPS), *(name for name in GROUPS if name not in _PLACES)]
-    groups = [
-        GroupEntry(name, _PLACES.get(name, f"a table of {name}"), tuple(map(_kind, GROUPS[name].values())))
-        for name in order
-    ]
+    groups = [GroupEntry(name, place, tuple(map(_kind, GROUPS[name].values()))) for name, place in _PLACES.items()]
     return (file, *groups)
 
 

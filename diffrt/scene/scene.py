@@ -190,8 +190,6 @@ class Scene:
     def __repr__(self) -> str:
         lines = []
         for name, part in self.parts.items():
-            if part is None:
-                continue
             if isinstance(part, Mapping):
                 entries = "".join(f"\n        {each!r}: {thing!r}," for each, thing in part.items())
                 lines.append(f"    {name}={{{entries}\n    }},\n" if entries else f"    {name}={{}},\n")
@@ -424,12 +422,9 @@ class Scene:
 
         paths: whole parameters, components, and patterns. Raises InputError if one is unknown or two overlap.
         """
-        places = self._places(paths)
-        return tuple(
-            chain.from_iterable(
-                whole.components if index is None else (path,) for path, (whole, index) in places.items()
-            )
-        )
+        places = self._places(paths).items()
+        parts = (whole.components if index is None else (path,) for path, (whole, index) in places)
+        return tuple(chain.from_iterable(parts))
 
     def pack(self, paths: Iterable[str]) -> NDArray[np.float64]:
         """The current values of some parameters as one vector (n,), in the order of `components(paths)`."""

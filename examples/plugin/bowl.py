@@ -26,7 +26,7 @@ import diffrt
 from diffrt.autograd import absolute, greater, minimum, sqrt, where
 from diffrt.kinds import Shape
 from diffrt.kinds.fields import direction, extent, point
-from diffrt.kinds.shapes.ends import exceeds
+from diffrt.kinds.shapes.wall import exceeds
 from diffrt.kinds.vectors import dot, magnitude, normalize
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from diffrt.autograd import absolute, greater, maximum, reshape, sqrt, sum, where
+from diffrt.kinds.kind import Material
 from diffrt.kinds.vectors import cross, dot
 
 TINY = 1e-30
@@ -146,3 +147,23 @@ def conductor(cosine: Any, eta: Any, k: Any) -> Any:
     third, fourth = m * square + sine * sine, second * sine
     s = (first - second) / (first + second)
     return 0.5 * s * (1.0 + (third - fourth) / (third + fourth))
+
+
+class Microfacets(Material):
+    """A surface of microfacets alone, which has a roughness alpha."""
+
+    alpha: Any
+
+    def fresnel(self, cosine: Any) -> Any:
+        """The share that a facet mirrors, (..., 3, N), by the cosine of the angle between it and the ray, (..., N)."""
+        raise NotImplementedError
+
+    def brdf(self, n: Any, to_eye: Any, to_light: Any) -> Any:
+        share, cosine = lobe(self.alpha, n, to_eye, to_light)
+        return share * self.fresnel(cosine)
+
+    def ambient(self, n: Any, to_eye: Any) -> Any:
+        return reflected_share(self.alpha, dot(n, to_eye), lambda cosine: self.fresnel(cosine[:, None]), FINE)
+
+    def at_most(self) -> tuple[Any, Any]:
+        return strongest(self.alpha), ALL

@@ -26,9 +26,8 @@ from diffrt.autograd import greater, maximum, minimum, sqrt, where
 from diffrt.kinds.fields import Relation, apart, extent, flag, point
 from diffrt.kinds.kind import Shape
 from diffrt.kinds.shapes.disk import Disk, bounds
-from diffrt.kinds.shapes.ends import exceeds
 from diffrt.kinds.shapes.part import Part
-from diffrt.kinds.shapes.wall import Wall
+from diffrt.kinds.shapes.wall import Wall, exceeds
 from diffrt.kinds.vectors import cross, dot, length, normalize
 
 STEEPEST = 1e-200

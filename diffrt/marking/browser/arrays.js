@@ -13,7 +13,6 @@ const Arrays = (() => {
 
   const plain = (data, shape = []) => ({ shape, data, variable: false, tracked: false, boolean: false, serial: 0 });
   const number = (x) => plain([x]);
-  const booleans = (data, shape) => ({ ...plain(data, shape), boolean: true });
   /** A quantity. rounding: of its entries, how far they may be off. */
   const leaf = (data, shape, name, rounding = null) => ({ shape, data, variable: true, tracked: true, boolean: false, serial: ++serial, op: null, inputs: [], name, rounding });
 
@@ -37,23 +36,32 @@ const Arrays = (() => {
 
   /** For each entry of a shape, which one of an array of another shape it is made from. */
   function places(from, to) {
-    const count = size(to), found = new Int32Array(count);
+    const found = new Int32Array(size(to));
     if (size(from) === 1) return found;
-    if (size(from) === count) return found.map((_, k) => k);
-    const strides = new Array(to.length).fill(0);
-    for (let k = from.length - 1, s = 1; k >= 0; k--) {
-      if (from[k] !== 1) strides[to.length - from.length + k] = s;
-      s *= from[k];
-    }
-    for (let k = 0; k < count; k++) {
+    if (size(from) === found.length) return found.map((_, k) => k);
+    const own = stridesOf(from), before = to.length - from.length;
+    return strided(to, to.map((_, axis) => (axis < before || from[axis - before] === 1 ? 0 : own[axis - before])));
+  }
+
+  /** How far apart neighbours along each axis of an array are. */
+  const stridesOf = (shape) => shape.map((_, axis) => size(shape.slice(axis + 1)));
+
+  /** For each entry of a shape, the sum of its indices times strides. */
+  function strided(shape, strides) {
+    return new Int32Array(size(shape)).map((_, k) => {
       let rest = k, at = 0;
-      for (let axis = to.length - 1; axis >= 0; axis--) {
-        at += (rest % to[axis]) * strides[axis];
-        rest = Math.floor(rest / to[axis]);
+      for (let axis = shape.length - 1; axis >= 0; axis--) {
+        at += (rest % shape[axis]) * strides[axis];
+        rest = Math.floor(rest / shape[axis]);
       }
-      found[k] = at;
-    }
-    return found;
+      return at;
+    });
+  }
+
+  /** The shape of some arrays entry by entry, where in each an entry of it comes from, and what these are. */
+  function together(inputs) {
+    const shape = inputs.map((x) => x.shape).reduce(broadcast), at = inputs.map((x) => places(x.shape, shape));
+    return { shape, at, entries: (k) => inputs.map((x, i) => x.data[at[i][k]]) };
   }
 
   const chain = (g, p) => (g === 0 || p === 0 ? 0 : g * p);
@@ -68,14 +76,11 @@ const Arrays = (() => {
     };
     return (...inputs) => {
       if (inputs.every((x) => x.shape.length === 0)) return ofNumbers(...inputs);
-      const shape = inputs.map((x) => x.shape).reduce(broadcast), count = size(shape);
-      const at = inputs.map((x) => places(x.shape, shape)), data = new Float64Array(count);
-      const entries = (k) => inputs.map((x, i) => x.data[at[i][k]]);
-      for (let k = 0; k < count; k++) data[k] = f(...entries(k));
+      const { shape, at, entries } = together(inputs), data = Float64Array.from(count(size(shape)), (k) => f(...entries(k)));
       return result(name, data, shape, inputs, (g) => inputs.map((x, i) => {
         if (!x.tracked || partials[i] === null) return null;
         const found = new Float64Array(size(x.shape));
-        for (let k = 0; k < count; k++) found[at[i][k]] += chain(g[k], partials[i](data[k], ...entries(k)));
+        for (let k = 0; k < data.length; k++) found[at[i][k]] += chain(g[k], partials[i](data[k], ...entries(k)));
         return found;
       }));
     };
@@ -84,9 +89,7 @@ const Arrays = (() => {
   /** An op that looks at values: its results are plain. */
   function looking(name, f, boolean = true) {
     return (...inputs) => {
-      const shape = inputs.map((x) => x.shape).reduce(broadcast), count = size(shape);
-      const at = inputs.map((x) => places(x.shape, shape)), data = new Float64Array(count);
-      for (let k = 0; k < count; k++) data[k] = Number(f(...inputs.map((x, i) => x.data[at[i][k]])));
+      const { shape, entries } = together(inputs), data = Float64Array.from(count(size(shape)), (k) => Number(f(...entries(k))));
       if (comparisons && inputs.some((x) => x.variable)) comparisons.push({ op: name, inputs, serial: ++serial });
       return { ...plain(data, shape), boolean };
     };
@@ -172,16 +175,8 @@ const Arrays = (() => {
   const reshape = (x, shape) => gather(x, count(size(x.shape)), shape, "reshape");
 
   function transpose(x, axes = null) {
-    const order = axes ?? count(x.shape.length).reverse(), shape = order.map((a) => x.shape[a]), total = size(shape);
-    const strides = [];
-    for (let k = x.shape.length - 1, s = 1; k >= 0; k--) { strides[k] = s; s *= x.shape[k]; }
-    const at = new Array(total);
-    for (let k = 0; k < total; k++) {
-      let rest = k, place = 0;
-      for (let a = shape.length - 1; a >= 0; a--) { place += (rest % shape[a]) * strides[order[a]]; rest = Math.floor(rest / shape[a]); }
-      at[k] = place;
-    }
-    return gather(x, at, shape, "transpose");
+    const order = axes ?? count(x.shape.length).reverse(), shape = order.map((a) => x.shape[a]), strides = stridesOf(x.shape);
+    return gather(x, strided(shape, order.map((a) => strides[a])), shape, "transpose");
   }
 
   function stack(parts) {
@@ -318,7 +313,7 @@ const Arrays = (() => {
       for (let k = 1; k < w.length; k++) if (x.data[w.at(l, k)] > x.data[w.at(l, best)]) best = k;
       largest[w.at(l, best)] = 1;
     }
-    const there = booleans(largest, x.shape), zero = number(0);
+    const there = { ...plain(largest, x.shape), boolean: true }, zero = number(0);
     const top = sum(E.choose(there, x, zero), x.shape.length - 1, true);
     const below = E.choose(there, zero, E.subtract(x, top)), raised = E.exp(below);
     return { top, below, raised, rest: sum(E.choose(there, zero, raised), x.shape.length - 1, true) };
@@ -460,10 +455,7 @@ const Arrays = (() => {
 
   /** What may be called by name. */
   const FUNCTIONS = {
-    abs: E.abs, sqrt: E.sqrt, exp: E.exp, log: E.log, ln: E.log, log1p: E.log1p, expm1: E.expm1, sin: E.sin, cos: E.cos, tan: E.tan,
-    arcsin: E.arcsin, arccos: E.arccos, arctan: E.arctan, asin: E.arcsin, acos: E.arccos, atan: E.arctan, sinh: E.sinh, cosh: E.cosh,
-    tanh: E.tanh, erf: E.erf, erfc: E.erfc, arctan2: E.arctan2, atan2: E.arctan2, minimum: E.minimum, maximum: E.maximum,
-    sign: E.sign, where, max: pairwise(E.maximum, max), min: pairwise(E.minimum, min),
+    ...E, ln: E.log, asin: E.arcsin, acos: E.arccos, atan: E.arctan, atan2: E.arctan2, where, max: pairwise(E.maximum, max), min: pairwise(E.minimum, min),
     clip: (x, low, high) => E.minimum(E.maximum(x, low), high), sum: (x) => sum(x), mean: (x) => mean(x), prod: (x) => prod(x),
     dot, cross, outer, norm: (x) => norm(x), length: (x) => norm(x), normalize: ofVector((x) => E.divide(x, norm(x, 0, true))),
     relu, sigmoid, softplus, gelu, softmax: ofVector(softmax), log_softmax: ofVector(logSoftmax), logsumexp, transpose: (x) => transpose(x),
@@ -529,6 +521,6 @@ const Arrays = (() => {
     }
   }
 
-  return { E, FUNCTIONS, OVER, EPSILON, Misfit, adjoints, bounded, broadcast, booleans, count, gather, leaf, matmul, number, plain, reachable, reshape,
+  return { E, FUNCTIONS, OVER, Misfit, adjoints, bounded, broadcast, count, gather, leaf, matmul, number, plain, reachable, reshape,
     rounding, shapeText, size, stack, transpose, watched, where, get serial() { return serial; } };
 })();

@@ -111,7 +111,7 @@ def encoded(values: Any, exact: bool = True) -> str:
 
 @dataclass
 class _Exercise:
-    """Made once, by `data`."""
+    """Made once, by `data`. too_much: why it is too much to compute the derivatives of a quantity."""
 
     derivation: Derivation
     room: float
@@ -119,6 +119,7 @@ class _Exercise:
     of_terms: int = 0
     parts: list[int] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    too_much: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def _survey(self) -> Any:
@@ -193,13 +194,8 @@ class _Exercise:
                     found[name] = self.looks[0].q.parents(name)
             except Overworked as fault:
                 found[name] = []
-                self._too_much[name] = fault.problems[0]
+                self.too_much[name] = fault.problems[0]
         return found
-
-    @cached_property
-    def _too_much(self) -> dict[str, str]:
-        """Why it is too much to compute the derivatives of a quantity."""
-        return {}
 
     @cached_property
     def above(self) -> dict[str, list[str]]:
@@ -207,9 +203,9 @@ class _Exercise:
         found: dict[str, list[str]] = {}
         for name in self.names:
             found[name] = all_above(name, self.parents.__getitem__)
-            too_much = [self._too_much[n] for n in found[name] if n in self._too_much]
-            if too_much:
-                self._too_much.setdefault(name, too_much[0])
+            for n in found[name]:
+                if n in self.too_much:
+                    self.too_much.setdefault(name, self.too_much[n])
         return found
 
     def data(self) -> dict[str, Any]:
@@ -227,7 +223,7 @@ class _Exercise:
             "shapes": {n: list(q.shape(n)) for n in self.names},
             "parents": self.parents,
             "above": self.above,
-            "tooMuch": self._too_much,
+            "tooMuch": self.too_much,
             "computedFrom": {n: sorted(q.computed_from(n)) for n in self.names},
             "layout": d.layout,
             "layouts": {name: [list(axes) for axes in which] for name, which in LAYOUTS.items()},
@@ -324,7 +320,7 @@ class _Exercise:
     @cached_property
     def _missing(self) -> set[str]:
         """Edges that are not there at all points."""
-        names = [n for n in self.names if n not in self._too_much]
+        names = [n for n in self.names if n not in self.too_much]
         every = {(n, p) for k in self.looks for n in names for p in k.q.parents(n)}
         return {f"{n} / {p}" for n, p in every if any(p not in k.q.parents(n) for k in self.looks)}
 
@@ -373,7 +369,7 @@ class _Exercise:
 
     def _truth(self, kind: str, name: str, of: str) -> dict[str, Any]:
         local = kind == "partial"
-        each = [k.q.local(name, of) if local else k.q.total(name, of) for k in self.looks]
+        each = [k.q.derivative(name, of, local) for k in self.looks]
         rows, columns = each[0].shape
         told: dict[str, Any] = {"rows": rows, "columns": columns, "values": encoded(each)}
         told["floors"] = encoded(self._floors(name, of, local, each), self.exact)
@@ -401,9 +397,7 @@ class _Exercise:
             exact = {int(p): look.q.rounding(name, int(p) // columns, of, int(p) % columns, local) for p in places}
             largest = max(exact.values())
             found.append([exact.get(p, largest) for p in range(rows * columns)])
-            relative = max(
-                relative, largest / (np.abs(look.q.local(name, of) if local else look.q.total(name, of)).max() or 1.0)
-            )
+            relative = max(relative, largest / (np.abs(look.q.derivative(name, of, local)).max() or 1.0))
         if len(looks) == len(self.looks):
             return found
         return [np.full(rows * columns, relative * np.abs(values).max()) for values in each]

@@ -3,9 +3,9 @@
 // find is not guessed at.
 
 const Hints = (() => {
-  const { count, rounding, size } = Arrays;
-  const { compare, python, said } = Reader;
-  const { components, leastSquares, numbers, product, signs, wordsOf } = Marker;
+  const { count, size } = Arrays;
+  const { said } = Reader;
+  const { TRANSPOSED, TRANSPOSED_MATRIX, components, leastSquares, numbers, product, signs, wordsOf } = Marker;
 
   const CLOSE = 1e-7, EXACT = 1e-8, MOST = 1500, FEW = 6, MOST_PARTS = 60;
   const FACTORS = [[1 / 2, "1/2"], [1 / 3, "1/3"], [2 / 3, "2/3"], [1 / 4, "1/4"], [3 / 4, "3/4"], [3 / 2, "3/2"], [Math.PI, "pi"],
@@ -103,34 +103,29 @@ const Hints = (() => {
     }
 
     * sides() {
-      const d = this.derivation, claim = this.claim, looks = this.list.map((s) => s.trial.look), first = looks[0].forks;
+      const d = this.derivation, claim = this.claim, trials = this.list.map((s) => s.trial), looks = trials.map((t) => t.look), first = looks[0].forks;
       const sizeOf = (name) => size(d.shapes[name]);
-      const indexOf = (n) => (n === 1 ? [this.list.map(() => 0), ""] : n === sizeOf(claim.name) ? [this.entries, this.letter(claim.name)] :
-        n === sizeOf(claim.of) ? [this.places, this.letter(claim.of)] : null);
+      const indexOf = (n) => (n === 1 ? [trials.map(() => 0), ""] : n === sizeOf(claim.name) ? [this.entries, this.letter(claim.name)] :
+        n === sizeOf(claim.of) ? [this.places, this.letter(claim.of)] : [null, ""]);
+      const forks = [];  // of the definitions, then of the line: how many margins, one of them at a sample, its words
       if (first && looks.every((l) => l.forks && l.forks.owners.length === first.owners.length)) {
         let start = 0;
         for (const [owner, n] of first.owners) {
-          const from = start, index = indexOf(n);
+          const from = start;
           start += n;
-          if (!d.matters(claim, owner) || index === null) continue;
-          const margins = looks.map((l, k) => l.margins[from + index[0][k]]);
-          for (const side of [-1, 1]) {
-            let words = first.words[from + index[0][0]]?.[side + 1] ?? "";
-            if (index[1]) words = words.replace(`[${index[0][0]}]`, index[1]);
-            yield [`where ${words}`, signs(margins).map((s) => s === side)];
-          }
+          if (d.matters(claim, owner)) forks.push([n, (k, i) => looks[k].margins[from + i], (i, side) => first.words[from + i]?.[side + 1] ?? ""]);
         }
       }
-      const trials = this.list.map((s) => s.trial);
-      if (!trials.every((t) => t.forks.length === trials[0].forks.length)) return;
-      for (let f = 0; f < trials[0].forks.length; f++) {
-        const index = indexOf(trials[0].forks[f].margins.length);
+      if (trials.every((t) => t.forks.length === trials[0].forks.length)) {
+        trials[0].forks.forEach((fork, f) => forks.push([fork.margins.length, (k, i) => trials[k].forks[f].margins[i], (i, side) => wordsOf(fork, i, side)]));
+      }
+      for (const [n, margin, words] of forks) {
+        const [index, letter] = indexOf(n);
         if (index === null) continue;
-        const margins = trials.map((t, k) => t.forks[f].margins[index[0][k]]);
+        const found = signs(trials.map((_, k) => margin(k, index[k])));
         for (const side of [-1, 1]) {
-          let words = wordsOf(trials[0].forks[f], index[0][0], side);
-          if (index[1]) words = words.replace(`[${index[0][0]}]`, index[1]);
-          yield [`where ${words}`, signs(margins).map((s) => s === side)];
+          const told = words(index[0], side);
+          yield [`where ${letter ? told.replace(`[${index[0]}]`, letter) : told}`, found.map((s) => s === side)];
         }
       }
     }
@@ -187,30 +182,29 @@ const Hints = (() => {
   class Case {
     constructor(samples, partly, terms) {
       Object.assign(this, { s: samples, partly, told: terms });
+      const looks = samples.list.map((x) => (terms ? terms.looks.indexOf(x.trial.look.number) : -1));
+      this.places = looks.includes(-1) ? null : looks;  // of the points among those whose terms are known
       this.terms = this.termsOf();
       this.size = samples.right.map((r, k) => Math.abs(r) + Math.abs(samples.mine[k]) + this.terms.reduce((t, [, v]) => t + Math.abs(v[k]), 0));
     }
 
     /** The terms of the right answer, each once. */
     termsOf() {
-      const s = this.s, told = this.told, kept = [];
-      if (!told || s.list.some((x) => !told.looks.includes(x.trial.look.number))) return kept;
-      for (const [words, values] of told.terms) {
-        const term = s.list.map((x) => values[(told.looks.indexOf(x.trial.look.number) * told.rows + x.entry) * told.columns + x.place]);
+      const { s, told, places } = this, kept = [];
+      for (const [words, values] of places ? told.terms : []) {
+        const term = s.list.map((x, k) => values[(places[k] * told.rows + x.entry) * told.columns + x.place]);
         if (term.some((v) => v !== 0) && !kept.some(([, other]) => alike(term, other)) && !alike(term, s.right)) kept.push([words, term]);
       }
       return kept;
     }
 
     get links() {
-      const s = this.s, told = this.told, found = [];
-      if (!told || s.list.some((x) => !told.looks.includes(x.trial.look.number))) return found;
-      const letters = Object.values(s.letters), d = s.derivation;
-      for (const [words, n, values] of told.links) {
+      const { s, places } = this, found = [], letters = Object.values(s.letters), d = s.derivation;
+      for (const [words, n, values] of places ? this.told.links : []) {
         const indices = [...(n === 1 ? [s.list.map(() => 0)] : []), ...(n === size(d.shapes[s.claim.name]) ? [s.entries] : []),
           ...(n === size(d.shapes[s.claim.of]) ? [s.places] : []), ...letters.filter((v) => Math.max(...v) + 1 === n)];
         for (const index of indices) {
-          const link = s.list.map((x, k) => values[told.looks.indexOf(x.trial.look.number) * n + index[k]]);
+          const link = places.map((place, k) => values[place * n + index[k]]);
           if (!alike(link, link.map(() => 1))) found.push([words, link]);
         }
       }
@@ -233,11 +227,15 @@ const Hints = (() => {
       return "";
     }
 
-    constant() {
+    /** What was given over what is right, where neither is 0, and at which samples; none if only one of them is somewhere. */
+    get ratio() {
       const { mine, right } = this.s, used = count(mine.length).filter((k) => right[k] !== 0 && mine[k] !== 0);
-      if (used.length < 3 || mine.some((m, k) => (m === 0) !== (right[k] === 0))) return "";
-      const ratio = used.map((k) => mine[k] / right[k]);
-      if (!steady(ratio)) return "";
+      return mine.some((m, k) => (m === 0) !== (right[k] === 0)) ? [[], []] : [used.map((k) => mine[k] / right[k]), used];
+    }
+
+    constant() {
+      const [ratio] = this.ratio;
+      if (ratio.length < 3 || !steady(ratio)) return "";
       const c = number(ratio[0]), negative = Math.abs(ratio[0] + 1) < CLOSE;
       const parts = this.terms.filter(([w]) => w.startsWith("the numerator") || w.startsWith("the denominator"));
       const turned = negative && parts.length > 1 && this.s.claim.kind === "partial" ? "; the quotient rule is turned round" : "";
@@ -343,9 +341,8 @@ const Hints = (() => {
 
     /** A product of powers of quantities as a factor of the whole. */
     monomial() {
-      const s = this.s, used = count(s.mine.length).filter((k) => s.right[k] !== 0 && s.mine[k] !== 0);
-      if (used.length < 5 || s.mine.some((m, k) => (m === 0) !== (s.right[k] === 0))) return "";
-      const ratio = used.map((k) => s.mine[k] / s.right[k]), target = ratio.map((r) => Math.log(Math.abs(r))), columns = [];
+      const [ratio, used] = this.ratio, target = ratio.map((r) => Math.log(Math.abs(r))), columns = [];
+      if (used.length < 5) return "";
       for (const [name, values] of this.named()) {
         const v = used.map((k) => values[k]);
         if (v.every((x) => x !== 0 && Number.isFinite(x)) && !steady(v)) columns.push([name, v.map((x) => Math.log(Math.abs(x))), v.map(Math.sign)]);
@@ -455,15 +452,12 @@ const Hints = (() => {
     const own = get(kind), first = own(s.list[0].trial.look);
     const turned = s.picked((look) => { const w = own(look); return { at: (i, j) => w.at(j % w.rows, i % w.columns) }; });
     if (first.rows === first.columns && first.rows > 1 && s.list.some((x) => x.entry !== x.place) && !alike(s.right, turned) && alike(s.mine, turned)) {
-      return entry === null || Object.keys(letters).length ?
-        "yours is transposed: rows are entries of the quantity on the left, columns those of the one on the right" : "yours has its two indices swapped";
+      return entry === null || Object.keys(letters).length ? TRANSPOSED : "yours has its two indices swapped";
     }
     const shape = d.shapes[of];
     if (first.rows === 1 && shape.length === 2 && shape[0] === shape[1]) {
       const n = shape[0], swapped = s.picked((look) => ({ at: (i, j) => own(look).at(i, (j % n) * n + Math.floor(j / n)) }));
-      if (!alike(s.right, swapped) && alike(s.mine, swapped)) {
-        return 'yours is transposed: needed: the shape of the matrix; if it is meant so, write layout = "numerator" in the file';
-      }
+      if (!alike(s.right, swapped) && alike(s.mine, swapped)) return TRANSPOSED_MATRIX;
     }
     if (kind === "partial") {
       const total = s.picked(get("total"));

@@ -3,7 +3,7 @@
 
 const Marker = (() => {
   const { E, Misfit, adjoints, bounded, count, gather, leaf, number, reachable, rounding, shapeText, size, stack, transpose, watched, where } = Arrays;
-  const { Formula, Unreadable, OVER, compare, listed, meant, operands, plainLetters, python, said, shown, walk, written } = Reader;
+  const { Formula, Unreadable, OVER, compare, listed, meant, operands, plainLetters, said, shown, walk, written } = Reader;
 
   const TOLERANCE = 1e-8, SHARP = 1e-6, UNDERFLOW = 1e-290, NONE = 2, ENTRIES = 8, POINTS = 24;
   const LONGEST = 200, MOST_CLAIMS = 1000, MOST_OF_A_LINE = 2000000, SEARCHES = 24, BORDERS = 24, NEAR = 1e-7;
@@ -33,6 +33,11 @@ const Marker = (() => {
   const COMPARE = { "<": E.less, "<=": E.less_equal, ">": E.greater, ">=": E.greater_equal, "==": E.equal, "!=": E.not_equal };
   const LOGICAL = { and: E.logical_and, or: E.logical_or };
   const own = (x, key) => Object.hasOwn(x, key);
+  /** What stands before the last of some marks, and what behind it. */
+  function parted(text, mark) {
+    const at = text.lastIndexOf(mark);
+    return [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+  }
 
   function operation(node) {
     switch (node.t) {
@@ -95,15 +100,14 @@ const Marker = (() => {
         return this.value({ t: "bool", op: "and", parts }, letters);
       }
       const choice = choiceOf(node);
-      let values;
       if (choice !== null) {
         // Where indices decide, only what is chosen need be there: where(i < 2, x[i + 1], 0).
         const named = [...walk(choice[0])].filter((n) => n.t === "name" && !Reader.isFunction(n.name)).map((n) => n.name);
         if (named.length && named.every((n) => own(letters, n) && !this.given.has(n))) {
           return this.value(this.value(choice[0], letters).data[0] ? choice[1] : choice[2], letters);
         }
-        values = choice.map((c) => this.value(c, letters));
-      } else values = operands(node).map((c) => this.value(c, letters));
+      }
+      const values = (choice ?? operands(node)).map((c) => this.value(c, letters));
       const [what, f] = operation(node);
       if (what === "**" && values[0].shape.length > 1 && isMinusOne(node.b)) {
         const base = said(node.a);
@@ -144,13 +148,7 @@ const Marker = (() => {
       if (own(letters, letter)) throw this.fault(node, `${letter} is an index already; take another letter`);
       const [first, last] = this.range(node, letter, letters);
       try {
-        bounded(last - first + 1);
-      } catch (fault) {
-        throw new Unreadable(fault.message);
-      }
-      const found = [];
-      for (let k = first; k <= last; k++) found.push(this.value(parts[parts.length - 1], { ...letters, [letter]: k }));
-      try {
+        const found = count(bounded(last - first + 1)).map((k) => this.value(parts[parts.length - 1], { ...letters, [letter]: first + k }));
         return Arrays.OVER[name](stack(found), 0);
       } catch (fault) {
         if (!(fault instanceof Misfit)) throw fault;
@@ -163,10 +161,8 @@ const Marker = (() => {
       const sizes = new Set();
       for (const part of walk(node.parts[node.parts.length - 1])) {
         if (part.t === "name" && !this.given.has(part.name)) {
-          const cut = part.name.lastIndexOf("_"), base = part.name.slice(0, Math.max(cut, 0));
-          if (cut > 0 && this.given.has(base)) {
-            this.given.get(base).shape.forEach((n, a) => { if (part.name[cut + 1 + a] === letter) sizes.add(n); });
-          }
+          const [base, low] = parted(part.name, "_");
+          this.given.get(base)?.shape.forEach((n, a) => { if (low[a] === letter) sizes.add(n); });
         }
         if (part.t === "index" && part.x.t !== "index") {
           part.parts.forEach((index, axis) => {
@@ -217,8 +213,8 @@ const Marker = (() => {
     lookUp(name, letters) {
       const given = this.given;
       if (given.has(name)) return given.get(name);
-      const dotted = name.lastIndexOf("."), whole = name.slice(0, Math.max(dotted, 0)), axis = "xyz".indexOf(name.slice(dotted + 1));
-      if (given.has(whole) && axis >= 0 && name.length - dotted === 2) {
+      const [whole, component] = parted(name, "."), axis = ["x", "y", "z"].indexOf(component);
+      if (given.has(whole) && axis >= 0) {
         const shape = given.get(whole).shape;
         if (!shape.length || axis >= shape[0]) throw new Unreadable(`${this.at}: ${name} does not fit the shape ${shapeText(shape)}`);
         const inner = size(shape.slice(1));
@@ -226,9 +222,8 @@ const Marker = (() => {
       }
       if (own(letters, name)) return number(letters[name]);
       if (own(Reader.tables.constants, name)) return number(Reader.tables.constants[name]);
-      const cut = name.lastIndexOf("_"), base = name.slice(0, Math.max(cut, 0)), low = name.slice(cut + 1);
-      const digits = /^\d+$/.test(low);
-      if (cut >= 0 && low && (digits || [...low].every((c) => own(letters, c)))) {
+      const [base, low] = parted(name, "_"), digits = /^\d+$/.test(low);
+      if (name.includes("_") && low && (digits || [...low].every((c) => own(letters, c)))) {
         const parts = (digits ? [low] : [...low]).map((p) => (/^\d+$/.test(p) ? { t: "number", value: Number(p), whole: true, text: p } : { t: "name", name: p }));
         if (given.has(base)) {
           return this.entry({ t: "index", x: { t: "name", name: base }, parts, tuple: true }, given.get(base), letters);
@@ -284,6 +279,12 @@ const Marker = (() => {
       return flat.map((x, k) => x - flat[ranked[k === ranked[0] ? 1 : 0]]);
     }
     return Array.from(E.subtract(fork.left, fork.right).data);
+  }
+
+  /** The fork of a margin, and its entry there. */
+  function forkAt(forks, number) {
+    const places = forks.flatMap((fork) => count(fork.margins.length).map((entry) => [fork, entry]));
+    return places[number];
   }
 
   function marginOf(fork, entry) {
@@ -345,9 +346,8 @@ const Marker = (() => {
   /** The smallest distance, squared root, from a point to what non-negative factors of columns can reach (Lawson and
       Hanson, 1974). columns: as rows of a list. */
   function nnlsRest(columns, target) {
-    const n = columns.length, m = target.length, x = new Array(n).fill(0), passive = new Set();
+    const n = columns.length, x = new Array(n).fill(0), passive = new Set();
     const rest = () => target.map((t, i) => t - columns.reduce((s, c, j) => s + c[i] * x[j], 0));
-    const solve = (set) => leastSquares([...set].map((j) => columns[j]), target);
     for (let round = 0; round < 3 * n + 10; round++) {
       const r = rest(), gain = columns.map((c) => c.reduce((s, v, i) => s + v * r[i], 0));
       let best = -1;
@@ -355,7 +355,7 @@ const Marker = (() => {
       if (best < 0) break;
       passive.add(best);
       for (let inner = 0; inner < 3 * n + 10; inner++) {
-        const set = [...passive], s = solve(passive);
+        const set = [...passive], s = leastSquares(set.map((j) => columns[j]), target);
         if (s.every((v) => v > 1e-14)) {
           x.fill(0);
           set.forEach((j, k) => { x[j] = s[k]; });
@@ -367,7 +367,7 @@ const Marker = (() => {
         if (!passive.size) break;
       }
     }
-    return Math.hypot(...rest(), 0 * m);
+    return Math.hypot(...rest());
   }
 
   /** The factors of some columns that come nearest to a target, by orthogonal columns; 0 for a dependent one. */
@@ -511,22 +511,20 @@ const Marker = (() => {
       const low = (p) => /^-*\d+$/.test(p);
       if (open >= 0) {
         const rest = side.slice(open + 1).trimEnd(), parts = rest.replace(/\]$/, "").split(",").map((p) => p.trim());
-        if (!rest.endsWith("]") || !parts.every((p) => low(p) || (LETTERS.includes(p) && (p.length > 0 || true)))) {
+        if (!rest.endsWith("]") || !parts.every((p) => low(p) || LETTERS.includes(p))) {
           throw new Unreadable(`${where}: ${side}: needed: an index such as [0] or one of the letters ${LETTERS}`);
         }
         indices = parts.map((p) => (low(p) ? Number(p) : p));
       }
       const known = (n) => own(this.shapes, n);
       name = this.byUnderscore[name] ?? name;
-      const cut = name.lastIndexOf("_"), base = name.slice(0, Math.max(cut, 0)), subscript = name.slice(cut + 1);
-      const digits = /^\d+$/.test(subscript);
+      const [base, subscript] = parted(name, "_"), digits = /^\d+$/.test(subscript);
       if (!known(name) && known(base) && !indices.length && subscript && (digits || [...subscript].every((c) => LETTERS.includes(c)))) {
         [name, indices] = [base, digits ? [Number(subscript)] : [...subscript]];
       }
-      const dot = name.lastIndexOf(".");
-      if (!known(name) && ["x", "y", "z"].includes(name.slice(dot + 1)) && !indices.length) {
-        const whole = name.slice(0, Math.max(dot, 0));
-        [name, indices] = [this.byUnderscore[whole] ?? whole, ["xyz".indexOf(name.slice(dot + 1))]];
+      const [whole, axis] = parted(name, ".");
+      if (!known(name) && ["x", "y", "z"].includes(axis) && !indices.length) {
+        [name, indices] = [this.byUnderscore[whole] ?? whole, ["xyz".indexOf(axis)]];
       }
       if (!known(name)) throw new Unreadable(`${where}: there is no quantity ${name}; there are ${Object.keys(this.byUnderscore).join(", ")}`);
       if (indices.length && indices.length !== this.shapes[name].length) {
@@ -562,7 +560,7 @@ const Marker = (() => {
     abbreviations(claim) {
       const used = new Set(claim.formula.names), found = [];
       for (const [name, formula] of [...this.short].reverse()) {
-        if (used.has(name) || [...used].some((n) => n.slice(0, Math.max(n.lastIndexOf("."), 0)) === name)) {
+        if (used.has(name) || [...used].some((n) => parted(n, ".")[0] === name)) {
           formula.names.forEach((n) => used.add(n));
           found.push([name, formula]);
         }
@@ -585,7 +583,7 @@ const Marker = (() => {
         return { rows: 1, columns: 1, data: [value], floor: () => floor + edges.length * 2 ** -52 * Math.abs(value) };
       }
       const w = this.whole(claim.kind, claim.name, claim.of, look);
-      const is = claim.entry === null ? count(w.rows) : [claim.entry], js = claim.place === null ? count(w.columns) : [claim.place];
+      const [is, js] = indicesOf(claim, w);
       return { rows: is.length, columns: js.length, data: is.flatMap((i) => js.map((j) => w.at(i, j))), floor: (i, j) => w.floor(is[i], js[j]) };
     }
 
@@ -702,9 +700,8 @@ const Marker = (() => {
 
     /** Why the program does not trust its own value; empty if numbers confirm it. */
     doubt(claim) {
-      const doubts = this.truth(claim.kind, claim.name, claim.of).doubts ?? {}, t = this.truth(claim.kind, claim.name, claim.of);
-      const is = claim.entry === null ? count(t.rows) : [claim.entry], js = claim.place === null ? count(t.columns) : [claim.place];
-      return is.flatMap((i) => js.map((j) => `${i},${j}`)).slice(0, 16).map((k) => doubts[k]).find(Boolean) ?? "";
+      const t = this.truth(claim.kind, claim.name, claim.of);
+      return product(indicesOf(claim, t)).slice(0, 16).map((at) => t.doubts?.[at]).find(Boolean) ?? "";
     }
 
     /** Whether what was said of an entry is one mixture of the derivatives around a kink. said: [of, place, value]. */
@@ -764,19 +761,16 @@ const Marker = (() => {
       };
       const known = trials.map((t) => ({ point: this.pointOf(t.look), forks: t.forks, margins: t.margins }));
       const wider = this.wider.map((w) => look(w.point));
-      return Borders.found(known, wider, settled, this.bounds(), look, POINTS).map((k) => this.trial(claim, k.there, k.known));
+      return Borders.found(known, wider, settled, this.bounds, look, POINTS).map((k) => this.trial(claim, k.there, k.known));
     }
 
-    bounds() {
-      const low = [], high = [];
-      for (const [name, a, b] of this.data.inputs) {
-        for (let k = 0; k < size(this.shapes[name]); k++) { low.push(a); high.push(b); }
-      }
-      return { low, high };
+    get bounds() {
+      const each = this.data.inputs.flatMap(([name, low, high]) => count(size(this.shapes[name])).map(() => [low, high]));
+      return { low: each.map(([low]) => low), high: each.map(([, high]) => high) };
     }
 
     points(flat) {
-      const n = this.bounds().low.length;
+      const n = this.bounds.low.length;
       return count(n ? flat.length / n : 0).map((k) => Array.from(flat.slice(k * n, (k + 1) * n)));
     }
 
@@ -871,15 +865,19 @@ const Marker = (() => {
       }
       const y = leaf(Float64Array.of(a), [], name), leaves = names.map((n) => [n, leaf(given.get(n).data, given.get(n).shape, n)]);
       const slopes = adjoints(gap(y, leaves), 0), by = slopes.get(y)?.[0] ?? 0;
-      const found = E.add(number(a), number(0));
       return { ...leaf(Float64Array.of(a), [], ""), op: "root", inputs: names.map((n) => given.get(n)), tracked: names.some((n) => given.get(n).tracked), name: "",
-        back: (g) => leaves.map(([, x]) => { const s = slopes.get(x); return s ? s.map((v) => (-g[0] * v) / by) : null; }), terms: found.data };
+        back: (g) => leaves.map(([, x]) => { const s = slopes.get(x); return s ? s.map((v) => (-g[0] * v) / by) : null; }), terms: [a] };
     };
   }
 
   function squeezed(x) {
     const shape = x.shape.filter((n) => n !== 1);
     return shape.length === x.shape.length ? x : Arrays.reshape(x, shape);
+  }
+
+  /** The rows and the columns of a derivative that a claim is about. */
+  function indicesOf(claim, { rows, columns }) {
+    return [claim.entry === null ? count(rows) : [claim.entry], claim.place === null ? count(columns) : [claim.place]];
   }
 
   function edgesOf(claim) {
@@ -951,13 +949,7 @@ const Marker = (() => {
     }
 
     words(own, at, side) {
-      if (!own) return this.look.forks.words[at]?.[side + 1] ?? "";
-      let k = at;
-      for (const fork of this.forks) {
-        if (k < fork.margins.length) return wordsOf(fork, k, side);
-        k -= fork.margins.length;
-      }
-      return "";
+      return own ? wordsOf(...forkAt(this.forks, at), side) : this.look.forks.words[at]?.[side + 1] ?? "";
     }
   }
 
@@ -1031,8 +1023,8 @@ const Marker = (() => {
       return () => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return state / 2 ** 32; };
     }
 
-    function found(looks, wider, settled, bounds, look, most) {
-      const at = (point) => look(point), known = looks.map((k) => k), news = [], others = wider.filter(Boolean);
+    function found(known, wider, settled, bounds, at, most) {
+      const news = [], others = wider.filter(Boolean);
       search([...known, ...others], news, settled, bounds, at);
       const corners = rare([...known, ...news, ...others], bounds, at);
       const cells = new Set([...known, ...news].map(cell)), more = [];
@@ -1061,15 +1053,6 @@ const Marker = (() => {
           news.push(...next(below, above, at, n));
         }
       }
-    }
-
-    function slope(k, bounds, n) {
-      let at = n;
-      for (const fork of k.forks) {
-        if (at < fork.margins.length) return [fork, at];
-        at -= fork.margins.length;
-      }
-      return null;
     }
 
     // A descent along coordinates, with steps that shrink, and the corners of the box.
@@ -1135,8 +1118,7 @@ const Marker = (() => {
           const t = border + way * step, m = margin(t);
           if (m === null) break;
           if (m * way > 0) {
-            const [fork, entry] = slope(looks.get(t), null, n);
-            if (Math.abs(m) > 1e4 * rounding(marginOf(fork, entry))) { found.push(looks.get(t)); break; }
+            if (Math.abs(m) > 1e4 * rounding(marginOf(...forkAt(looks.get(t).forks, n)))) { found.push(looks.get(t)); break; }
           }
         }
       }
@@ -1177,5 +1159,5 @@ const Marker = (() => {
     return { found };
   })();
 
-  return { Derivation, Overworked, Beyond, components, edgesOf, leastSquares, numbers, phrase, product, tidy, wordsOf, signs, NONE };
+  return { Derivation, TRANSPOSED, TRANSPOSED_MATRIX, components, leastSquares, numbers, product, signs, tidy, wordsOf };
 })();

@@ -64,10 +64,7 @@
       this.marks = formula ? derivation.line(this.kind, this.text, formula) : null;
     }
 
-    get verdict() {
-      if (!this.shown) return "";
-      return ["cannot be read", "wrong", "cannot tell"].find((v) => this.shown.some((m) => m.verdict === v)) ?? "right";
-    }
+    get verdict() { return this.shown ? worst(this.shown) : ""; }
 
     get hintTexts() {
       this.hints ??= this.findHints();
@@ -116,6 +113,8 @@
     }
   }
 
+  const BAD = ["cannot be read", "wrong", "cannot tell"];
+  const worst = (marked) => BAD.find((v) => marked.some((m) => m.verdict === v)) ?? (marked.every((m) => m.verdict === "right") ? "right" : "");
   const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
 
   function named(texts) {
@@ -143,12 +142,11 @@
     }
     lines.forEach((l) => l.show());
     const count = (v) => lines.filter((l) => l.verdict === v).length, right = count("right");
-    const others = [["wrong", "wrong"], ["cannot tell", "cannot tell"], ["cannot be read", "cannot be read"]].map(([v, t]) => (count(v) ? `, ${count(v)} ${t}` : ""));
+    const others = ["wrong", "cannot tell", "cannot be read"].map((v) => (count(v) ? `, ${count(v)} ${v}` : ""));
     page("score").textContent = `${right} of ${lines.length} right${others.join("")}`;
     for (const [edge, arrows] of arrowsOf) {
-      const verdicts = lines.filter((l) => l.edge === edge).map((l) => l.verdict);
-      const kind = ["cannot be read", "wrong", "cannot tell"].find((v) => verdicts.includes(v)) ?? (verdicts.length && verdicts.every((v) => v === "right") ? "right" : "");
-      for (const arrow of arrows) arrow.setAttribute("class", `arrow ${CLASSES[kind] ?? ""}`);
+      const mine = lines.filter((l) => l.edge === edge), kind = mine.length ? CLASSES[worst(mine)] : "";
+      for (const arrow of arrows) arrow.setAttribute("class", `arrow ${kind ?? ""}`);
     }
   }
 

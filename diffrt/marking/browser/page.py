@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 from diffrt.autograd.naming import named
@@ -87,19 +88,16 @@ class _Sheet:
             if f"partial|{n}|{p}" in self.exercise["truths"]
         }  # fmt: skip
         output = self.exercise["output"]
-        totals = [
-            (output, n) for n in self.names if n in self.exercise["above"][output] and not self.exercise["parents"][n]
-        ]
+        inputs = [n for n in self.names if not self.exercise["parents"][n]]
+        totals = [(output, n) for n in inputs if n in self.exercise["above"][output]]
         others: list[dict[str, str]] = []
         claimed: dict[str, list[dict[str, str]]] = {"total": [], "path": []}
         for line in self.exercise["lines"]:
             claim = self._claim(line)
-            if claim is None:
+            if claim is None or (line["kind"] == "partial" and (claim.name, claim.of) not in edges):
                 others.append(line)
-            elif line["kind"] == "partial" and (claim.name, claim.of) in edges:
-                edges[claim.name, claim.of].append(line)
             elif line["kind"] == "partial":
-                others.append(line)
+                edges[claim.name, claim.of].append(line)
             else:
                 claimed[line["kind"]].append(line)
                 totals = [t for t in totals if line["kind"] != "total" or t != (claim.name, claim.of)]
@@ -110,15 +108,14 @@ class _Sheet:
         claimed["total"] += [self._box("total", n, of) for n, of in totals
                              if f"total|{n}|{of}" in known and of not in self.exercise["parents"][output]]  # fmt: skip
         claimed["path"] += self._paths(output, {line["text"] for line in claimed["path"]})
-        answers = self._answers(
-            [*(line for told in edges.values() for line in told), *claimed["total"], *claimed["path"]]
-        )
+        lines = [*(line for told in edges.values() for line in told), *claimed["total"], *claimed["path"]]
+        answers = self._answers(lines)
         left_out = list(self.exercise["leftOut"])
         if not edges and not any(claimed.values()):
             why = f"too large for a page: {'; '.join(left_out)}" if left_out else "no quantity depends on an input"
             raise InputError(f"there is nothing to mark: {why}")
         if self.empty:
-            for line in [*(x for told in edges.values() for x in told), *claimed["total"], *claimed["path"], *others]:
+            for line in [*lines, *others]:
                 line["formula"] = ""
         shown = self._placed(edges)
         del self.exercise["lines"]
@@ -132,7 +129,7 @@ class _Sheet:
             "others": others,
             "answers": answers,
             "reasons": {} if self.empty else self._reasons(),
-            "inputs": [n for n in self.names if not self.exercise["parents"][n]],
+            "inputs": inputs,
             "leftOut": words if left_out else "",
         }
 
@@ -196,12 +193,10 @@ class _Sheet:
                 if claim is not None and self.q.vars[claim.name].size * self.q.vars[claim.of].size > MOST_ANSWERED:
                     continue
                 guesses = [line["formula"]] if line["formula"] else []
-                text = symbols.get((claim.name, claim.of)) if claim is not None and line["kind"] == "partial" else None
-                guesses += self._guesses(text, claim) if text else []
+                if claim is not None and line["kind"] == "partial" and (text := symbols.get((claim.name, claim.of))):
+                    guesses += self._guesses(text, claim)
                 if claim is not None and line["kind"] == "path":
-                    factors = [
-                        symbols.get((n, of)) for (of, _), (n, _) in zip(claim.steps, claim.steps[1:], strict=False)
-                    ]
+                    factors = [symbols.get((n, of)) for (of, _), (n, _) in pairwise(claim.steps)]
                     if all(factors):
                         guesses.append(" * ".join(f"({_plain(f or '')})" for f in factors))
                 for guess in guesses:
@@ -219,9 +214,8 @@ class _Sheet:
             lettered = plain
             for name in self.names:
                 if len(self.q.shape(name)) == 1:
-                    lettered = re.sub(
-                        rf"(?<![\w.]){re.escape(spelled(name))}(?![\w.\[])", f"{spelled(name)}[{index}]", lettered
-                    )
+                    alone = rf"(?<![\w.]){re.escape(spelled(name))}(?![\w.\[])"
+                    lettered = re.sub(alone, f"{spelled(name)}[{index}]", lettered)
             found.append(lettered)
             if len(letters) == 2:
                 found.append(f"delta({letters[0]}, {letters[1]}) * ({lettered})")
@@ -237,10 +231,8 @@ class _Sheet:
     def _reasons(self) -> dict[str, str]:
         """What the program says of the wrong lines of the file."""
         found: dict[str, str] = {}
-        if not lines_of(self.derivation):
-            return found
         formulas = {(line["kind"], line["text"]): line["formula"] for line in lines_of(self.derivation)}
-        for mark in self.derivation.mark().lines:
+        for mark in self.derivation.mark().lines if formulas else ():
             line = mark.claim.line or mark.claim.text
             if mark.verdict == "wrong" and mark.reasons and (formula := formulas.get((mark.claim.kind, line))):
                 found.setdefault(f"{mark.claim.kind}|{line}|{formula.strip()}", "; ".join(d.text for d in mark.reasons))
@@ -324,6 +316,4 @@ def _toml(given: Mapping[str, Any]) -> list[str]:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, dict) or (
-        isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
-    )
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and all(map(_is_table, value)))

@@ -83,19 +83,19 @@ const Reader = (() => {
   function tokens(text) {
     const found = [];
     for (const match of text.matchAll(TOKEN)) {
-      const piece = match[0], groups = match.groups;
-      if (groups.other !== undefined) {
+      const piece = match[0];
+      let [kind] = Object.entries(match.groups).find(([, text]) => text !== undefined);
+      if (kind === "other") {
         const printable = !/[\p{C}\p{Z}]/u.test(piece);
         const what = printable ? piece : `the character U+${piece.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
         throw new Fault(`${what} is not allowed in a formula; ${tables.hints[piece] ?? "leave it out"}`);
       }
-      if (groups.space !== undefined) {
+      if (kind === "space") {
         // x^2 y is a product, e^2x is not clear.
         const n = found.length;
         if (n > 1 && found[n - 1][0] === "number" && ["^", "**"].includes(found[n - 2][1])) found.push(["pause", ""]);
         continue;
       }
-      let kind = groups.number !== undefined ? "number" : groups.name !== undefined ? "name" : "sign";
       if (kind === "name" && tables.keywords.includes(piece)) {
         if (!tables.words.includes(piece) && piece !== "lambda") throw new Fault(`${piece} is not allowed in a formula`);
         kind = tables.words.includes(piece) ? "word" : "name";
@@ -321,21 +321,26 @@ const Reader = (() => {
       return { t: "tuple", parts };
     }
 
-    expression() {
+    /** What is read inside of something else. */
+    deeper(read) {
       if (++this.depth > 2 * DEEPEST) throw new RangeError("too deep");
-      const start = this.at, body = this.or();
-      let found = body;
-      if (this.accept("if") !== null) {
+      const found = read();
+      this.depth--;
+      return found;
+    }
+
+    expression() {
+      return this.deeper(() => {
+        const start = this.at, body = this.or();
+        if (this.accept("if") === null) return body;
         const test = this.or();
         if (this.peek() !== "else") {
           if (this.peek() !== ":") throw new Fault(this.unclosed && this.at >= this.pieces.length ? this.unclosed : "expected 'else' after 'if' expression");
           this.fail(start);
         }
         this.at++;
-        found = { t: "if", test, body, other: this.expression() };
-      }
-      this.depth--;
-      return found;
+        return { t: "if", test, body, other: this.expression() };
+      });
     }
 
     joined(word, operand) {
@@ -351,11 +356,8 @@ const Reader = (() => {
 
     not() {
       if (this.peek() !== "not") return this.comparison();
-      if (++this.depth > 2 * DEEPEST) throw new RangeError("too deep");
       this.at++;
-      const found = { t: "unary", op: "not", x: this.not() };
-      this.depth--;
-      return found;
+      return this.deeper(() => ({ t: "unary", op: "not", x: this.not() }));
     }
 
     comparison() {
@@ -378,11 +380,7 @@ const Reader = (() => {
 
     factor() {
       const op = this.accept("+", "-");
-      if (op === null) return this.power();
-      if (++this.depth > 2 * DEEPEST) throw new RangeError("too deep");
-      const found = { t: "unary", op, x: this.factor() };
-      this.depth--;
-      return found;
+      return op === null ? this.power() : this.deeper(() => ({ t: "unary", op, x: this.factor() }));
     }
 
     power() {
@@ -442,46 +440,32 @@ const Reader = (() => {
       if (piece === undefined) this.fail();
       if (NUMBER.test(piece)) {
         this.at++;
-        return this.number(piece);
+        return { t: "number", value: Number(piece), whole: /^(\d+|0[xX].*)$/.test(piece), text: piece };
       }
       if (WORD.test(piece) && !tables.words.includes(piece)) {
         this.at++;
         const [name, ...rest] = piece.split(".");
         return rest.reduce((x, attribute) => ({ t: "attribute", x, name: attribute }), { t: "name", name });
       }
-      if (piece === "(" || piece === "[") {
-        this.at++;
-        if (++this.depth > 2 * DEEPEST) throw new RangeError("too deep");
-        const closing = CLOSING[piece];
-        if (this.accept(closing) !== null) {
-          this.depth--;
-          return { t: piece === "(" ? "tuple" : "list", parts: [] };
-        }
+      if (piece !== "(" && piece !== "[") this.fail();
+      this.at++;
+      const closing = CLOSING[piece];
+      return this.deeper(() => {
+        if (this.accept(closing) !== null) return { t: piece === "(" ? "tuple" : "list", parts: [] };
         let found = this.list(closing);
         if (piece === "[") {
           found = { t: "list", parts: this.pieces[this.at] === closing && found.t === "tuple" && !found.closed ? found.parts : [found] };
         }
         this.expect(closing);
         if (found.t === "tuple") found.closed = true;
-        this.depth--;
         return found;
-      }
-      return this.fail();
-    }
-
-    number(piece) {
-      return { t: "number", value: Number(piece), whole: /^(\d+|0[xX].*)$/.test(piece), text: piece };
+      });
     }
   }
 
   // A tree in words, with the brackets that it needs.
 
   const STRENGTH = { or: 2, and: 3, not: 4, compare: 5, "+": 8, "-": 8, "*": 9, "/": 9, "@": 9, sign: 10, "**": 11, atom: 13 };
-
-  function digits(node) {
-    if (node.whole) return node.text.toLowerCase().startsWith("0x") ? BigInt(node.text).toString() : BigInt(node.text).toString();
-    return python(node.value);
-  }
 
   /** A float as Python prints it. */
   function python(x) {
@@ -496,11 +480,10 @@ const Reader = (() => {
   }
 
   function said(node) {
-    const at = (part, strength) => write(part, strength);
-    function write(n, strength) {
+    function at(n, strength) {
       const within = (own, text) => (strength > own ? `(${text})` : text);
       switch (n.t) {
-        case "number": return digits(n);
+        case "number": return n.whole ? BigInt(n.text).toString() : python(n.value);
         case "name": return n.name;
         case "attribute": {
           const inner = at(n.x, STRENGTH.atom);
@@ -530,15 +513,15 @@ const Reader = (() => {
       }
     }
     function slice(p) {
-      const one = (b) => (b === null ? "" : write(b, 1));
+      const one = (b) => (b === null ? "" : at(b, 1));
       return `${one(p.lower)}:${one(p.upper)}${p.step === null ? "" : `:${one(p.step)}`}`;
     }
-    return write(node, 0);
+    return at(node, 0);
   }
 
-  const CLASSES = { Starred: "Starred", slice: "Slice", call: "Call", attribute: "Attribute", number: "Constant", index: "Subscript",
+  const CLASSES = { slice: "Slice", call: "Call", attribute: "Attribute", number: "Constant", index: "Subscript",
     binary: "BinOp", unary: "UnaryOp", compare: "Compare", bool: "BoolOp", if: "IfExp", list: "List", tuple: "Tuple" };
-  const OVER = ["sum", "prod", "mean", "max", "min"];
+  const OVER = Object.keys(Arrays.OVER);
 
   function operands(node) {
     switch (node.t) {
@@ -661,6 +644,6 @@ const Reader = (() => {
     }
   }
 
-  return { Formula, Unreadable, OVER, compare, didYouMean, listed, meant, operands, plainLetters, printable, python, said, shown, walk, written,
-    isFunction, get tables() { return tables; }, set tables(given) { tables = given; } };
+  return { Formula, Unreadable, OVER, compare, isFunction, listed, meant, operands, plainLetters, printable, said, shown, walk, written,
+    get tables() { return tables; }, set tables(given) { tables = given; } };
 })();
