@@ -171,6 +171,32 @@ class Cap(Good):
         return t, autograd.minimum(h, o[2] + t * d[2] - self.center[2])
 
 
+class Twins(Good):
+    """Two balls above each other that are one face: the one may hide the other."""
+
+    def each(self):
+        up = np.array([[0.0], [2.5], [0.0]])
+        return [Good.holding(center=self.center + s * up * self.radius, radius=self.radius) for s in (-0.5, 0.5)]
+
+    def side(self, o):
+        return autograd.minimum(*(ball.side(o) for ball in self.each()))
+
+    def intersect(self, o, d, side):
+        (t, h), (s, k) = (ball.intersect(o, d, side) for ball in self.each())
+        one, two = autograd.minimum(t, h), autograd.minimum(s, k)
+        nearer = autograd.logical_and(autograd.greater(one, 0.0), autograd.less(t, s))
+        first = autograd.logical_or(autograd.less_equal(two, 0.0), nearer)
+        return autograd.where(first, t, s), autograd.maximum(one, two)
+
+    def normal_at(self, p, side):
+        one, two = self.each()
+        first = autograd.less(autograd.absolute(one.side(p)), autograd.absolute(two.side(p)))
+        return autograd.where(first, one.normal_at(p, side), two.normal_at(p, side))
+
+    def box(self):
+        return self.center - 3.0 * self.radius, self.center + 3.0 * self.radius
+
+
 class Bulb(Light):
     type = "bulb"
     position = point("where it is")
@@ -247,6 +273,7 @@ class Dark(Light):
         (broken(meets_itself=()), r"leaves the side -1 meets the face again; needed: meets_itself = \(-1.0,\)"),
         (broken(again=lambda self, o, d, side: -dot(d, self.normal_at(o, side))), "again does not say of a ray"),
         (broken(Cap), "meets a point from one end of a ray and misses it from the other; .* needs two faces"),
+        (broken(Twins), "a ray can come through the face twice from one side, so one part of it hides another"),
         (
             broken(Bulb, incident=lambda self, p: (self.position - p, o_(p), self.intensity)),
             "light whose length is not",

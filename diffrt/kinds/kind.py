@@ -176,7 +176,7 @@ class Shape(Kind):
       as `side`, +1 or -1.
     - intersect(o, d, side) -> (t, inside): the distance t along the unit direction d to the point that the ray from o
       meets first, and a continuous function that is positive where the ray meets the face. t is finite and has finite
-      derivatives where inside <= 0 too.
+      derivatives where inside <= 0 too. From either side a ray comes through a face once at most.
     - normal_at(p, side): the unit normal at the point p of the surface, on the side that the ray came from.
 
     Points and directions are (3, N), the rest is (N,). A face that may have a texture says its coordinates with `uv`.

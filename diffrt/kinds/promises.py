@@ -297,6 +297,15 @@ def _of_face(face: Any, back: Any, random: Any) -> Iterator[str]:
             f"{name}.intersect meets a point from one end of a ray and misses it from the other; a curved surface that "
             "is not closed needs two faces, see `back`"
         )
+    # Behind the point the ray does not come in by the same side again, where it starts anew on that side.
+    anew = _side(face, beyond)
+    s, within = (np.asarray(x, float) + np.zeros(len(t)) for x in face.intersect(beyond, d, anew))
+    twice = (anew == side) & steep & (within > CLEAR * np.max(np.abs(within), initial=0.0)) & (s > CLEAR)
+    if twice.any():
+        yield (
+            f"{name}.intersect: a ray can come through the face twice from one side, so one part of it hides another; "
+            "needed: a face that a ray meets once from either side"
+        )
     # A ray that leaves the point may meet the face again as `again` says, if its kind says that it can.
     leaves = _directions(random)[:, : len(t)] if len(t) <= RAYS else n
     leaves = leaves * np.where(dot(leaves, n) < 0.0, -1.0, 1.0)
