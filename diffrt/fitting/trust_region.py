@@ -55,6 +55,9 @@ LITTLE = 0.03
 LONGER = 2.5
 """What a step has of the last one becomes so many times as long at most."""
 
+AGAIN = 0.25
+"""It becomes longer only if it has so much of the last one: else steps shrink fast enough as they are."""
+
 
 @dataclass(frozen=True)
 class Tolerances:
@@ -206,9 +209,10 @@ def _longer(
 
     along = change(last)
     squares = float(along @ along)
-    if not squares > 0.0:
+    again = float(along @ change(step)) / max(squares, 1e-300)
+    if again < AGAIN:
         return step, promised
-    longer = np.clip(step + (1.0 / curved - 1.0) * float(along @ change(step)) / squares * last, *room)
+    longer = np.clip(step + (1.0 / curved - 1.0) * again * last, *room)
     longer *= min(radius / float(np.linalg.norm(scale * longer)), 1.0)
     found = here.expected(np.zeros_like(step))[1] - here.expected(longer)[1]
     found += (1.0 - curved) * float(along @ change(longer)) ** 2 / squares
