@@ -142,9 +142,7 @@ def test_a_search_that_ends_far_from_zero_is_not_slowed_by_the_second_derivative
         return Triangle(layout, (), np.linalg.qr(np.column_stack([J, r]), mode="r"), 3, float(r @ r))
 
     nowhere = np.full(2, np.inf)
-    end = least_squares(
-        evaluate, np.array([0.15, 0.1]), (-nowhere, nowhere), 1.0, Tolerances(1e-20, 1e-6, 1e-30), 60
-    )
+    end = least_squares(evaluate, np.array([0.15, 0.1]), (-nowhere, nowhere), 1.0, Tolerances(1e-20, 1e-6, 1e-30), 60)
     assert end.message == "steps are short" and np.abs(end.u).max() < 1e-5
     assert len(seen) <= 14
 

@@ -6,13 +6,12 @@ begins to hold, or ceases to; one at the rim of a small spot is no longer in it 
 on one side only, and is flat on the other up to the next such pixel; the search comes to rest anywhere in between.
 
 A direction p that is one standard error long, |J p|^2 = s^2, raises a parabola by s^2, and 1.645 of them, the interval
-of 90 %, by 2.7 s^2. Pixels tell it by the squares
-q_i of their J p, as much as n = (sum q)^2 / sum q^2 equal ones would (Kish, Survey Sampling, 1965). If these are few,
-the loss itself is looked at on both sides, further and further out, until it has risen by 2.7 s^2, the other directions
-being what suits best: by 1 / 1.645 of that way, d+ and d-, numbers are unsure. At one error it may have risen as a
-parabola does, and be flat from there on. (The profile of the likelihood; Bates and Watts,
-Nonlinear Regression Analysis, 1988, chapter 6.) In place of p p^T the covariance then has the mean of d+ d+^T and
-d- d-^T.
+of 90 %, by 2.7 s^2. Pixels tell it by the squares q_i of their J p, as much as n = (sum q)^2 / sum q^2 equal ones would
+(Kish, Survey Sampling, 1965). If these are few, the loss itself is looked at on both sides, further and further out,
+until it has risen by 2.7 s^2, the other directions being what suits best (the profile of the likelihood; Bates and
+Watts, Nonlinear Regression Analysis, 1988, chapter 6). By 1 / 1.645 of that way, d+ and d-, numbers are unsure. To look
+at one error is not enough: there it may have risen as a parabola does, and be flat from there on. In place of p p^T the
+covariance then has the mean of d+ d+^T and d- d-^T.
 
 Few pixels do not show either that one of them is an outlier of a robust loss: the fit follows it. Outliers of
 photographs come in patches (Sabour et al., RobustNeRF, 2023). So where a pixel and its neighbours hold two or more, the
@@ -153,8 +152,8 @@ class _Look:
         return cost, np.concatenate(rows)
 
     def _reached(self, error: Array, others: Array, here: float) -> Array:
-        """How far one may go along a standard error until the loss has risen as much as a parabola would, and at least
-        so far. others: errors along which one may go meanwhile. here: the loss at u."""
+        """A standard error, or more: 1 / 1.645 of how far one may go along it until the loss has risen as much as a
+        parabola would at 1.645 of them. others: errors along which one may go meanwhile. here: the loss at u."""
         enough = NORMAL_90**2 * self.variance
         before, risen_before = np.zeros_like(error), 0.0
         step = 2.0 * error
