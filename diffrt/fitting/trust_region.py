@@ -49,13 +49,13 @@ INNER = 40
 INNER_LOSS = 1e-4
 """They end where one gains so small a part of what all have."""
 
-LITTLE = 0.03
+LITTLE = 0.003
 """A step that lowers the loss by a smaller part than that is of a search near an end at which much is left."""
 
 LONGER = 2.5
 """What a step has of the last one becomes so many times as long at most."""
 
-AGAIN = 0.25
+AGAIN = 0.4
 """It becomes longer only if it has so much of the last one: else steps shrink fast enough as they are."""
 
 
