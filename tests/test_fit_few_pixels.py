@@ -54,6 +54,11 @@ def test_errors_of_a_small_spot_most_of_whose_pixels_are_clipped():
     assert off(5, radius=0.18) < 2.0
 
 
+def test_errors_where_the_loss_rises_like_a_parabola_and_is_flat_from_there_on():
+    """To look at it one error away would say 7.8 errors."""
+    assert off(9, radius=0.18) < 3.0
+
+
 @pytest.mark.parametrize("loss", ["huber", "soft_l1"])
 def test_steps_of_a_robust_fit_foresee_that_pixels_leave_the_tail_of_the_loss(loss):
     """With parabolas in place of the loss the steps lead up half of the time, and a fit takes 20 evaluations."""

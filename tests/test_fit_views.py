@@ -129,6 +129,24 @@ def test_a_trust_region_keeps_bounds_and_ends_at_the_least_squares_in_them():
         assert found.after(end.u).squares == pytest.approx(2.0 * best.cost, rel=1e-6)
 
 
+def test_a_search_that_ends_far_from_zero_is_not_slowed_by_the_second_derivatives_that_it_lacks():
+    """By Gauss-Newton steps alone each leaves 0.55 of the way, and it takes 24 evaluations."""
+    free = diffrt.fitting.variables.Free("s", ("", ""), "plain", *np.zeros((3, 2)))
+    layout = diffrt.fitting.triangle.Layout.of(diffrt.fitting.variables.Variables((free,)))
+    seen = []
+
+    def evaluate(u, before):
+        seen.append(u)
+        r = np.array([u[0], 3.0 * (u[1] - u[0] ** 2), 0.5 * u[0] ** 2 - 0.55])
+        J = np.array([[1.0, 0.0], [-6.0 * u[0], 3.0], [u[0], 0.0]])
+        return Triangle(layout, (), np.linalg.qr(np.column_stack([J, r]), mode="r"), 3, float(r @ r))
+
+    nowhere = np.full(2, np.inf)
+    end = least_squares(evaluate, np.array([0.15, 0.1]), (-nowhere, nowhere), 1.0, Tolerances(1e-20, 1e-6, 1e-30), 60)
+    assert end.message == "steps are short" and np.abs(end.u).max() < 1e-5
+    assert len(seen) <= 14
+
+
 def test_what_is_known_of_each_view_need_not_be_found():
     found = solve(problem(each=["exposure"], values={"sun.direction": DIRECTIONS}))
     known = found.problem.views[1].scene["sun.direction"]

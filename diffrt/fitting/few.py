@@ -5,12 +5,13 @@ change their part in it one way as the other. Few do not make up for each other.
 begins to hold, or ceases to; one at the rim of a small spot is no longer in it a little further on. The loss then rises
 on one side only, and is flat on the other up to the next such pixel; the search comes to rest anywhere in between.
 
-A direction p that is one standard error long, |J p|^2 = s^2, raises a parabola by s^2. Pixels tell it by the squares
-q_i of their J p, as much as n = (sum q)^2 / sum q^2 equal ones would (Kish, Survey Sampling, 1965). If these are few,
-the loss itself is looked at on both sides, further and further out, until it has risen by as much, the other directions
-being what suits best: that far, d+ and d-, numbers are unsure (the profile of the likelihood; Bates and Watts,
-Nonlinear Regression Analysis, 1988, chapter 6). In place of p p^T the covariance then has the mean of d+ d+^T and
-d- d-^T.
+A direction p that is one standard error long, |J p|^2 = s^2, raises a parabola by s^2, and 1.645 of them, the interval
+of 90 %, by 2.7 s^2. Pixels tell it by the squares q_i of their J p, as much as n = (sum q)^2 / sum q^2 equal ones would
+(Kish, Survey Sampling, 1965). If these are few, the loss itself is looked at on both sides, further and further out,
+until it has risen by 2.7 s^2, the other directions being what suits best (the profile of the likelihood; Bates and
+Watts, Nonlinear Regression Analysis, 1988, chapter 6). By 1 / 1.645 of that way, d+ and d-, numbers are unsure. To look
+at one error is not enough: there it may have risen as a parabola does, and be flat from there on. In place of p p^T the
+covariance then has the mean of d+ d+^T and d- d-^T.
 
 Few pixels do not show either that one of them is an outlier of a robust loss: the fit follows it. Outliers of
 photographs come in patches (Sabour et al., RobustNeRF, 2023). So where a pixel and its neighbours hold two or more, the
@@ -32,8 +33,8 @@ from diffrt.types import Array
 FEW = 10.0
 """So many pixels that tell a direction are looked at."""
 
-NEARLY = 0.25
-"""Where the loss rises by this part of what a parabola would, an error is not wrong by more than a factor of two."""
+NORMAL_90 = 1.645
+"""So many errors to either side hold the truth in 90 % of all cases, if they are normal."""
 
 WILD = 4.0
 """A difference of so many scales of a robust loss is an outlier."""
@@ -151,11 +152,12 @@ class _Look:
         return cost, np.concatenate(rows)
 
     def _reached(self, error: Array, others: Array, here: float) -> Array:
-        """How far one may go along a standard error until the loss has risen as much as a parabola would, and at least
-        so far. others: errors along which one may go meanwhile. here: the loss at u."""
+        """A standard error, or more: 1 / 1.645 of how far one may go along it until the loss has risen as much as a
+        parabola would at 1.645 of them. others: errors along which one may go meanwhile. here: the loss at u."""
+        enough = NORMAL_90**2 * self.variance
         before, risen_before = np.zeros_like(error), 0.0
-        step = error
-        for doubling in range(DOUBLINGS):
+        step = 2.0 * error
+        for doubling in range(1, DOUBLINGS):
             cost, rows = self._at(step)
             if not np.isfinite(cost):
                 break
@@ -165,11 +167,12 @@ class _Look:
             after = rows[:, -1] + across @ give
             risen = cost - float(rows[:, -1] @ rows[:, -1]) + float(after @ after) - here
             there = step + others.T @ give
-            if doubling == 0 and risen > NEARLY * self.variance:
+            if doubling == 1 and risen >= enough:
                 return error
-            if risen >= self.variance:
+            if risen >= enough:
                 # The root of the rise is taken to be straight from there on.
                 low, high = np.sqrt(max(risen_before, 0.0)), np.sqrt(risen)
-                return np.asarray(before + (np.sqrt(self.variance) - low) / (high - low) * (there - before))
+                before = before + (np.sqrt(enough) - low) / (high - low) * (there - before)
+                break
             before, risen_before, step = there, risen, 2.0 * there
-        return before if before.any() else error
+        return before / NORMAL_90 if before.any() else error

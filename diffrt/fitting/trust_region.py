@@ -12,6 +12,12 @@ views.
 Under a robust loss some rows of J are loose: their loss is no parabola over a step (`loose.py`). Then steps like that
 are repeated from where the last one leads, on that loss and with J as it is, until they gain next to nothing.
 
+J^T J lacks the second derivatives of r, which count where much of r is left at the end. Where the loss curves less
+than J^T J says, steps are too short: to half of the way each, if it is half as much. How much it curves along the last
+step s the slopes at both of its ends tell (Dennis, Gay and Welsch, An adaptive nonlinear least-squares algorithm,
+1981). With that part h of s^T J^T J s in place of 1 in this direction, what the next step has of s, in the metric of
+J^T J, is divided by h.
+
 A coordinate at a bound is held there as long as the slope would lead it out. Where a step would go over a bound, it
 goes to the first that it meets, and the step of the other coordinates is computed again, given that.
 """
@@ -42,6 +48,15 @@ INNER = 40
 
 INNER_LOSS = 1e-4
 """They end where one gains so small a part of what all have."""
+
+LITTLE = 0.003
+"""A step that lowers the loss by a smaller part than that is of a search near an end at which much is left."""
+
+LONGER = 2.5
+"""What a step has of the last one becomes so many times as long at most."""
+
+AGAIN = 0.4
+"""It becomes longer only if it has so much of the last one: else steps shrink fast enough as they are."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,7 @@ def least_squares(
         return End(start, False, "the start is refused")
     scale = np.where(here.lengths > 0.0, here.lengths, 1.0)
     steep, damping, evaluations = tolerances.slope * radius**2, 0.0, 1
+    last_step, curved = np.zeros_like(start), 1.0
     while True:
         held = ((u <= lower) & (here.slope > 0.0)) | ((u >= upper) & (here.slope < 0.0))
         if np.abs(here.slope[~held]).max(initial=0.0) <= steep:
@@ -98,9 +114,11 @@ def least_squares(
             return End(u, False, f"ended after {limit} evaluations")
         step, damping = _step(here, scale, radius, damping, held, (lower - u, upper - u))
         step = _settled_step(here, step, scale, radius, held, (lower - u, upper - u))
+        promised = here.expected(np.zeros_like(step))[1] - here.expected(step)[1]
+        if curved < 1.0 and damping == 0.0 and promised < LITTLE * here.cost:
+            step, promised = _longer(here, step, promised, last_step, curved, scale, radius, (lower - u, upper - u))
         length = float(np.linalg.norm(scale * step))
         there = np.clip(u + step, lower, upper)
-        promised = here.expected(np.zeros_like(step))[1] - here.expected(step)[1]
         if not length > 0.0 or np.array_equal(there, u):
             return End(u, True, "a step is too short to change a number")
         if words := last(here, step) if last else None:
@@ -122,6 +140,9 @@ def least_squares(
         damping *= radius / wider
         radius = wider
         if gained > 0.0:
+            last_step, curved = there - u, 1.0
+            if found.rescaled == 0.0 and (squares := float((found.change(last_step) ** 2).sum())) > 0.0:
+                curved = max(float((found.slope - here.slope) @ last_step) / squares, 1.0 / LONGER)
             u, here = there, found
             scale = np.maximum(scale, here.lengths)
         if settled:
@@ -174,6 +195,28 @@ def _settled_step(
         there, _ = here.expected(at)
         step, _ = _step(there.after(-at), scale, radius, 0.0, held, room)
     return at if at.any() else step
+
+
+def _longer(
+    here: Triangle, step: Array, promised: float, last: Array, curved: float, scale: Array, radius: float,
+    room: tuple[Array, Array],
+) -> tuple[Array, float]:  # fmt: skip
+    """A step (k,) in the region and in the room, and what it promises. last: the step that led here; the loss curves
+    `curved` times as much along it as J^T J says."""
+
+    def change(step: Array) -> Array:
+        return here.after(step).residual - here.residual
+
+    along = change(last)
+    squares = float(along @ along)
+    again = float(along @ change(step)) / max(squares, 1e-300)
+    if again < AGAIN:
+        return step, promised
+    longer = np.clip(step + (1.0 / curved - 1.0) * again * last, *room)
+    longer *= min(radius / float(np.linalg.norm(scale * longer)), 1.0)
+    found = here.expected(np.zeros_like(step))[1] - here.expected(longer)[1]
+    found += (1.0 - curved) * float(along @ change(longer)) ** 2 / squares
+    return (longer, found) if found > promised else (step, promised)
 
 
 def _free_step(here: Triangle, scale: Array, radius: float, damping: float) -> tuple[Array, float]:
