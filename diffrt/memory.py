@@ -1,12 +1,18 @@
-"""How much memory there is, and a refusal of what takes more.
+"""How much memory there is, a refusal of what takes more, and what is done with memory that is freed.
 
-Without it numpy raises a MemoryError at best; at worst the machine comes to a halt, or the system ends some process.
+Without a refusal numpy raises a MemoryError at best; at worst the machine comes to a halt, or the system ends some
+process.
+
+The C library gives memory of larger arrays back to the system when they are freed, and gets it anew for the next ones,
+page by page. Images and their derivatives are made of hundreds of such arrays: a tenth of the time went into pages, and
+a third in a thread, or where a cluster has the library give back more.
 """
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from diffrt.errors import InputError
@@ -16,6 +22,30 @@ GIB = 1 << 30
 LITTLE = 1 << 24
 """Bytes that are there in any case: Python and its libraries have taken several times as many. To ask takes longer than
 to render a few thousand pixels."""
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of `mallopt` in the GNU C library."""
+
+KEPT = 1 << 28
+"""Bytes of freed memory that are kept at most."""
+
+MAPPED = 1 << 25
+"""Arrays of more bytes are given back in any case, the most that may be asked for."""
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have this process keep what it frees, unless its environment says what is to be kept. Nothing is done where the C
+    library is another one."""
+    said = "MALLOC_TRIM_THRESHOLD_" in os.environ or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
+    if sys.platform == "linux" and not said:
+        import ctypes
+
+        with suppress(AttributeError, OSError):
+            library = ctypes.CDLL(None)
+            library.mallopt(M_MMAP_THRESHOLD, MAPPED)
+            library.mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def require_memory(needed: float, what: str, remedy: str) -> None:

@@ -7,7 +7,6 @@ not depend on who was first, in not one bit.
 """
 
 import io
-import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -20,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.fitting.evaluation import Part, block_of, cameras_of
-from diffrt.fitting.freed_memory import keep_freed_memory
 from diffrt.fitting.level import Level
 from diffrt.fitting.problem import Problem
 from diffrt.fitting.residual import Bend, Sight, sights
@@ -138,7 +136,7 @@ class Crew:
     def _sent(self, view: int) -> bytes:
         """What a worker is sent of a view."""
         own = self.problem.views[view]
-        sent = os.getpid(), own.counted, self.problem.variables.seen_by(own.name)[0]
+        sent = own.counted, self.problem.variables.seen_by(own.name)[0]
         return pickle.dumps(sent, pickle.HIGHEST_PROTOCOL)
 
     def _choice(self, left: dict[int, None], slot: int, count: int) -> list[int]:
@@ -178,9 +176,7 @@ def _part(
     if data is not None:
         for other in [name for name in _kept if name[0] != key[0]]:
             del _kept[other]  # of a fit that has ended
-        sender, view, variables = pickle.loads(data)
-        if sender != os.getpid():
-            keep_freed_memory()
+        view, variables = pickle.loads(data)
         _kept[key] = _Kept(view, variables)
     if key not in _kept:
         return None

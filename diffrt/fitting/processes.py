@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 
 from diffrt.compiler.engine import processors
 from diffrt.errors import InputError
-from diffrt.fitting.freed_memory import keep_freed_memory
 
 TRIES = 3
 """Processes that may die at one task."""
@@ -125,7 +124,6 @@ def work() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)  # what a library prints is no answer
-    keep_freed_memory()
     while True:
         try:
             message = _read(tasks)

@@ -12,7 +12,7 @@ from diffrt.autograd import Var, pushforward, stack
 from diffrt.compiler import Engine, choose_engine
 from diffrt.errors import InputError, shown
 from diffrt.image import Image, figure_html
-from diffrt.memory import require_memory
+from diffrt.memory import keep_freed_memory, require_memory
 from diffrt.scene import Scene
 from diffrt.scene.scene import expect_scene
 from diffrt.tracer.bands import AT_ONCE, LARGE, bands_of, in_bands, shared
@@ -360,6 +360,7 @@ def render(
 
 def render_part(scene: Scene, part: Part, settings: Settings, engine: Engine, bound: bool = False) -> Rendered:
     """A part of the image of a scene, the rows of (height, width, 3); else as `render`."""
+    keep_freed_memory()
     window = window_of(scene, part)
     in_one_piece = bound or engine.name == "graph"
     require_memory_for(window.size, settings, in_one_piece=in_one_piece)
@@ -491,8 +492,10 @@ def by_regions(tables: Tables, topology: Topology, size: tuple[int, int], cells_
     width, height = size
     cells, regions, signatures = topology.cells, topology.regions, topology.crossings.signatures
     x, y = _middles(width, height, cells_per_side)
+    area = np.full(x.shape, 1.0 / cells_per_side**2)
+    area.flags.writeable = False
     lit = lighting(tables, signatures)
-    grid = shade(lit, cells.grid, Samples(x, y, np.full(x.shape, 1.0 / cells_per_side**2)), engine)
+    grid = shade(lit, cells.grid, Samples(x, y, area), engine)
     others = [(cells.pixel, shade(lit, cells.label, Samples(cells.sample_x, cells.sample_y, cells.size**2), engine))]
     if regions.cell.size:
         x, y, area = places_of(tables, topology, engine)
@@ -525,8 +528,11 @@ def moving_edges(tables: Tables, cells: Cells, engine: Engine) -> EdgePlaces:
 
 def _middles(width: int, height: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The middles of the cells of the grid, row by row, x and y in pixels."""
-    columns, rows = ((np.arange(n * cells) + 0.5) / cells for n in (width, height))
-    return np.tile(columns, len(rows)), np.repeat(rows, len(columns))
+    found = np.empty((2, height * cells, width * cells))
+    found[0], found[1] = (np.arange(width * cells) + 0.5) / cells, ((np.arange(height * cells) + 0.5) / cells)[:, None]
+    found.flags.writeable = False  # so a graph keeps these, and no copy
+    x, y = found.reshape(2, -1)
+    return x, y
 
 
 def _by_points(tables: Tables, size: tuple[int, int], cells: int, engine: Engine) -> tuple[Any, int]:
