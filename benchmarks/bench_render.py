@@ -35,8 +35,10 @@ from three_balls import names_of, scene_of
 
 import diffrt
 from diffrt import autograd
-from diffrt.compiler import Engine
-from diffrt.tracer.renderer import Settings, _middles, by_regions, find_topology
+from diffrt.compiler import Engine, compiled
+from diffrt.tracer.blocks import divide
+from diffrt.tracer.regions import find_regions
+from diffrt.tracer.renderer import TOLERANCE, Topology, _middles, by_regions
 from diffrt.tracer.shading import Samples, lighting, shade
 from diffrt.tracer.tables import build_tables
 from diffrt.tracer.visibility import Visibility
@@ -208,44 +210,58 @@ def memory(sizes: list[int]) -> None:
         print(f"{size}x{size}: {int(told[0]) / 2**20:.2f} GiB, {float(told[1]):.1f} s")
 
 
+def name_of(function: Any) -> str:
+    """What a program computes."""
+    kind = {"_Adjoint": "reverse of ", "_Tangent": "tangents of "}.get(type(function).__name__, "")
+    return kind + (name_of(function.function) if hasattr(function, "function") else function.__name__)
+
+
 def profile(sizes: list[int]) -> None:
-    """Where the time goes."""
-    from diffrt.tracer import blocks, regions
-
+    """Where the time of a step goes on one thread, and how much of it is spent in compiled code."""
     names = names_of()
+    engine = Engine("llvm", 1)
+    spent: dict[str, list[float]] = {}
+    inside: dict[str, float] = {}
+    execute = compiled.execute
+
+    def timed(name: str, run: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        found = run()
+        spent.setdefault(name, []).append(time.perf_counter() - start)
+        return found
+
+    def watched(job: Any, total: int, threads: int) -> None:
+        start = time.perf_counter()
+        execute(job, total, threads)
+        name = name_of(job.program._function)
+        inside[name] = inside.get(name, 0.0) + time.perf_counter() - start
+
     for size in sizes:
-        scene = scene_of(size)
+        scene, window = scene_of(size), window_of(scene_of(size), Part())
         weights = np.random.default_rng(0).random((size, size, 3))
-        engine, settings = Engine(), Settings()
-        spent: dict[str, list[float]] = {}
-
-        def timed(name: str, run: Callable[[], Any], spent: dict[str, list[float]] = spent) -> Any:
-            start = time.perf_counter()
-            found = run()
-            spent.setdefault(name, []).append(time.perf_counter() - start)
-            return found
-
+        gradient(scene, names, weights, threads=1)
+        spent.clear()
+        inside.clear()
+        compiled.execute = watched
         for _ in range(RUNS):
             v = autograd.variable(scene.pack(names))
-            moved = timed("tables", lambda v=v: build_tables(scene.unpack(names, v)))
-            plain = moved.plain()
-            view = Visibility(plain, engine)
-            x, y = _middles(size + 1, size + 1, 1)
-            timed("search of the grid (again)", lambda view=view: view.signature_ids(x - 0.5, y - 0.5))
-            window = window_of(scene, Part())
-            cells = timed("proof, cells and crossings",
-                          lambda view=view: blocks.divide(view, window, 1, settings.tolerance))  # fmt: skip
-            timed("regions", lambda cells=cells: regions.find_regions(cells))
-            topology = find_topology(plain, window, settings, engine)
+            moved = timed("tables", lambda v=v, s=scene: build_tables(s.unpack(names, v)))
+            view = Visibility(moved.plain(), engine)
+            cells = timed("proof, cells and crossings", lambda view=view, w=window: divide(view, w, 1, TOLERANCE))
+            regions = timed("regions", lambda cells=cells: find_regions(cells))
             image = timed(
                 "shading and film, forward",
-                lambda m=moved, la=topology: by_regions(m, la, scene.camera.size, 1, engine),
+                lambda m=moved, c=cells, r=regions, n=size: by_regions(m, Topology(c, r), (n, n), 1, engine),
             )
-            loss = timed("loss", lambda i=image: autograd.sum(i * weights))
-            timed("reverse", lambda s=loss: s.backward())
-        print(f"\n{size}x{size}")
+            loss = timed("loss", lambda i=image, w=weights: autograd.sum(i * w))
+            timed("reverse", loss.backward)
+        compiled.execute = execute
+        print(f"\n{size}x{size}: {1e3 * sum(map(statistics.median, spent.values())):.0f} ms")
         for name, times in spent.items():
-            print(f"  {name:<28} {1e3 * statistics.median(times):.1f} ms")
+            print(f"  {name:<36} {1e3 * statistics.median(times):6.1f} ms")
+        print(f"  of these in compiled code            {1e3 * sum(inside.values()) / RUNS:6.1f} ms")
+        for name, took in sorted(inside.items(), key=lambda entry: -entry[1])[:6]:
+            print(f"    {name:<34} {1e3 * took / RUNS:6.1f} ms")
 
 
 def main() -> None:
