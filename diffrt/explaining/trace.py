@@ -28,7 +28,6 @@ from diffrt.tracer.crossings import (
     TILE,
     Crossings,
     differentiable,
-    functions_of,
     meetings,
 )
 from diffrt.tracer.regions import EdgePlaces, chords, find_regions
@@ -217,7 +216,7 @@ class Tracer:
     def _edges(self, tables: Tables, cells: Cells, engine: Engine) -> EdgePlaces:
         """What `moving_edges` gives, where each edge of the image is one step: all of its crossings, and then its
         bends; and so are the places where two of them meet."""
-        crossings, function, meet = cells.crossings, functions_of(cells.crossings), np.zeros((2, 0))
+        crossings, function, meet = cells.crossings, cells.crossings.functions, np.zeros((2, 0))
         numbers = range(function.max() + 1)
         members = [np.flatnonzero(function == number) for number in numbers]
         bent = [np.flatnonzero(function[cells.chord[0]] == number) for number in numbers]

@@ -31,7 +31,7 @@ from diffrt.autograd import take
 from diffrt.compiler.forms import PARTS, form, forms, holds_forms, lanes, length_of, parts_of
 from diffrt.kinds import Material
 from diffrt.tracer.cells import Cells
-from diffrt.tracer.crossings import Crossings, crossing_row, functions_of
+from diffrt.tracer.crossings import Crossings, crossing_row
 from diffrt.tracer.proof import LEVEL, STRIP, Edge, proved_ids
 from diffrt.tracer.shading import Samples, Scenery, light_path, weighted_radiance
 from diffrt.tracer.switching import Place, Point, Segment, switching
@@ -154,14 +154,14 @@ def _edges(cells: Cells) -> tuple[Integers, Array]:
         return np.full((2, count), -1), np.full((8, count), np.nan)
     known = np.append(crossings.switches.found, False)
     side = np.where(known[cells.side], cells.side, -1)
-    function = np.append(functions_of(crossings), -1)[side]
+    function = crossings.functions[side]
     first = np.take_along_axis(side, np.argmax(side >= 0, 0)[None], 0)
-    other = (side >= 0) & (function != np.append(functions_of(crossings), -1)[first])
+    other = (side >= 0) & (function != crossings.functions[first])
     second = np.where(other.any(0), np.take_along_axis(side, np.argmax(other, 0)[None], 0), -1)
-    x, y = (np.append(part, np.nan) for part in crossings.segments.at(crossings.s))
+    x, y = (np.append(part, np.nan) for part in crossings.places)
     ends = []
     for (edge,) in (first, second):
-        again = (side >= 0) & (side != edge) & (function == np.append(functions_of(crossings), -1)[edge])
+        again = (side >= 0) & (side != edge) & (function == crossings.functions[edge])
         far = np.where(again.any(0), np.take_along_axis(side, np.argmax(again, 0)[None], 0)[0], -1)
         qx, qy = x[far], y[far]
         qx[cells.meeting], qy[cells.meeting] = cells.meeting_x, cells.meeting_y

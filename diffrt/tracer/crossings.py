@@ -26,6 +26,7 @@ slope is counted as one without a switching function, and so is one of two faces
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,25 @@ class Crossings(Columns):
         """Some of them."""
         return Crossings(self.segments[which], self.s[which], self.path[which], self.signatures, self.switches[which])
 
+    @cached_property
+    def functions(self) -> Integers:
+        """A number for each crossing, the same for those of one switching function, and -1 for none, (N + 1,)."""
+        switches, signatures = self.switches, self.signatures
+        bounces = np.arange(len(signatures.face))[:, None]
+        face, side = signatures.face[:, self.path], signatures.side[:, self.path]
+        before = (bounces < switches.bounce) | (switches.light >= 0)
+        # Which distance is compared with which depends on the end that the side begins at.
+        apart = (switches.function == DISTANCE) & (switches.other >= 0)
+        shape, other = np.where(apart, np.sort([switches.shape, switches.other], 0), [switches.shape, switches.other])
+        columns = (switches.bounce, switches.light, switches.function, shape, other, switches.border)
+        return np.append(alike(*columns, *np.where(before, face, -1), *np.where(before, side, 0))[1], -1)
+
+    @cached_property
+    def places(self) -> tuple[Floats, Floats]:
+        """Where they are, x and y in pixels, (N,) each."""
+        x, y = self.segments.at(self.s)
+        return x, y
+
 
 @dataclass(frozen=True)
 class _Group:
@@ -150,6 +170,18 @@ class Rows:
         self.view = view
         self._number: dict[tuple[int, ...], int] = {}
         self._known: Packed | None = None
+
+    @cached_property
+    def alone(self) -> NDArray[np.bool_]:
+        """Whether a face has no twin, one of the same kind with the same numbers, in the same place; the last one is no
+        face. The outline of twins is that of both: if one of them moves away, the other one's stays, so there is a
+        derivative from neither."""
+        tables = self.view.tables
+        numbers = tables.shapes[:, tables.shape_of]
+        rows = np.ascontiguousarray(np.concatenate([tables.face_kind[None], numbers]).T)
+        # One number of bytes for each face, so that they are compared as a whole.
+        _, which, count = np.unique(rows.view(f"V{rows.shape[1] * 8}"), return_inverse=True, return_counts=True)
+        return np.append(count[which.ravel()] == 1, True)
 
     def numbers(self, path: Labels, switches: Switches) -> Integers:
         """The numbers of the rows of crossings, (N,). path: the labels of the signatures that hold the paths."""
@@ -184,7 +216,7 @@ def prepare(rows: Rows) -> None:
 
 def joined(view: Visibility, parts: Sequence[Crossings]) -> Crossings:
     """Crossings that were found one after another."""
-    parts = [find_crossings(Rows(view), Sides(*np.zeros((4, 0))), *np.zeros((2, 0), np.int32)), *parts]
+    parts = parts or [find_crossings(Rows(view), Sides(*np.zeros((4, 0))), *np.zeros((2, 0), np.int32))]
     return Crossings(
         _joined([part.segments for part in parts]), np.concatenate([part.s for part in parts]),
         np.concatenate([part.path for part in parts]), view.signatures, _joined([part.switches for part in parts]),
@@ -211,21 +243,9 @@ def find_crossings(rows: Rows, segments: Sides, before: Labels, after: Labels, r
         low[pending], high[pending], after[pending] = pieces.low, pieces.high, pieces.after
         switches.put(pending, found)
         pending = pending[~found.found]
-    alone = np.append(_alone(view.tables), True)  # -1 is no face
-    other = np.where(switches.function == TILE, -1, switches.other)
+    alone, other = rows.alone, np.where(switches.function == TILE, -1, switches.other)
     moves = switches.found & switches.steady & alone[switches.shape] & alone[other]
     return Crossings(segments, s, before, view.signatures, replace(switches, found=moves))
-
-
-def _alone(tables: Tables) -> NDArray[np.bool_]:
-    """Whether a face has no twin, one of the same kind with the same numbers, in the same place. The outline of twins
-    is that of both: if one of them moves away, the other one's stays, so there is a derivative from neither."""
-    numbers = tables.shapes[:, tables.shape_of]
-    rows = np.ascontiguousarray(np.concatenate([tables.face_kind[None], numbers]).T)
-    # One number of bytes for each face, so that they are compared as a whole.
-    _, which, count = np.unique(rows.view(f"V{rows.shape[1] * 8}"), return_inverse=True, return_counts=True)
-    found: NDArray[np.bool_] = count[which.ravel()] == 1
-    return found
 
 
 @dataclass(frozen=True)
@@ -445,20 +465,6 @@ def _blockers(rows: Rows, pieces: _Pieces, light: Integers) -> list[Integers]:
     return list(found)
 
 
-def functions_of(crossings: Crossings) -> Integers:
-    """A number for each crossing, the same for those of one switching function, (N,)."""
-    switches, signatures = crossings.switches, crossings.signatures
-    bounces = np.arange(len(signatures.face))[:, None]
-    face, side = signatures.face[:, crossings.path], signatures.side[:, crossings.path]
-    before = (bounces < switches.bounce) | (switches.light >= 0)
-    # Which distance is compared with which depends on the end that the side begins at.
-    apart = switches.function == DISTANCE
-    pair = np.sort([switches.shape, switches.other], 0)
-    shape, other = np.where(apart & (switches.other >= 0), pair, [switches.shape, switches.other])
-    columns = (switches.bounce, switches.light, switches.function, shape, other, switches.border)
-    return alike(*columns, *np.where(before, face, -1), *np.where(before, side, 0))[1]
-
-
 def chord_normal(px: Any, py: Any, qx: Any, qy: Any) -> tuple[Segment, Any, Any]:
     """A segment across the middle of the chord from (px, py) to (qx, qy), half of it long on either side, at right
     angles; and the middle."""
@@ -544,5 +550,5 @@ def _needed(g: Any, x: Any, fields: Sequence[Any], engine: Engine) -> list[Any]:
 
 
 __all__ = ["BORDER", "DISTANCE", "INSIDE", "START", "TILE", "Crossings", "Rows", "Sides", "Switches", "chord_normal",
-           "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings", "functions_of",
+           "crossing_row", "differentiable", "find_bends", "find_crossings", "find_meetings",
            "joined", "meetings", "prepare"]  # fmt: skip

@@ -17,7 +17,6 @@ from diffrt.tracer.crossings import (
     chord_normal,
     find_bends,
     find_meetings,
-    functions_of,
     joined,
 )
 from diffrt.tracer.lattice import Floats, Integers, corners_of, middles_of
@@ -108,7 +107,7 @@ def find_joints(
     side: the crossings on the sides of each, -1 for none, (4, n). label: of their corners, (4, n).
     """
     view, there = rows.view, side >= 0
-    function = np.append(functions_of(crossings), -1)[side]
+    function = crossings.functions[side]
     least = np.where(there, function, np.iinfo(np.int64).max).min(0)
     most = function.max(0)
     known = np.append(crossings.switches.found, True)[side].all(0)
@@ -122,7 +121,7 @@ def find_joints(
     first = side[np.argmax(function == least, 0), columns]
     last = side[3 - np.argmax(np.where(there, function == most, False)[::-1], 0), columns]
     pair = np.stack([first, last])
-    px, py = (c[side] for c in crossings.segments.at(crossings.s))
+    px, py = (c[side] for c in crossings.places)
     left, top = corners_of(keys, size)
     x, y, inverse = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros((4, len(keys)))
     m = np.flatnonzero(meets)
@@ -214,7 +213,7 @@ def off_corners(
     corner, neighbour = SIDES[which, at_end], SIDES[which, 1 - at_end]
     other = np.where(corner == which, (which - 1) % 4, corner)  # sides and corners go round alike
     far = np.where(there[:, cell] & (np.arange(4)[:, None] != which), side[:, cell], -1).max(0)
-    functions = functions_of(crossings)
+    functions = crossings.functions
     (px, py), (qx, qy) = (crossings.segments[end].at(crossings.s[end]) for end in (number, far))
     own = crossings.segments[number]
     runs = np.abs((qx - px) * own.dy - (qy - py) * own.dx) < LEVEL * np.abs((qx - px) * own.dx + (qy - py) * own.dy)
@@ -250,7 +249,7 @@ def as_one_edge(rows: Rows, crossings: Crossings, side: Integers) -> tuple[Cross
     able = np.append(switches.found & (switches.border >= 0) & (switches.light >= 0), False)[side]
     if not (able.sum(0) > 1).any():
         return crossings, side
-    function = np.where(able, np.append(functions_of(crossings), -1)[side], np.iinfo(np.int64).max)
+    function = np.where(able, crossings.functions[side], np.iinfo(np.int64).max)
     base = np.argmin(function, 0)
     which, cell = np.nonzero(able & (function != function.min(0)))
     first, second = side[base[cell], cell], side[which, cell]

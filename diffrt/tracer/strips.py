@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffrt.tracer.cells import CORNERS, SIDES
-from diffrt.tracer.crossings import Crossings, Rows, Sides, find_bends, functions_of
+from diffrt.tracer.crossings import Crossings, Rows, Sides, find_bends
 from diffrt.tracer.flatness import Flatness
 from diffrt.tracer.joints import Joints, bent_by, chords_of, find_joints
 from diffrt.tracer.lattice import Floats, Integers, corners_of, middles_of, parents_of
@@ -66,7 +66,7 @@ def find_strips(
     low, high = np.where(there, place, np.inf).min(1), np.where(there, place, -np.inf).max(1)
     holds = (low < low[::-1]) & (low[::-1] < high), (low < high[::-1]) & (high[::-1] < high)
     far = ((low[:, None] < corner) & (corner < high[:, None])) != holds[0][:, None]
-    px, py = (np.where(there, part.reshape(2, 4, count), 0.0).sum(1) for part in met.segments.at(met.s))
+    px, py = (np.where(there, part.reshape(2, 4, count), 0.0).sum(1) for part in met.places)
     mx, my = 0.25 * px.sum(0), 0.25 * py.sum(0)
     found = rows.view.signature_ids(np.append(x.ravel(), mx), np.append(y.ravel(), my))
     seen, between = found[: 4 * count].reshape(4, count), found[4 * count :]
@@ -77,7 +77,7 @@ def find_strips(
     ok &= (beyond[:, 0] != between).all(0) & (np.where(far[0], labels[0], labels[1]) == seen).all(0)
     number = np.where(there, np.arange(8 * count).reshape(2, 4, count), -1)
     first = np.argmax(there, 1)[:, None]
-    qx, qy = (np.take_along_axis(part.reshape(2, 4, count), first, 1)[:, 0] for part in met.segments.at(met.s))
+    qx, qy = (np.take_along_axis(part.reshape(2, 4, count), first, 1)[:, 0] for part in met.places)
     dx, dy = px - 2.0 * qx, py - 2.0 * qy
     turn = np.where((my - qy) * dx - (mx - qx) * dy > 0.0, 1.0, -1.0)
     return Strips(keys, between, labels, number, turn)[ok], met
@@ -120,7 +120,7 @@ def cut_wide(
     whole = np.unique(parents_of(parents, level - 2), return_inverse=True)[1]
     place, cell = np.nonzero(side >= 0)
     number, own = side[place, cell], of[mixed[cell]]
-    function, known = functions_of(crossings)[number], crossings.switches.found[number]
+    function, known = crossings.functions[number], crossings.switches.found[number]
     pair = np.full((2, len(parents)), -1)
     for groups in (whole, np.arange(len(parents))):
         first = alike(groups[own], function)[0]
@@ -149,7 +149,7 @@ def cut_narrow(
     level: int
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Cut the smallest cells without a joint that are strips. Returns which."""
-    function = np.append(functions_of(crossings), -1)
+    function = crossings.functions
     there, pair = side >= 0, function[joints.pair]
     two = ((function[side] == pair[0]) | (function[side] == pair[1]) | ~there).all(0) & (pair[0] != pair[1])
     which = np.flatnonzero(~joints.found & two & np.append(crossings.switches.found, True)[side].all(0))
