@@ -85,11 +85,20 @@ test_tree.py::test_more_lights_than_bits_of_a_word_each_have_their_shadows
 """Cases that take four seconds and more, most of them to compile or to start processes."""
 
 
+LONGEST = (
+    "test_torch.py::test_a_network_learns",
+    "test_certificate.py::test_no_error_is_larger",
+    "test_fit_uncertainty.py::test_intervals_hold",
+)
+"""Cases of minutes. They come first, so that no worker is alone with one of them in the end."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """They are slow ones."""
+    """Long ones are slow ones, and the longest come first."""
     names = set(LONG.split("\n"))
     for item in items:
         name = item.nodeid.removeprefix("tests/")
         if name in names or name.partition("[")[0] in names:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONGEST))
